@@ -1,0 +1,5 @@
+"""What a design costs, and which design is best."""
+
+import lazy_loader as _lazy
+
+__getattr__, __dir__, __all__ = _lazy.attach_stub(__name__, __file__)

@@ -1,0 +1,5 @@
+"""The same objects with numbers in them: convolutions, products of sparse factors, nearest products."""
+
+import lazy_loader as _lazy
+
+__getattr__, __dir__, __all__ = _lazy.attach_stub(__name__, __file__)

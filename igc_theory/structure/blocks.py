@@ -1,0 +1,299 @@
+"""The named blocks of the papers, as chains."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+
+from igc_theory.structure.arguments import branches_of, positive_int
+from igc_theory.structure.chains import Chain, Factor
+from igc_theory.structure.factors import GroupConv
+from igc_theory.structure.permutations import interleave
+
+__all__ = [
+    "depthwise_separable",
+    "group",
+    "igcv1",
+    "igcv2",
+    "igcv3",
+    "interleaved",
+    "inverted_residual",
+    "regular",
+    "regular_as_igc",
+    "shufflenet_unit",
+    "summation_fusion",
+    "xception",
+]
+
+Window = int | tuple[int, int]
+
+
+def regular(in_channels: int, out_channels: int, kernel_size: Window = 3) -> Chain:
+    """Return a regular convolution: one dense factor, ``in_channels * out_channels * S`` weights.
+
+    Examples
+    --------
+    >>> regular(6, 6, kernel_size=5).parameters
+    900
+    """
+    return Chain([GroupConv(in_channels, out_channels, kernel_size=kernel_size)], name="regular")
+
+
+def group(in_channels: int, out_channels: int, groups: int, kernel_size: Window = 3) -> Chain:
+    """Return one group convolution: a single block-diagonal factor. Alone it is never dense unless ``groups == 1``.
+
+    Examples
+    --------
+    >>> group(6, 6, groups=2, kernel_size=5).parameters
+    450
+    """
+    return Chain([GroupConv(in_channels, out_channels, groups, kernel_size)], name=f"group G={groups}")
+
+
+def depthwise_separable(in_channels: int, out_channels: int, kernel_size: Window = 3) -> Chain:
+    """Return a channel-wise spatial convolution, then a dense pointwise one (MobileNetV1, arXiv 1704.04861).
+
+    It is IGCV1 with M = 1: ``C*S + C*C_out`` weights.
+
+    Examples
+    --------
+    >>> depthwise_separable(64, 128).parameters == 64 * 9 + 64 * 128
+    True
+    """
+    depthwise = GroupConv(in_channels, in_channels, in_channels, kernel_size)
+    return Chain([depthwise, GroupConv(in_channels, out_channels)], name="depthwise separable")
+
+
+def xception(in_channels: int, out_channels: int, kernel_size: Window = 3) -> Chain:
+    """Return a dense pointwise convolution, then a channel-wise spatial one: the reverse of `depthwise_separable`.
+
+    This is the "extreme Inception" order of Xception (arXiv 1610.02357, figure 4).
+
+    Examples
+    --------
+    >>> [conv.kind for conv in xception(8, 16).convolutions]
+    ['pointwise', 'depthwise']
+    """
+    depthwise = GroupConv(out_channels, out_channels, out_channels, kernel_size)
+    return Chain([GroupConv(in_channels, out_channels), depthwise], name="Xception order")
+
+
+def igcv1(L: int, M: int, kernel_size: Window = 3) -> Chain:
+    r"""Return the IGCV1 block: `L` primary partitions of `M` channels, `M` secondary partitions of `L`.
+
+    .. math:: x' = P\,W^d\,P^T\,W^p\,x, \qquad T = G^2 (S/L + 1/M), \quad G = L M
+
+    (IGCV1, arXiv 1707.02725, section 3): a spatial primary group convolution, the interleaving
+    permutation, a pointwise secondary group convolution, and the permutation back.
+
+    Parameters
+    ----------
+    L, M : int
+        Primary partitions, and channels in each; the width is ``L*M``. ``M=1`` is depthwise separable; ``L=1`` is a
+        regular convolution followed by one scale a channel.
+    kernel_size : int or (int, int), default 3
+        Window of the primary convolution.
+
+    Examples
+    --------
+    >>> igcv1(24, 2).parameters == 24 * 2**2 * 9 + 2 * 24**2
+    True
+    """
+    L, M = positive_int("L", L), positive_int("M", M)
+    primary = GroupConv(L * M, L * M, L, kernel_size)
+    secondary = GroupConv(L * M, L * M, M)
+    return Chain([primary, interleave(L, M), secondary, interleave(M, L)], name=f"IGCV1 L={L} M={M}")
+
+
+def interleaved(channels: int, branch_widths: Sequence[int], kernel_size: Window = 3) -> Chain:
+    r"""Return the general interleaved chain: a group convolution a width, the interleaving permutation behind all but the last.
+
+    By the interleaving theorem every input–output pair has :math:`⌊Π/C⌋` or :math:`⌈Π/C⌉` paths, :math:`Π = \prod K_l`: the chain
+    is dense iff :math:`Π ≥ C`, and no other permutations of the same factors connect more evenly.
+
+    Parameters
+    ----------
+    channels : int
+        `C`.
+    branch_widths : sequence of int
+        `K_1 … K_L`, channels of a branch, each a divisor of `channels`; their product need not be `channels`.
+    kernel_size : int or (int, int), default 3
+        Window of the first factor; the others are pointwise.
+
+    Examples
+    --------
+    >>> from igc_theory.structure import is_dense, path_counts
+    >>> chain = interleaved(12, [1, 4, 4])
+    >>> is_dense(chain), path_counts(chain).min(), path_counts(chain).max()
+    (True, np.int64(1), np.int64(2))
+    """
+    channels = positive_int("channels", channels)
+    widths = _checked_widths(branch_widths)
+    for l, width in enumerate(widths):
+        if channels % width:
+            raise ValueError(
+                f"branch_widths[{l}]={width} does not divide channels={channels}: "
+                f"use a divisor of {channels}, or pad to {-(-channels // width) * width} channels"
+            )
+    factors: list[Factor] = []
+    for l, width in enumerate(widths):
+        factors += [GroupConv(channels, channels, channels // width, kernel_size if l == 0 else 1)]
+        factors += [interleave(channels // width, width)] if l < len(widths) - 1 else []
+    return Chain(factors, name=f"interleaved C={channels} K={','.join(map(str, widths))}")
+
+
+def igcv2(branch_widths: Sequence[int], kernel_size: Window = 3) -> Chain:
+    r"""Return the canonical IGCV2 chain of width :math:`C = \prod K_l`: strictly complementary.
+
+    Channels are numbered in mixed radix, the digit of `K_1` running fastest; factor `l` connects channels that differ in digit
+    `l` only. Each permutation turns the next digit to the front, and the last restores the order.
+
+    .. math:: Q = C (S K_1 + K_2 + … + K_L)
+
+    (IGCV2, arXiv 1804.06202, section 3).
+
+    Parameters
+    ----------
+    branch_widths : sequence of int
+        `K_1 … K_L`; the first factor is spatial, the others pointwise.
+    kernel_size : int or (int, int), default 3
+        Window of the first factor.
+
+    Examples
+    --------
+    >>> igcv2([2, 24]).factors == igcv1(24, 2).factors
+    True
+    >>> igcv2([1, 2, 2, 2, 2, 2, 2]).parameters // 64
+    21
+    """
+    widths = _checked_widths(branch_widths)
+    channels = prod(widths)
+    back = interleave(channels // widths[-1], widths[-1])
+    return Chain([interleaved(channels, widths, kernel_size), back], name=f"IGCV2 K={','.join(map(str, widths))}")
+
+
+def igcv3(
+    in_channels: int,
+    out_channels: int,
+    expansion: int = 6,
+    groups: tuple[int, int] = (2, 2),
+    kernel_size: Window = 3,
+    stride: Window = 1,
+) -> Chain:
+    r"""Return the IGCV3 block: grouped pointwise expansion, permutation, channel-wise, grouped pointwise reduction, permutation.
+
+    .. math:: tC·C/G_1 + S·tC + tC·C_{out}/G_2
+
+    weights and `tC/(G_1 G_2)` paths a pair (IGCV3, arXiv 1806.00178, section 3). The identity shortcut, taken when shapes agree,
+    is the network's business.
+
+    Parameters
+    ----------
+    in_channels, out_channels : int
+        `C` and `C_out`.
+    expansion : int, default 6
+        `t`: the middle has ``expansion * in_channels`` channels.
+    groups : (int, int), default (2, 2)
+        `G_1` and `G_2`, branches of the two pointwise convolutions.
+    kernel_size, stride : int or (int, int), default 3 and 1
+        Of the channel-wise convolution.
+
+    Examples
+    --------
+    >>> from igc_theory.structure import grade
+    >>> igcv3(24, 24).parameters == 144 * 24 // 2 + 9 * 144 + 144 * 24 // 2
+    True
+    >>> print(grade(igcv3(24, 24)))
+    loose, p = 36: every input reaches every output by 36 paths
+    """
+    in_channels, (first, second) = positive_int("in_channels", in_channels), _pair_of_groups(groups)
+    middle = positive_int("expansion", expansion) * in_channels
+    expand = GroupConv(in_channels, middle, first)
+    depthwise = GroupConv(middle, middle, middle, kernel_size, stride)
+    reduce = GroupConv(middle, out_channels, second)
+    shuffles = interleave(first, expand.out_width), interleave(second, reduce.out_width)
+    return Chain([expand, shuffles[0], depthwise, reduce, shuffles[1]], name=f"IGCV3 t={expansion} G={first},{second}")
+
+
+def inverted_residual(
+    in_channels: int, out_channels: int, expansion: int = 6, kernel_size: Window = 3, stride: Window = 1
+) -> Chain:
+    """Return the MobileNetV2 block (arXiv 1801.04381): the convolutions of `igcv3` with one branch each and no permutations.
+
+    Examples
+    --------
+    >>> inverted_residual(24, 24).parameters == 2 * 144 * 24 + 9 * 144
+    True
+    """
+    block = igcv3(in_channels, out_channels, expansion, (1, 1), kernel_size, stride)
+    return Chain(block.convolutions, name=f"inverted residual t={expansion}")
+
+
+def shufflenet_unit(channels: int, groups: int, bottleneck: int = 4, kernel_size: Window = 3, stride: Window = 1) -> Chain:
+    """Return the ShuffleNet unit: grouped pointwise to ``channels/bottleneck``, channel shuffle, channel-wise, grouped pointwise back.
+
+    (ShuffleNet, arXiv 1707.01083, figure 2; the shortcut is left to the network.)
+
+    Examples
+    --------
+    >>> shufflenet_unit(240, groups=3).parameters
+    10140
+    """
+    channels, bottleneck = positive_int("channels", channels), positive_int("bottleneck", bottleneck)
+    groups = positive_int("groups", groups)
+    if channels % (bottleneck * groups):
+        raise ValueError(
+            f"channels={channels} is not a multiple of bottleneck*groups={bottleneck}*{groups}={bottleneck * groups}: "
+            f"use {-(-channels // (bottleneck * groups)) * bottleneck * groups} channels"
+        )
+    middle = channels // bottleneck
+    squeeze, widen = GroupConv(channels, middle, groups), GroupConv(middle, channels, groups)
+    depthwise = GroupConv(middle, middle, middle, kernel_size, stride)
+    return Chain([squeeze, interleave(groups, squeeze.out_width), depthwise, widen], name=f"ShuffleNet unit G={groups}")
+
+
+def regular_as_igc(channels: int, kernel_size: Window = 3) -> Chain:
+    """Return the shape in which a regular convolution is an interleaved group convolution with fixed secondary kernels.
+
+    The input's halves are duplicated, ``(x1, x2, x1, x2)``, so the width is ``2*channels``: four primary branches carry W11,
+    W12, W21, W22, and 0/1 secondary kernels add them up (IGCV1, section 3.2). Its weights are in `igc_theory.kernels`.
+
+    Examples
+    --------
+    >>> chain = regular_as_igc(6)
+    >>> chain.in_channels, chain.convolutions[0].parameters == regular(6, 6).parameters
+    (12, True)
+    """
+    channels = positive_int("channels", channels)
+    half = branches_of(channels, 2, "channels")
+    return Chain(igcv1(4, half, kernel_size), name="regular as IGC")
+
+
+def summation_fusion(L: int, M: int, kernel_size: Window = 3) -> Chain:
+    """Return the shape of a group convolution with summation fusion: IGCV1 whose secondary kernels are fixed to ones.
+
+    Every output partition is the sum of the `L` primary partitions (IGCV1, section 3.2). Its weights are in
+    `igc_theory.kernels`.
+
+    Examples
+    --------
+    >>> summation_fusion(4, 8).factors == igcv1(4, 8).factors
+    True
+    """
+    return Chain(igcv1(L, M, kernel_size), name=f"summation fusion L={L} M={M}")
+
+
+def _checked_widths(branch_widths: Sequence[int]) -> tuple[int, ...]:
+    """Return the widths as Python ints, refusing an empty list and anything that is not a positive integer."""
+    if isinstance(branch_widths, (str, int)) or not hasattr(branch_widths, "__iter__"):
+        raise TypeError(f"branch_widths={branch_widths!r} is not a sequence: give one width a factor, such as [1, 8, 8]")
+    widths = tuple(positive_int(f"branch_widths[{l}]", width) for l, width in enumerate(branch_widths))
+    if not widths:
+        raise ValueError("branch_widths=[] is empty: give one width a factor, such as [1, 8, 8]")
+    return widths
+
+
+def _pair_of_groups(groups: tuple[int, int]) -> tuple[int, int]:
+    if not isinstance(groups, (tuple, list)) or len(groups) != 2:
+        raise ValueError(f"groups={groups!r} is not a pair: give (G1, G2), the branches of the two pointwise convolutions")
+    return positive_int("groups[0]", groups[0]), positive_int("groups[1]", groups[1])

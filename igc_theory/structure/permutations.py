@@ -1,0 +1,200 @@
+"""Channel permutations: the channel shuffles that carry information from branch to branch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from igc_theory.structure.arguments import positive_int
+
+__all__ = ["ChannelPermutation", "interleave"]
+
+
+class ChannelPermutation:
+    """A permutation of channels in gather convention: ``y = x[indices]``, that is ``P @ x == x[indices]``.
+
+    Parameters
+    ----------
+    indices : sequence of int, shape (channels,)
+        Output channel `k` is input channel ``indices[k]``; each of ``0 … channels - 1`` once. The input is copied.
+
+    Raises
+    ------
+    TypeError
+        If the entries are not integers.
+    ValueError
+        If the list is empty, not one-dimensional, or not a permutation (the message says which entry).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> p = ChannelPermutation([2, 0, 1])
+    >>> p(np.array([10, 20, 30]))
+    array([30, 10, 20])
+    >>> p.inverse()(p(np.array([10, 20, 30])))
+    array([10, 20, 30])
+    >>> ChannelPermutation([0, 2, 2])
+    Traceback (most recent call last):
+    ...
+    ValueError: indices[2]=2 repeats indices[1]: each of 0 … 2 must occur once, and 1 is missing
+    """
+
+    __slots__ = ("_channels", "_indices", "_interleaved")
+
+    _channels: int
+    _indices: NDArray[np.int64] | None
+    _interleaved: tuple[int, int] | None
+
+    def __init__(self, indices: ArrayLike) -> None:
+        self._indices = _checked_indices(indices)
+        self._channels = self._indices.size
+        self._interleaved = None
+
+    @property
+    def indices(self) -> NDArray[np.int64]:
+        """Input channel of each output channel, shape (channels,), read-only."""
+        if self._indices is None:
+            assert self._interleaved is not None
+            self._indices = _frozen(np.arange(self._channels).reshape(self._interleaved).T.ravel())
+        return self._indices
+
+    @property
+    def channels(self) -> int:
+        """Number of channels."""
+        return self._channels
+
+    @property
+    def in_channels(self) -> int:
+        """Number of channels read: the same, named as for a convolution."""
+        return self._channels
+
+    @property
+    def out_channels(self) -> int:
+        """Number of channels written: the same, named as for a convolution."""
+        return self._channels
+
+    @property
+    def interleaved(self) -> tuple[int, int] | None:
+        """The (groups, width) of :func:`interleave`, if it was made that way; then the map is a reshape and a transpose."""
+        return self._interleaved
+
+    @property
+    def is_identity(self) -> bool:
+        """Whether every channel stays in its place."""
+        if self.interleaved is not None:
+            return 1 in self.interleaved
+        return bool(np.array_equal(self.indices, np.arange(self.channels)))
+
+    def inverse(self) -> ChannelPermutation:
+        """Return the permutation that undoes this one; that of ``interleave(L, M)`` is ``interleave(M, L)``.
+
+        Examples
+        --------
+        >>> interleave(2, 3).inverse()
+        interleave(groups=3, width=2)
+        """
+        if self.interleaved is not None:
+            groups, width = self.interleaved
+            return interleave(width, groups)
+        return ChannelPermutation(np.argsort(self.indices))
+
+    def __call__(self, x: ArrayLike, axis: int = 0) -> NDArray[Any]:
+        """Return `x` with its channels, along `axis`, in the new order; a copy."""
+        array = np.asarray(x)
+        if array.ndim == 0 or array.shape[axis] != self.channels:
+            raise ValueError(
+                f"x of shape {array.shape} does not have {self.channels} channels along axis {axis}: "
+                f"give an array whose axis {axis} has length {self.channels}"
+            )
+        return np.take(array, self.indices, axis=axis)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, ChannelPermutation):
+            return NotImplemented
+        if self.interleaved is not None and self.interleaved == other.interleaved:
+            return True
+        return self.channels == other.channels and bool(np.array_equal(self.indices, other.indices))
+
+    def __hash__(self) -> int:
+        return hash((self.channels, self.indices.tobytes()))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if self.interleaved is not None:
+            return interleave, self.interleaved
+        return ChannelPermutation, (self.indices,)
+
+    def __repr__(self) -> str:
+        if self.interleaved is not None:
+            return "interleave(groups={}, width={})".format(*self.interleaved)
+        shown = ", ".join(map(str, self.indices[:8])) + (", …" if self.channels > 8 else "")
+        return f"ChannelPermutation([{shown}])"
+
+
+def interleave(groups: int, width: int) -> ChannelPermutation:
+    """Return the channel shuffle: `groups` partitions of `width` channels are read, `width` partitions of `groups` written.
+
+    Output channel ``m*groups + l`` is input channel ``l*width + m``: every output partition takes one
+    channel from every input partition (IGCV1, arXiv 1707.02725, section 3; the channel shuffle of
+    ShuffleNet, arXiv 1707.01083). As a map on an array it is reshape, transpose, reshape.
+
+    Parameters
+    ----------
+    groups, width : int
+        `L` partitions of `M` channels, each at least 1.
+
+    Returns
+    -------
+    ChannelPermutation
+        Of ``groups * width`` channels. It remembers `groups` and `width`; its index list is made on first use, so that a
+        million channels cost nothing until somebody asks for it.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a size is not an integer of at least 1.
+
+    Examples
+    --------
+    >>> interleave(2, 3).indices.tolist()
+    [0, 3, 1, 4, 2, 5]
+    >>> interleave(2, 3).inverse() == interleave(3, 2)
+    True
+    """
+    permutation = ChannelPermutation.__new__(ChannelPermutation)
+    permutation._indices = None
+    permutation._interleaved = positive_int("groups", groups), positive_int("width", width)
+    permutation._channels = permutation._interleaved[0] * permutation._interleaved[1]
+    return permutation
+
+
+def _checked_indices(indices: ArrayLike) -> NDArray[np.int64]:
+    """Return `indices` as a read-only array after checking that it is a permutation."""
+    try:
+        array = np.asarray(indices)
+    except ValueError as error:
+        raise ValueError(f"indices={indices!r} is not a flat list: give each of 0 … channels-1 once") from error
+    if array.ndim != 1 or array.size == 0:
+        raise ValueError(
+            f"indices has shape {array.shape}, not (channels,) with at least one channel: give a flat list of 0 … channels-1"
+        )
+    if not np.issubdtype(array.dtype, np.integer):
+        raise TypeError(f"indices has dtype {array.dtype}, not integers: give each of 0 … {array.size - 1} once")
+    outside = np.flatnonzero((array < 0) | (array >= array.size))
+    if outside.size:
+        k = outside[0]
+        raise ValueError(f"indices[{k}]={array[k]} is outside 0 … {array.size - 1}: each of these must occur once")
+    counts = np.bincount(array, minlength=array.size)
+    if counts.max() > 1:
+        first, second = np.flatnonzero(array == np.argmax(counts > 1))[:2]
+        raise ValueError(
+            f"indices[{second}]={array[second]} repeats indices[{first}]: "
+            f"each of 0 … {array.size - 1} must occur once, and {np.argmin(counts)} is missing"
+        )
+    return _frozen(array.astype(np.int64))
+
+
+def _frozen(array: NDArray[np.int64]) -> NDArray[np.int64]:
+    array.setflags(write=False)
+    return array
