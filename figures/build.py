@@ -1,0 +1,289 @@
+"""Build the figures: numbers into data/*.csv, pictures into out/*.svg, .pdf and .png, the gallery into README.md.
+
+    python figures/build.py                    every figure of manifest.toml
+    python figures/build.py NAME …             only these
+    python figures/build.py --check [NAME …]   change nothing; compare numbers within a tolerance, SVGs byte for byte
+    python figures/build.py --list             what there is
+
+A figure is a script with `data()`, which returns columns of equal length, and `draw(columns)`, which returns a
+Matplotlib figure. It is drawn from the CSV as read back, so that the picture shows the numbers that are stored.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import importlib
+import io
+import sys
+import time
+import tomllib
+import traceback
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import matplotlib as mpl
+
+mpl.use("Agg")
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike, NDArray
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from figures.stored import ROOT, BuildError, chosen, matplotlib_is_pinned, replace_file, shown, update_section
+
+__all__ = ["Columns", "check", "draw", "manifest", "numbers", "read_csv", "write_csv"]
+
+Columns = dict[str, NDArray[Any]]
+
+HERE = ROOT / "figures"
+TOLERANCE = {"rtol": 1e-7, "atol": 1e-10}
+"""Numbers closer than this are the same: another processor may round the last digits differently."""
+
+METADATA: dict[str, dict[str, None]] = {
+    "svg": {"Date": None, "Creator": None},
+    "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+    "png": {"Software": None},
+}
+"""Nothing in a file says when or by what it was made, so that equal pictures are equal bytes."""
+
+
+def manifest() -> dict[str, dict[str, str]]:
+    """Return the entries of manifest.toml by name, in the order of the gallery."""
+    path = HERE / "manifest.toml"
+    entries = tomllib.loads(path.read_text(encoding="utf-8")).get("figure", []) if path.exists() else []
+    for number, entry in enumerate(entries, start=1):
+        missing = [key for key in ("name", "title", "caption", "alt") if not entry.get(key)]
+        if missing:
+            raise BuildError(
+                f"manifest.toml, figure {number} ({entry.get('name', 'no name')}): {', '.join(missing)} missing"
+            )
+    return {entry["name"]: entry for entry in entries}
+
+
+def write_csv(columns: Mapping[str, ArrayLike]) -> str:
+    """Return the columns as CSV text: floats with twelve significant digits, always with a point or an exponent.
+
+    Examples
+    --------
+    >>> print(write_csv({"L": [1, 2], "bound": [0.1, 2.0], "panel": ["a", "b"]}), end="")
+    L,bound,panel
+    1,0.1,a
+    2,2.0,b
+    """
+    if not columns:
+        raise BuildError("data() returned no columns: return a dict of equally long lists or arrays")
+    arrays = {name: np.asarray(values) for name, values in columns.items()}
+    lengths = {name: array.shape for name, array in arrays.items()}
+    if len({*lengths.values()}) != 1 or any(array.ndim != 1 for array in arrays.values()):
+        raise BuildError(f"columns are not flat and equally long: {lengths}")
+    cells = [_cells(name, array) for name, array in arrays.items()]
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([list(arrays), *zip(*cells, strict=True)])
+    return text.getvalue()
+
+
+def _cells(name: str, array: NDArray[Any]) -> list[str]:
+    """Return one column as text from which `_typed` makes the same column again."""
+    if array.dtype.kind not in "iufU":
+        raise BuildError(f"column {name!r} has dtype {array.dtype}: use integers (at most 64 bits), floats or strings")
+    if array.dtype.kind == "f":
+        return [_float_text(float(value)) for value in array]
+    cells = [str(value) for value in array.tolist()]
+    if array.dtype.kind == "U" and cells and _typed(cells).dtype.kind != "U":
+        raise BuildError(
+            f"column {name!r} holds strings that read as numbers ({cells[0]!r}): use numbers, or add a letter"
+        )
+    return cells
+
+
+def _float_text(value: float) -> str:
+    text = f"{value:.12g}"
+    return text if any(mark in text for mark in ".en") else f"{text}.0"  # "n": nan, inf
+
+
+def read_csv(text: str) -> Columns:
+    r"""Return the columns of a CSV text, each as int64 if all its cells are integers, else float64, else strings.
+
+    Examples
+    --------
+    >>> {name: column.dtype.kind for name, column in read_csv("L,bound,panel\n1,0.5,a\n").items()}
+    {'L': 'i', 'bound': 'f', 'panel': 'U'}
+    """
+    head, *rows = csv.reader(io.StringIO(text))
+    cells = list(zip(*rows, strict=True)) or [()] * len(head)
+    return {name: _typed(column) for name, column in zip(head, cells, strict=True)}
+
+
+def _typed(cells: Sequence[str]) -> NDArray[Any]:
+    for kind in (np.int64, np.float64):
+        try:
+            return np.array([kind(cell) for cell in cells])
+        except (ValueError, OverflowError):
+            continue
+    return np.array(cells, dtype=np.str_)
+
+
+def script(name: str) -> ModuleType:
+    """Return the figure's script as a module."""
+    path = HERE / f"{name}.py"
+    if not path.exists():
+        raise BuildError(
+            f"manifest.toml lists {name!r}, but there is no {shown(path)}: write it, or take the entry out"
+        )
+    return importlib.import_module(f"figures.{name}")
+
+
+def draw(module: ModuleType, name: str, columns: Columns, suffixes: Sequence[str]) -> dict[str, bytes]:
+    """Return the picture's bytes by suffix, drawn in the project's style from a clean set of Matplotlib settings."""
+    with plt.style.context([HERE / "igc.mplstyle"], after_reset=True), warnings.catch_warnings():
+        # A missing glyph or a collapsed layout is a warning to Matplotlib, but an error in print.
+        warnings.simplefilter("error", UserWarning)
+        warnings.simplefilter("error", RuntimeWarning)
+        mpl.rcParams.update({"svg.hashsalt": name, "svg.fonttype": "path", "pdf.fonttype": 42})
+        figure = module.draw(columns)
+        if not isinstance(figure, Figure):
+            raise BuildError(f"draw() returned a {type(figure).__name__}, not a Matplotlib figure")
+        try:
+            return {suffix: _saved(figure, suffix) for suffix in suffixes}
+        finally:
+            plt.close("all")
+
+
+def _saved(figure: Figure, suffix: str) -> bytes:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format=suffix, metadata=METADATA[suffix])
+    return buffer.getvalue()
+
+
+def numbers(name: str, module: ModuleType) -> tuple[str, list[str]]:
+    """Return the CSV that belongs in the tree, and in what it differs from the stored one.
+
+    Numbers that agree within the tolerance keep their stored text, so that a build elsewhere changes no last digit.
+    """
+    path = HERE / "data" / f"{name}.csv"
+    fresh = write_csv(module.data())
+    if not path.exists():
+        return fresh, [f"{shown(path)} is missing"]
+    stored = path.read_text(encoding="utf-8")
+    differences = [f"{shown(path)}: {text}" for text in _differences(read_csv(stored), read_csv(fresh))]
+    return (fresh if differences else stored), differences
+
+
+def _differences(stored: Columns, fresh: Columns) -> list[str]:
+    """Say which columns differ, and in which row first."""
+    if list(stored) != list(fresh):
+        return [f"columns {', '.join(stored)} are stored, data() returns {', '.join(fresh)}"]
+    return [f"column {name!r}, {text}" for name in stored if (text := _difference(stored[name], fresh[name]))]
+
+
+def _difference(stored: NDArray[Any], fresh: NDArray[Any]) -> str:
+    if stored.shape != fresh.shape:
+        return f"{stored.size} rows stored, {fresh.size} computed"
+    if stored.dtype.kind != fresh.dtype.kind:
+        return f"{stored.dtype} stored, {fresh.dtype} computed"
+    same = np.isclose(stored, fresh, equal_nan=True, **TOLERANCE) if stored.dtype.kind == "f" else stored == fresh
+    if same.all():
+        return ""
+    row = int(np.argmin(same))
+    return f"row {row + 1}: {stored[row]} stored, {fresh[row]} computed (first of {np.sum(~same)})"
+
+
+def build(name: str) -> list[str]:
+    """Write one figure's numbers and pictures, all of them or none; return an empty list: nothing is wrong."""
+    module = script(name)
+    text, _ = numbers(name, module)
+    pictures = draw(module, name, read_csv(text), list(METADATA))
+    replace_file(HERE / "data" / f"{name}.csv", text.encode())
+    for suffix, content in pictures.items():
+        replace_file(HERE / "out" / f"{name}.{suffix}", content)
+    return []
+
+
+def check(name: str) -> list[str]:
+    """Return in what one figure differs from what is stored: numbers within the tolerance, the SVG byte for byte."""
+    module = script(name)
+    text, problems = numbers(name, module)
+    picture = HERE / "out" / f"{name}.svg"
+    if not picture.exists():
+        return [*problems, f"{shown(picture)} is missing"]
+    drawn = draw(module, name, read_csv(text), ["svg"])["svg"]
+    if matplotlib_is_pinned() and drawn != picture.read_bytes():
+        problems.append(f"{shown(picture)} is not the picture that the script draws from its CSV")
+    return problems
+
+
+def gallery(entries: Mapping[str, Mapping[str, str]]) -> str:
+    """Return the README's gallery: two figures a row, each with its title, caption and source."""
+    cells = [_gallery_cell(entry).replace("|", "\\|") for entry in entries.values()]
+    cells += [""] * (len(cells) % 2)
+    rows = [f"| {left} | {right} |" for left, right in zip(cells[::2], cells[1::2], strict=True)]
+    return "\n".join(["| | |", "|---|---|", *rows]) if rows else "No figures yet."
+
+
+def _gallery_cell(entry: Mapping[str, str]) -> str:
+    source = f" *{entry['source']}.*" if entry.get("source") else ""
+    picture = f"![{entry['alt']}](figures/out/{entry['name']}.svg)"
+    return " ".join(f"{picture}<br>**{entry['title']}.** {entry['caption']}{source}".split())
+
+
+def _guarded(name: str, *, only_check: bool) -> list[str]:
+    """Build or check one figure; an exception in its script becomes a sentence that says where."""
+    try:
+        return check(name) if only_check else build(name)
+    except BuildError as error:
+        return [str(error)]
+    except Exception as error:
+        frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename.startswith(str(HERE))]
+        where = f"{shown(Path(frames[-1].filename))}, line {frames[-1].lineno}"
+        return [f"{where}: {type(error).__name__}: {error}"]
+
+
+def _run(names: Sequence[str], *, only_check: bool) -> int:
+    """Build or check one figure after the other, one line each; return how many went wrong."""
+    failed = 0
+    for number, name in enumerate(names, start=1):
+        start = time.perf_counter()
+        problems = _guarded(name, only_check=only_check)
+        verdict = "differs" if only_check else "failed"
+        seconds = time.perf_counter() - start
+        print(f"[{number}/{len(names)}] {name:<40} {verdict if problems else 'ok':<8} {seconds:5.1f} s", flush=True)
+        for problem in problems:
+            print(f"    {problem}", flush=True)
+        failed += bool(problems)
+    return failed
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; return its exit status."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help="figures of manifest.toml; all of them when none is given"
+    )
+    parser.add_argument("--check", action="store_true", help="change nothing; say what differs and exit with status 1")
+    parser.add_argument("--list", action="store_true", help="name the figures and stop")
+    options = parser.parse_args(arguments)
+    try:
+        entries = manifest()
+        names = chosen("figure", entries, options.names)
+        if options.list:
+            print("\n".join(f"{name:<40} {entries[name]['title']}" for name in names))
+            return 0
+        if options.check and not matplotlib_is_pinned():
+            print(f"Matplotlib {mpl.__version__} is not the one of constraints.txt: pictures are drawn, not compared")
+        failed = _run(names, only_check=options.check)
+        stale = update_section("gallery", gallery(entries), check=options.check)
+    except BuildError as error:
+        sys.exit(f"figures: {error}")
+    print("\n".join(stale), end="\n" if stale else "")
+    return int(bool(failed or stale))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
