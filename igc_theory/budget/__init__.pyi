@@ -1,0 +1,12 @@
+from .cost import activation_bytes as activation_bytes
+from .cost import arithmetic_intensity as arithmetic_intensity
+from .cost import depthwise_separable_parameters as depthwise_separable_parameters
+from .cost import group_parameters as group_parameters
+from .cost import igcv1_parameters as igcv1_parameters
+from .cost import igcv2_parameters as igcv2_parameters
+from .cost import igcv3_parameters as igcv3_parameters
+from .cost import interleaved_parameters as interleaved_parameters
+from .cost import multiply_adds as multiply_adds
+from .cost import parameters as parameters
+from .cost import regular_parameters as regular_parameters
+from .cost import weight_bytes as weight_bytes
