@@ -1,0 +1,89 @@
+"""What every picture asks of its columns: they are there, equally long, and hold numbers or words as they should."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from numpy.typing import ArrayLike, NDArray
+
+__all__ = ["Columns", "axes_or_new", "checked_columns"]
+
+Columns = Mapping[str, ArrayLike]
+"""A table by columns: a name and equally many entries each, as `data()` of a figure returns and a CSV holds."""
+
+
+def checked_columns(
+    columns: Columns, *, integers: Sequence[str] = (), numbers: Sequence[str] = (), words: Sequence[str] = ()
+) -> dict[str, NDArray[Any]]:
+    """Return the named columns as arrays: `integers` as int64, `numbers` as float64, `words` as strings.
+
+    Parameters
+    ----------
+    columns : mapping of str to sequence
+        May hold further columns, which are left alone.
+    integers, numbers, words : sequence of str
+        Names that must be there, by what they hold. Integers may be written as floats, as a CSV may have them.
+
+    Raises
+    ------
+    TypeError
+        If `columns` is not a mapping.
+    ValueError
+        If a column is missing, not flat, empty, of another length than the first, or holds something else.
+
+    Examples
+    --------
+    >>> checked_columns({"L": [1, 2], "paths": [1.5, 2]}, integers=["L"], numbers=["paths"])
+    {'L': array([1, 2]), 'paths': array([1.5, 2. ])}
+    >>> checked_columns({"L": [1, 2]}, integers=["L", "M"])
+    Traceback (most recent call last):
+    ...
+    ValueError: columns has no 'M', only 'L': give the columns L, M, equally long
+    """
+    names = [*integers, *numbers, *words]
+    way_out = f"give the columns {', '.join(names)}, equally long"
+    if not isinstance(columns, Mapping):
+        raise TypeError(f"columns={columns!r:.60} is a {type(columns).__name__}, not a mapping of names: {way_out}")
+    for name in names:
+        if name not in columns:
+            raise ValueError(f"columns has no {name!r}, only {', '.join(map(repr, columns)) or 'nothing'}: {way_out}")
+    arrays = {name: np.asarray(columns[name]) for name in names}
+    length = len(next(iter(arrays.values()))) if arrays[names[0]].ndim else 0
+    for name, array in arrays.items():
+        if array.ndim != 1 or array.size != length or not length:
+            raise ValueError(f"columns[{name!r}] has shape {array.shape}, not ({length or 'at least 1'},): {way_out}")
+    return {name: _typed(name, array, name in integers, name in words) for name, array in arrays.items()}
+
+
+def _typed(name: str, array: NDArray[Any], integers: bool, words: bool) -> NDArray[Any]:
+    """Return one column in its kind; refuse words for numbers, NaN, infinities and fractions for integers."""
+    if words:
+        return array.astype(np.str_)
+    if array.dtype.kind not in "iuf":
+        raise ValueError(f"columns[{name!r}] holds {array[0]!r}, not a number: give finite numbers")
+    wrong = ~np.isfinite(array) | ((array != np.rint(array)) if integers else False)
+    if wrong.any():
+        kind = "integers" if integers else "finite numbers"
+        raise ValueError(f"columns[{name!r}][{np.argmax(wrong)}]={array[np.argmax(wrong)]} is not allowed: give {kind}")
+    return array.astype(np.int64 if integers else np.float64)
+
+
+def axes_or_new(ax: Axes | None) -> Axes:
+    """Return `ax`, or the axes of a new figure; refuse anything else.
+
+    Examples
+    --------
+    >>> axes_or_new("left")
+    Traceback (most recent call last):
+    ...
+    TypeError: ax='left' is a str: give Matplotlib axes, such as plt.subplots()[1], or nothing
+    """
+    if ax is not None and not isinstance(ax, Axes):
+        raise TypeError(
+            f"ax={ax!r} is a {type(ax).__name__}: give Matplotlib axes, such as plt.subplots()[1], or nothing"
+        )
+    return plt.subplots()[1] if ax is None else ax
