@@ -1,0 +1,66 @@
+"""What the kernels room asks of its arrays, and the one form in which it says no."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+__all__ = ["Array", "finite", "numbers"]
+
+Array = NDArray[Any]
+
+
+def numbers(name: str, value: ArrayLike) -> Array:
+    """Return `value` as an array of float32, float64, complex64 or complex128, without copying where it already is one.
+
+    Integers and booleans become float64 (exact to 2**53) and half precision float32: products of small integers would
+    otherwise wrap around silently.
+
+    Raises
+    ------
+    TypeError
+        If the entries are not numbers, or of extended precision, which the BLAS does not know.
+
+    Examples
+    --------
+    >>> numbers("kernel", [[1, 2], [3, 4]]).dtype
+    dtype('float64')
+    >>> numbers("kernel", ["a"])
+    Traceback (most recent call last):
+    ...
+    TypeError: kernel has dtype <U1: give real or complex numbers, float32, float64, complex64 or complex128
+    """
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        raise ValueError(f"{name} is a ragged nesting of lists: give an array with equally long rows") from None
+    if array.dtype.kind in "biu":
+        return array.astype(np.float64)
+    if array.dtype == np.float16:
+        return array.astype(np.float32)
+    if array.dtype.char not in "fdFD":
+        raise TypeError(
+            f"{name} has dtype {array.dtype}: give real or complex numbers, float32, float64, complex64 or complex128"
+        )
+    return array.astype(array.dtype.newbyteorder("="), copy=False)
+
+
+def finite(name: str, array: Array) -> Array:
+    """Return `array` if all its entries are finite; name the first that is not.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> finite("kernel", np.array([[1.0, np.nan]]))
+    Traceback (most recent call last):
+    ...
+    ValueError: kernel[0, 1]=nan is not finite: replace NaN and infinite entries first
+    """
+    good = np.isfinite(array)
+    if not good.all():
+        where = np.unravel_index(np.argmin(good), array.shape)
+        index = ", ".join(str(int(axis)) for axis in where)
+        raise ValueError(f"{name}[{index}]={array[where]} is not finite: replace NaN and infinite entries first")
+    return array

@@ -1,0 +1,94 @@
+"""The arithmetic of group convolutions on many images at once: arrays (C, H, W, N), or (C, H, W) for one image.
+
+Nothing is checked here beyond what the arithmetic itself needs; the public functions check before they call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from igc_theory.kernels.arrays import Array
+from igc_theory.structure.arguments import positive_int
+
+__all__ = ["Padding", "Pair", "blocks_of", "correlate", "correlate_adjoint", "padded", "windows"]
+
+Pair = tuple[int, int]
+Padding = str | int | tuple[int, int]
+
+
+def correlate(x: Array, kernel: Array, groups: int, stride: Pair) -> Array:
+    """Return the group convolution without padding, shape (C_out, H_out, W_out, N).
+
+    Examples
+    --------
+    >>> correlate(np.ones((4, 5, 5, 7)), np.ones((6, 2, 3, 3)), groups=2, stride=(1, 2)).shape
+    (6, 3, 2, 7)
+    """
+    columns, blocks = windows(x, kernel.shape[2:], stride), blocks_of(kernel, groups)
+    *_, height, width, batch = columns.shape
+    # A window of one pixel, or of the whole image, makes this reshape a view: nothing is copied.
+    unfolded = columns.reshape(groups, blocks.shape[2], height * width * batch)
+    result: Array = np.matmul(blocks, unfolded)
+    return result.reshape(len(kernel), height, width, batch)
+
+
+def correlate_adjoint(y: Array, kernel: Array, groups: int, stride: Pair) -> Array:
+    """Return the adjoint of `correlate` at `y` (C_out, H_out, W_out, N), onto the smallest images (C_in, H, W, N).
+
+    Examples
+    --------
+    >>> correlate_adjoint(np.ones((6, 3, 2, 7)), np.ones((6, 2, 3, 3)), groups=2, stride=(1, 2)).shape
+    (4, 5, 5, 7)
+    """
+    (_, height, width, batch), (down, right), window = y.shape, stride, kernel.shape[2:]
+    blocks = blocks_of(kernel, groups).conj().swapaxes(1, 2)
+    columns = np.matmul(blocks, y.reshape(groups, len(kernel) // groups, height * width * batch))
+    columns = columns.reshape(groups * kernel.shape[1], *window, height, width, batch)
+    rows, cols = (height - 1) * down + window[0], (width - 1) * right + window[1]
+    x = np.zeros((groups * kernel.shape[1], rows, cols, batch), columns.dtype)
+    for u, v in np.ndindex(*window):
+        x[:, u : u + down * height : down, v : v + right * width : right] += columns[:, u, v]
+    return x
+
+
+def blocks_of(kernel: Array, groups: int) -> Array:
+    """Return the blocks on the diagonal, shape (groups, C_out / groups, C_in / groups * S): a view."""
+    return kernel.reshape(groups, len(kernel) // groups, kernel[0].size)
+
+
+def windows(x: Array, window: Sequence[int], stride: Pair) -> Array:
+    """Return the windows of images (C, H, W, N) as a view of shape (C, kh, kw, H_out, W_out, N)."""
+    images = x if x.ndim == 4 else x[..., np.newaxis]
+    if images.shape[1] < window[0] or images.shape[2] < window[1]:
+        raise ValueError(
+            f"the window {tuple(window)} is larger than the padded image {images.shape[1:3]}: "
+            'give a larger image, a smaller window, or padding="same"'
+        )
+    view = sliding_window_view(images, (window[0], window[1]), axis=(1, 2))
+    return view[:, :: stride[0], :: stride[1]].transpose(0, 4, 5, 1, 2, 3)
+
+
+def padded(image: Array, window: Sequence[int], padding: Padding) -> Array:
+    """Return an image (C, H, W) with zeros around it."""
+    return np.pad(image, [(0, 0), *(_rim(padding, axis, side) for axis, side in enumerate(window))])
+
+
+def _rim(padding: Padding, axis: int, side: int) -> Pair:
+    """Return the zeros before and after along one axis, for a window of length `side`."""
+    if isinstance(padding, str):
+        if padding == "same":
+            return (side - 1) // 2, side // 2
+        if padding == "valid":
+            return 0, 0
+        raise ValueError(f'padding={padding!r} is unknown: give "same", "valid", an integer or a pair of integers')
+    way_out = 'give "same", "valid", an integer or a pair of integers of at least 0'
+    if not isinstance(padding, (tuple, list)):
+        rim = positive_int("padding", padding, minimum=0, way_out=way_out)
+    elif len(padding) == 2:
+        rim = positive_int(f"padding[{axis}]", padding[axis], minimum=0, way_out=way_out)
+    else:
+        raise ValueError(f"padding={padding!r} has {len(padding)} entries, not 2: {way_out}")
+    return rim, rim
