@@ -10,3 +10,17 @@ from .cost import multiply_adds as multiply_adds
 from .cost import parameters as parameters
 from .cost import regular_parameters as regular_parameters
 from .cost import weight_bytes as weight_bytes
+from .widths import attainable_parameters as attainable_parameters
+from .widths import balanced_parameters as balanced_parameters
+from .widths import balanced_width as balanced_width
+from .widths import channelwise_parameters as channelwise_parameters
+from .widths import channelwise_width as channelwise_width
+from .widths import constrained_parameters as constrained_parameters
+from .widths import constrained_width as constrained_width
+from .widths import depthwise_separable_width as depthwise_separable_width
+from .widths import group_width as group_width
+from .widths import igcv1_width as igcv1_width
+from .widths import igcv3_width as igcv3_width
+from .widths import regular_width as regular_width
+from .widths import stationary_parameters as stationary_parameters
+from .widths import stationary_width as stationary_width
