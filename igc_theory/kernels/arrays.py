@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["Array", "finite", "numbers"]
+__all__ = ["Array", "finite", "image_of", "numbers"]
 
 Array = NDArray[Any]
 
@@ -63,4 +63,17 @@ def finite(name: str, array: Array) -> Array:
         where = np.unravel_index(np.argmin(good), array.shape)
         index = ", ".join(str(int(axis)) for axis in where)
         raise ValueError(f"{name}[{index}]={array[where]} is not finite: replace NaN and infinite entries first")
+    return array
+
+
+def image_of(image: ArrayLike, channels: int | None = None) -> Array:
+    """Return an image as an array of numbers with three axes and, if given, that many channels."""
+    array = numbers("image", image)
+    if array.ndim != 3 or 0 in array.shape:
+        raise ValueError(
+            f"image has shape {array.shape}, not (C_in, H, W): give three axes, none of them empty "
+            "(image[None] makes a channel axis; images of a batch are convolved one by one)"
+        )
+    if channels is not None and len(array) != channels:
+        raise ValueError(f"image has {len(array)} channels, the kernel reads {channels}: give an image of {channels}")
     return array

@@ -1,7 +1,7 @@
 r"""A convolution is one matrix.
 
-An image has shape ``(C_in, H, W)``. Around every output position lies a patch of ``C_in * S`` responses, `S` the area of
-the window; a convolution is a matrix `W` of shape ``(C_out, C_in * S)`` times that vector. All positions together:
+An image has shape ``(C_in, H, W)``. Around every output position lies a patch of ``C_in * S`` responses, `S` the area
+of the window; a convolution is a matrix `W` of shape ``(C_out, C_in * S)`` times that vector. All positions together:
 
 .. math:: Y = W X, \qquad X ∈ R^{C_{in} S × H_{out} W_{out}}.
 
@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.sparse import csr_array, get_index_dtype
 
-from igc_theory.kernels.arrays import Array, finite, numbers
+from igc_theory.kernels.arrays import Array, finite, image_of, numbers
 from igc_theory.kernels.correlation import Padding, Pair, blocks_of, correlate, padded, windows
 from igc_theory.structure.arguments import branches_of, positive_int, window_of
 
@@ -144,7 +144,7 @@ def patches(image: ArrayLike, kernel_size: int | Pair, stride: int | Pair = 1, p
     (36, 64)
     """
     window = window_of("kernel_size", kernel_size)
-    columns = windows(padded(_checked_image(image), window, padding), window, window_of("stride", stride))
+    columns = windows(padded(image_of(image), window, padding), window, window_of("stride", stride))
     return columns.reshape(columns.shape[0] * window[0] * window[1], -1).copy()
 
 
@@ -188,7 +188,7 @@ def convolve(
     (6, 4, 4)
     """
     tensor, groups = _checked_kernel(kernel, groups)
-    full = padded(_checked_image(image, tensor.shape[1] * groups), tensor.shape[2:], padding)
+    full = padded(image_of(image, tensor.shape[1] * groups), tensor.shape[2:], padding)
     return correlate(full, tensor, groups, window_of("stride", stride))[..., 0]
 
 
@@ -262,19 +262,6 @@ def _checked_kernel(kernel: ArrayLike, groups: int) -> tuple[Array, int]:
         )
     branches_of(len(tensor), groups, "the kernel's output channels")
     return tensor, groups
-
-
-def _checked_image(image: ArrayLike, channels: int | None = None) -> Array:
-    """Return an image as an array of numbers with three axes and, if given, that many channels."""
-    array = numbers("image", image)
-    if array.ndim != 3 or 0 in array.shape:
-        raise ValueError(
-            f"image has shape {array.shape}, not (C_in, H, W): give three axes, none of them empty "
-            "(image[None] makes a channel axis; images of a batch are convolved one by one)"
-        )
-    if channels is not None and len(array) != channels:
-        raise ValueError(f"image has {len(array)} channels, the kernel reads {channels}: give an image of {channels}")
-    return array
 
 
 def _checked_shape(image_shape: Sequence[int], channels: int) -> tuple[int, int, int]:
