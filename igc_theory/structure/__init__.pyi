@@ -12,14 +12,15 @@ from .blocks import summation_fusion as summation_fusion
 from .blocks import xception as xception
 from .chains import Chain as Chain
 from .chains import Factor as Factor
-from .conditions import Explanation as Explanation
 from .conditions import Grade as Grade
-from .conditions import explain_complementarity as explain_complementarity
 from .conditions import grade as grade
 from .conditions import has_unique_paths as has_unique_paths
 from .conditions import is_complementary as is_complementary
 from .conditions import is_dense as is_dense
 from .conditions import is_loosely_complementary as is_loosely_complementary
+from .explanations import Explanation as Explanation
+from .explanations import Witness as Witness
+from .explanations import explain_complementarity as explain_complementarity
 from .factors import GroupConv as GroupConv
 from .paths import path_counts as path_counts
 from .paths import uniform_path_count as uniform_path_count

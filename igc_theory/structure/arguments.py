@@ -69,7 +69,9 @@ def window_of(name: str, value: Any) -> tuple[int, int]:
         side = positive_int(name, value, way_out="give one integer or a pair (height, width), each at least 1")
         return side, side
     if len(value) != 2:
-        raise ValueError(f"{name}={value!r} has {len(value)} entries, not 2: give one integer or a pair (height, width)")
+        raise ValueError(
+            f"{name}={value!r} has {len(value)} entries, not 2: give one integer or a pair (height, width)"
+        )
     height, width = (positive_int(f"{name}[{axis}]", entry) for axis, entry in enumerate(value))
     return height, width
 

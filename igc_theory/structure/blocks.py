@@ -229,10 +229,13 @@ def inverted_residual(
     return Chain(block.convolutions, name=f"inverted residual t={expansion}")
 
 
-def shufflenet_unit(channels: int, groups: int, bottleneck: int = 4, kernel_size: Window = 3, stride: Window = 1) -> Chain:
-    """Return the ShuffleNet unit: grouped pointwise to ``channels/bottleneck``, channel shuffle, channel-wise, grouped pointwise back.
+def shufflenet_unit(
+    channels: int, groups: int, bottleneck: int = 4, kernel_size: Window = 3, stride: Window = 1
+) -> Chain:
+    """Return the ShuffleNet unit: grouped pointwise, channel shuffle, channel-wise, grouped pointwise.
 
-    (ShuffleNet, arXiv 1707.01083, figure 2; the shortcut is left to the network.)
+    The first convolution writes ``channels/bottleneck`` channels, the last widens them again (ShuffleNet, arXiv 1707.01083,
+    figure 2; the shortcut is left to the network).
 
     Examples
     --------
@@ -266,7 +269,7 @@ def regular_as_igc(channels: int, kernel_size: Window = 3) -> Chain:
     """
     channels = positive_int("channels", channels)
     half = branches_of(channels, 2, "channels")
-    return Chain(igcv1(4, half, kernel_size), name="regular as IGC")
+    return Chain([igcv1(4, half, kernel_size)], name="regular as IGC")
 
 
 def summation_fusion(L: int, M: int, kernel_size: Window = 3) -> Chain:
@@ -280,13 +283,15 @@ def summation_fusion(L: int, M: int, kernel_size: Window = 3) -> Chain:
     >>> summation_fusion(4, 8).factors == igcv1(4, 8).factors
     True
     """
-    return Chain(igcv1(L, M, kernel_size), name=f"summation fusion L={L} M={M}")
+    return Chain([igcv1(L, M, kernel_size)], name=f"summation fusion L={L} M={M}")
 
 
 def _checked_widths(branch_widths: Sequence[int]) -> tuple[int, ...]:
     """Return the widths as Python ints, refusing an empty list and anything that is not a positive integer."""
-    if isinstance(branch_widths, (str, int)) or not hasattr(branch_widths, "__iter__"):
-        raise TypeError(f"branch_widths={branch_widths!r} is not a sequence: give one width a factor, such as [1, 8, 8]")
+    if isinstance(branch_widths, str) or not hasattr(branch_widths, "__iter__"):
+        raise TypeError(
+            f"branch_widths={branch_widths!r} is not a sequence: give one width a factor, such as [1, 8, 8]"
+        )
     widths = tuple(positive_int(f"branch_widths[{l}]", width) for l, width in enumerate(branch_widths))
     if not widths:
         raise ValueError("branch_widths=[] is empty: give one width a factor, such as [1, 8, 8]")
@@ -295,5 +300,7 @@ def _checked_widths(branch_widths: Sequence[int]) -> tuple[int, ...]:
 
 def _pair_of_groups(groups: tuple[int, int]) -> tuple[int, int]:
     if not isinstance(groups, (tuple, list)) or len(groups) != 2:
-        raise ValueError(f"groups={groups!r} is not a pair: give (G1, G2), the branches of the two pointwise convolutions")
+        raise ValueError(
+            f"groups={groups!r} is not a pair: give (G1, G2), the branches of the two pointwise convolutions"
+        )
     return positive_int("groups[0]", groups[0]), positive_int("groups[1]", groups[1])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from html import escape
+from itertools import pairwise
 
 from igc_theory.structure.factors import GroupConv
 from igc_theory.structure.permutations import ChannelPermutation
@@ -104,13 +105,18 @@ class Chain:
     def __str__(self) -> str:
         rows = [(repr(factor), *_described(factor)) for factor in self.factors]
         widths = [max(len(row[column]) for row in rows) for column in range(3)]
-        lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, [*widths, 0], strict=True)).rstrip() for row in rows]
+        lines = [
+            "  ".join(cell.ljust(width) for cell, width in zip(row, [*widths, 0], strict=True)).rstrip() for row in rows
+        ]
         return "\n  ".join([self._title(), *lines])
 
     def _repr_html_(self) -> str:
         head = "<tr>" + "".join(f"<th>{title}</th>" for title in ("factor", "kind", "branch", "parameters")) + "</tr>"
         rows = (
-            "<tr>" + "".join(f"<td style='text-align:left'>{escape(cell)}</td>" for cell in (repr(factor), *_described(factor)))
+            "<tr>"
+            + "".join(
+                f"<td style='text-align:left'>{escape(cell)}</td>" for cell in (repr(factor), *_described(factor))
+            )
             + "</tr>"
             for factor in self.factors
         )
@@ -132,7 +138,9 @@ def _checked_factors(factors: Iterable[Factor | Chain]) -> tuple[Factor, ...]:
     try:
         parts = [factors] if isinstance(factors, Chain) else list(factors)
     except TypeError:
-        raise TypeError(f"factors={factors!r} is not iterable: give a list of GroupConv and ChannelPermutation") from None
+        raise TypeError(
+            f"factors={factors!r} is not iterable: give a list of GroupConv and ChannelPermutation"
+        ) from None
     flat: list[Factor] = []
     for k, part in enumerate(parts):
         if not isinstance(part, (Chain, GroupConv, ChannelPermutation)):
@@ -142,7 +150,7 @@ def _checked_factors(factors: Iterable[Factor | Chain]) -> tuple[Factor, ...]:
         flat.extend(part.factors if isinstance(part, Chain) else [part])
     if not flat:
         raise ValueError("factors=[] is empty: a chain needs at least one GroupConv or ChannelPermutation")
-    for k, (before, after) in enumerate(zip(flat, flat[1:], strict=False)):
+    for k, (before, after) in enumerate(pairwise(flat)):
         if before.out_channels != after.in_channels:
             raise ValueError(
                 f"factors[{k + 1}]={after!r} reads {after.in_channels} channels, "

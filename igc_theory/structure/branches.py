@@ -1,0 +1,160 @@
+r"""The branches of a chain and the channels that neighbouring ones share.
+
+All channels of a branch are connected alike, so paths need not be counted channel by channel: between two neighbouring
+convolutions the contingency table :math:`T[m, l] = |A_l ∩ B_m|` (channels written by branch l and read by branch m) says all, and
+the path counts are the product of these tables, :math:`T_L \cdots T_2`, with one row a last branch and one column a first branch.
+A table has at most one entry a channel, which is why nothing here needs a matrix of C×C.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from igc_theory.structure.chains import Chain
+from igc_theory.structure.permutations import ChannelPermutation
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
+
+__all__ = ["BranchGraph", "branch_graph", "wiring"]
+
+_INT64_MAX = int(np.iinfo(np.int64).max)
+_BLOCK_BYTES = (
+    2**23
+)  # of one dense block of columns: small enough for the processor's cache, large enough to be worth a call
+
+
+@dataclass(frozen=True, eq=False)
+class BranchGraph:
+    """The quotient of a chain by its branches.
+
+    Attributes
+    ----------
+    tables : tuple of csr_array of int64
+        Contingency tables between neighbouring convolutions, in order of application, shape (branches after, branches before).
+    in_branch : numpy.ndarray of int64, shape (C_in,)
+        Branch of the first convolution that reads each input channel.
+    out_branch : numpy.ndarray of int64, shape (C_out,)
+        Branch of the last convolution that writes each output channel.
+    fan_in : int
+        The product of all branch input widths: number of paths that end in one output.
+    """
+
+    tables: tuple[csr_array, ...]
+    in_branch: NDArray[np.int64]
+    out_branch: NDArray[np.int64]
+    fan_in: int
+
+    @property
+    def first_branches(self) -> int:
+        """Branches of the first convolution."""
+        return int(self.in_branch.max()) + 1
+
+    @property
+    def last_branches(self) -> int:
+        """Branches of the last convolution."""
+        return int(self.out_branch.max()) + 1
+
+    def transposed(self) -> BranchGraph:
+        """Return the graph with every arrow turned round; its `fan_in` is the fan-out."""
+        paths = self.fan_in * self.out_branch.size // self.in_branch.size
+        return BranchGraph(
+            tuple(table.T.tocsr() for table in self.tables[::-1]), self.out_branch, self.in_branch, paths
+        )
+
+    def blocks(self) -> Iterator[tuple[int, NDArray[Any]]]:
+        """Yield (first column, block of columns) of the path counts branch by branch, in bounded memory."""
+        rows = max([table.shape[0] for table in self.tables], default=self.last_branches)
+        width = max(1, _BLOCK_BYTES // (8 * rows))
+        for start in range(0, self.first_branches, width):
+            columns = np.arange(start, min(start + width, self.first_branches))
+            unit: NDArray[Any] = np.zeros((self.first_branches, columns.size), self._dtype)
+            unit[columns, columns - start] = 1
+            for table in self.tables:
+                unit = _times(table, unit)
+            yield start, unit
+
+    def paths_to(self, branch: int, convolution: int | None = None) -> NDArray[Any]:
+        """Return the number of paths from each first branch to one branch of a convolution (the last one by default)."""
+        tables = self.tables[:convolution]
+        counts: NDArray[Any] = np.zeros(tables[-1].shape[0] if tables else self.first_branches, self._dtype)
+        counts[branch] = 1
+        for table in reversed(tables):
+            counts = _times(table.T.tocsr(), counts)
+        return counts
+
+    def pair(self, last_branch: int, first_branch: int) -> tuple[int, int]:
+        """Return an (output, input) pair of channels that lie in these branches: the first ones."""
+        return int(np.argmax(self.out_branch == last_branch)), int(np.argmax(self.in_branch == first_branch))
+
+    @property
+    def _dtype(self) -> type:
+        # A number of paths never exceeds the fan-in, so int64 is safe below this; Python ints are exact above it.
+        return np.int64 if self.fan_in <= _INT64_MAX else object
+
+
+def wiring(chain: Chain) -> list[NDArray[np.int64]]:
+    """Return, for each gap before, between and behind the convolutions, where each channel comes from.
+
+    Examples
+    --------
+    >>> from igc_theory.structure.blocks import igcv1
+    >>> [gap.tolist() for gap in wiring(igcv1(2, 2))]
+    [[0, 1, 2, 3], [0, 2, 1, 3], [0, 2, 1, 3]]
+    """
+    gaps = [np.arange(chain.in_channels)]
+    for factor in chain.factors:
+        if isinstance(factor, ChannelPermutation):
+            gaps[-1] = gaps[-1][factor.indices]
+        else:
+            gaps.append(np.arange(factor.out_channels))
+    return gaps
+
+
+def branch_graph(chain: Chain) -> BranchGraph:
+    """Return the contingency tables of a chain and the branches of its inputs and outputs.
+
+    Examples
+    --------
+    >>> from igc_theory.structure.blocks import igcv1
+    >>> branch_graph(igcv1(2, 3)).tables[0].toarray().tolist()
+    [[1, 1], [1, 1], [1, 1]]
+    """
+    if not isinstance(chain, Chain):
+        raise TypeError(
+            f"chain={chain!r} is a {type(chain).__name__}: give a Chain, such as igcv1(4, 8) or Chain([factor, …])"
+        )
+    gaps, convs = wiring(chain), chain.convolutions
+    if not convs:  # permutations only: every channel is a branch of its own
+        return BranchGraph((), np.arange(chain.in_channels), gaps[0], 1)
+    tables = tuple(
+        _table(gap // before.out_width, after.in_width, before.groups)
+        for gap, before, after in zip(gaps[1:-1], convs[:-1], convs[1:], strict=True)
+    )
+    in_branch = np.empty(chain.in_channels, np.int64)
+    in_branch[gaps[0]] = np.arange(chain.in_channels) // convs[0].in_width
+    return BranchGraph(tables, in_branch, gaps[-1] // convs[-1].out_width, prod(conv.in_width for conv in convs))
+
+
+def _table(sources: NDArray[np.int64], in_width: int, branches_before: int) -> csr_array:
+    """Return the contingency table whose row m counts the branches in ``sources[m*in_width : (m+1)*in_width]``."""
+    from scipy.sparse import csr_array
+
+    starts = np.arange(0, sources.size + 1, in_width)
+    table = csr_array((np.ones(sources.size, np.int64), sources, starts), shape=(starts.size - 1, branches_before))
+    table.sum_duplicates()
+    return table
+
+
+def _times(table: csr_array, columns: NDArray[Any]) -> NDArray[Any]:
+    """Return ``table @ columns`` exactly, for int64 and for Python ints."""
+    if columns.dtype != object:
+        return np.asarray(table @ columns)
+    weights = table.data.astype(object).reshape(-1, *[1] * (columns.ndim - 1))
+    return np.add.reduceat(columns[table.indices] * weights, table.indptr[:-1], axis=0)

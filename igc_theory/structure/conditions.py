@@ -1,0 +1,229 @@
+"""Conditions on a chain: strictly or loosely complementary, unique paths, dense; and a grade that says which of them hold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from igc_theory.structure.branches import BranchGraph, branch_graph
+from igc_theory.structure.chains import Chain
+from igc_theory.structure.splits import NotGrouped, grouped_parts, split_path_count
+
+__all__ = [
+    "Grade",
+    "grade",
+    "has_unique_paths",
+    "is_complementary",
+    "is_dense",
+    "is_loosely_complementary",
+]
+
+
+@dataclass(frozen=True)
+class Grade:
+    """How well a chain connects its inputs to its outputs.
+
+    Attributes
+    ----------
+    kind : {"strict", "loose", "dense", "not dense"}
+        The strongest of the conditions that holds.
+    min_paths : int
+        Smallest number of paths of a pair.
+    max_paths : int or None
+        Largest number; None when the chain is not dense (counting stops at the first pair without a path).
+    missing : (int, int) or None
+        For a chain that is not dense, an (output, input) pair that no path connects.
+    """
+
+    kind: Literal["strict", "loose", "dense", "not dense"]
+    min_paths: int
+    max_paths: int | None
+    missing: tuple[int, int] | None = None
+
+    def __str__(self) -> str:
+        if self.kind == "strict":
+            return "strict: every input reaches every output by exactly one path"
+        if self.kind == "loose":
+            return f"loose, p = {self.min_paths}: every input reaches every output by {self.min_paths} paths"
+        if self.missing is not None:
+            return "not dense: output {} has no path from input {}".format(*self.missing)
+        if self.max_paths == 1:
+            return "dense, not complementary: unique paths, but a part of the chain is not a group convolution"
+        return f"dense, not complementary: {self.min_paths} to {self.max_paths} paths a pair"
+
+
+def is_complementary(chain: Chain) -> bool:
+    r"""Return whether the chain is strictly complementary.
+
+    For every split of the chain, the part before and the part after are each (up to order) a group convolution, and every branch
+    of the one shares exactly one channel with every branch of the other (IGCV1, section 3; IGCV2, section 3.1). For two factors
+    this is the all-ones contingency table :math:`|A_l ∩ B_m| = 1`. It implies unique paths; for three or more factors unique paths
+    do not imply it.
+
+    Parameters
+    ----------
+    chain : Chain
+        Any chain; channel-wise factors and permutations change nothing. A single convolution must be dense.
+
+    Returns
+    -------
+    bool
+
+    Raises
+    ------
+    TypeError
+        If `chain` is not a Chain.
+
+    Examples
+    --------
+    >>> from igc_theory.structure import igcv1, igcv3, is_complementary
+    >>> is_complementary(igcv1(8, 4)), is_complementary(igcv3(24, 24))
+    (True, False)
+    """
+    return _uniform_split_paths(branch_graph(chain)) == 1
+
+
+def is_loosely_complementary(chain: Chain) -> bool:
+    r"""Return whether the chain is loosely complementary, with any number p ≥ 1 of paths a pair.
+
+    As `is_complementary`, with a *constant* contingency table at every split instead of an all-ones one (IGCV3, section 3.2:
+    channels are bundled into super-channels of p channels). A strictly complementary chain is loosely complementary with p = 1.
+
+    Parameters
+    ----------
+    chain : Chain
+        Any chain.
+
+    Returns
+    -------
+    bool
+
+    Raises
+    ------
+    TypeError
+        If `chain` is not a Chain.
+
+    Examples
+    --------
+    >>> from igc_theory.structure import GroupConv, Chain, igcv3, is_loosely_complementary
+    >>> is_loosely_complementary(igcv3(24, 24, groups=(2, 3)))
+    True
+    >>> is_loosely_complementary(Chain(igcv3(24, 24, groups=(2, 3)).convolutions))
+    False
+    """
+    return _uniform_split_paths(branch_graph(chain)) is not None
+
+
+def has_unique_paths(chain: Chain) -> bool:
+    """Return whether exactly one path joins every input to every output: all path counts are one.
+
+    Parameters
+    ----------
+    chain : Chain
+        Any chain. Exact; for the largest chains `uniform_path_count` is faster and errs with negligible probability.
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
+    >>> from igc_theory.structure import has_unique_paths, igcv1
+    >>> has_unique_paths(igcv1(3, 5))
+    True
+    """
+    graph = branch_graph(chain)
+    # An output ends fan_in paths: if these are as many as the inputs and none is left out, each has one.
+    return graph.fan_in == chain.in_channels and (_uniform_split_paths(graph) == 1 or _missing_pair(graph) is None)
+
+
+def is_dense(chain: Chain) -> bool:
+    """Return whether every output depends on every input: the product has no structural zero.
+
+    Parameters
+    ----------
+    chain : Chain
+        Any chain. Exact.
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
+    >>> from igc_theory.structure import interleaved, is_dense
+    >>> is_dense(interleaved(12, [1, 4, 4])), is_dense(interleaved(12, [1, 2, 4]))
+    (True, False)
+    """
+    graph = branch_graph(chain)
+    return _uniform_split_paths(graph) is not None or _missing_pair(graph) is None
+
+
+def grade(chain: Chain) -> Grade:
+    """Return the strongest condition that the chain meets, with its path counts or a pair that has no path.
+
+    Parameters
+    ----------
+    chain : Chain
+        Any chain. Strict and loose are decided in time and memory proportional to the channels; otherwise paths are counted branch
+        by branch, in bounded memory.
+
+    Returns
+    -------
+    Grade
+        Its ``str`` is a sentence.
+
+    Examples
+    --------
+    >>> from igc_theory.structure import group, grade, igcv1, igcv3, interleaved
+    >>> for chain in (igcv1(8, 4), igcv3(24, 24), interleaved(12, [1, 4, 4]), group(6, 6, groups=2)):
+    ...     print(grade(chain))
+    strict: every input reaches every output by exactly one path
+    loose, p = 36: every input reaches every output by 36 paths
+    dense, not complementary: 1 to 2 paths a pair
+    not dense: output 0 has no path from input 3
+    """
+    graph = branch_graph(chain)
+    paths = _uniform_split_paths(graph)
+    if paths is not None:
+        return Grade("strict" if paths == 1 else "loose", paths, paths)
+    missing = _missing_pair(graph)
+    if missing is not None:
+        return Grade("not dense", 0, None, missing)
+    # Dense with one path an input on average means one path each: nothing is left to count.
+    ranges = (
+        [(1, 1)] if graph.fan_in == chain.in_channels else [(block.min(), block.max()) for _, block in graph.blocks()]
+    )
+    return Grade("dense", int(min(low for low, _ in ranges)), int(max(high for _, high in ranges)))
+
+
+def _uniform_split_paths(graph: BranchGraph) -> int | None:
+    """Return p if the chain is loosely complementary with p paths a pair, else None."""
+    before = grouped_parts(graph)
+    if isinstance(before, NotGrouped):
+        return None
+    if (
+        before[-1].classes > 1
+    ):  # the whole chain is a group convolution with several branches; decides chains of one factor
+        return None
+    after = grouped_parts(graph.transposed())
+    if isinstance(after, NotGrouped):
+        return None
+    counts = [
+        split_path_count(table, first, second)
+        for table, first, second in zip(graph.tables, before, after[-2::-1], strict=False)
+    ]
+    return None if None in counts else before[-1].paths
+
+
+def _missing_pair(graph: BranchGraph) -> tuple[int, int] | None:
+    """Return an (output, input) pair that no path connects, or None."""
+    if graph.fan_in < graph.in_branch.size:  # too few paths end in any output
+        return graph.pair(0, int(np.argmin(graph.paths_to(0))))
+    for start, block in graph.blocks():
+        if not block.all():
+            row, column = np.argwhere(block == 0)[0]
+            return graph.pair(int(row), start + int(column))
+    return None
