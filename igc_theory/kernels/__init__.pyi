@@ -5,3 +5,7 @@ from .convolution import kernel_tensor as kernel_tensor
 from .convolution import patches as patches
 from .products import Product as Product
 from .products import random_product as random_product
+from .fixed import regular_as_igc_product as regular_as_igc_product
+from .fixed import summation_fusion_product as summation_fusion_product
+from .operators import OperatorCheck as OperatorCheck
+from .operators import check_operator as check_operator

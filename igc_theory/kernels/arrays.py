@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["Array", "finite", "image_of", "numbers"]
+from igc_theory.structure.arguments import branches_of, positive_int
+
+__all__ = ["Array", "finite", "image_of", "kernel_of", "numbers"]
 
 Array = NDArray[Any]
 
@@ -77,3 +79,15 @@ def image_of(image: ArrayLike, channels: int | None = None) -> Array:
     if channels is not None and len(array) != channels:
         raise ValueError(f"image has {len(array)} channels, the kernel reads {channels}: give an image of {channels}")
     return array
+
+
+def kernel_of(kernel: ArrayLike, groups: int) -> tuple[Array, int]:
+    """Return a kernel as an array with four axes of finite numbers, and its branches as a Python int."""
+    tensor, groups = finite("kernel", numbers("kernel", kernel)), positive_int("groups", groups)
+    if tensor.ndim != 4 or 0 in tensor.shape:
+        raise ValueError(
+            f"kernel has shape {tensor.shape}, not (C_out, C_in/groups, kh, kw): give four axes, none of them empty "
+            "(kernel_tensor makes one from a matrix)"
+        )
+    branches_of(len(tensor), groups, "the kernel's output channels")
+    return tensor, groups

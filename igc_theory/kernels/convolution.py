@@ -26,9 +26,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.sparse import csr_array, get_index_dtype
 
-from igc_theory.kernels.arrays import Array, finite, image_of, numbers
+from igc_theory.kernels.arrays import Array, finite, image_of, kernel_of, numbers
 from igc_theory.kernels.correlation import Padding, Pair, blocks_of, correlate, padded, windows
-from igc_theory.structure.arguments import branches_of, positive_int, window_of
+from igc_theory.structure.arguments import positive_int, window_of
 
 __all__ = ["convolution_matrix", "convolve", "kernel_matrix", "kernel_tensor", "patches"]
 
@@ -63,7 +63,7 @@ def kernel_matrix(kernel: ArrayLike, groups: int = 1) -> Array:
     >>> int(np.count_nonzero(kernel_matrix(np.ones((6, 3, 5, 5)), groups=2)))
     450
     """
-    tensor, groups = _checked_kernel(kernel, groups)
+    tensor, groups = kernel_of(kernel, groups)
     blocks = blocks_of(tensor, groups)
     _, out_width, row = blocks.shape
     matrix = np.zeros((groups, out_width, groups, row), tensor.dtype)
@@ -187,7 +187,7 @@ def convolve(
     >>> convolve(np.ones((4, 8, 8)), np.ones((6, 2, 3, 3)), groups=2, stride=2).shape
     (6, 4, 4)
     """
-    tensor, groups = _checked_kernel(kernel, groups)
+    tensor, groups = kernel_of(kernel, groups)
     full = padded(image_of(image, tensor.shape[1] * groups), tensor.shape[2:], padding)
     return correlate(full, tensor, groups, window_of("stride", stride))[..., 0]
 
@@ -229,7 +229,7 @@ def convolution_matrix(
     >>> operator.shape, operator.nnz == 6 * 2 * 9 * 36
     ((216, 256), True)
     """
-    tensor, groups = _checked_kernel(kernel, groups)
+    tensor, groups = kernel_of(kernel, groups)
     channels, height, width = _checked_shape(image_shape, tensor.shape[1] * groups)
     out_channels, in_width, *window = tensor.shape
     # Patches of the pixels' own numbers (counted from 1, so that the padding is 0) say which columns a row touches.
@@ -250,18 +250,6 @@ def convolution_matrix(
         ),
         shape=shape,
     )
-
-
-def _checked_kernel(kernel: ArrayLike, groups: int) -> tuple[Array, int]:
-    """Return a kernel as an array with four axes of finite numbers, and its branches as a Python int."""
-    tensor, groups = finite("kernel", numbers("kernel", kernel)), positive_int("groups", groups)
-    if tensor.ndim != 4 or 0 in tensor.shape:
-        raise ValueError(
-            f"kernel has shape {tensor.shape}, not (C_out, C_in/groups, kh, kw): give four axes, none of them empty "
-            "(kernel_tensor makes one from a matrix)"
-        )
-    branches_of(len(tensor), groups, "the kernel's output channels")
-    return tensor, groups
 
 
 def _checked_shape(image_shape: Sequence[int], channels: int) -> tuple[int, int, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ from scipy.sparse.linalg import LinearOperator
 from igc_theory.kernels.arrays import Array, finite, image_of, numbers
 from igc_theory.kernels.convolution import convolution_matrix, kernel_tensor
 from igc_theory.kernels.correlation import Padding, Pair, correlate, correlate_adjoint, padded
+from igc_theory.kernels.storage import read_product, write_product
 from igc_theory.structure.chains import Chain, Factor
 from igc_theory.structure.factors import GroupConv
 from igc_theory.structure.permutations import ChannelPermutation
@@ -178,6 +180,35 @@ class Product(LinearOperator):
         """
         x = padded(image_of(image, self.chain.in_channels), self.window, padding)
         return self._forward(x[..., np.newaxis])[..., 0]
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the product to `path` as an ``.npz`` file, exactly; an existing file is replaced at once or not at all.
+
+        Nothing is pickled, so that a file from a stranger can be loaded without harm.
+        """
+        write_product(path, self.chain, self.weights)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Product:
+        """Return the product that `save` wrote, bit for bit.
+
+        Raises
+        ------
+        ValueError
+            If the file is damaged or is something else.
+
+        Examples
+        --------
+        >>> import numpy as np, tempfile
+        >>> from igc_theory import igcv1
+        >>> product = random_product(igcv1(L=4, M=2), np.random.default_rng(0))
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     product.save(f"{folder}/product.npz")
+        ...     again = Product.load(f"{folder}/product.npz")
+        >>> again.chain == product.chain and all(map(np.array_equal, again.weights, product.weights))
+        True
+        """
+        return cls(*read_product(path))
 
     def _matmat(self, X: Array) -> Array:
         patches = numbers("the operand", X).reshape(self.chain.in_channels, *self.window, X.shape[1])
