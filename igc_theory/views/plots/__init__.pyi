@@ -1,3 +1,5 @@
+from .accuracy import plot_design_accuracies as plot_design_accuracies
+from .accuracy import plot_design_widths as plot_design_widths
 from .chains import chain_columns as chain_columns
 from .chains import plot_chain as plot_chain
 from .patches import patch_columns as patch_columns

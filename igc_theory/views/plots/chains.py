@@ -41,7 +41,7 @@ def chain_columns(chain: Chain) -> dict[str, list[Any]]:
     >>> from igc_theory.structure import igcv1
     >>> columns = chain_columns(igcv1(2, 2))
     >>> columns["mark"].count("permutation"), sorted(set(columns["label"]))
-    (8, ['', '1×1, 2 branches', '3×3, 2 branches'])
+    (8, ['', '1×1, 2 branches', '3×3, 2 branches', 'interleave'])
     """
     colours = [_reached(chain, stage) for stage in range(len(chain) + 1)]
     rows: Rows = []
@@ -77,7 +77,7 @@ def plot_chain(columns: Columns, ax: Axes | None = None) -> Axes:
     >>> from igc_theory.structure import igcv1
     >>> ax = plot_chain(chain_columns(igcv1(2, 3)))
     >>> [text.get_text() for text in ax.texts]
-    ['3×3\n2 branches', '$P$', '1×1\n3 branches', '$P$']
+    ['3×3\n2 branches', 'interleave', '1×1\n3 branches', 'interleave']
     """
     ax = axes_or_new(ax)
     table = checked_columns(columns, integers=("stage", "start", "end", "branch"), words=("mark", "label"))
@@ -118,7 +118,8 @@ def _links(factor: Factor, stage: int, reached: NDArray[np.bool_]) -> Rows:
         pairs = np.argwhere(path_counts(Chain([factor])))
         return [("convolution", stage, int(i), int(o), int(o) // factor.out_width, label) for o, i in pairs]
     carried = [int(np.argmax(row)) if row.sum() == 1 else _MIXED for row in reached]
-    return [("permutation", stage, int(i), o, carried[i], "") for o, i in enumerate(factor.indices)]
+    label = "permutation" if factor.interleaved is None else "interleave"
+    return [("permutation", stage, int(i), o, carried[i], label) for o, i in enumerate(factor.indices)]
 
 
 def _draw_channels(ax: Axes, channels: dict[str, NDArray[Any]], sizes: NDArray[np.int64]) -> None:
@@ -144,7 +145,7 @@ def _draw_permutation(ax: Axes, links: dict[str, NDArray[Any]], sizes: NDArray[n
     right = (links["end"] + 0.5) / sizes[stage + 1]
     lines = [[(stage + _NODE / 2, a), (stage + 1 - _NODE / 2, b)] for a, b in zip(left, right, strict=True)]
     ax.add_collection(LineCollection(lines, colors=palette[links["branch"]], linewidths=0.9, zorder=2))
-    _label(ax, stage, "$P$")
+    _label(ax, stage, str(links["label"][0]))
 
 
 def _draw_convolution(ax: Axes, links: dict[str, NDArray[Any]], sizes: NDArray[np.int64], coloured: bool) -> None:
@@ -164,8 +165,18 @@ def _draw_convolution(ax: Axes, links: dict[str, NDArray[Any]], sizes: NDArray[n
         blocks.append(Polygon([*top, *bottom]))
     faces = branch_colours(len(blocks)) if coloured else ["#BBBBBB"]
     ax.add_collection(PatchCollection(blocks, facecolors=faces, alpha=0.35, linewidths=0, zorder=1))
-    _label(ax, stage, str(links["label"][0]).replace(", ", "\n"))
+    _label(ax, stage, str(links["label"][0]))
 
 
 def _label(ax: Axes, stage: int, text: str) -> None:
-    ax.text(stage + 0.5, 1.02, text, ha="center", va="bottom", fontsize=7, transform=ax.get_xaxis_transform())
+    lines = text.replace(", ", "\n")
+    ax.text(
+        stage + 0.5,
+        1.02,
+        lines,
+        ha="center",
+        linespacing=1.1,
+        va="bottom",
+        fontsize=7,
+        transform=ax.get_xaxis_transform(),
+    )

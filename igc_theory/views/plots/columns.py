@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["Columns", "axes_or_new", "checked_columns"]
+__all__ = ["Columns", "axes_or_new", "checked_columns", "stacked", "unstacked"]
 
 Columns = Mapping[str, ArrayLike]
 """A table by columns: a name and equally many entries each, as `data()` of a figure returns and a CSV holds."""
@@ -87,3 +87,30 @@ def axes_or_new(ax: Axes | None) -> Axes:
             f"ax={ax!r} is a {type(ax).__name__}: give Matplotlib axes, such as plt.subplots()[1], or nothing"
         )
     return plt.subplots()[1] if ax is None else ax
+
+
+def stacked(panels: Mapping[str, Columns]) -> dict[str, NDArray[Any]]:
+    """Return the tables of several panels as one, with a column `panel` in front; all have the same columns.
+
+    Examples
+    --------
+    >>> stacked({"a": {"L": [1, 2]}, "b": {"L": [3]}})
+    {'panel': array(['a', 'a', 'b'], dtype='<U1'), 'L': array([1, 2, 3])}
+    """
+    names = list(next(iter(panels.values())))
+    sizes = [len(np.asarray(columns[names[0]])) for columns in panels.values()]
+    together = {name: np.concatenate([np.asarray(columns[name]) for columns in panels.values()]) for name in names}
+    return {"panel": np.repeat(list(panels), sizes), **together}
+
+
+def unstacked(columns: Columns) -> dict[str, dict[str, NDArray[Any]]]:
+    """Return the tables of the panels, in order of their first row: the inverse of `stacked`.
+
+    Examples
+    --------
+    >>> unstacked({"panel": ["a", "b"], "L": [1, 3]})
+    {'a': {'L': array([1])}, 'b': {'L': array([3])}}
+    """
+    panel = checked_columns(columns, words=["panel"])["panel"]
+    arrays = {name: np.asarray(values) for name, values in columns.items() if name != "panel"}
+    return {str(name): {key: array[panel == name] for key, array in arrays.items()} for name in dict.fromkeys(panel)}
