@@ -1,0 +1,97 @@
+# What the project can do from a fresh clone, with nothing but Python 3.11 or newer; no environment need be active.
+# `make help` lists it. Each target first brings .venv up to date with pyproject.toml and constraints.txt.
+
+VENV := .venv
+RUN := $(VENV)/bin/python
+READY := $(VENV)/.ready
+EXTRAS := notebooks,test,dev,onnx
+BENCH_EXTRAS := test,bench
+
+LIBRARY := $(shell find igc_theory -name '*.py' -o -name '*.pyi' -o -name '*.json')
+FIGURES := $(shell sed -n 's/^name = "\(.*\)"/\1/p' figures/manifest.toml)
+PICTURES := $(foreach name,$(FIGURES),figures/data/$(name).csv $(addprefix figures/out/$(name).,svg pdf png))
+
+# The first Python that is new enough, unless PYTHON=… names one.
+FIND_PYTHON = for python in $(or $(PYTHON),python3 python3.14 python3.13 python3.12 python3.11 python); do \
+	  if "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then break; else python=; fi; done; \
+	if [ -z "$$python" ]; then \
+	  echo "No Python 3.11 or newer$(if $(PYTHON), at PYTHON=$(PYTHON)): install one, or name it: make PYTHON=/path/to/python3.11" >&2; exit 1; fi; \
+	if ! "$$python" -c 'import venv, ensurepip' 2>/dev/null; then \
+	  echo "$$python cannot make environments: install the package python3-venv (Debian, Ubuntu: apt-get install python3-venv)," >&2; \
+	  echo "or name another Python: make PYTHON=/path/to/python3.11" >&2; exit 1; fi
+
+# $(call install,VENV,EXTRAS) makes the environment if there is none that runs, and installs what constraints.txt pins.
+define install
+	@$(FIND_PYTHON); "$(1)/bin/python" -m pip --version >/dev/null 2>&1 || \
+	  { echo "Setting up $(1) with $$("$$python" --version)"; "$$python" -m venv --clear $(1); }
+	@echo "Installing into $(1) what constraints.txt pins (half a minute)"
+	@"$(1)/bin/python" -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[$(2)]"
+endef
+
+.DEFAULT_GOAL := help
+.PHONY: help setup paper figures notebooks test lint format bench lab constraints clean distclean FORCE
+.NOTPARALLEL:
+.DELETE_ON_ERROR:
+
+help:  ## this list
+	@echo "make TARGET, where TARGET is one of"
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r target text; do \
+	  printf '  %-12s %s\n' "$$target" "$$text"; done
+	@echo "New here? Run make paper, then make lab, and open notebooks/01_….ipynb. CONTRIBUTING.md says how to add things."
+	@echo "One figure: .venv/bin/python figures/build.py NAME. One notebook: .venv/bin/python notebooks/build.py FILE."
+
+paper: figures notebooks  ## the main job: set up, regenerate every figure and every notebook
+
+figures: .make/figures  ## figures/data/*.csv and figures/out/*.svg, .pdf, .png; the gallery in README.md
+
+notebooks: .make/notebooks  ## run every notebook and store it with its outputs; the index in README.md
+
+test: $(READY)  ## the whole test suite with doctests, warnings as errors (ARGS="-k name" chooses)
+	$(RUN) -m pytest -n 2 $(ARGS)
+
+lint: $(READY)  ## what CI asks of the code: ruff check, ruff format --check, mypy --strict
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+	$(RUN) -m mypy
+
+format: $(READY)  ## let ruff format the code and mend what it can
+	$(RUN) -m ruff check --fix .
+	$(RUN) -m ruff format .
+
+bench: .venv-bench/.ready  ## speed beside other libraries, as ratios (own environment: PyTorch is large)
+	.venv-bench/bin/python -m tests.benchmarks $(ARGS)
+
+lab: $(READY)  ## open the notebooks in JupyterLab
+	$(RUN) -m jupyter lab notebooks
+
+setup: $(READY)  ## only set up .venv
+
+constraints: $(READY)  ## pin the newest versions that pyproject.toml allows in constraints.txt
+	$(RUN) -m uv pip compile pyproject.toml --all-extras --universal --upgrade --no-annotate --no-header -o constraints.txt
+
+clean:  ## remove caches and untracked pictures; the next make paper builds all
+	rm -rf .make .pytest_cache .mypy_cache .ruff_cache .hypothesis figures/out/*.pdf figures/out/*.png
+	find igc_theory figures notebooks tests -name __pycache__ -prune -exec rm -rf {} +
+
+distclean: clean  ## also remove the environments
+	rm -rf .venv .venv-bench
+
+$(READY): pyproject.toml constraints.txt
+	$(call install,$(VENV),$(EXTRAS))
+	@touch $@
+
+.venv-bench/.ready: pyproject.toml constraints.txt
+	$(call install,.venv-bench,$(BENCH_EXTRAS))
+	@touch $@
+
+# A build is done again when something that goes into it is newer, or when something that comes out of it is missing.
+.make/figures: $(READY) $(LIBRARY) $(wildcard figures/*.py) figures/manifest.toml figures/igc.mplstyle \
+               $(if $(filter-out $(wildcard $(PICTURES)),$(PICTURES)),FORCE)
+	$(RUN) figures/build.py
+	@mkdir -p $(@D) && touch $@
+
+.make/notebooks: $(READY) $(LIBRARY) $(wildcard notebooks/*.ipynb) notebooks/build.py figures/stored.py
+	$(RUN) notebooks/build.py
+	@mkdir -p $(@D) && touch $@
+
+FORCE:
