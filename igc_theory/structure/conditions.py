@@ -9,7 +9,7 @@ import numpy as np
 
 from igc_theory.structure.branches import BranchGraph, branch_graph
 from igc_theory.structure.chains import Chain
-from igc_theory.structure.splits import NotGrouped, grouped_parts, split_path_count
+from igc_theory.structure.splits import NotGrouped, grouped_parts, meet_evenly
 
 __all__ = [
     "Grade",
@@ -43,15 +43,13 @@ class Grade:
     missing: tuple[int, int] | None = None
 
     def __str__(self) -> str:
-        if self.kind == "strict":
-            return "strict: every input reaches every output by exactly one path"
-        if self.kind == "loose":
-            return f"loose, p = {self.min_paths}: every input reaches every output by {self.min_paths} paths"
         if self.missing is not None:
             return "not dense: output {} has no path from input {}".format(*self.missing)
-        if self.max_paths == 1:
-            return "dense, not complementary: unique paths, but a part of the chain is not a group convolution"
-        return f"dense, not complementary: {self.min_paths} to {self.max_paths} paths a pair"
+        name = {"loose": f"loose, p = {self.min_paths}", "dense": "dense, not complementary"}.get(self.kind, self.kind)
+        if self.min_paths < (self.max_paths or 0):
+            return f"{self.kind}, uneven: {self.min_paths} to {self.max_paths} paths a pair"
+        number = "exactly one path" if self.min_paths == 1 else f"{self.min_paths} paths"
+        return f"{name}: every input reaches every output by {number}"
 
 
 def is_complementary(chain: Chain) -> bool:
@@ -82,14 +80,17 @@ def is_complementary(chain: Chain) -> bool:
     >>> is_complementary(igcv1(8, 4)), is_complementary(igcv3(24, 24))
     (True, False)
     """
-    return _uniform_split_paths(branch_graph(chain)) == 1
+    graph = branch_graph(chain)
+    # Evenly meeting parts share one channel each iff as many paths end in an output as there are inputs.
+    return graph.fan_in == chain.in_channels and _splits(graph).loose
 
 
 def is_loosely_complementary(chain: Chain) -> bool:
-    r"""Return whether the chain is loosely complementary, with any number p ≥ 1 of paths a pair.
+    r"""Return whether the chain is loosely complementary.
 
     As `is_complementary`, with a *constant* contingency table at every split instead of an all-ones one (IGCV3, section 3.2:
-    channels are bundled into super-channels of p channels). A strictly complementary chain is loosely complementary with p = 1.
+    channels are bundled into super-channels of p channels). A strictly complementary chain is loosely complementary too. Two
+    factors then have exactly p paths a pair; with three or more the number of paths can be uneven, see `grade`.
 
     Parameters
     ----------
@@ -113,7 +114,7 @@ def is_loosely_complementary(chain: Chain) -> bool:
     >>> is_loosely_complementary(Chain(igcv3(24, 24, groups=(2, 3)).convolutions))
     False
     """
-    return _uniform_split_paths(branch_graph(chain)) is not None
+    return _splits(branch_graph(chain)).loose
 
 
 def has_unique_paths(chain: Chain) -> bool:
@@ -136,7 +137,7 @@ def has_unique_paths(chain: Chain) -> bool:
     """
     graph = branch_graph(chain)
     # An output ends fan_in paths: if these are as many as the inputs and none is left out, each has one.
-    return graph.fan_in == chain.in_channels and (_uniform_split_paths(graph) == 1 or _missing_pair(graph) is None)
+    return graph.fan_in == chain.in_channels and (_splits(graph).loose or _missing_pair(graph) is None)
 
 
 def is_dense(chain: Chain) -> bool:
@@ -158,7 +159,7 @@ def is_dense(chain: Chain) -> bool:
     (True, False)
     """
     graph = branch_graph(chain)
-    return _uniform_split_paths(graph) is not None or _missing_pair(graph) is None
+    return _splits(graph).loose or _missing_pair(graph) is None
 
 
 def grade(chain: Chain) -> Grade:
@@ -182,40 +183,41 @@ def grade(chain: Chain) -> Grade:
     ...     print(grade(chain))
     strict: every input reaches every output by exactly one path
     loose, p = 36: every input reaches every output by 36 paths
-    dense, not complementary: 1 to 2 paths a pair
+    dense, uneven: 1 to 2 paths a pair
     not dense: output 0 has no path from input 3
     """
     graph = branch_graph(chain)
-    paths = _uniform_split_paths(graph)
-    if paths is not None:
-        return Grade("strict" if paths == 1 else "loose", paths, paths)
-    missing = _missing_pair(graph)
+    splits = _splits(graph)
+    missing = None if splits.loose else _missing_pair(graph)
     if missing is not None:
         return Grade("not dense", 0, None, missing)
-    # Dense with one path an input on average means one path each: nothing is left to count.
-    ranges = (
-        [(1, 1)] if graph.fan_in == chain.in_channels else [(block.min(), block.max()) for _, block in graph.blocks()]
-    )
-    return Grade("dense", int(min(low for low, _ in ranges)), int(max(high for _, high in ranges)))
+    unique = graph.fan_in == chain.in_channels
+    kind: Literal["strict", "loose", "dense"] = ("strict" if unique else "loose") if splits.loose else "dense"
+    if unique or splits.even:
+        paths = graph.fan_in // chain.in_channels
+        return Grade(kind, paths, paths)
+    ranges = [(int(block.min()), int(block.max())) for _, block in graph.blocks()]
+    return Grade(kind, min(low for low, _ in ranges), max(high for _, high in ranges))
 
 
-def _uniform_split_paths(graph: BranchGraph) -> int | None:
-    """Return p if the chain is loosely complementary with p paths a pair, else None."""
+@dataclass(frozen=True)
+class _Splits:
+    """What the splits of a chain say: whether it is loosely complementary, and whether its path counts are then even for sure."""
+
+    loose: bool
+    even: bool = False
+
+
+def _splits(graph: BranchGraph) -> _Splits:
     before = grouped_parts(graph)
-    if isinstance(before, NotGrouped):
-        return None
-    if (
-        before[-1].classes > 1
-    ):  # the whole chain is a group convolution with several branches; decides chains of one factor
-        return None
+    # A whole that is a group convolution with several branches is not dense; this decides the chains of one factor.
+    if isinstance(before, NotGrouped) or before[-1].classes > 1:
+        return _Splits(False)
     after = grouped_parts(graph.transposed())
     if isinstance(after, NotGrouped):
-        return None
-    counts = [
-        split_path_count(table, first, second)
-        for table, first, second in zip(graph.tables, before, after[-2::-1], strict=False)
-    ]
-    return None if None in counts else before[-1].paths
+        return _Splits(False)
+    pairs = zip(graph.tables, before[:-1], after[-2::-1], strict=True)
+    return _Splits(all(meet_evenly(table, first, second) for table, first, second in pairs), before[-1].even)
 
 
 def _missing_pair(graph: BranchGraph) -> tuple[int, int] | None:

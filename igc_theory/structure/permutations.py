@@ -103,7 +103,7 @@ class ChannelPermutation:
     def __call__(self, x: ArrayLike, axis: int = 0) -> NDArray[Any]:
         """Return `x` with its channels, along `axis`, in the new order; a copy."""
         array = np.asarray(x)
-        if array.ndim == 0 or array.shape[axis] != self.channels:
+        if not -array.ndim <= axis < array.ndim or array.shape[axis] != self.channels:
             raise ValueError(
                 f"x of shape {array.shape} does not have {self.channels} channels along axis {axis}: "
                 f"give an array whose axis {axis} has length {self.channels}"

@@ -15,18 +15,18 @@ from scipy.sparse import csr_array
 
 from igc_theory.structure.branches import BranchGraph
 
-__all__ = ["NotGrouped", "Part", "grouped_parts", "split_path_count"]
+__all__ = ["NotGrouped", "Part", "grouped_parts", "meet_evenly"]
 
 
 @dataclass(frozen=True)
 class Part:
-    """A part of a chain that is a group convolution with equally many paths between all connected channels.
+    """A part of a chain that is a group convolution up to order.
 
-    `labels` gives the class of each branch at its open end, and `paths` the number of paths inside a class.
+    `labels` gives the class of each branch at its open end; `even` says that all channels it connects have equally many paths.
     """
 
     labels: NDArray[np.int64]
-    paths: int
+    even: bool = True
 
     @property
     def classes(self) -> int:
@@ -36,36 +36,34 @@ class Part:
 
 @dataclass(frozen=True)
 class NotGrouped:
-    """Where a part stops being one: two branches behind table number `table` that reach overlapping, different sets.
-
-    The two are the same branch when the sets are in order and only its path counts are uneven.
-    """
+    """Where a part stops being one: two branches behind table number `table` that reach overlapping, different sets."""
 
     table: int
     branches: tuple[int, int]
 
 
 def grouped_parts(graph: BranchGraph) -> list[Part] | NotGrouped:
-    """Return the parts before each split (the first k convolutions, k = 1 … L), or where they stop being group convolutions."""
-    parts = [Part(np.arange(graph.first_branches), 1)]
+    """Return the parts made of the first 1, 2, … convolutions, or where they stop being group convolutions."""
+    parts = [Part(np.arange(graph.first_branches))]
     for k, table in enumerate(graph.tables):
         merged = _merge_columns(table, parts[-1])
-        bad = _ungrouped_rows(merged)
-        if bad is not None:
-            return NotGrouped(k, bad)
+        torn = _torn_rows(merged)
+        if torn is not None:
+            return NotGrouped(k, torn)
         # Rows are equal or disjoint as sets now, so the smallest column names the class.
         labels = np.unique(merged.indices[merged.indptr[:-1]], return_inverse=True)[1]
-        parts.append(Part(labels, parts[-1].paths * int(merged.data[0])))
+        parts.append(Part(labels, parts[-1].even and _constant(merged)))
     return parts
 
 
-def split_path_count(table: csr_array, before: Part, after: Part) -> int | None:
-    """Return the number of paths a pair if the two parts that meet at `table` are loosely complementary, else None."""
+def meet_evenly(table: csr_array, before: Part, after: Part) -> bool:
+    """Return whether all branches of the parts that meet at `table` share equally many channels, at least one."""
     merged = _merge_columns(_merge_columns(table, before).T.tocsr(), after)
-    full = merged.nnz == before.classes * after.classes
-    if not full or (merged.data != merged.data[0]).any():
-        return None
-    return before.paths * int(merged.data[0]) * after.paths
+    return merged.nnz == before.classes * after.classes and _constant(merged)
+
+
+def _constant(table: csr_array) -> bool:
+    return bool((table.data == table.data[0]).all())
 
 
 def _merge_columns(table: csr_array, part: Part) -> csr_array:
@@ -77,8 +75,8 @@ def _merge_columns(table: csr_array, part: Part) -> csr_array:
     return merged
 
 
-def _ungrouped_rows(table: csr_array) -> tuple[int, int] | None:
-    """Return two rows that keep the table from being a group convolution, None if it is one; see `NotGrouped`."""
+def _torn_rows(table: csr_array) -> tuple[int, int] | None:
+    """Return two rows whose sets of columns overlap but differ; None if there are none."""
     sizes = np.diff(table.indptr)
     rows = np.repeat(np.arange(sizes.size), sizes)
     smallest = table.indices[table.indptr[:-1]]  # names the class of a row, if there are classes
@@ -89,13 +87,11 @@ def _ungrouped_rows(table: csr_array) -> tuple[int, int] | None:
         entry = int(np.argmax(torn))
         return int(rows[entry]), int(owner[table.indices[entry]])
     partial = sizes != np.bincount(smallest[owner], minlength=table.shape[1])[smallest]
-    if partial.any():  # some row of the class lacks a column that another one has
-        row = int(np.argmax(partial))
-        own = table.indices[table.indptr[row] : table.indptr[row + 1]]
-        class_rows = np.flatnonzero(smallest == smallest[row])
-        members = (table.indices[table.indptr[other] : table.indptr[other + 1]] for other in class_rows)
-        return row, next(
-            int(other) for other, held in zip(class_rows, members, strict=True) if not np.array_equal(own, held)
-        )
-    uneven = table.data != table.data[0]
-    return (int(rows[np.argmax(uneven)]),) * 2 if uneven.any() else None
+    if not partial.any():
+        return None
+    # Some row of the same class holds a column that this one lacks.
+    row = int(np.argmax(partial))
+    mates = np.flatnonzero(smallest == smallest[row])
+    sets = (table.indices[table.indptr[mate] : table.indptr[mate + 1]] for mate in mates)
+    own = table.indices[table.indptr[row] : table.indptr[row + 1]]
+    return row, next(int(mate) for mate, held in zip(mates, sets, strict=True) if not np.array_equal(own, held))

@@ -1,0 +1,82 @@
+"""Slow and obvious: what the library computes cleverly, computed by following the definitions channel by channel."""
+
+from __future__ import annotations
+
+from itertools import product
+
+from igc_theory.structure.chains import Chain, Factor
+from igc_theory.structure.factors import GroupConv
+
+
+def arrows(factor: Factor) -> list[tuple[int, int]]:
+    """All (input, output) pairs that one factor connects."""
+    if isinstance(factor, GroupConv):
+        pairs = product(range(factor.in_channels), range(factor.out_channels))
+        share_in, share_out = factor.in_channels // factor.groups, factor.out_channels // factor.groups
+        return [(i, o) for i, o in pairs if i // share_in == o // share_out]
+    return [(int(source), position) for position, source in enumerate(factor.indices)]
+
+
+def count_paths(factors: list[Factor]) -> list[list[int]]:
+    """counts[output][input], by walking from each input along every arrow."""
+    channels_in = factors[0].in_channels
+    ends = [{source: 1} for source in range(channels_in)]  # channel reached: in how many ways
+    for factor in factors:
+        onward: dict[int, list[int]] = {}
+        for source, target in arrows(factor):
+            onward.setdefault(source, []).append(target)
+        ends = [_step(end, onward) for end in ends]
+    return [
+        [ends[source].get(output, 0) for source in range(channels_in)] for output in range(factors[-1].out_channels)
+    ]
+
+
+def _step(end: dict[int, int], onward: dict[int, list[int]]) -> dict[int, int]:
+    after: dict[int, int] = {}
+    for channel, ways in end.items():
+        for target in onward[channel]:
+            after[target] = after.get(target, 0) + ways
+    return after
+
+
+def branches_of_part(factors: list[Factor], side: str) -> list[set[int]] | None:
+    """The branches, as sets of output (or input) channels, of a part that is a group convolution up to order; None if it is not."""
+    counts = count_paths(factors)
+    if side == "inputs":
+        counts = [list(column) for column in zip(*counts, strict=True)]
+    reach = [frozenset(k for k, ways in enumerate(row) if ways) for row in counts]
+    if any(one != other and one & other for one in reach for other in reach):
+        return None
+    return [{k for k, seen in enumerate(reach) if seen == one} for one in set(reach)]
+
+
+def shared_at_split(before: list[Factor], after: list[Factor]) -> set[int] | None:
+    """The numbers of channels that a branch of one part shares with one of the other; None if a part is no group convolution."""
+    first, second = branches_of_part(before, "outputs"), branches_of_part(after, "inputs")
+    if first is None or second is None:
+        return None
+    return {len(one & other) for one in first for other in second}
+
+
+def splits(chain: Chain) -> list[set[int] | None]:
+    """`shared_at_split` at every place where the chain can be cut, with a single channel's wire at either end as a part too."""
+    wires_in = [GroupConv(chain.in_channels, chain.in_channels, chain.in_channels)]
+    wires_out = [GroupConv(chain.out_channels, chain.out_channels, chain.out_channels)]
+    factors = list(chain.factors)
+    parts = [(factors[:k] or wires_in, factors[k:] or wires_out) for k in range(len(factors) + 1)]
+    return [shared_at_split(before, after) for before, after in parts]
+
+
+def strict(chain: Chain) -> bool:
+    """The published condition, word for word."""
+    return all(shared == {1} for shared in splits(chain))
+
+
+def loose(chain: Chain) -> bool:
+    """The loose condition: at every split one positive number of shared channels."""
+    return all(shared is not None and len(shared) == 1 and 0 not in shared for shared in splits(chain))
+
+
+def distinct_counts(chain: Chain) -> set[int]:
+    """All numbers of paths that occur."""
+    return {ways for row in count_paths(list(chain.factors)) for ways in row}

@@ -1,0 +1,201 @@
+"""Path counts, conditions, grades and witnesses against the definitions, channel by channel, on all small designs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from igc_theory.structure import (
+    Chain,
+    ChannelPermutation,
+    GroupConv,
+    explain_complementarity,
+    grade,
+    group,
+    has_unique_paths,
+    igcv1,
+    igcv2,
+    igcv3,
+    is_complementary,
+    is_dense,
+    is_loosely_complementary,
+    path_counts,
+    uniform_path_count,
+)
+from tests import cases, oracles
+
+FAMILIES = [cases.partition_chains, cases.permuted_rectangular_chains]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_condition_follows_its_definition(family: Callable[[], Iterator[Chain]]) -> None:
+    rng = np.random.default_rng(0)
+    for chain in family():
+        counts, seen = oracles.count_paths(list(chain.factors)), oracles.distinct_counts(chain)
+        assert path_counts(chain).tolist() == counts, chain
+        assert is_complementary(chain) == oracles.strict(chain), chain
+        assert is_loosely_complementary(chain) == oracles.loose(chain), chain
+        assert has_unique_paths(chain) == (seen == {1}), chain
+        assert is_dense(chain) == (0 not in seen), chain
+        even = len(seen) == 1 and 0 not in seen
+        assert uniform_path_count(chain, rng) == (min(seen) if even else None), chain
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_grade_and_witness_can_be_checked_by_hand(family: Callable[[], Iterator[Chain]]) -> None:
+    for chain in family():
+        counts, found, explained = (
+            oracles.count_paths(list(chain.factors)),
+            grade(chain),
+            explain_complementarity(chain),
+        )
+        seen = {ways for row in counts for ways in row}
+        assert found.min_paths == min(seen)
+        if found.kind == "not dense":
+            assert found.missing is not None
+            assert counts[found.missing[0]][found.missing[1]] == 0
+        else:
+            assert found.max_paths == max(seen)
+        assert explained.holds == is_complementary(chain) == (found.kind == "strict")
+        assert (explained.witness is None) == explained.holds
+        if explained.witness is not None:
+            assert counts[explained.witness.output][explained.witness.input] == explained.witness.paths
+            check_channels(chain, explained.witness)
+
+
+def check_channels(chain: Chain, witness: object) -> None:
+    """Follow the two channels of a witness through the chain by path search."""
+    if witness.channels is None:
+        assert witness.paths != 1
+        return
+    positions = [k for k, factor in enumerate(chain.factors) if isinstance(factor, GroupConv)]
+    at, factors = positions[witness.convolution], list(chain.factors)
+    first, second = witness.channels
+    if witness.part is None:
+        between, conv = factors[at + 1 : positions[witness.convolution + 1]], chain.convolutions[witness.convolution]
+        after = chain.convolutions[witness.convolution + 1]
+        identity = GroupConv(conv.out_channels, conv.out_channels, conv.out_channels)
+        wire = np.array(oracles.count_paths([identity, *between]))
+        reads = wire[:, [first, second]].argmax(axis=0) // after.in_width
+        assert first != second
+        assert first // conv.out_width == second // conv.out_width
+        assert reads[0] == reads[1]
+        return
+    counts = np.array(oracles.count_paths(factors[: at + 1] if witness.part == "before" else factors[at:]))
+    one, other = (counts[[first, second]] if witness.part == "before" else counts[:, [first, second]].T) > 0
+    end = witness.input if witness.part == "before" else witness.output
+    assert (one & other).any()
+    assert one[end] != other[end]
+
+
+def test_witnesses_of_torn_parts_occur_on_both_sides() -> None:
+    chains = [chain for chain in cases.partition_chains() if chain.in_channels == 8 and has_unique_paths(chain)]
+    witnesses = [explain_complementarity(chain).witness for chain in chains]
+    assert {witness.part for witness in witnesses if witness} == {"before", "after"}
+
+
+def test_four_cycle_has_unique_paths_without_the_published_condition() -> None:
+    assert has_unique_paths(cases.FOUR_CYCLE)
+    assert not is_complementary(cases.FOUR_CYCLE)
+    assert not is_loosely_complementary(cases.FOUR_CYCLE)
+    assert (
+        str(grade(cases.FOUR_CYCLE)) == "dense, not complementary: every input reaches every output by exactly one path"
+    )
+    assert "each pair has one path" in explain_complementarity(cases.FOUR_CYCLE).sentence
+
+
+def test_four_cycle_is_the_smallest_three_factor_example() -> None:
+    for chain in cases.partition_chains():
+        if chain.in_channels < 8:
+            assert has_unique_paths(chain) == is_complementary(chain)
+
+
+def test_loose_splits_do_not_make_path_counts_even_with_three_factors() -> None:
+    assert is_loosely_complementary(cases.UNEVEN)
+    assert np.unique(path_counts(cases.UNEVEN)).tolist() == [4, 5]
+    assert str(grade(cases.UNEVEN)) == "loose, uneven: 4 to 5 paths a pair"
+    for chain in cases.partition_chains():
+        if chain.in_channels < 6 and is_loosely_complementary(chain):
+            assert grade(chain).min_paths == grade(chain).max_paths
+
+
+@given(
+    st.integers(1, 6), st.integers(1, 6), st.integers(1, 4), st.sampled_from([1, 2, 3, 6]), st.sampled_from([1, 2, 4])
+)
+def test_igcv3_paths_per_pair(c: int, out: int, t: int, g1: int, g2: int) -> None:
+    c, out = c * g1, out * g2
+    if t * c % (g1 * g2):
+        return
+    found = grade(igcv3(c, out, t, (g1, g2)))
+    assert found.min_paths == found.max_paths == t * c // (g1 * g2)
+
+
+def test_a_channel_wise_factor_between_changes_nothing() -> None:
+    for L in range(1, 6):
+        for M in range(1, 6):
+            primary, shuffle, secondary, back = igcv1(L, M).factors
+            depthwise = GroupConv(L * M, L * M, L * M, 3)
+            assert grade(Chain([primary, shuffle, depthwise, secondary, back])) == grade(igcv1(L, M))
+            assert grade(Chain([depthwise, primary, depthwise, secondary])) == grade(Chain([primary, secondary]))
+
+
+def test_counts_beyond_int64_are_exact_or_refused() -> None:
+    chain = Chain([GroupConv(64, 64) for _ in range(12)])  # 64**11 paths a pair
+    assert grade(chain).min_paths == 64**11
+    assert uniform_path_count(chain, np.random.default_rng(0)) == 64**11
+    with pytest.raises(ValueError, match=f"a pair with {64**11} paths, more than int64 holds"):
+        path_counts(chain)
+    long = Chain([*[GroupConv(6, 6)] * 25, cases.UNEVEN])  # 27 paths leave every input of the last three factors
+    assert grade(long).min_paths == grade(long).max_paths == 6**24 * 27
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        path_counts,
+        is_complementary,
+        is_loosely_complementary,
+        has_unique_paths,
+        is_dense,
+        grade,
+        explain_complementarity,
+    ],
+)
+def test_only_chains_are_asked(ask: Callable[[object], object]) -> None:
+    with pytest.raises(TypeError, match=r"chain=GroupConv\(4, 4\) is a GroupConv: give a Chain"):
+        ask(GroupConv(4, 4))
+
+
+def test_uniform_path_count_wants_a_generator() -> None:
+    with pytest.raises(TypeError, match=r"rng=0 is a int: give numpy.random.default_rng"):
+        uniform_path_count(igcv1(2, 2), 0)
+
+
+def test_large_chains_agree_with_the_sparse_product() -> None:
+    from functools import reduce
+
+    from scipy.sparse import csr_array, eye_array, kron
+
+    rng = np.random.default_rng(1)
+    for widths in ([8, 8, 8], [4, 4, 4, 4], [32, 16], [2] * 9):
+        factors, matrices = [], []
+        for width in widths:
+            order = rng.permutation(512)
+            factors += [GroupConv(512, 512, 512 // width), ChannelPermutation(order)]
+            matrices += [
+                kron(eye_array(512 // width), np.ones((width, width), np.int64)),
+                csr_array(np.eye(512, dtype=np.int64)[order]),
+            ]
+        expected = reduce(
+            lambda product, matrix: csr_array(matrix) @ product, matrices, eye_array(512, dtype=np.int64).tocsr()
+        )
+        assert (path_counts(Chain(factors)) == expected.toarray()).all()
+
+
+def test_two_named_chains() -> None:
+    assert grade(igcv2([4, 4, 4])).kind == "strict"
+    assert grade(group(4, 4, 2)).kind == "not dense"
