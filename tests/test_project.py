@@ -1,0 +1,284 @@
+"""The house is in order: versions agree, imports go one way, the public names are there, the README is true."""
+
+import ast
+import doctest
+import importlib
+import inspect
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from figures import build as figures_build
+from figures.stored import ROOT, update_section
+from notebooks import build as notebooks_build
+
+PACKAGE = ROOT / "igc_theory"
+ROOMS = ("structure", "kernels", "budget", "networks", "views")
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+
+# --- versions -------------------------------------------------------------------------------------------------------
+
+
+def bounds(lines):
+    """Return the version bounds by canonical name."""
+    requirements = [Requirement(line) for line in lines]
+    return {canonicalize_name(requirement.name): requirement.specifier for requirement in requirements}
+
+
+def pins():
+    """Return the pinned versions by canonical name; there are several where they depend on the platform."""
+    found = {}
+    for line in (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines():
+        requirement = Requirement(line)
+        (pin,) = requirement.specifier
+        assert pin.operator == "==", line
+        found.setdefault(canonicalize_name(requirement.name), []).append(pin.version)
+    return found
+
+
+DIRECT = bounds([*PROJECT["dependencies"], *chain.from_iterable(PROJECT["optional-dependencies"].values())])
+
+
+@pytest.mark.parametrize("name", DIRECT)
+def test_every_direct_dependency_is_pinned_within_its_bounds(name):
+    versions = pins().get(name, [])
+    assert versions, f"{name} is not in constraints.txt: run make constraints"
+    assert all(version in DIRECT[name] for version in versions), f"{name}: {versions} not in {DIRECT[name]}"
+
+
+def test_constraints_hold_no_addresses():
+    text = (ROOT / "constraints.txt").read_text(encoding="utf-8")
+    assert "://" not in text
+    assert " @ " not in text
+    assert "--" not in text
+
+
+def test_the_conda_environment_has_the_bounds_of_pyproject():
+    entries = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))["dependencies"]
+    conda = bounds([entry for entry in entries if isinstance(entry, str)])
+    assert conda.pop("python") == Requirement(f"python{PROJECT['requires-python']}").specifier
+    assert conda.pop("pip") == ""
+    extras = PROJECT["optional-dependencies"]
+    assert conda == bounds(PROJECT["dependencies"] + extras["notebooks"] + extras["test"] + extras["onnx"])
+    assert {"pip": ["-e ."]} in entries
+
+
+def test_pre_commit_runs_the_ruff_that_is_installed():
+    config = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))
+    hooks = [hook for repo in config["repos"] for hook in repo["hooks"]]
+    assert {repo["repo"] for repo in config["repos"]} == {"local"}
+    assert {hook["language"] for hook in hooks} == {"system"}
+    assert [hook["entry"].split()[:4] for hook in hooks] == [
+        [".venv/bin/python", "-m", "ruff", command] for command in ("check", "format")
+    ]
+
+
+def test_the_version_is_the_same_everywhere():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert PROJECT["version"] == importlib.import_module("igc_theory").__version__ == citation["version"]
+
+
+def test_the_citation_names_the_three_papers():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert citation["cff-version"] == "1.2.0"
+    assert {"message", "title", "authors", "version"} <= citation.keys()
+    numbers = [reference["identifiers"][0]["value"] for reference in citation["references"]]
+    assert numbers == ["arXiv:1707.02725", "arXiv:1804.06202", "arXiv:1806.00178"]
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    for reference in citation["references"]:
+        assert {"type", "title", "authors", "year"} <= reference.keys()
+        assert reference["title"] in readme
+        assert all(f"{author['family-names']}" in readme for author in reference["authors"])
+
+
+# --- imports --------------------------------------------------------------------------------------------------------
+
+MAY_USE = {
+    "structure": {"structure"},
+    "kernels": {"structure", "kernels"},
+    "budget": {"structure", "budget"},
+    "networks": {"structure", "kernels", "budget", "networks"},
+    "views": set(ROOMS),
+    "__main__": set(ROOMS),
+    "__init__": set(ROOMS),
+}
+ONLY_IN = {
+    "sympy": r"budget/derivations(/|\.py|_\w+\.py)",
+    "matplotlib": r"views/",
+    "mpl_toolkits": r"views/",
+    "ipywidgets": r"views/",
+    "onnx": r"networks/onnx_reader\.py",
+    "torch": r"networks/torch_export\.py",
+}
+
+
+def imported_modules(tree: ast.AST, package: list[str]) -> Iterator[str]:
+    """Yield the full name of every module imported anywhere in a module of `package`."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            module = ".".join([*base, *([node.module] if node.module else [])])
+            yield from (f"{module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "import_module" and node.args:
+            yield from ([node.args[0].value] if isinstance(node.args[0], ast.Constant) else [])
+
+
+def wrong_imports(package: Path) -> list[str]:
+    """Return what the modules below `package` import against the rules of the house."""
+    wrong = []
+    for path in sorted(package.rglob("*.py*")):
+        if path.suffix not in {".py", ".pyi"}:
+            continue
+        place = path.relative_to(package)
+        room = place.parts[0].partition(".")[0]
+        for name in imported_modules(ast.parse(path.read_text(encoding="utf-8")), ["igc_theory", *place.parts[:-1]]):
+            top, _, rest = name.partition(".")
+            if top == "igc_theory" and room in ROOMS and rest.split(".")[0] not in MAY_USE[room]:
+                wrong.append(f"{place} imports {name}")
+            if top in ONLY_IN and not re.match(ONLY_IN[top], place.as_posix()):
+                wrong.append(f"{place} imports {name}")
+    return wrong
+
+
+def test_imports_go_one_way():
+    assert {path.name for path in PACKAGE.iterdir() if (path / "__init__.py").exists()} == set(ROOMS)
+    assert wrong_imports(PACKAGE) == []
+
+
+@pytest.mark.parametrize(("place", "source"), [
+    ("structure/a.py", "from igc_theory.kernels.convolution import convolve"),
+    ("structure/a.py", "def f():\n    import igc_theory.budget"),
+    ("structure/a.py", "from igc_theory import igcv1"),
+    ("structure/a.py", "from .. import views"),
+    ("kernels/a.py", "from igc_theory.budget.cost import parameters"),
+    ("budget/a.py", "from ..kernels import project"),
+    ("budget/__init__.pyi", "from ..networks.zoo import network as network"),
+    ("networks/a.py", "from igc_theory.views import plots"),
+    ("budget/cost.py", "import sympy"),
+    ("budget/derive.py", "from sympy import Symbol"),
+    ("budget/cost.py", "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import sympy"),
+    ("structure/chains.py", "import matplotlib.pyplot as plt"),
+    ("networks/zoo.py", "import onnx"),
+    ("networks/zoo.py", "import importlib\ntorch = importlib.import_module('torch.nn')"),
+    ("kernels/products.py", "from torch import nn"),
+    ("kernels/products.py", "import ipywidgets"),
+    ("__main__.py", "import matplotlib"),
+])  # fmt: skip
+def test_a_wrong_import_is_found(tmp_path, place, source):
+    path = tmp_path / "igc_theory" / place
+    path.parent.mkdir(parents=True)
+    path.write_text(source)
+    assert wrong_imports(tmp_path / "igc_theory") != []
+
+
+@pytest.mark.parametrize(("place", "source"), [
+    ("networks/a.py", "from igc_theory.structure.chains import Chain\nfrom igc_theory.budget.cost import parameters"),
+    ("budget/derivations/widths.py", "import sympy\nfrom igc_theory.structure.chains import Chain"),
+    ("views/plots/chains.py", "import matplotlib.pyplot as plt\nfrom .style import PALETTE"),
+    ("__main__.py", "from igc_theory import igcv1, networks"),
+    ("networks/onnx_reader.py", "def read():\n    import onnx"),
+    ("structure/a.py", "import numpy as np\nfrom scipy.sparse import csr_array"),
+])  # fmt: skip
+def test_a_right_import_is_let_through(tmp_path, place, source):
+    path = tmp_path / "igc_theory" / place
+    path.parent.mkdir(parents=True)
+    path.write_text(source)
+    assert wrong_imports(tmp_path / "igc_theory") == []
+
+
+def test_importing_the_package_loads_nothing_heavy():
+    heavy = ["numpy", "scipy", "sympy", "matplotlib", "ipywidgets", "onnx", "torch"]
+    code = f"import sys, igc_theory; print([name for name in {heavy} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout.strip() == "[]"
+
+
+# --- names ----------------------------------------------------------------------------------------------------------
+
+
+def stub_names() -> Iterator[tuple[str, str]]:
+    """Yield module and name of everything that a lazy stub promises."""
+    for stub in sorted(PACKAGE.rglob("__init__.pyi")):
+        module = ".".join(stub.parent.relative_to(ROOT).parts)
+        for node in ast.parse(stub.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ImportFrom):
+                yield from ((module, alias.asname or alias.name) for alias in node.names)
+
+
+@pytest.mark.parametrize(("module", "name"), list(stub_names()))
+def test_every_promised_name_is_there_and_documented(module, name):
+    thing = getattr(importlib.import_module(module), name)
+    text = inspect.getdoc(thing) or ""
+    assert text, f"{module}.{name} has no docstring"
+    assert not text.startswith(f"{name}("), f"{module}.{name} has only the docstring that dataclass makes"
+    if inspect.isfunction(thing):
+        assert ">>>" in text, f"{module}.{name} has no example"
+
+
+def test_no_name_is_promised_twice():
+    names = [*stub_names()]
+    assert len(set(names)) == len(names)
+
+
+# --- files ----------------------------------------------------------------------------------------------------------
+
+
+def test_the_generated_parts_of_the_readme_are_up_to_date():
+    gallery = figures_build.gallery(figures_build.manifest())
+    index = notebooks_build.index([*notebooks_build.notebooks().values()])
+    assert update_section("gallery", gallery, check=True) == []
+    assert update_section("index of notebooks", index, check=True) == []
+
+
+def test_the_example_of_the_readme_runs():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    code = "\n".join(re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL))
+    example = doctest.DocTestParser().get_doctest(code, {}, "README.md", "README.md", 0)
+    assert len(example.examples) >= 5
+    assert doctest.DocTestRunner().run(example).failed == 0
+
+
+def test_every_file_that_the_guides_link_to_is_there():
+    for guide in ("README.md", "CONTRIBUTING.md"):
+        text = (ROOT / guide).read_text(encoding="utf-8")
+        targets = [target for target in re.findall(r"\]\(([^)#]+)\)", text) if "://" not in target]
+        assert [target for target in targets if not (ROOT / target).exists()] == []
+
+
+def tracked_files() -> list[Path]:
+    done = subprocess.run(["git", "ls-files", "-z"], capture_output=True, text=True, cwd=ROOT, check=False)
+    if done.returncode:
+        pytest.skip("not a git checkout")
+    return [path for name in done.stdout.split("\0") if name and (path := ROOT / name).is_file()]
+
+
+# Written so that this file passes its own test.
+MACHINE = re.compile(
+    r"(?<![\w.)])/(?:root|home|work|opt|mnt|Users)"
+    r"/\w|pythonhosted\.org|pypi\.org/[s]imple|index-[u]rl"
+)
+
+
+def test_no_tracked_file_names_this_machine_or_a_registry():
+    found = []
+    for path in tracked_files():
+        text = path.read_text(encoding="utf-8", errors="replace")
+        found += [f"{path.relative_to(ROOT)}: {match[0]}" for match in MACHINE.finditer(text)]
+    assert found == []
+
+
+def test_no_built_or_private_file_is_tracked():
+    suffixes = {".pyc", ".pdf", ".png"}
+    assert [path for path in tracked_files() if path.suffix in suffixes or ".venv" in path.parts] == []
