@@ -240,8 +240,9 @@ def _guarded(name: str, *, only_check: bool) -> list[str]:
     except BuildError as error:
         return [str(error)]
     except Exception as error:
-        frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename.startswith(str(HERE))]
-        where = f"{shown(Path(frames[-1].filename))}, line {frames[-1].lineno}"
+        frames = traceback.extract_tb(error.__traceback__)
+        place = [frame for frame in frames if Path(frame.filename) == HERE / f"{name}.py"] or frames
+        where = f"{shown(Path(place[-1].filename))}, line {place[-1].lineno}"
         return [f"{where}: {type(error).__name__}: {error}"]
 
 

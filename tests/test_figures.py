@@ -1,0 +1,282 @@
+"""Every figure is what its script makes, and the build keeps its promises."""
+
+from types import SimpleNamespace
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from figures import build, stored
+
+ENTRIES = build.manifest()
+
+
+# --- the figures of the project -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ENTRIES)
+def test_every_figure_is_the_one_its_script_makes(name):
+    assert build.check(name) == []
+
+
+def test_scripts_numbers_and_pictures_are_those_of_the_manifest():
+    assert {path.stem for path in build.HERE.glob("*.py")} - {"build", "stored"} == set(ENTRIES)
+    assert {path.stem for path in (build.HERE / "data").glob("*.csv")} == set(ENTRIES)
+    assert {path.stem for path in (build.HERE / "out").glob("*.svg")} == set(ENTRIES)
+
+
+@pytest.mark.parametrize("name", ENTRIES)
+def test_every_figure_can_be_understood_and_stays_small(name):
+    entry = ENTRIES[name]
+    assert entry.keys() <= {"name", "title", "caption", "alt", "source"}
+    assert entry["caption"].strip().endswith((".", "?"))
+    assert len(entry["alt"].split()) >= 5, "the alternative text says what the picture shows to who cannot see it"
+    assert (build.HERE / "data" / f"{name}.csv").stat().st_size < 200_000
+
+
+# --- CSV ------------------------------------------------------------------------------------------------------------
+
+COLUMN = st.one_of(
+    st.lists(st.integers(-(2**63), 2**63 - 1), min_size=3, max_size=3),
+    st.lists(st.floats(), min_size=3, max_size=3),
+    st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\r")), min_size=2, max_size=2).map(
+        lambda words: ["a word", *words]
+    ),
+)
+
+
+@given(st.dictionaries(st.sampled_from(["L", "panel", "näme", "a, b", 'c "d"']), COLUMN, min_size=1))
+def test_columns_come_back_with_their_types(columns):
+    back = build.read_csv(build.write_csv(columns))
+    assert list(back) == list(columns)
+    for name, values in columns.items():
+        expected = np.asarray(values)
+        assert back[name].dtype.kind == expected.dtype.kind
+        if expected.dtype.kind == "f":
+            np.testing.assert_allclose(back[name], expected, rtol=1e-11)
+        else:
+            assert back[name].tolist() == values
+
+
+def test_writing_what_was_read_changes_nothing():
+    text = build.write_csv(
+        {"x": [1 / 3, 1e300, float("nan"), -float("inf"), 2.0], "k": range(5), "word": list("abcde")}
+    )
+    assert build.write_csv(build.read_csv(text)) == text
+
+
+@pytest.mark.parametrize(("columns", "sentence"), [
+    ({}, "no columns"),
+    ({"x": [1, 2], "y": [1]}, r"not flat and equally long: .*'y': \(1,\)"),
+    ({"x": [[1, 2]]}, "not flat"),
+    ({"x": [True, False]}, "column 'x' has dtype bool"),
+    ({"x": [2**70, 1]}, "column 'x' has dtype object"),
+    ({"x": [1j]}, "column 'x' has dtype complex128"),
+    ({"x": ["1", "2"]}, "strings that read as numbers"),
+    ({"x": ["nan"]}, "strings that read as numbers"),
+])  # fmt: skip
+def test_columns_that_would_not_come_back_are_refused(columns, sentence):
+    with pytest.raises(stored.BuildError, match=sentence):
+        build.write_csv(columns)
+
+
+# --- build and check, on a figure made for the purpose ----------------------------------------------------------------
+
+
+@pytest.fixture
+def house(tmp_path, monkeypatch):
+    """Return a folder for figures with one script, `line`, whose functions a test may replace."""
+
+    def draw(columns):
+        figure, axes = plt.subplots()
+        axes.plot(columns["x"], columns["y"])
+        return figure
+
+    (tmp_path / "igc.mplstyle").write_text((build.HERE / "igc.mplstyle").read_text())
+    script = SimpleNamespace(data=lambda: {"x": [1, 2, 3], "y": [0.1, 0.2, 0.4], "panel": ["a", "a", "b"]}, draw=draw)
+    monkeypatch.setattr(build, "HERE", tmp_path)
+    monkeypatch.setattr(build, "script", lambda name: script)
+    monkeypatch.setattr(build, "matplotlib_is_pinned", lambda: True)
+    return SimpleNamespace(path=tmp_path, script=script)
+
+
+def files(path):
+    return {file.relative_to(path).as_posix(): file.read_bytes() for file in path.rglob("*") if file.is_file()}
+
+
+def test_a_build_writes_all_formats_and_repeats_itself_to_the_byte(house):
+    assert build.build("line") == []
+    first = files(house.path)
+    assert first.keys() - {"igc.mplstyle"} == {"data/line.csv", "out/line.svg", "out/line.pdf", "out/line.png"}
+    assert build.build("line") == []
+    assert files(house.path) == first
+    assert build.check("line") == []
+
+
+def test_the_picture_is_drawn_from_the_stored_numbers(house):
+    seen = []
+    draw = house.script.draw
+    house.script.draw = lambda columns: (seen.append(columns), draw(columns))[1]
+    house.script.data = lambda: {"x": [1, 2], "y": [1 / 3, 2 / 3]}
+    build.build("line")
+    assert seen[0]["y"].tolist() == [0.333333333333, 0.666666666667]
+
+
+def test_check_changes_nothing_and_names_the_number_that_differs(house):
+    build.build("line")
+    before = files(house.path)
+    house.script.data = lambda: {"x": [1, 2, 3], "y": [0.1, 0.25, 0.4], "panel": ["a", "a", "b"]}
+    problems = build.check("line")
+    assert "column 'y', row 2: 0.2 stored, 0.25 computed" in problems[0]
+    assert "line.svg is not the picture" in problems[1]
+    assert files(house.path) == before
+
+
+@pytest.mark.parametrize(("columns", "sentence"), [
+    ({"x": [1, 2, 3], "y": [0.1, 0.2, 0.4]}, "columns x, y, panel are stored, data() returns x, y"),
+    ({"x": [1, 2], "y": [0.1, 0.2], "panel": ["a", "b"]}, "column 'x', 3 rows stored, 2 computed"),
+    ({"x": [1.0, 2.0, 3.0], "y": [0.1, 0.2, 0.4], "panel": ["a", "a", "b"]}, "column 'x', int64 stored, float64 computed"),
+    ({"x": [1, 2, 3], "y": [0.1, 0.2, 0.4], "panel": ["a", "c", "b"]}, "column 'panel', row 2: a stored, c computed"),
+])  # fmt: skip
+def test_check_says_what_kind_of_difference(house, columns, sentence):
+    build.build("line")
+    house.script.data = lambda: columns
+    house.script.draw = lambda columns: plt.figure()
+    assert any(sentence in problem for problem in build.check("line"))
+
+
+def test_rounding_of_another_machine_is_no_difference_and_changes_no_byte(house):
+    build.build("line")
+    before = files(house.path)
+    house.script.data = lambda: {"x": [1, 2, 3], "y": [0.1 + 1e-11, 0.2, 0.4], "panel": ["a", "a", "b"]}
+    assert build.check("line") == []
+    build.build("line")
+    assert files(house.path) == before
+
+
+def test_check_finds_a_changed_drawing_and_missing_files(house):
+    assert ["is missing" in problem for problem in build.check("line")] == [True, True]
+    build.build("line")
+    draw = house.script.draw
+    house.script.draw = lambda columns: (figure := draw(columns), figure.axes[0].set_title("new"))[0]
+    (problem,) = build.check("line")
+    assert "line.svg is not the picture that the script draws from its CSV" in problem
+
+
+def test_pictures_are_compared_only_under_the_pinned_matplotlib(house, monkeypatch):
+    build.build("line")
+    (house.path / "out" / "line.svg").write_text("drawn by another version")
+    assert len(build.check("line")) == 1
+    monkeypatch.setattr(build, "matplotlib_is_pinned", lambda: False)
+    assert build.check("line") == []
+
+
+def test_settings_of_the_user_do_not_reach_the_picture(house):
+    build.build("line")
+    with plt.rc_context({"font.size": 30, "lines.linewidth": 9, "axes.grid": True}):
+        assert build.check("line") == []
+    assert plt.rcParams["svg.fonttype"] == plt.rcParamsDefault["svg.fonttype"]
+
+
+def test_a_figure_that_fails_leaves_nothing_behind(house):
+    house.script.draw = lambda columns: 1 / 0
+    before = files(house.path)
+    with pytest.raises(ZeroDivisionError):
+        build.build("line")
+    assert files(house.path) == before
+
+
+def test_a_missing_glyph_is_an_error(house):
+    draw = house.script.draw
+    house.script.draw = lambda columns: (figure := draw(columns), figure.axes[0].set_title("漢"))[0]
+    with pytest.raises(UserWarning, match="Glyph"):
+        build.build("line")
+
+
+def test_draw_must_return_a_figure(house):
+    house.script.draw = lambda columns: plt.gca()
+    with pytest.raises(stored.BuildError, match="draw\\(\\) returned a Axes, not a Matplotlib figure"):
+        build.build("line")
+
+
+# --- the command line -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def command(house, monkeypatch):
+    """Return `main` over a manifest with one figure and a README of its own."""
+    (house.path / "manifest.toml").write_text(
+        '[[figure]]\nname = "line"\ntitle = "A line"\ncaption = "It | rises."\nalt = "A rising line."\nsource = "IGCV1, Figure 3"\n'
+    )
+    (house.path / "README.md").write_text("# Title\n<!-- gallery -->\n<!-- /gallery -->\nend\n")
+    monkeypatch.setattr(stored, "ROOT", house.path)
+    monkeypatch.setattr(build, "ROOT", house.path)
+    return build.main
+
+
+def test_a_run_prints_one_line_a_figure_and_writes_the_gallery(command, house, capsys):
+    assert command([]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 1
+    assert lines[0].startswith("[1/1] line ")
+    assert lines[0].endswith(" s")
+    readme = (house.path / "README.md").read_text()
+    assert "| ![A rising line.](figures/out/line.svg)<br>**A line.** It \\| rises. *IGCV1, Figure 3.* |" in readme
+    assert readme.startswith("# Title\n<!-- gallery -->\n")
+    assert readme.endswith("<!-- /gallery -->\nend\n")
+
+
+def test_check_has_status_one_when_anything_differs(command, house, capsys):
+    assert command(["--check"]) == 1
+    command([])
+    assert command(["--check"]) == 0
+    house.script.data = lambda: {"x": [1, 2, 3], "y": [0.1, 0.2, 9.0], "panel": ["a", "a", "b"]}
+    assert command(["--check"]) == 1
+    assert "row 3: 0.4 stored, 9.0 computed" in capsys.readouterr().out
+
+
+def test_check_finds_a_stale_gallery(command, house, capsys):
+    command([])
+    readme = house.path / "README.md"
+    readme.write_text(readme.read_text().replace("rises", "falls"))
+    assert command(["--check"]) == 1
+    assert "README.md: the gallery" in capsys.readouterr().out
+
+
+def test_a_failing_script_is_a_sentence_with_its_place_and_status_one(command, house, capsys):
+    def data():
+        return {"x": [1 / 0]}
+
+    house.script.data = data
+    assert command([]) == 1
+    out = capsys.readouterr().out
+    assert "[1/1] line " in out
+    assert f"test_figures.py, line {data.__code__.co_firstlineno + 1}: ZeroDivisionError: division by zero" in out
+
+
+def test_an_unknown_figure_is_refused_with_near_matches(command):
+    with pytest.raises(SystemExit, match="no figure 'lime': did you mean line"):
+        command(["lime"])
+
+
+def test_a_manifest_entry_without_caption_is_refused(command, house):
+    (house.path / "manifest.toml").write_text('[[figure]]\nname = "line"\ntitle = "A line"\n')
+    with pytest.raises(SystemExit, match=r"figure 1 \(line\): caption, alt missing"):
+        command([])
+
+
+def test_a_readme_without_markers_is_refused(command, house):
+    (house.path / "README.md").write_text("nothing here")
+    with pytest.raises(SystemExit, match=r"README\.md has no <!-- gallery -->"):
+        command([])
+
+
+def test_a_write_that_fails_keeps_the_old_file(tmp_path, monkeypatch):
+    path = tmp_path / "file.txt"
+    stored.replace_file(path, b"old")
+    monkeypatch.setattr(stored.os, "replace", lambda source, target: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        stored.replace_file(path, b"new")
+    assert files(tmp_path) == {"file.txt": b"old"}
