@@ -10,6 +10,13 @@ from .cost import multiply_adds as multiply_adds
 from .cost import parameters as parameters
 from .cost import regular_parameters as regular_parameters
 from .cost import weight_bytes as weight_bytes
+from .derivations import Derivation as Derivation
+from .derivations import Step as Step
+from .derivations import attainable_balance as attainable_balance
+from .derivations import balance_condition as balance_condition
+from .derivations import best_factor_count as best_factor_count
+from .derivations import widest_igcv1_bound as widest_igcv1_bound
+from .derivations import width_theorem as width_theorem
 from .widths import attainable_parameters as attainable_parameters
 from .widths import balanced_parameters as balanced_parameters
 from .widths import balanced_width as balanced_width
@@ -24,3 +31,13 @@ from .widths import igcv3_width as igcv3_width
 from .widths import regular_width as regular_width
 from .widths import stationary_parameters as stationary_parameters
 from .widths import stationary_width as stationary_width
+from .design import Design as Design
+from .designs import best_dense as best_dense
+from .designs import best_strict as best_strict
+from .designs import dense_designs as dense_designs
+from .designs import factorizations as factorizations
+from .designs import strict_designs as strict_designs
+from .pareto import pareto_front as pareto_front
+from .widest import widest_dense as widest_dense
+from .widest import widest_igcv1 as widest_igcv1
+from .widest import widest_strict as widest_strict
