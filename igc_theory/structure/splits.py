@@ -57,9 +57,9 @@ def grouped_parts(graph: BranchGraph) -> list[Part] | NotGrouped:
 
 
 def meet_evenly(table: csr_array, before: Part, after: Part) -> bool:
-    """Return whether all branches of the parts that meet at `table` share equally many channels, at least one."""
-    merged = _merge_columns(_merge_columns(table, before).T.tocsr(), after)
-    return merged.nnz == before.classes * after.classes and _constant(merged)
+    """Return whether the branches of two parts of a dense chain that meet at `table` all share equally many channels."""
+    # In a dense chain every two branches share a channel, so the merged table has no zeros to look for.
+    return _constant(_merge_columns(_merge_columns(table, before).T.tocsr(), after))
 
 
 def _constant(table: csr_array) -> bool:
