@@ -108,6 +108,10 @@ def wiring(chain: Chain) -> list[NDArray[np.int64]]:
     >>> [gap.tolist() for gap in wiring(igcv1(2, 2))]
     [[0, 1, 2, 3], [0, 2, 1, 3], [0, 2, 1, 3]]
     """
+    if not isinstance(chain, Chain):
+        raise TypeError(
+            f"chain={chain!r} is a {type(chain).__name__}: give a Chain, such as igcv1(4, 8) or Chain([factor, …])"
+        )
     gaps = [np.arange(chain.in_channels)]
     for factor in chain.factors:
         if isinstance(factor, ChannelPermutation):
@@ -126,10 +130,6 @@ def branch_graph(chain: Chain) -> BranchGraph:
     >>> branch_graph(igcv1(2, 3)).tables[0].toarray().tolist()
     [[1, 1], [1, 1], [1, 1]]
     """
-    if not isinstance(chain, Chain):
-        raise TypeError(
-            f"chain={chain!r} is a {type(chain).__name__}: give a Chain, such as igcv1(4, 8) or Chain([factor, …])"
-        )
     gaps, convs = wiring(chain), chain.convolutions
     if not convs:  # permutations only: every channel is a branch of its own
         return BranchGraph((), np.arange(chain.in_channels), gaps[0], 1)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from math import prod
+
 import numpy as np
 from numpy.typing import NDArray
 
-from igc_theory.structure.branches import branch_graph
+from igc_theory.structure.branches import branch_graph, wiring
 from igc_theory.structure.chains import Chain
 
 __all__ = ["path_counts", "uniform_path_count"]
@@ -90,16 +92,16 @@ def uniform_path_count(chain: Chain, rng: np.random.Generator) -> int | None:
     """
     if not isinstance(rng, np.random.Generator):
         raise TypeError(f"rng={rng!r} is a {type(rng).__name__}: give numpy.random.default_rng(seed)")
-    graph = branch_graph(chain)
-    paths, remainder = divmod(graph.fan_in, chain.in_channels)
-    if remainder or not paths:
+    gaps, convs = wiring(chain), chain.convolutions
+    paths, remainder = divmod(prod(conv.in_width for conv in convs), chain.in_channels)
+    if remainder:
         return None
     for _ in range(_ROUNDS):
-        # Inputs of one branch are interchangeable, so one random integer a branch will do.
-        columns = rng.integers(_PRIME, size=graph.first_branches) * np.bincount(graph.in_branch) % _PRIME
-        total = int(columns.sum()) % _PRIME
-        for table in graph.tables:
-            columns = table @ columns % _PRIME
-        if (columns != paths % _PRIME * total % _PRIME).any():
+        values = rng.integers(_PRIME, size=chain.in_channels)
+        expected = paths % _PRIME * (int(values.sum()) % _PRIME) % _PRIME
+        for gap, conv in zip(gaps, convs, strict=False):
+            sums = values[gap].reshape(conv.groups, conv.in_width).sum(axis=1) % _PRIME
+            values = np.repeat(sums, conv.out_width)
+        if (values != expected).any():
             return None
     return paths

@@ -168,6 +168,8 @@ def test_counts_beyond_int64_are_exact_or_refused() -> None:
 def test_only_chains_are_asked(ask: Callable[[object], object]) -> None:
     with pytest.raises(TypeError, match=r"chain=GroupConv\(4, 4\) is a GroupConv: give a Chain"):
         ask(GroupConv(4, 4))
+    with pytest.raises(TypeError, match=r"chain=GroupConv\(4, 4\) is a GroupConv: give a Chain"):
+        uniform_path_count(GroupConv(4, 4), np.random.default_rng(0))
 
 
 def test_uniform_path_count_wants_a_generator() -> None:
