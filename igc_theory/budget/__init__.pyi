@@ -15,7 +15,10 @@ from .derivations import Step as Step
 from .derivations import attainable_balance as attainable_balance
 from .derivations import balance_condition as balance_condition
 from .derivations import best_factor_count as best_factor_count
+from .derivations import igcv3_width_gain as igcv3_width_gain
+from .derivations import integer_optimum as integer_optimum
 from .derivations import widest_igcv1_bound as widest_igcv1_bound
+from .derivations import width_at_budget as width_at_budget
 from .derivations import width_theorem as width_theorem
 from .widths import attainable_parameters as attainable_parameters
 from .widths import balanced_parameters as balanced_parameters

@@ -1,0 +1,107 @@
+"""A derivation: claims of computer algebra, each with its reason and with a check that can fail."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import sympy as sp
+from sympy.logic.boolalg import Boolean
+
+__all__ = ["Check", "Claim", "Derivation", "Step"]
+
+Claim: TypeAlias = Boolean
+"""An equation, an inequality or an equivalence of SymPy."""
+
+Check: TypeAlias = Callable[[Claim], bool]
+"""Decides a claim; it sees nothing but the claim, so that changing what is printed changes what is checked."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One claim of a derivation.
+
+    Parameters
+    ----------
+    claim : sympy Boolean
+        What is shown and what is checked.
+    reason : str
+        Why it follows, in one line.
+    check : callable
+        Maps the claim to True or False (see `igc_theory.budget.derivations.checks`).
+    """
+
+    claim: Claim
+    reason: str
+    check: Check
+
+    def holds(self) -> bool:
+        """Return whether the check re-establishes the claim."""
+        return self.check(self.claim)
+
+
+@dataclass(frozen=True)
+class Derivation:
+    """Assumptions, steps and results; shown as formulas in a notebook and as text in a terminal.
+
+    Parameters
+    ----------
+    title : str
+        What is derived.
+    assumptions : tuple of str
+        Under which everything below holds.
+    steps : tuple of Step
+        In order; each with its own check.
+    result : tuple of sympy Boolean
+        The claims to remember; each is the claim of a step.
+    source : str
+        Where the statement comes from.
+
+    Examples
+    --------
+    >>> from igc_theory.budget.derivations import widest_igcv1_bound
+    >>> bound = widest_igcv1_bound()
+    >>> bound.verify()
+    True
+    >>> print(bound.title)
+    The widest IGCV1 block at a budget
+    """
+
+    title: str
+    assumptions: tuple[str, ...]
+    steps: tuple[Step, ...]
+    result: tuple[Claim, ...]
+    source: str
+
+    def failures(self) -> tuple[Claim, ...]:
+        """Return the claims that do not hold, and the results that no step establishes."""
+        claims = [step.claim for step in self.steps]
+        refuted = [step.claim for step in self.steps if not step.holds()]
+        return *refuted, *(claim for claim in self.result if claim not in claims)
+
+    def verify(self) -> bool:
+        """Return whether every step holds and every result is the claim of a step: `failures` is empty."""
+        return not self.failures()
+
+    def __str__(self) -> str:
+        lines = [self.title, "=" * len(self.title), *(f"Let {assumption}." for assumption in self.assumptions), ""]
+        for number, step in enumerate(self.steps, 1):
+            lines += [f"{number}. {step.reason}", _indented(step.claim), ""]
+        lines += ["Result", *(f"{_indented(claim)}\n" for claim in self.result), f"Source: {self.source}"]
+        return "\n".join(lines)
+
+    def _repr_markdown_(self) -> str:
+        lines = [f"**{self.title}**", "Let " + "; ".join(self.assumptions) + "."]
+        lines += [f"{number}. {step.reason}\n{_displayed(step.claim)}" for number, step in enumerate(self.steps, 1)]
+        lines += ["**Result**", *map(_displayed, self.result), f"*Source:* {self.source}"]
+        return "\n\n".join(lines)
+
+
+def _indented(claim: Claim) -> str:
+    text = sp.pretty(claim, use_unicode=True, wrap_line=False)
+    return "\n".join(f"      {line}".rstrip() for line in text.splitlines())
+
+
+def _displayed(claim: Claim) -> str:
+    return f"   $$ {sp.latex(claim)} $$"
