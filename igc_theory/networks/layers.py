@@ -1,0 +1,315 @@
+"""A network as data: convolutions, pools, shuffles and linear layers, in series or side by side.
+
+Every node says which shape it writes for the shape it reads; shapes are ``(channels, height, width)`` of one image. Batch-norm and
+biases belong to the convolution in front of them: they matter for counting only. Activations are left out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache, cached_property
+from typing import NamedTuple
+
+from igc_theory.structure.factors import GroupConv
+from igc_theory.structure.permutations import ChannelPermutation
+
+__all__ = [
+    "Block",
+    "Conv",
+    "Counts",
+    "Leaf",
+    "Linear",
+    "Node",
+    "Norm",
+    "Pad",
+    "Pool",
+    "Shape",
+    "Shuffle",
+    "convolution",
+]
+
+Shape = tuple[int, int, int]
+"""Channels, height, width of one image's responses."""
+
+Pair = int | tuple[int, int]
+
+
+class Counts(NamedTuple):
+    """Parameters by what they do, so that any counting convention can be formed from them.
+
+    Examples
+    --------
+    >>> Counts(convolution=900, batch_norm=12, linear=60, bias=10).total
+    982
+    """
+
+    convolution: int = 0
+    """Weights of convolutions."""
+    batch_norm: int = 0
+    """Scales and shifts of batch normalisation (running statistics are not parameters)."""
+    linear: int = 0
+    """Weights of linear layers: the classifier, and the hidden layers before it."""
+    bias: int = 0
+    """Biases of convolutions and linear layers."""
+
+    @property
+    def total(self) -> int:
+        """Everything that is trained."""
+        return sum(self)
+
+
+@dataclass(frozen=True)
+class Conv:
+    """A group convolution in a network, with the parameters that travel with it.
+
+    Parameters
+    ----------
+    convolution : GroupConv
+        The weights.
+    batch_norm, bias : bool, default True and False
+        Whether a batch normalisation follows (two parameters a channel), and whether there is a bias (one a channel).
+    padding : int or (int, int), optional
+        Zeros on each side; by default half the window, which keeps the resolution at stride 1 for odd windows.
+    fixed : bool, default False
+        Weights fixed to 0 and 1: nothing is stored and nothing is multiplied (summation fusion).
+
+    Examples
+    --------
+    >>> conv = Conv(GroupConv(3, 64, kernel_size=7, stride=2))
+    >>> conv.output((3, 224, 224)), conv.counts
+    ((64, 112, 112), Counts(convolution=9408, batch_norm=128, linear=0, bias=0))
+    >>> conv.output((4, 224, 224))
+    Traceback (most recent call last):
+    ...
+    ValueError: shape=(4, 224, 224) has 4 channels, but GroupConv(3, 64, kernel_size=7, stride=2) reads 3: make them equal
+    """
+
+    convolution: GroupConv
+    batch_norm: bool = True
+    bias: bool = False
+    padding: Pair | None = None
+    fixed: bool = False
+
+    @cached_property
+    def counts(self) -> Counts:
+        """Its parameters."""
+        conv = self.convolution
+        weights = 0 if self.fixed else conv.parameters
+        return Counts(weights, 2 * conv.out_channels * self.batch_norm, 0, conv.out_channels * self.bias)
+
+    @cached_property
+    def axes(self) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
+        """Window, stride and padding of each axis, vertical first."""
+        (kh, kw), (sh, sw) = self.convolution.window, self.convolution.strides
+        padding = (kh // 2, kw // 2) if self.padding is None else self.padding
+        ph, pw = (padding, padding) if isinstance(padding, int) else padding
+        return (kh, sh, ph), (kw, sw, pw)
+
+    @property
+    def kind(self) -> str:
+        """Word for the tables, such as ``"depthwise 3×3"``."""
+        height, width = self.convolution.window
+        fixed = "fixed " if self.fixed else ""
+        return (
+            f"{fixed}{self.convolution.kind.replace(' pointwise', '').replace('pointwise', 'regular')} {height}×{width}"
+        )
+
+    def output(self, shape: Shape) -> Shape:
+        """Return the shape it writes; ValueError if it reads other channels, or the window exceeds the padded image."""
+        _agree(self.convolution, self.convolution.in_channels, shape[0], shape)
+        vertical, horizontal = self.axes
+        return self.convolution.out_channels, _side(shape[1], *vertical), _side(shape[2], *horizontal)
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """Pooling: ``kind`` is ``"max"`` or ``"average"``; ``window=None`` pools the whole image (global).
+
+    Examples
+    --------
+    >>> Pool("max", 3, 2, padding=1).output((64, 112, 112)), Pool("average").output((512, 7, 7))
+    ((64, 56, 56), (512, 1, 1))
+    """
+
+    kind: str = "max"
+    window: int | None = None
+    stride: int = 1
+    padding: int = 0
+    round_up: bool = False
+
+    def output(self, shape: Shape) -> Shape:
+        """Return the shape it writes."""
+        channels, height, width = shape
+        if self.window is None:
+            return channels, 1, 1
+        axis = self.window, self.stride, self.padding, self.round_up
+        return channels, _side(height, *axis), _side(width, *axis)
+
+
+@dataclass(frozen=True, slots=True)
+class Shuffle:
+    """A channel permutation: no parameters, no arithmetic."""
+
+    permutation: ChannelPermutation
+
+    def output(self, shape: Shape) -> Shape:
+        """Return the shape unchanged; ValueError if it permutes another number of channels."""
+        _agree(self.permutation, self.permutation.channels, shape[0], shape)
+        return shape
+
+
+@dataclass(frozen=True, slots=True)
+class Pad:
+    """Zero channels appended behind the last: the shortcut without parameters of the CIFAR ResNets.
+
+    Examples
+    --------
+    >>> Pad(32).output((16, 8, 8))
+    (32, 8, 8)
+    """
+
+    channels: int
+
+    def output(self, shape: Shape) -> Shape:
+        """Return the shape with ``channels`` channels; ValueError if there are more already."""
+        if shape[0] > self.channels:
+            raise ValueError(
+                f"shape={shape} has more than channels={self.channels} channels: pad to at least {shape[0]}"
+            )
+        return self.channels, *shape[1:]
+
+
+@dataclass(frozen=True, slots=True)
+class Norm:
+    """A batch normalisation that stands in front of its convolution (pre-activation), two parameters a channel."""
+
+    channels: int
+
+    @property
+    def counts(self) -> Counts:
+        """Its parameters."""
+        return Counts(batch_norm=2 * self.channels)
+
+    def output(self, shape: Shape) -> Shape:
+        """Return the shape unchanged; ValueError if it has other channels."""
+        _agree(self, self.channels, shape[0], shape)
+        return shape
+
+
+@dataclass(frozen=True, slots=True)
+class Linear:
+    """A linear layer on all responses of an image, with biases.
+
+    Examples
+    --------
+    >>> Linear(512, 10).counts.total
+    5130
+    """
+
+    in_features: int
+    out_features: int
+
+    @property
+    def counts(self) -> Counts:
+        """Its parameters."""
+        return Counts(0, 0, self.in_features * self.out_features, self.out_features)
+
+    def output(self, shape: Shape) -> Shape:
+        """Return ``(out_features, 1, 1)``; ValueError if the image has another number of responses."""
+        _agree(self, self.in_features, shape[0] * shape[1] * shape[2], shape)
+        return self.out_features, 1, 1
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Branches side by side that read the same input, joined at their ends.
+
+    Parameters
+    ----------
+    name : str
+        ``"stage.block"``; what stands before the first point names the stage.
+    branches : tuple of tuple of nodes
+        Each a series of nodes; ``()`` is the identity. One branch alone is a block without a shortcut.
+    join : str, default "add"
+        ``"add"`` and ``"mean"`` need equal shapes, ``"concat"`` equal resolutions.
+
+    Examples
+    --------
+    >>> conv = Conv(GroupConv(16, 16, kernel_size=3))
+    >>> Block("stage1.block1", ((conv, conv), ())).output((16, 32, 32))
+    (16, 32, 32)
+    """
+
+    name: str
+    branches: tuple[tuple[Node, ...], ...]
+    join: str = "add"
+
+    @property
+    def stage(self) -> str:
+        """What stands before the first point of the name."""
+        return self.name.partition(".")[0]
+
+    def joined(self, ends: list[Shape]) -> Shape:
+        """Return the shape behind branches that end in shapes `ends`; ValueError if these do not fit."""
+        first, rest = ends[0], ends[1:]
+        if self.join == "concat":
+            fits = all(end[1:] == first[1:] for end in rest)
+            first = sum(end[0] for end in ends), *first[1:]
+        else:
+            fits = all(end == first for end in rest)
+        if not fits:
+            raise ValueError(f"block {self.name!r} cannot {self.join} shapes {ends}: make them equal")
+        return first
+
+    def output(self, shape: Shape) -> Shape:
+        """Return the shape it writes."""
+        return self.joined([_end(branch, shape) for branch in self.branches])
+
+
+Leaf = Conv | Pool | Shuffle | Pad | Norm | Linear
+Node = Leaf | Block
+
+
+@cache
+def convolution(
+    in_channels: int,
+    out_channels: int,
+    kernel_size: Pair = 3,
+    stride: int = 1,
+    groups: int = 1,
+    *,
+    batch_norm: bool = True,
+    bias: bool = False,
+    padding: Pair | None = None,
+) -> Conv:
+    """Return a `Conv` around ``GroupConv(in_channels, out_channels, groups, kernel_size, stride)``.
+
+    Examples
+    --------
+    >>> convolution(16, 32, groups=2).counts.convolution
+    2304
+    """
+    return Conv(GroupConv(in_channels, out_channels, groups, kernel_size, stride), batch_norm, bias, padding)
+
+
+def _agree(reader: object, expected: int, channels: int, shape: Shape) -> None:
+    if expected != channels:
+        raise ValueError(f"shape={shape} has {channels} channels, but {reader!r} reads {expected}: make them equal")
+
+
+def _side(side: int, window: int, stride: int, padding: int, round_up: bool = False) -> int:
+    """Return the length of the output along one axis."""
+    room = side + 2 * padding - window
+    if room < 0:
+        raise ValueError(
+            f"window={window} exceeds side={side} with padding={padding}: use a larger image or a smaller window"
+        )
+    steps = -(-room // stride) if round_up else room // stride
+    # A window that would start in the padding behind the image is dropped, as in Caffe and PyTorch.
+    return steps + 1 - (round_up and steps * stride >= side + padding)
+
+
+def _end(nodes: tuple[Node, ...], shape: Shape) -> Shape:
+    for node in nodes:
+        shape = node.output(shape)
+    return shape

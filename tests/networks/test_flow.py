@@ -1,0 +1,112 @@
+"""Path counts of blocks and stages against 0/1 matrices multiplied out."""
+
+import numpy as np
+import pytest
+
+from igc_theory.networks import Block, Conv, Pad, Shuffle, block_flows, flow_table, network, stage_path_counts
+from igc_theory.structure import is_dense, path_counts
+
+
+def _support(node: Conv | Pad | Shuffle | Block, channels: int) -> np.ndarray:
+    """The 0/1 matrix of one node, entry by entry; integers of any size."""
+    if isinstance(node, Conv):
+        conv = node.convolution
+        rows = [
+            [int(o // conv.out_width == i // conv.in_width) for i in range(conv.in_channels)]
+            for o in range(conv.out_channels)
+        ]
+        return np.array(rows, dtype=object)
+    if isinstance(node, Shuffle):
+        return np.array(
+            [[int(i == source) for i in range(channels)] for source in node.permutation.indices], dtype=object
+        )
+    if isinstance(node, Pad):
+        return np.array([[int(i == o) for i in range(channels)] for o in range(node.channels)], dtype=object)
+    if isinstance(node, Block):
+        ends = [_series(branch, channels) for branch in node.branches]
+        return np.vstack(ends) if node.join == "concat" else sum(ends[1:], start=ends[0])
+    return _series((), channels)
+
+
+def _series(nodes: tuple, channels: int) -> np.ndarray:
+    counts = np.array([[int(i == o) for i in range(channels)] for o in range(channels)], dtype=object)
+    for node in nodes:
+        counts = _support(node, len(counts)) @ counts
+    return counts
+
+
+NETWORKS = [
+    ("igc", {"L": 3, "M": 2, "depth": 8}, "stage2"),
+    ("igc", {"L": 2, "M": 3, "depth": 8, "identity": True}, "stage3"),
+    ("cifar_resnet", {"depth": 14, "width": 3}, "stage2"),
+    ("densenet", {"depth": 10, "growth": 3}, "stage1"),
+    ("fractalnet", {"widths": (4, 5)}, "stage2"),
+    ("igcv2_star", {"width": 12, "branch_width": 4, "depth": 8}, "stage1"),
+    ("shufflenet", {"groups": 2, "width": 1 / 12}, "stage3"),
+]
+
+
+@pytest.mark.parametrize(("name", "parameters", "stage"), NETWORKS)
+def test_stage_counts_are_products_of_supports(name: str, parameters: dict, stage: str) -> None:
+    net = network(name, **parameters)
+    blocks = [block for block in net.blocks if block.stage == stage]
+    counts = stage_path_counts(net, stage)
+    assert np.array_equal(counts, _series(tuple(blocks), counts.shape[1]).astype(float))
+
+
+@pytest.mark.parametrize("name", ["igc_l24m2", "igcv3_d", "igcv2_star", "shufflenet", "mobilenet_v2", "cifar_resnet"])
+def test_grades_and_chains_agree_with_path_counts(name: str) -> None:
+    for flow in block_flows(network(name)):
+        counts = path_counts(flow.chain)
+        assert flow.grade.min_paths == counts.min()
+        assert (flow.grade.kind == "not dense") != is_dense(flow.chain)
+
+
+def test_alexnet_s_halves_do_not_talk_in_the_grouped_layers() -> None:
+    flows = {flow.name: flow for flow in block_flows(network("alexnet"))}
+    assert [name for name, flow in flows.items() if not flow.dense] == ["conv2", "conv4", "conv5"]
+    assert all(flow.dense for flow in block_flows(network("alexnet_one_tower")))
+
+
+def test_every_igc_layer_is_strict_and_igcv3_s_blocks_are_loose() -> None:
+    igc = [flow.grade for flow in block_flows(network("igc_l24m2"))]
+    assert {grade.kind for grade in igc} == {"strict"}
+    blocks = [flow for flow in block_flows(network("igcv3_d")) if flow.name.startswith("stage")]
+    assert {flow.grade.kind for flow in blocks} == {"loose"}
+    # tC/(G1·G2) paths, one more where the shortcut is (equal channels).
+    last = blocks[-2]
+    assert (last.min_paths, last.max_paths) == (6 * 160 / 4, 6 * 160 / 4 + 1)
+
+
+def test_shufflenet_s_pooled_channels_see_one_input_only() -> None:
+    flows = {flow.name: flow for flow in block_flows(network("shufflenet"))}
+    assert flows["stage3.unit1"].min_paths == 0
+    assert flows["stage3.unit2"].dense
+    assert stage_path_counts(network("shufflenet"), "stage3").min() > 0
+
+
+def test_a_stage_without_a_shuffle_stays_split() -> None:
+    """Two grouped residual blocks in series connect nothing across branches; the shuffled ones of IGC do."""
+    conv = Conv(network("igc_l4m8").blocks[0].branches[0][0].convolution)
+    split = Block("stage1.a", ((conv, conv), ()))
+    from igc_theory.networks import Network
+
+    counts = stage_path_counts(Network("split", (32, 8, 8), (split, split)), "stage1")
+    assert counts.min() == 0
+    assert np.count_nonzero(counts) == 4 * 8 * 8
+
+
+def test_large_stages_do_not_overflow() -> None:
+    counts = stage_path_counts(network("resnet152"), "stage3")
+    assert np.isfinite(counts).all()
+    assert counts.min() > 2**63
+
+
+def test_unknown_stage() -> None:
+    with pytest.raises(ValueError, match="use one of stage1, stage2, stage3"):
+        stage_path_counts(network("igc_l24m2"), "stage9")
+
+
+def test_table_has_a_row_a_block() -> None:
+    net = network("igcv3_d")
+    assert len(flow_table(net).rows) == len(net.blocks) + 2
