@@ -1,0 +1,258 @@
+"""The command line: `python -m igc_theory COMMAND`, one sub-command a question.
+
+A sub-command is a function that adds its parser and names, by ``set_defaults(run=…)``, what answers it: `COMMANDS` lists them.
+Results go to standard output; when nothing satisfies what was asked, a sentence goes to standard error and the status is 1.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain, islice, takewhile
+from typing import Any
+
+import igc_theory
+from igc_theory import budget, structure
+
+__all__ = ["main"]
+
+DESCRIPTION = "Interleaved group convolutions: which designs there are, what they cost and how they connect."
+
+DESIGN_HELP = """\
+A design is a list of branch widths K1 K2 … KL: a spatial group convolution with K1 channels a branch, then pointwise ones
+with K2 … KL, channels interleaved in between. It costs C·(S·K1 + K2 + … + KL) weights, S the kernel area.
+Strict: the widths multiply to C, one path from every input to every output. Dense (--dense): to C or more, at least one.
+"""
+
+DESIGN_EXAMPLES = """\
+examples:
+  the ten cheapest designs of 256 channels with a 3×3 kernel
+      python -m igc_theory design --channels 256 --kernel 3
+  branches of at least 4 channels, dense designs too, at most 20000 weights
+      python -m igc_theory design --channels 416 --min-width 4 --dense --budget 20000
+  the widest design that 4672 weights pay for, for hardware that likes multiples of 8
+      python -m igc_theory design --budget 4672 --multiple-of 8
+  exactly three factors, as data for another program
+      python -m igc_theory design --channels 144 --factors 3 --json
+"""
+
+GRADE_EXAMPLES = """\
+examples:
+  python -m igc_theory grade --igcv1 24 2                 (24 primary partitions of 2 channels)
+  python -m igc_theory grade --igcv2 1 8 8                (a strict chain by its branch widths)
+  python -m igc_theory grade --interleaved 174 1 6 6 6    (174 channels; the widths need not multiply to that)
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit status: 0, 1 when nothing satisfies the question, 2 for bad usage.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        Words after ``python -m igc_theory``; by default those of the process.
+
+    Examples
+    --------
+    >>> main(["design", "--channels", "64", "--top", "2"])
+    Strict designs of 64 channels, 3×3 kernel, fewest weights first.
+    A regular convolution of this width has 36,864 weights.
+    <BLANKLINE>
+       branch widths          factors  weights  a channel  of regular  paths
+    1  1 × 4 × 4 × 4                4    1,344         21        3.6%      1
+    2  1 × 2 × 2 × 4 × 4            5    1,344         21        3.6%      1
+    0
+    """
+    parser = argparse.ArgumentParser(prog="python -m igc_theory", description=DESCRIPTION)
+    parser.add_argument("--version", action="version", version=f"igc_theory {igc_theory.__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for add_command in COMMANDS:
+        add_command(commands)
+    options = parser.parse_args(arguments)
+    try:
+        for line in options.run(options):
+            print(line)
+    except ValueError as error:
+        print(f"igc_theory: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _add_design(commands: Any) -> None:
+    parser = commands.add_parser(
+        "design",
+        help="rank integer designs by their weights",
+        description=DESIGN_HELP,
+        epilog=DESIGN_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("--channels", type=_positive, metavar="C", help="rank the designs of this width")
+    add("--budget", type=_positive, metavar="N", help="at most so many weights; without --channels: the widest designs")
+    add("--kernel", type=_window, default=(3, 3), metavar="K", help="window: 3, or 3x5 for height by width (default 3)")
+    add("--dense", action="store_true", help="rank dense designs, not only strict ones")
+    add("--factors", type=_factor_range, metavar="L", help="number of factors, spatial one included: 3, 2-4 or 3-")
+    add("--min-width", type=_positive, default=2, metavar="K", help="smallest width of a pointwise branch (default 2)")
+    add(
+        "--min-spatial-width",
+        type=_positive,
+        default=1,
+        metavar="K",
+        help="smallest width of a spatial branch (default 1)",
+    )
+    add(
+        "--multiple-of",
+        type=_positive,
+        default=1,
+        metavar="M",
+        help="with --budget alone: widths that are multiples of M",
+    )
+    add("--top", type=_positive, default=10, metavar="N", help="how many designs to print (default 10)")
+    add("--json", action="store_true", help="print JSON instead of a table")
+    parser.set_defaults(run=_design, usage_error=parser.error)
+
+
+def _design(options: argparse.Namespace) -> Iterator[str]:
+    """Answer `design`: the designs of a width, or the widest ones at a budget."""
+    if options.channels is None and options.budget is None:
+        options.usage_error("give --channels, --budget or both")
+    if options.channels is not None and options.multiple_of != 1:
+        options.usage_error("--multiple-of goes with --budget alone: the width is given by --channels")
+    title, designs = _ranked(options)
+    return _as_json(designs) if options.json else _as_table(title, designs)
+
+
+def _ranked(options: argparse.Namespace) -> tuple[str, list[budget.Design]]:
+    """Return what the table shows, in words, and the designs."""
+    kind, limits = "dense" if options.dense else "strict", _limits(options)
+    channels, most, window = options.channels, options.budget, _shown(options.kernel)
+    if channels is None:
+        widest = budget.widest_dense if options.dense else budget.widest_strict
+        channels = widest(most, multiple_of=options.multiple_of, **limits).channels
+    every = (budget.dense_designs if options.dense else budget.strict_designs)(channels, **limits)
+    designs = list(islice(_within(every, most, f"{kind} design of channels={channels}"), options.top))
+    regular = budget.regular_parameters(channels, designs[0].kernel_area)
+    title = f"{kind.capitalize()} designs of {channels} channels, {window} kernel, fewest weights first."
+    if options.channels is None:
+        title += f"\nNo {kind} design with at most {most:,} weights is wider."
+    return f"{title}\nA regular convolution of this width has {regular:,} weights.", designs
+
+
+def _within(every: Iterator[budget.Design], most: int | None, what: str) -> Iterator[budget.Design]:
+    """Return the designs that cost at most `most`; refuse when the cheapest costs more."""
+    if most is None:
+        return every
+    cheapest = next(every)
+    if cheapest.parameters > most:
+        widths = " × ".join(map(str, cheapest.branch_widths))
+        raise ValueError(
+            f"budget={most} pays for no {what} within the limits: "
+            f"use at least {cheapest.parameters} ({widths}), or fewer channels"
+        )
+    return takewhile(lambda design: design.parameters <= most, chain([cheapest], every))
+
+
+def _limits(options: argparse.Namespace) -> dict[str, Any]:
+    names = ("factors", "min_width", "min_spatial_width")
+    return {"S": options.kernel, **{name: getattr(options, name) for name in names}}
+
+
+def _as_table(title: str, designs: Iterable[budget.Design]) -> Iterator[str]:
+    """Yield the lines of a table: words to the left, numbers to the right."""
+    rows: list[tuple[str, ...]] = [("", "branch widths", "factors", "weights", "a channel", "of regular", "paths")]
+    rows += [(str(rank), *_row(design)) for rank, design in enumerate(designs, start=1)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    yield from (title, "")
+    for row in rows:
+        cells = [
+            cell.ljust(width) if k < 2 else cell.rjust(width)
+            for k, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        yield "  ".join(cells).rstrip()
+
+
+def _row(design: budget.Design) -> tuple[str, ...]:
+    share = design.parameters / budget.regular_parameters(design.channels, design.kernel_area)
+    return (
+        " × ".join(map(str, design.branch_widths)),
+        str(design.factors),
+        f"{design.parameters:,}",
+        str(design.parameters_per_channel),
+        f"{share:.1%}",
+        "–".join(map(str, sorted(set(design.paths)))),
+    )
+
+
+def _as_json(designs: Iterable[budget.Design]) -> Iterator[str]:
+    names = ("channels", "kernel_size", "branch_widths", "factors", "parameters", "parameters_per_channel", "paths")
+    rows = [json.dumps({name: getattr(design, name) for name in names}) for design in designs]
+    yield "[\n " + ",\n ".join(rows) + "\n]"
+
+
+def _add_grade(commands: Any) -> None:
+    parser = commands.add_parser(
+        "grade",
+        help="say how well a chain connects its inputs to its outputs",
+        description="Strict, loose, dense or not dense: the strongest condition that a chain satisfies, and a witness.",
+        epilog=GRADE_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    chains = parser.add_mutually_exclusive_group(required=True)
+    chains.add_argument("--igcv1", type=_positive, nargs=2, metavar=("L", "M"), help="partitions, and channels in each")
+    chains.add_argument(
+        "--igcv2", type=_positive, nargs="+", metavar="K", help="branch widths; their product is the width"
+    )
+    chains.add_argument(
+        "--interleaved", type=_positive, nargs="+", metavar=("C", "K"), help="channels, then branch widths"
+    )
+    parser.set_defaults(run=_grade)
+
+
+def _grade(options: argparse.Namespace) -> Iterator[str]:
+    """Answer `grade`: the chain, then its grade."""
+    if options.igcv1:
+        graded = structure.igcv1(*options.igcv1)
+    elif options.igcv2:
+        graded = structure.igcv2(options.igcv2)
+    else:
+        channels, *widths = options.interleaved
+        graded = structure.interleaved(channels, widths)
+    yield str(graded)
+    yield f"  {structure.grade(graded)}"
+
+
+def _positive(text: str) -> int:
+    """Return a whole number of at least 1."""
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
+    return int(text)
+
+
+def _window(text: str) -> tuple[int, int]:
+    """Return the window that ``3`` or ``3x5`` stands for."""
+    sides = text.replace("×", "x").split("x")
+    if len(sides) > 2 or not all(side.isdecimal() and int(side) for side in sides):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a window: give one side, such as 3, or two, such as 3x5")
+    return int(sides[0]), int(sides[-1])
+
+
+def _shown(window: tuple[int, int]) -> str:
+    return "×".join(map(str, window))
+
+
+def _factor_range(text: str) -> tuple[int, int | None]:
+    """Return the fewest and the most factors that ``3``, ``2-4`` or ``3-`` stands for."""
+    fewest, dash, most = text.partition("-")
+    if not fewest.isdecimal() or not int(fewest) or not (most.isdecimal() or most == ""):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of factors: give 3, a range such as 2-4, or 3-")
+    return int(fewest), int(most) if most else None if dash else int(fewest)
+
+
+COMMANDS: tuple[Callable[[Any], None], ...] = (_add_design, _add_grade)
+"""What there is; each adds its parser to the sub-commands."""
+
+
+if __name__ == "__main__":
+    sys.exit(main())

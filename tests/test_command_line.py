@@ -1,0 +1,167 @@
+"""The command line: what it prints, what it says when it cannot, and the status it ends with."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from itertools import islice
+
+import pytest
+
+import igc_theory
+from igc_theory.__main__ import COMMANDS, main
+from igc_theory.budget import best_dense, best_strict, dense_designs, strict_designs, widest_dense, widest_strict
+
+
+def run(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
+    """Status, standard output, standard error."""
+    status = main(words)
+    out, err = capsys.readouterr()
+    return status, out, err
+
+
+def designs(capsys: pytest.CaptureFixture[str], *words: str) -> list[dict[str, object]]:
+    """What `design --json` prints, read back."""
+    status, out, err = run(capsys, "design", "--json", *words)
+    assert (status, err) == (0, "")
+    found: list[dict[str, object]] = json.loads(out)
+    return found
+
+
+def test_designs_are_those_of_the_library(capsys: pytest.CaptureFixture[str]) -> None:
+    found = designs(capsys, "--channels", "256", "--top", "1000")
+    expected = list(strict_designs(256, 9))
+    assert [tuple(row["branch_widths"]) for row in found] == [design.branch_widths for design in expected]
+    assert [row["parameters"] for row in found] == [design.parameters for design in expected]
+    dense = designs(capsys, "--channels", "416", "--dense", "--top", "3")
+    assert [tuple(row["paths"]) for row in dense] == [design.paths for design in islice(dense_designs(416, 9), 3)]
+
+
+def test_limits_reach_the_search(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("--channels", "96", "--min-width", "4", "--min-spatial-width", "2", "--kernel", "3x5", "--factors")
+    for factors, expected in (("3", 3), ("2-3", (2, 3)), ("2-", (2, None))):
+        best = best_strict(96, (3, 5), factors=expected, min_width=4, min_spatial_width=2)
+        assert tuple(designs(capsys, *words, factors)[0]["branch_widths"]) == best.branch_widths
+        assert designs(capsys, *words, factors)[0]["kernel_size"] == [3, 5]
+
+
+def test_budget_cuts_the_list(capsys: pytest.CaptureFixture[str]) -> None:
+    found = designs(capsys, "--channels", "64", "--budget", "1500", "--top", "99")
+    assert [row["parameters"] for row in found] == [d.parameters for d in strict_designs(64, 9) if d.parameters <= 1500]
+
+
+def test_budget_alone_finds_the_widest(capsys: pytest.CaptureFixture[str]) -> None:
+    found = designs(capsys, "--budget", "4672", "--multiple-of", "8")
+    assert found[0]["channels"] == widest_strict(4672, 9, multiple_of=8).channels
+    found = designs(capsys, "--budget", "100000", "--dense")
+    assert found[0]["channels"] == widest_dense(100_000, 9).channels
+    _, out, _ = run(capsys, "design", "--budget", "4672")
+    assert "No strict design with at most 4,672 weights is wider" in out
+
+
+def test_table(capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, err = run(capsys, "design", "--channels", "416", "--dense", "--top", "4")
+    title, note, blank, head, *rows = out.splitlines()
+    assert (status, err, blank, len(rows)) == (0, "", "", 4)
+    assert title.startswith("Dense designs of 416 channels, 3×3 kernel")
+    assert f"{416 * 416 * 9:,}" in note
+    assert len({len(line) for line in (head, *rows)}) == 1
+    assert f"{best_dense(416, 9).parameters:,}" in rows[0]
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ("--channels 256 --budget 1000", "budget=1000 pays for no strict design of channels=256 .* at least 6400"),
+        ("--channels 13 --factors 4", "factors=4 leaves no strict design of channels=13: use factors=2"),
+        ("--channels 13 --min-spatial-width 14", "min_spatial_width=14 leaves no strict .* at most 13"),
+        ("--budget 5", "budget=5 pays for no strict design: use at least 9"),
+        (
+            "--budget 50 --dense --multiple-of 8",
+            "budget=50 pays for no dense design with multiple_of=8: use at least 120",
+        ),
+        ("--channels 8 --min-width 1", "min_width=1 is below 2"),
+    ],
+)
+def test_nothing_satisfies_the_limits(capsys: pytest.CaptureFixture[str], words: str, sentence: str) -> None:
+    status, out, err = run(capsys, "design", *words.split())
+    assert (status, out) == (1, "")
+    assert len(err.splitlines()) == 1
+    with pytest.raises(AssertionError, match=sentence):
+        raise AssertionError(err)
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ("", "COMMAND"),
+        ("design", "give --channels, --budget or both"),
+        ("design --channels 0", "'0' is not a whole number"),
+        ("design --channels 8.5", "'8.5' is not a whole number"),
+        ("design --channels 64 --kernel 3x", "'3x' is not a window"),
+        ("design --channels 64 --kernel 0", "'0' is not a window"),
+        ("design --channels 64 --factors two", "'two' is no number of factors"),
+        ("design --channels 64 --factors 0", "'0' is no number of factors"),
+        ("design --channels 64 --multiple-of 8", "--multiple-of goes with --budget alone"),
+        ("grade", "one of the arguments"),
+        ("grade --igcv1 3", "expected 2 arguments"),
+        ("paint", "invalid choice"),
+    ],
+)
+def test_bad_usage(capsys: pytest.CaptureFixture[str], words: str, sentence: str) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(words.split())
+    assert stopped.value.code == 2
+    assert sentence in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "grade"),
+    [
+        ("--igcv1 24 2", "strict"),
+        ("--igcv2 1 8 8", "strict"),
+        ("--interleaved 174 1 6 6 6", "1 to 2 paths a pair"),
+        ("--interleaved 174 6 6", "not dense"),
+    ],
+)
+def test_grade(capsys: pytest.CaptureFixture[str], words: str, grade: str) -> None:
+    status, out, _ = run(capsys, "grade", *words.split())
+    assert status == 0
+    assert grade in out.splitlines()[-1]
+
+
+def test_grade_of_what_is_no_chain(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(capsys, "grade", "--interleaved", "174", "5")[0] == 1
+    status, out, err = run(capsys, "grade", "--interleaved", "174")
+    assert (status, out) == (1, "")
+    assert "branch_widths=[] is empty" in err
+
+
+def test_help_teaches(capsys: pytest.CaptureFixture[str]) -> None:
+    for command in ("design", "grade"):
+        with pytest.raises(SystemExit):
+            main([command, "--help"])
+        assert "examples:" in capsys.readouterr().out
+    assert len(COMMANDS) >= 2
+
+
+def test_examples_of_the_help_run(capsys: pytest.CaptureFixture[str]) -> None:
+    for command in ("design", "grade"):
+        with pytest.raises(SystemExit):
+            main([command, "--help"])
+        lines = capsys.readouterr().out.splitlines()
+        examples = [
+            line.split("igc_theory ")[1].split("  ")[0] for line in lines if line.startswith("  ") and "-m igc_" in line
+        ]
+        assert len(examples) >= 3
+        for example in examples:
+            assert run(capsys, *example.split())[0] == 0, example
+
+
+def test_as_a_process() -> None:
+    command = [sys.executable, "-m", "igc_theory"]
+    version = subprocess.run([*command, "--version"], capture_output=True, text=True, check=True)
+    assert version.stdout.strip() == f"igc_theory {igc_theory.__version__}"
+    failed = subprocess.run([*command, "design", "--budget", "5"], capture_output=True, text=True, check=False)
+    assert (failed.returncode, failed.stdout, "Traceback" in failed.stderr) == (1, "", False)
