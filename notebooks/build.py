@@ -12,6 +12,7 @@ no widget state. A notebook is written only after all its cells ran; a warning t
 from __future__ import annotations
 
 import argparse
+import asyncio
 import os
 import re
 import sys
@@ -87,7 +88,7 @@ def _run(notebook: Notebook) -> None:
         on_cell_start=lambda cell, cell_index: started.append(cell_index),
     )
     try:
-        client.execute(env=os.environ | {"MPLBACKEND": "module://matplotlib_inline.backend_inline"})
+        asyncio.run(client.async_execute(env=os.environ | {"MPLBACKEND": "module://matplotlib_inline.backend_inline"}))
     except CellExecutionError as error:
         raise BuildError(f"{_cell_id(started[-1])}: {error.ename}: {error.evalue}") from None
     except CellTimeoutError:

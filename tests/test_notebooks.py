@@ -1,0 +1,303 @@
+"""Every notebook runs, shows what is stored, and keeps the rules; and the build keeps its promises."""
+
+import ast
+import re
+from copy import deepcopy
+
+import nbformat
+import pytest
+
+from figures import stored
+from notebooks import build
+
+NOTEBOOKS = build.notebooks()
+LONGEST_DEF, LONGEST_CELL = 3, 10
+
+
+def code_cells(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+# --- the notebooks of the project -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_every_notebook_shows_what_a_fresh_run_shows(name):
+    assert build.check(NOTEBOOKS[name]) == []
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_every_notebook_keeps_the_rules(name):
+    assert broken_rules(build.read(NOTEBOOKS[name])) == []
+
+
+def test_notebooks_are_numbered_in_order():
+    assert [name[:3] for name in NOTEBOOKS] == [f"{number:02d}_" for number in range(1, len(NOTEBOOKS) + 1)]
+
+
+def broken_rules(notebook):
+    """Return which rules of CONTRIBUTING.md a notebook breaks."""
+    cells = code_cells(notebook)
+    broken = [f"{cell.id} {text}" for cell in cells for text in (*broken_by_text(cell), *broken_by_syntax(cell))]
+    if not any(isinstance(node, ast.Assert) for node in ast.walk(syntax(cells[-1]))):
+        broken.append("the last code cell asserts nothing")
+    if not any(cell.outputs for cell in cells) or any(cell.execution_count is None for cell in cells):
+        broken.append("outputs are not stored: run notebooks/build.py")
+    return broken
+
+
+def broken_by_text(cell):
+    if (lines := len(cell.source.strip().splitlines())) > LONGEST_CELL:
+        yield f"has {lines} lines"
+    if re.search(
+        r"np\.random\.(?!default_rng|Generator)|%%?time|perf_counter|^import random", cell.source, re.MULTILINE
+    ):
+        yield "uses unseeded numbers or timings"
+    if any(output.output_type == "error" for output in cell.outputs):
+        yield "shows an error"
+
+
+def broken_by_syntax(cell):
+    for node in ast.walk(syntax(cell)):
+        if isinstance(node, ast.ClassDef):
+            yield "defines a class: it belongs in the library"
+        if isinstance(node, ast.FunctionDef) and node.end_lineno - node.lineno >= LONGEST_DEF:
+            yield f"defines {node.name} in more than {LONGEST_DEF} lines"
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("default_rng") and not literal_seed(node):
+            yield "has a random generator without a literal seed"
+
+
+def literal_seed(call):
+    return len(call.args) == 1 and isinstance(call.args[0], ast.Constant) and isinstance(call.args[0].value, int)
+
+
+def syntax(cell):
+    """Return the syntax tree of a cell without IPython's magics."""
+    return ast.parse(re.sub(r"^\s*[%!].*$", "pass", cell.source, flags=re.MULTILINE))
+
+
+# --- the rules find what they are for ---------------------------------------------------------------------------------
+
+
+def made(*sources, opening="# A title\n\nIt shows one thing. It needs nothing."):
+    """Return a notebook with an opening cell and code cells."""
+    cells = [nbformat.v4.new_markdown_cell(opening), *map(nbformat.v4.new_code_cell, sources)]
+    return nbformat.v4.new_notebook(cells=cells)
+
+
+@pytest.fixture
+def house(tmp_path, monkeypatch):
+    """Return a function that stores a notebook in a folder of its own and returns its path."""
+    monkeypatch.setattr(build, "HERE", tmp_path / "notebooks")
+    monkeypatch.setattr(build, "matplotlib_is_pinned", lambda: True)
+    (tmp_path / "notebooks").mkdir()
+
+    def put(*sources, name="01_try", **options):
+        path = tmp_path / "notebooks" / f"{name}.ipynb"
+        nbformat.write(made(*sources, **options), path)
+        return path
+
+    return put
+
+
+@pytest.mark.parametrize(("source", "sentence"), [
+    ("\n".join(["x = 1"] * 11), "has 11 lines"),
+    ("def f():\n    a = 1\n    b = 2\n    return a", "defines f in more than 3 lines"),
+    ("class A: pass", "defines a class"),
+    ("rng = np.random.default_rng()", "without a literal seed"),
+    ("rng = np.random.default_rng(seed)", "without a literal seed"),
+    ("x = np.random.normal()", "unseeded numbers"),
+    ("%timeit f()", "timings"),
+])  # fmt: skip
+def test_a_broken_rule_is_found(source, sentence):
+    notebook = made(source, "print(1)\nassert True")
+    assert any(sentence in text for text in broken_rules(notebook)), broken_rules(notebook)
+
+
+def test_a_notebook_that_was_not_run_or_asserts_nothing_is_found():
+    assert broken_rules(made("x = 1")) == [
+        "the last code cell asserts nothing",
+        "outputs are not stored: run notebooks/build.py",
+    ]
+
+
+def test_rules_let_good_cells_through(house):
+    path = house(
+        "import numpy as np\nrng = np.random.default_rng(0)\ndef f(x):\n    y = x\n    return y\nf(2)",
+        "assert f(1) == 1",
+    )
+    build.build(path)
+    assert broken_rules(build.read(path)) == []
+
+
+# --- build and check ------------------------------------------------------------------------------------------------
+
+
+SHOWS = """import matplotlib.pyplot as plt
+from IPython.display import HTML, display
+display(HTML("<b>bold</b>"))
+plt.plot([1, 2, 4]);"""
+
+
+def test_a_build_repeats_itself_to_the_byte_and_stores_only_what_the_cells_say(house):
+    path = house("print('said')", SHOWS, "6 * 7", "assert True")
+    assert build.build(path) == []
+    first = path.read_bytes()
+    assert build.build(path) == []
+    assert path.read_bytes() == first
+    assert build.check(path) == []
+    notebook = build.read(path)
+    assert notebook.metadata == build.METADATA
+    assert [cell.id for cell in notebook.cells] == [f"cell-0{number}" for number in range(1, 6)]
+    assert [cell.execution_count for cell in code_cells(notebook)] == [1, 2, 3, 4]
+    assert all(cell.metadata == {} for cell in notebook.cells)
+    text, (html, picture), (number,) = (cell.outputs for cell in code_cells(notebook)[:3])
+    assert text[0].text == "said\n"
+    assert html.data["text/html"] == "<b>bold</b>"
+    assert picture.data["image/png"]
+    assert number.data["text/plain"] == "42"
+    assert number.execution_count == 3
+    assert b"Software" not in first
+
+
+def test_widgets_are_not_stored(house):
+    path = house("from ipywidgets import IntSlider, interact\ninteract(lambda k: k, k=IntSlider(3, 0, 9));", "print(2)")
+    build.build(path)
+    assert b"widget-view" not in path.read_bytes()
+    assert "widgets" not in build.read(path).metadata
+
+
+@pytest.mark.parametrize(("source", "sentence"), [
+    ("1 / 0", "cell-03: ZeroDivisionError: division by zero"),
+    ("import warnings; warnings.warn('beware')", "cell-03: UserWarning: beware"),
+    ("import numpy as np; np.log(np.zeros(2))", "cell-03: RuntimeWarning: divide by zero"),
+    ("import sys; print('oh', file=sys.stderr)", "cell-03 writes to the error stream: oh"),
+    ("object()", "cell-03 shows a memory address, 0x"),
+    ("import sys; print(sys.prefix)", "cell-03 shows a path of this machine"),
+    ("import os; os._exit(1)", "cell-03: the kernel died"),
+])  # fmt: skip
+def test_a_cell_that_cannot_be_stored_is_named_and_nothing_is_written(house, source, sentence):
+    path = house("x = 1", source)
+    before = path.read_bytes()
+    with pytest.raises(stored.BuildError, match=sentence):
+        build.build(path)
+    assert path.read_bytes() == before
+
+
+def test_a_cell_that_never_ends_is_given_up(house, monkeypatch):
+    monkeypatch.setattr(build, "TIMEOUT", 1)
+    with pytest.raises(stored.BuildError, match="cell-02: still running after 1 s"):
+        build.build(house("import time; time.sleep(60)"))
+
+
+@pytest.fixture(scope="module")
+def fresh():
+    """Return a notebook as a run leaves it."""
+    return build.execute(made("print('said')", SHOWS, "6 * 7"))
+
+
+@pytest.fixture
+def edited(house, fresh, monkeypatch):
+    """Return a function that stores the notebook after an edit; a run of it gives the notebook before the edit."""
+    monkeypatch.setattr(build, "execute", lambda notebook: deepcopy(fresh))
+
+    def put(edit):
+        path, notebook = house(), deepcopy(fresh)
+        edit(notebook)
+        path.write_bytes(build._serialised(notebook))
+        return path
+
+    return put
+
+
+@pytest.mark.parametrize(("edit", "sentence"), [
+    (lambda n: n.cells[1].outputs[0].update(text="lied\n"), r"cell-02: stdout 'lied\\n' stored, 'said\\n' now"),
+    (lambda n: n.cells[1].outputs.clear(), "cell-02: 0 outputs stored, 1 now"),
+    (lambda n: n.cells[2].outputs[1].data.update({"image/png": "AAAA"}), "cell-03: image/png 'AAAA' stored"),
+    (lambda n: n.cells[2].outputs[1].data.pop("image/png"), "cell-03: image/png None stored"),
+    (lambda n: n.cells[2].outputs[0].data.update({"text/html": "<i>"}), "cell-03: text/html '<i>' stored, '<b>bold</b>' now"),
+    (lambda n: n.cells[3].outputs[0].data.update({"text/plain": "48"}), "cell-04: text/plain '48' stored, '42' now"),
+    (lambda n: n.cells[0].update(id="other"), "ids or metadata"),
+    (lambda n: n.metadata.update(widgets={}), "ids or metadata"),
+])  # fmt: skip
+def test_check_names_what_differs_and_changes_nothing(edited, edit, sentence):
+    path = edited(edit)
+    before = path.read_bytes()
+    (problem,) = build.check(path)
+    assert re.search(sentence, problem)
+    assert path.read_bytes() == before
+
+
+def test_check_runs_the_cells_again(house):
+    path = house("6 * 7")
+    build.build(path)
+    path.write_text(path.read_text().replace("6 * 7", "6 * 8"))
+    assert build.check(path) == ["cell-02: text/plain '42' stored, '48' now"]
+
+
+def test_bytes_of_pictures_count_only_under_the_pinned_matplotlib(edited, monkeypatch):
+    path = edited(lambda n: n.cells[2].outputs[1].data.update({"image/png": "AAAA"}))
+    assert len(build.check(path)) == 1
+    monkeypatch.setattr(build, "matplotlib_is_pinned", lambda: False)
+    assert build.check(path) == []
+    assert len(build.check(edited(lambda n: n.cells[2].outputs[1].data.pop("image/png")))) == 1
+
+
+# --- the command line -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def command(house, tmp_path, monkeypatch):
+    """Return `main` with a README of its own."""
+    (tmp_path / "README.md").write_text("<!-- index of notebooks -->\n<!-- /index of notebooks -->\n")
+    for module in (stored, build):
+        monkeypatch.setattr(module, "ROOT", tmp_path)
+    return build.main
+
+
+def test_a_run_names_every_notebook_and_writes_the_index(command, house, tmp_path, capsys):
+    house("print(1)", name="01_first")
+    house(
+        "print(2)",
+        name="02_second",
+        opening="# Second\n\n**What this shows.** Sums, e.g. of C, agree. More.\n\nNeeds 01.",
+    )
+    assert command([]) == 0
+    assert {line.split()[0] for line in capsys.readouterr().out.splitlines()} == {"01_first", "02_second"}
+    assert (tmp_path / "README.md").read_text().splitlines()[1:3] == [
+        "- [01 A title](notebooks/01_first.ipynb): It shows one thing.",
+        "- [02 Second](notebooks/02_second.ipynb): Sums, e.g. of C, agree.",
+    ]
+    assert command(["--check"]) == 0
+
+
+def test_one_bad_notebook_gives_status_one_and_leaves_the_other_built(command, house, capsys):
+    house("1 / 0", name="01_first")
+    good = house("print(2)", name="02_second")
+    assert command([]) == 1
+    out = capsys.readouterr().out
+    assert "notebooks/01_first.ipynb, cell-02: ZeroDivisionError: division by zero" in out
+    assert code_cells(build.read(good))[0].outputs
+
+
+def test_only_the_named_notebook_is_run(command, house):
+    first, second = house("print(1)", name="01_first"), house("print(2)", name="02_second")
+    assert command(["notebooks/02_second.ipynb"]) == 0
+    assert not code_cells(build.read(first))[0].outputs
+    assert code_cells(build.read(second))[0].outputs
+
+
+@pytest.mark.parametrize(("options", "sentence"), [
+    (["01_frist.ipynb"], "no notebook '01_frist': did you mean 01_first"),
+    (["zzz"], "no notebook 'zzz': there are 1"),
+])  # fmt: skip
+def test_an_unknown_notebook_is_refused(command, house, options, sentence):
+    house("print(1)", name="01_first")
+    with pytest.raises(SystemExit, match=sentence):
+        command(options)
+
+
+def test_a_notebook_without_a_title_is_refused(command, house):
+    house("print(1)", name="01_first", opening="No title.")
+    with pytest.raises(SystemExit, match=r"01_first\.ipynb: the first cell must be a title"):
+        command([])
