@@ -192,9 +192,9 @@ def attainable_parameters(C: Quantity, L: Quantity, S: Quantity) -> Quantity:
     ['576.00', '48.00', '25.00', '20.49']
     """
     C, L, S = (np.asarray(quantity(name, value), dtype=float) for name, value in (("C", C), ("L", L), ("S", S)))
-    # One factor alone is always allowed, so that what the channel-wise formula says there is never chosen.
-    channelwise = channelwise_parameters(C, np.where(L > 1, L - 1, 1), S)
-    return np.asarray(np.where((S * C) ** (1 / L) >= S, balanced_parameters(C, L, S), channelwise))[()]
+    allowed = (S * C) ** (1 / L) >= S
+    channelwise = channelwise_parameters(C, np.where(allowed, 1, L - 1), S)
+    return np.asarray(np.where(allowed, balanced_parameters(C, L, S), channelwise))[()]
 
 
 def regular_width(T: Quantity, S: Quantity, functions: Functions = NUMERIC) -> Quantity:
