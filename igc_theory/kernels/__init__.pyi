@@ -9,3 +9,5 @@ from .fixed import regular_as_igc_product as regular_as_igc_product
 from .fixed import summation_fusion_product as summation_fusion_product
 from .operators import OperatorCheck as OperatorCheck
 from .operators import check_operator as check_operator
+from .projection import Projection as Projection
+from .projection import project as project

@@ -1,0 +1,160 @@
+r"""The nearest product of complementary factors, one factor at a time.
+
+In the order of its channel trees a kernel is an array with one row digit and one column digit a factor. Splitting the first
+factor off asks for the nearest block of rank `p_1` for every pair of its branches' outputs and inputs; what remains, on the left of
+the blocks, is a kernel for the other factors, smaller by its width. This is hierarchical factorization (Zheng, Riccietti and
+Gribonval, arXiv 2110.01230): optimal for two factors, exact on products, within a known factor of optimal in general
+(arXiv 2411.04506).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from igc_theory.kernels.arrays import Array
+from igc_theory.kernels.lowrank import truncated
+from igc_theory.kernels.trees import ChannelTrees
+
+__all__ = ["butterfly", "split_bound"]
+
+_PANEL = 2**18
+"""Entries worked on at a time: they stay in the processor's cache, and nothing of the size of the kernel is needed."""
+
+
+@dataclass(frozen=True)
+class _Splitting:
+    """A kernel, rows and columns in the order of the trees, seen as `outputs` × `inputs` blocks of bounded rank.
+
+    `columns` is of shape (rows, columns, S), its rows still in the order in which they came; `ahead` tells whether the
+    window belongs to the rows of the blocks, that is to a factor behind the split.
+    """
+
+    columns: Array
+    row_order: Array
+    outputs: int
+    inputs: int
+    rank: int
+    ahead: bool
+
+    def panels(self) -> Iterator[tuple[slice, slice, Array]]:
+        """Yield (output nodes, input nodes, their blocks of shape (outputs, inputs, m, n)), small enough for the cache."""
+        rows = self.row_order.reshape(self.outputs, -1)
+        rest, (_, columns, area) = rows.shape[1], self.columns.shape
+        width = columns // self.inputs
+        step = max(1, _PANEL // (rest * columns * area)), max(1, min(self.inputs, _PANEL // (rest * width * area)))
+        for y in range(0, self.outputs, step[0]):
+            for x in range(0, self.inputs, step[1]):
+                nodes = slice(y, min(y + step[0], self.outputs)), slice(x, min(x + step[1], self.inputs))
+                part = self.columns[:, x * width : nodes[1].stop * width][_as_slice(rows[nodes[0]].ravel())]
+                panel = part.reshape(nodes[0].stop - y, rest, nodes[1].stop - x, width, area)
+                panel = panel.transpose(0, 2, 1, 4, 3) if self.ahead else panel.swapaxes(1, 2)
+                shape = panel.shape[:2] + ((rest * area, width) if self.ahead else (rest, width * area))
+                yield *nodes, panel.reshape(shape).astype(np.result_type(panel, np.float64), copy=False)
+
+    def error(self) -> float:
+        """Return the squared distance to the nearest array whose blocks have that rank."""
+        return sum(_lost(blocks, *truncated(blocks, self.rank)) for _, _, blocks in self.panels())
+
+    def solve(self) -> tuple[Array, Array, float]:
+        """Return the left and right factors of all blocks, and the squared distance.
+
+        Of shape (outputs, rest, inputs, rank, S or 1) and (outputs, inputs, rank, n).
+        """
+        rest, area = self.row_order.size // self.outputs, self.columns.shape[2] if self.ahead else 1
+        n = self.columns[0].size // self.inputs // area
+        left = np.empty((self.outputs, rest, self.inputs, self.rank, area), self.columns.dtype)
+        right = np.empty((self.outputs, self.inputs, self.rank, n), self.columns.dtype)
+        lost = 0.0
+        for y, x, blocks in self.panels():
+            u, right[y, x] = pair = truncated(blocks, self.rank)
+            left[y, :, x] = u.reshape(*u.shape[:2], rest, area, self.rank).transpose(0, 2, 1, 4, 3)
+            lost += _lost(blocks, *pair)
+        return left, right, lost
+
+
+def _lost(blocks: Array, left: Array, right: Array) -> float:
+    """Return the squared distance of blocks to their projections; by the difference itself where it is small."""
+    whole = float(np.linalg.norm(blocks)) ** 2
+    lost = whole - float(np.linalg.norm(left)) ** 2
+    return lost if lost > 1e-6 * whole else float(np.linalg.norm(blocks - left @ right)) ** 2
+
+
+def butterfly(kernel: Array, trees: ChannelTrees, spatial: int) -> tuple[list[Array], float]:
+    """Return the weights of all factors, split off one by one, and the squared error.
+
+    Parameters
+    ----------
+    kernel : numpy.ndarray, shape (C_out, C_in, S)
+        Not modified.
+    trees : ChannelTrees
+        The chain's.
+    spatial : int
+        The convolution that has the window.
+
+    Returns
+    -------
+    weights : list of numpy.ndarray, shapes (out_channels, in_width, S or 1)
+    error : float
+    """
+    shapes = [(*trees.branch_shape(k), kernel.shape[2] if k == spatial else 1) for k in range(len(trees))]
+    blocks = [np.empty((trees.components, *shape), kernel.dtype) for shape in shapes]
+    error = _outside(kernel, trees)
+    for t, (rows, order) in enumerate(zip(trees.out_order, trees.in_order, strict=True)):
+        factors, lost = _factors(_in_order(kernel, order), rows, trees, spatial)
+        for block, factor, shape in zip(blocks, factors, shapes, strict=True):
+            block[t] = factor.reshape(shape)
+        error += lost
+    return [trees.weights(k, block) for k, block in enumerate(blocks)], error
+
+
+def split_bound(kernel: Array, trees: ChannelTrees, spatial: int) -> float:
+    """Return the largest squared error of two factors over all splits: any product is also a product of these two."""
+    errors = np.full(len(trees) - 1, _outside(kernel, trees))
+    for rows, order in zip(trees.out_order, trees.in_order, strict=True):
+        columns = _in_order(kernel, order)
+        errors += [_splitting(columns, rows, trees, k, spatial).error() for k in range(len(trees) - 1)]
+    return float(errors.max())
+
+
+def _splitting(columns: Array, rows: Array, trees: ChannelTrees, k: int, spatial: int) -> _Splitting:
+    """Return the kernel split behind convolution k."""
+    return _Splitting(columns, rows, trees.outputs[k + 1], trees.inputs[k + 1], trees.paths[k + 1], k < spatial)
+
+
+def _factors(columns: Array, rows: Array, trees: ChannelTrees, spatial: int) -> tuple[list[Array], float]:
+    """Return the blocks of all factors of one component, in the order of the trees, and the squared error.
+
+    All factors but the last have orthonormal rows, so what a step loses is orthogonal to all that the later ones lose.
+    """
+    factors, lost = [], 0.0
+    for k in range(len(trees) - 1):
+        left, right, error = _splitting(columns, rows, trees, k, spatial).solve()
+        per_branch = right.reshape(trees.outputs[k], -1, *right.shape[1:])
+        factors.append(np.moveaxis(per_branch, 2, 0))
+        lost += error
+        columns, rows = left.reshape(rows.size, -1, left.shape[-1]), np.arange(rows.size)
+    return [*factors, columns[_as_slice(rows)]], lost
+
+
+def _in_order(kernel: Array, order: Array) -> Array:
+    """Return the columns of the kernel in the given order, as a view if they are evenly spaced."""
+    part = _as_slice(order)
+    return kernel[:, part] if isinstance(part, slice) else np.take(kernel, part, axis=1)
+
+
+def _outside(kernel: Array, trees: ChannelTrees) -> float:
+    """Return the energy between the components, which no weight reaches."""
+    if trees.components == 1:
+        return 0.0
+    pairs = zip(trees.out_order, trees.in_order, strict=True)
+    return sum(float(np.linalg.norm(np.delete(kernel[rows], columns, axis=1))) ** 2 for rows, columns in pairs)
+
+
+def _as_slice(order: Array) -> Array | slice:
+    """Return the order as a slice if it ascends evenly: then it selects a view."""
+    step = int(order[1] - order[0]) if order.size > 1 else 1
+    even = step > 0 and np.array_equal(order, np.arange(order[0], order[0] + step * order.size, step))
+    return slice(int(order[0]), int(order[-1]) + 1, step) if even else order

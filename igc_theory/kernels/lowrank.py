@@ -1,0 +1,177 @@
+r"""The nearest matrices of bounded rank, for many blocks at once.
+
+By Eckart and Young the nearest matrix of rank r is the singular value decomposition cut off behind r terms. Products of
+complementary factors mostly ask for rank one, and then the whole decomposition is not needed: the leading singular vector comes
+from repeated squaring of each block's Gram matrix, in closed form if that is 2×2.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from igc_theory.kernels.arrays import Array
+
+__all__ = ["truncated"]
+
+_TOLERANCE = 1e-6
+"""Largest residual of a singular vector, relative to its squared singular value; the energy lost is of its square."""
+
+_ATTEMPTS = ((5, 16), (3, 32))
+"""Squarings and then products of each attempt: the powers 2^5·16 and 2^8·32. The blocks left over go to the SVD."""
+
+
+def truncated(blocks: Array, rank: int) -> tuple[Array, Array]:
+    """Return the factors of the nearest matrix of bounded rank to each block.
+
+    Parameters
+    ----------
+    blocks : numpy.ndarray of float64 or complex128, shape (..., m, n)
+        With any strides; not modified. Entries should be of the order of one: Gram matrices are formed in single precision.
+    rank : int
+        At least 1.
+
+    Returns
+    -------
+    left : numpy.ndarray, shape (..., m, rank)
+    right : numpy.ndarray, shape (..., rank, n)
+        Its rows are orthonormal, or zero where the block has a lower rank, and ``left == blocks @ right.mT.conj()``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> left, right = truncated(np.array([[3.0, 4.0], [6.0, 8.0]]), 1)
+    >>> bool(np.allclose(left @ right, [[3, 4], [6, 8]]))
+    True
+    """
+    m, n = blocks.shape[-2:]
+    if rank > 1:
+        return _by_svd(blocks, rank)
+    if n <= m:
+        v = _leading(blocks)
+        return _times(blocks, v)[..., None], v[..., None, :].conj()
+    u = _leading(blocks.mT).conj()
+    right = np.vecmat(u, blocks)
+    return (u * _norms(right)[..., None])[..., None], _normalized(right)[..., None, :]
+
+
+def _times(blocks: Array, v: Array) -> Array:
+    """Return ``blocks @ v``; of two columns, the sum is faster than the call of a matrix routine a block."""
+    if v.shape[-1] > 2:
+        product: Array = np.matvec(blocks, v)
+        return product
+    product = blocks[..., 0] * v[..., 0, None]
+    if v.shape[-1] == 2:
+        product += blocks[..., 1] * v[..., 1, None]
+    return product
+
+
+def _by_svd(blocks: Array, rank: int) -> tuple[Array, Array]:
+    """Return the factors from full decompositions, with paths that carry nothing added where the rank cannot be reached."""
+    u, s, right = np.linalg.svd(blocks, full_matrices=False)
+    left, right = u[..., :rank] * s[..., None, :rank], right[..., :rank, :]
+    missing, none = rank - left.shape[-1], [(0, 0)] * (blocks.ndim - 2)
+    if missing <= 0:
+        return left, right
+    return np.pad(left, [*none, (0, 0), (0, missing)]), np.pad(right, [*none, (0, missing), (0, 0)])
+
+
+def _leading(blocks: Array) -> Array:
+    """Return the leading right singular vector of each block, shape (..., n)."""
+    if blocks.shape[-1] == 1:
+        return np.ones((*blocks.shape[:-2], 1), blocks.dtype)
+    return _of_pairs(blocks) if blocks.shape[-1] == 2 else _by_squaring(blocks)
+
+
+def _of_pairs(blocks: Array) -> Array:
+    r"""Return the leading right singular vectors of blocks of two columns, in closed form.
+
+    With the Gram matrix [[a, b], [b*, d]] it is :math:`(\cos θ, e^{-i \arg b} \sin θ)`, :math:`\tan 2θ = 2|b| / (a - d)`.
+    """
+    first, second = blocks[..., 0], blocks[..., 1]
+    b = np.einsum("...r,...r->...", first.conj(), second)
+    a_minus_d = _energies(first) - _energies(second)
+    size = np.abs(b)
+    angle = np.arctan2(2 * size, a_minus_d) / 2
+    phase = b.conj() / np.where(size > 0, size, 1)
+    return np.stack([np.cos(angle).astype(blocks.dtype), np.sin(angle) * phase], axis=-1)
+
+
+def _by_squaring(blocks: Array) -> Array:
+    """Return the leading right singular vectors by powers of the Gram matrices, and by SVD where two singular values are close."""
+    vectors = np.empty(blocks.shape[:-2] + blocks.shape[-1:], blocks.dtype)
+    left_over, part = np.ones(blocks.shape[:-2], bool), blocks
+    power = _gram(blocks)
+    for squarings, products in _ATTEMPTS:
+        power = _squared(power, squarings)
+        found, good = _refined(part, _iterated(power, products))
+        vectors[left_over] = found.reshape(-1, found.shape[-1])
+        if good.all():
+            return vectors
+        left_over[left_over] = ~good.ravel()
+        power, part = power[~good], blocks[left_over]
+    vectors[left_over] = np.linalg.svd(part, full_matrices=False)[2][..., 0, :].conj()
+    return vectors
+
+
+def _gram(blocks: Array) -> Array:
+    """Return the Gram matrix of each block in single precision: directions found from it are refined afterwards."""
+    single = blocks.astype(np.complex64 if blocks.dtype.kind == "c" else np.float32)
+    return single.mT.conj() @ single
+
+
+def _squared(power: Array, times: int) -> Array:
+    """Return the power of trace one after `times` squarings."""
+    other = np.empty_like(power)
+    for _ in range(times):
+        np.matmul(power, power, out=other)
+        trace = np.trace(other, axis1=-2, axis2=-1).real
+        other *= (1 / np.where(trace > 0, trace, 1))[..., None, None]
+        power, other = other, power
+    return power
+
+
+def _iterated(power: Array, products: int) -> Array:
+    """Return a vector multiplied by the power `products` times, normalized; the start is random but always the same."""
+    start = np.random.default_rng(0).standard_normal((power.shape[-1],)).astype(power.dtype)
+    vector: Array = np.broadcast_to(start, power.shape[:-1])
+    for product in range(products):
+        vector = np.matvec(power, vector)
+        if product % 4 == 3:  # the trace is one, so four steps cannot underflow
+            vector = _normalized(vector)
+    return vector
+
+
+def _refined(blocks: Array, vectors: Array) -> tuple[Array, NDArray[np.bool_]]:
+    """Return the vectors after two power steps in double precision, and which of them are singular vectors by then."""
+    vectors = vectors.astype(blocks.dtype)
+    for _ in range(2):
+        before = _normalized(vectors)
+        u = np.matvec(blocks, before)
+        energy = _energies(u)
+        vectors = np.vecmat(u, blocks).conj()
+    residual = _norms(vectors - energy[..., None] * before)
+    return before, residual <= _TOLERANCE * energy
+
+
+def _energies(vectors: Array) -> NDArray[Any]:
+    """Return the squared Euclidean norms along the last axis."""
+    if vectors.dtype.kind == "c":
+        both: NDArray[Any] = _energies(vectors.real) + _energies(vectors.imag)
+        return both
+    energies: NDArray[Any] = np.einsum("...r,...r->...", vectors, vectors)
+    return energies
+
+
+def _normalized(vectors: Array) -> Array:
+    """Return the vectors scaled to norm one; zeros stay."""
+    size = _norms(vectors)[..., None]
+    return vectors / np.where(size > 0, size, np.ones_like(size))
+
+
+def _norms(vectors: Array) -> NDArray[Any]:
+    """Return the Euclidean norms along the last axis."""
+    norms: NDArray[Any] = np.sqrt(_energies(vectors))
+    return norms
