@@ -58,7 +58,8 @@ def xception(classes: int = 1000) -> Entry:
     ]  # fmt: skip
     thrice = _separable(728, 728, inner_norm=False) * 3
     middle = [Block(f"middle.block{k + 1}", (thrice, ())) for k in range(8)]
-    tail = (*_separable(1024, 1536, inner_norm=False), *_separable(1536, 2048, inner_norm=False))
+    sizes = ((1024, 1536), (1536, 2048))
+    tail = [Block(f"exit.block{k + 2}", (_separable(c, out, inner_norm=False),)) for k, (c, out) in enumerate(sizes)]
     nodes += [*tapering[:3], *middle, tapering[3], *tail, Pool("average"), Linear(2048, classes)]
     return Entry((3, 299, 299), tuple(nodes), "arXiv 1610.02357, figure 5")
 

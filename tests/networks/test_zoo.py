@@ -121,6 +121,17 @@ def test_mobilenet_v2_widths(width: float, millions: int, parameters: float) -> 
     assert round((net.parameters - net.counts.batch_norm) / 10**6, 2) == parameters
 
 
+@pytest.mark.parametrize(("name", "millions"), [("resnet50", 11.11), ("resnet18", 2.48), ("mobilenet_v2", 6.68)])
+def test_activations_agree_with_model_collections(name: str, millions: float) -> None:
+    """The activation counts that timm prints for these models at 224 (convolution and classifier outputs)."""
+    assert round(network(name).activations / 10**6, 2) == millions
+
+
+def test_peak_activations_by_hand() -> None:
+    """VGG-16: the second convolution reads and writes 64×224×224."""
+    assert network("vgg16").peak_activations == 2 * 64 * 224 * 224
+
+
 def _walk_by_hand(net: Network) -> tuple[int, int]:
     """Count again from the rows of the table: weights of each convolution from its shapes and groups alone."""
     weights = products = 0

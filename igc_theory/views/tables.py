@@ -1,0 +1,182 @@
+"""Tables on paper: Markdown, CSV and LaTeX of a `Table`, and the one-page summaries of all blocks and networks."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from igc_theory.networks.architecture import Network
+from igc_theory.networks.branching import path_polynomial
+from igc_theory.networks.flow import block_flows
+from igc_theory.networks.table import Table
+from igc_theory.networks.zoo import network
+from igc_theory.structure.blocks import (
+    depthwise_separable,
+    group,
+    igcv1,
+    igcv2,
+    igcv3,
+    interleaved,
+    inverted_residual,
+    regular,
+    shufflenet_unit,
+    xception,
+)
+from igc_theory.structure.chains import Chain
+from igc_theory.structure.conditions import grade
+
+__all__ = ["SUMMARY", "block_summary", "network_summary", "to_csv", "to_latex", "to_markdown"]
+
+SUMMARY = (
+    "alexnet", "vgg16", "googlenet", "resnet18", "resnet50", "resnet152", "resnext50_32x4d", "cifar_resnet110", "wrn_28_10",
+    "densenet", "fractalnet", "xception", "mobilenet_v1", "mobilenet_v2", "shufflenet", "regconv_w18", "igc_l24m2",
+    "igc_l450m2", "igc_imagenet_l100m2", "igcv2_star_c416", "igcv3_d",
+)  # fmt: skip
+"""Networks of the one-page summary."""
+
+BLOCKS: tuple[Callable[[], Chain], ...] = (
+    lambda: regular(64, 64),
+    lambda: group(64, 64, groups=4),
+    lambda: depthwise_separable(64, 64),
+    lambda: xception(64, 64),
+    lambda: igcv1(32, 2),
+    lambda: igcv2([1, 8, 8]),
+    lambda: igcv2([1, 2, 2, 2, 2, 2, 2]),
+    lambda: interleaved(66, [1, 2, 6, 6]),
+    lambda: shufflenet_unit(64, groups=4),
+    lambda: inverted_residual(64, 64),
+    lambda: igcv3(64, 64),
+)
+"""Named blocks at 64 channels (the nearly complementary one needs 66)."""
+
+
+def block_summary() -> Table:
+    """Return the named blocks at 64 channels: weights of a 3×3 window, a channel's share of them, and how they connect.
+
+    Examples
+    --------
+    >>> print(to_markdown(block_summary()).splitlines()[2])
+    | regular | 64 | 36,864 | 576.0 | strict | 1 |
+    """
+    chains = [make() for make in BLOCKS]
+    grades = [grade(chain) for chain in chains]
+    columns: dict[str, list[Any]] = {
+        "block": [chain.name for chain in chains],
+        "channels": [chain.in_channels for chain in chains],
+        "weights": [chain.parameters for chain in chains],
+        "weights a channel": [round(chain.parameters / chain.in_channels, 1) for chain in chains],
+        "condition": [found.kind for found in grades],
+        "paths a pair": [_paths(found.min_paths, found.max_paths) for found in grades],
+    }
+    return Table("Blocks of 64 channels with a 3×3 window", columns)
+
+
+def network_summary(names: Iterable[str] = SUMMARY) -> Table:
+    """Return one row a network: size, cost, depth, number of paths, and the blocks where information cannot flow.
+
+    Parameters
+    ----------
+    names : iterable of str, optional
+        Of `network_names`; a selection that fits one page by default.
+
+    Examples
+    --------
+    >>> print(to_csv(network_summary(["igc_l24m2"])))
+    network,image,parameters,multiply–adds,responses,depth,paths,blocks,not dense
+    igc_l24m2,3×32×32,155962,28755840,1081354,38,1,18,0
+    """
+    networks = [network(name) for name in names]
+    polynomials = [path_polynomial(net) for net in networks]
+    columns: dict[str, list[Any]] = {
+        "network": [net.name for net in networks],
+        "image": ["×".join(map(str, net.input_shape)) for net in networks],
+        "parameters": [net.parameters for net in networks],
+        "multiply–adds": [net.multiply_adds for net in networks],
+        "responses": [net.activations for net in networks],
+        "depth": [polynomial.longest for polynomial in polynomials],
+        "paths": [_short(polynomial.paths) for polynomial in polynomials],
+        "blocks": [len(net.blocks) for net in networks],
+        "not dense": [_split_parts(net) for net in networks],
+    }
+    return Table("Networks of this line of work", columns)
+
+
+def to_markdown(table: Table) -> str:
+    r"""Return a table as GitHub Markdown.
+
+    Examples
+    --------
+    >>> print(to_markdown(Table("t", {"layer": ["a|b"], "weights": [1728]})))
+    | layer | weights |
+    | --- | ---: |
+    | a\|b | 1,728 |
+    """
+    head, *body = ([cell.replace("|", r"\|") for cell in line] for line in table.texts())
+    rule = ["---:" if numeric else "---" for numeric in table.numeric]
+    return "\n".join(f"| {' | '.join(line)} |" for line in (head, rule, *body))
+
+
+def to_csv(table: Table) -> str:
+    """Return a table as CSV: numbers without separators, absent values empty; without the title and totals.
+
+    Examples
+    --------
+    >>> print(to_csv(Table("t", {"layer": ["a,b"], "weights": [1728]})))
+    layer,weights
+    "a,b",1728
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(table.columns)
+    writer.writerows(table.rows)
+    return text.getvalue().removesuffix("\n")
+
+
+LATEX = str.maketrans({character: "\\" + character for character in "&%$#_{}"} | {
+    "×": r"$\times$", "–": "--", "→": r"$\to$", "⌈": r"$\lceil$", "⌉": r"$\rceil$", "\\": r"\textbackslash{}",
+})  # fmt: skip
+
+
+def to_latex(table: Table) -> str:
+    r"""Return a table as a LaTeX ``tabular`` with booktabs rules; numbers flush right.
+
+    Examples
+    --------
+    >>> print(to_latex(Table("t", {"layer": ["a_1"], "weights": [1728]})))
+    \begin{tabular}{lr}
+    \toprule
+    layer & weights \\
+    \midrule
+    a\_1 & 1,728 \\
+    \bottomrule
+    \end{tabular}
+    """
+    head, *body = (" & ".join(cell.translate(LATEX) for cell in line) + r" \\" for line in table.texts())
+    if table.totals is not None:
+        body.insert(-1, r"\midrule")
+    sides = "".join("r" if numeric else "l" for numeric in table.numeric)
+    return "\n".join(
+        [rf"\begin{{tabular}}{{{sides}}}", r"\toprule", head, r"\midrule", *body, r"\bottomrule", r"\end{tabular}"]
+    )
+
+
+def _paths(low: int, high: int | None) -> str:
+    return f"{low}" if high == low else f"{low} to {high}" if high is not None else "0 for some"
+
+
+def _short(count: int) -> str:
+    """Return a count exactly up to a million, then as a power of ten with two digits."""
+    return (
+        f"{count:,}"
+        if count < 10**6
+        else f"{count:.1e}".replace("e+", "e")
+        if count < 10**300
+        else f"1e{len(str(count)) - 1}"
+    )
+
+
+def _split_parts(net: Network) -> int:
+    """Return how many blocks and single convolutions have a pair of channels without a path."""
+    return sum(not flow.dense for flow in block_flows(net))
