@@ -14,6 +14,7 @@ from scipy.sparse.linalg import LinearOperator
 from igc_theory.kernels.arrays import Array, finite, image_of, numbers
 from igc_theory.kernels.convolution import convolution_matrix, kernel_tensor
 from igc_theory.kernels.correlation import Padding, Pair, correlate, correlate_adjoint, padded
+from igc_theory.kernels.plans import Plan
 from igc_theory.kernels.storage import read_product, write_product
 from igc_theory.structure.chains import Chain, Factor
 from igc_theory.structure.factors import GroupConv
@@ -180,6 +181,30 @@ class Product(LinearOperator):
         """
         x = padded(image_of(image, self.chain.in_channels), self.window, padding)
         return self._forward(x[..., np.newaxis])[..., 0]
+
+    def plan(self, batch: int = 1, dtype: DTypeLike | None = None, threads: int = 1) -> Plan:
+        """Return a plan: the product made ready for operands of `batch` columns, for those who apply it many times.
+
+        Parameters
+        ----------
+        batch : int, default 1
+            Columns of an operand.
+        dtype : data-type, optional
+            Type of operand and result; the product's own by default.
+        threads : int, default 1
+            Threads that share the columns; of no use for one column.
+
+        Returns
+        -------
+        Plan
+            To be called ``plan(x)`` or ``plan(x, out=y)``; with `out` nothing is allocated.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a number is below 1, or the type cannot hold the weights.
+        """
+        return Plan(self, batch, dtype, threads)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the product to `path` as an ``.npz`` file, exactly; an existing file is replaced at once or not at all.

@@ -1,0 +1,238 @@
+"""From factors to steps: what a plan executes, worked out on shapes and strides alone.
+
+An array under way has any number of leading axes that together number the channels, and three more: the rows and columns
+of the window, and the batch. It lies in one of four places: the operand, two buffers in turn, and the result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import accumulate, pairwise
+from operator import mul
+from typing import Any
+
+import numpy as np
+from numpy.lib.stride_tricks import as_strided, sliding_window_view
+
+from igc_theory.kernels.arrays import Array
+from igc_theory.structure.chains import Chain, Factor
+from igc_theory.structure.factors import GroupConv
+from igc_theory.structure.permutations import ChannelPermutation
+
+__all__ = ["Step", "steps_of"]
+
+Place = Callable[[Array], Array]
+Step = tuple[Callable[..., Any], Place, Place]
+
+LINE = 64
+"""Bytes of a cache line. Rows of a power-of-two length fall onto the same cache sets; a line between them prevents that."""
+
+OPERAND, RESULT = 2, 3
+"""Places in memory beside the buffers 0 and 1."""
+
+_ANCHOR = np.zeros(1, np.complex128)
+"""Where all templates claim to begin, so that their offsets can be told."""
+
+
+def steps_of(
+    chain: Chain,
+    kernels: Sequence[Array],
+    window: tuple[int, int],
+    batch: int,
+    tiles: Sequence[tuple[int, int]],
+    dtype: np.dtype[Any],
+) -> list[Step]:
+    """Return the steps that apply a chain to the columns in `tiles`, (start, stop) each.
+
+    A step is a NumPy function, where it reads and where it writes, to be called ``function(source(x), out=target(out))``.
+    """
+    routes = [_Route(chain, kernels, window, batch, tile, dtype) for tile in tiles]
+    buffers = [_aligned(max(route.extent[k] for route in routes)) for k in range(2)]
+    return [(f, _bound(a, buffers), _bound(b, buffers)) for route in routes for f, a, b in route.steps]
+
+
+class _Route:
+    """One tile's way through the factors. Its arrays are templates: they have shapes and strides, and no memory."""
+
+    def __init__(
+        self,
+        chain: Chain,
+        kernels: Sequence[Array],
+        window: tuple[int, int],
+        batch: int,
+        tile: tuple[int, int],
+        dtype: np.dtype[Any],
+    ) -> None:
+        self.steps: list[tuple[Callable[..., Any], tuple[int, Array], tuple[int, Array]]] = []
+        self.extent = [0, 0]
+        self.place = OPERAND
+        self.view = _template((chain.in_channels, *window, batch), dtype)[..., slice(*tile)]
+        self._follow(
+            chain.factors, list(kernels), _template((chain.out_channels, 1, 1, batch), dtype)[..., slice(*tile)]
+        )
+
+    def _follow(self, factors: Sequence[Factor], kernels: list[Array], out: Array) -> None:
+        """Take all steps, the last of them into `out`."""
+        for k, factor in enumerate(factors):
+            if isinstance(factor, ChannelPermutation):
+                self._permute(factor)
+                continue
+            target = None if len(kernels) > 1 else _undone(out, factors[k + 1 :])
+            if self._convolve(factor, kernels.pop(0), target):
+                return
+        self.steps.append((np.positive, (self.place, self.view), (RESULT, out.reshape(self.view.shape, copy=False))))
+
+    def _permute(self, permutation: ChannelPermutation) -> None:
+        """Look differently at the same memory if the permutation is an interleaving, and gather if it is not."""
+        if permutation.interleaved is not None:
+            self.view = _turned(*self._split(permutation.interleaved))
+            return
+        source = self._shaped(self.view, (permutation.channels, *self.view.shape[-3:]))
+        gather = partial(np.take, indices=permutation.indices, axis=0, mode="clip")
+        self._to_buffer(gather, source, _template(source.shape, source.dtype))
+
+    def _convolve(self, conv: GroupConv, kernel: Array, target: Array | None) -> bool:
+        """Multiply by the blocks, straight into `target` if its strides allow that; return whether they did."""
+        view, cut = self._split((conv.groups, conv.in_width))
+        view = _windows(view, conv)
+        *_, height, width, batch = view.shape
+        columns = height * width * batch
+        source = self._shaped(view, (*view.shape[:cut], conv.in_width * conv.kernel_area, columns))
+        if target is not None and (pair := _matched(source, target, conv)):
+            self.steps.append((_product(kernel, *pair), (self.place, pair[0]), (RESULT, pair[1])))
+            return True
+        result = _template((conv.out_channels, height, width, batch), self.view.dtype, padded=True)
+        shape = *source.shape[:-2], conv.out_width, columns
+        written = result.reshape(shape, copy=False)
+        self._to_buffer(_product(kernel, source, written), source, result, written)
+        return False
+
+    def _split(self, sizes: tuple[int, int]) -> tuple[Array, int]:
+        """Return the present array with its channel axes split between two sizes, and where the second begins."""
+        return _split(self.view, sizes) or (self._shaped(self.view, (*sizes, *self.view.shape[-3:])), 1)
+
+    def _shaped(self, view: Array, shape: tuple[int, ...]) -> Array:
+        """Return `view` in another shape; if its strides do not allow that, take a step that copies it first."""
+        shaped = _reshaped(view, shape)
+        if shaped is not None:
+            return shaped
+        self._to_buffer(np.positive, view, _template(view.shape, view.dtype))
+        return self.view.reshape(shape, copy=False)
+
+    def _to_buffer(
+        self, function: Callable[..., Any], source: Array, result: Array, written: Array | None = None
+    ) -> None:
+        """Take a step into the buffer that is not being read; `written` is another look at `result`, as the function wants it."""
+        place = 1 if self.place == 0 else 0
+        target = result if written is None else written
+        self.steps.append((function, (self.place, source), (place, target)))
+        self.extent[place] = max(self.extent[place], result.strides[0] * len(result))
+        self.place, self.view = place, result
+
+
+def _product(kernel: Array, source: Array, target: Array) -> Callable[..., Any]:
+    """Return the function that multiplies stacked blocks with `source`."""
+    blocks = kernel.reshape(*source.shape[:-2], target.shape[-2], source.shape[-2])
+    if source.shape[-1] == 1:
+        # With one column the BLAS is quicker on blocks that lie in memory column by column.
+        blocks = np.ascontiguousarray(blocks.swapaxes(-1, -2)).swapaxes(-1, -2)
+    return partial(np.matmul, blocks)
+
+
+def _matched(source: Array, target: Array, conv: GroupConv) -> tuple[Array, Array] | None:
+    """Return the matrices to read and to write with the same branch axes, or None if their strides have no such view."""
+    parts = _split(target, (conv.groups, conv.out_width))
+    if parts is None:
+        return None
+    view, cut = parts
+    branches = _refinement(source.shape[:-2], view.shape[:cut])
+    written = _reshaped(view, (*view.shape[:cut], conv.out_width, source.shape[-1]))
+    if branches is None or written is None:
+        return None
+    return source.reshape(*branches, *source.shape[-2:], copy=False), written.reshape(
+        *branches, *written.shape[-2:], copy=False
+    )
+
+
+def _undone(out: Array, permutations: Sequence[Factor]) -> Array | None:
+    """Return `out` as seen in front of the permutations that follow the last convolution, None if only a gather can do it."""
+    for permutation in reversed(permutations):
+        assert isinstance(permutation, ChannelPermutation)
+        turned = permutation.interleaved and _split(out, permutation.interleaved[::-1])
+        if not turned:
+            return None
+        out = _turned(*turned)
+    return out
+
+
+def _turned(view: Array, cut: int) -> Array:
+    """Return the interleaving of the channels: the axes from `cut` on come first."""
+    channels = view.ndim - 3
+    order = *range(cut, channels), *range(cut), *range(channels, view.ndim)
+    return view.transpose(order)
+
+
+def _split(view: Array, sizes: tuple[int, int]) -> tuple[Array, int] | None:
+    """Return `view` with channel axes that keep the two sizes apart, and where the second begins; None if they cross."""
+    axes = _refinement(view.shape[:-3], sizes)
+    if axes is None:
+        return None
+    return view.reshape(*axes, *view.shape[-3:], copy=False), [1, *accumulate(axes, mul)].index(sizes[0])
+
+
+def _refinement(first: Sequence[int], second: Sequence[int]) -> list[int] | None:
+    """Return the coarsest factorization that refines two ordered ones of the same number, None if there is none.
+
+    Examples
+    --------
+    >>> _refinement([4, 6], [2, 12]), _refinement([4, 6], [3, 8])
+    ([2, 2, 6], None)
+    """
+    marks = sorted({1, *accumulate(first, mul), *accumulate(second, mul)})
+    return None if any(b % a for a, b in pairwise(marks)) else [b // a for a, b in pairwise(marks)]
+
+
+def _windows(view: Array, conv: GroupConv) -> Array:
+    """Return the windows that a convolution sees: (…, H, W, N) becomes (…, kh, kw, H_out, W_out, N)."""
+    (down, right), n = conv.strides, view.ndim
+    windows = sliding_window_view(view, conv.window, axis=(n - 3, n - 2))[..., ::down, ::right, :, :, :]
+    return windows.transpose(*range(n - 3), n, n + 1, n - 3, n - 2, n - 1)
+
+
+def _reshaped(view: Array, shape: tuple[int, ...]) -> Array | None:
+    """Return another look at the same memory, None if the strides do not allow it."""
+    try:
+        return view.reshape(shape, copy=False)
+    except ValueError:
+        return None
+
+
+def _template(shape: tuple[int, ...], dtype: np.dtype[Any], *, padded: bool = False) -> Array:
+    """Return an array of that shape, C-contiguous but for padded rows, that takes no memory and must not be read."""
+    strides = [dtype.itemsize]
+    for length in reversed(shape[1:]):
+        strides.insert(0, strides[0] * length)
+    if padded and len(shape) == 4 and shape[1] == shape[2] == 1 and shape[3] > 1:
+        strides[0] += LINE
+    return as_strided(_ANCHOR.view(dtype), shape, strides)
+
+
+def _aligned(size: int) -> Array:
+    """Return a buffer of that many bytes that begins at a cache line."""
+    buffer = np.empty(size + LINE, np.uint8)
+    return buffer[-buffer.ctypes.data % LINE :]
+
+
+def _bound(spot: tuple[int, Array], buffers: Sequence[Array]) -> Place:
+    """Return where a step reads or writes, as a function of the operand or the result."""
+    place, view = spot
+    shape, strides, dtype, offset = view.shape, view.strides, view.dtype, view.ctypes.data - _ANCHOR.ctypes.data
+
+    def look(memory: Array) -> Array:
+        return np.ndarray(shape, dtype, memory, offset, strides)
+
+    if place in (OPERAND, RESULT):
+        return look
+    array = look(buffers[place])
+    return lambda _: array
