@@ -236,7 +236,8 @@ def _counts_these(widths: tuple[sp.Symbol, ...]) -> Any:
 def _bounds_designs(L: Any) -> Any:
     """Return the check that a claim ``Q >= bound`` holds on small designs with L factors (any number if L is a symbol)."""
     factors = [L] if isinstance(L, int) else [1, 2, 3]
-    designs = [design for count in factors for design in product((1, 2, 3), repeat=count)]
+    # 1, 9, … 9 is balanced for S = 9: the bound is met, so a stronger one would be refuted.
+    designs = [design for count in factors for design in product((1, 3, 9), repeat=count)]
 
     def check(claim: Claim) -> bool:
         return all(
