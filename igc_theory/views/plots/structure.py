@@ -156,7 +156,7 @@ def plot_path_counts(columns: Columns, ax: Axes | None = None, *, largest: int |
     mesh = ax.pcolormesh(counts, cmap="cividis", norm=scale)
     if max(counts.shape) <= _MOST_ANNOTATED:
         mesh.set(edgecolor="white", linewidth=0.4)
-        size = 7 if max(counts.shape) <= _MOST_LARGE else 5
+        size = 7 if max(counts.shape) <= _MOST_LARGE else 6
         for (output, inp), paths in np.ndenumerate(counts):
             ink = "white" if float(scale(int(paths))) < 0.45 else "black"
             ax.text(inp + 0.5, output + 0.5, str(paths), ha="center", va="center_baseline", color=ink, fontsize=size)
