@@ -44,3 +44,13 @@ from .pareto import pareto_front as pareto_front
 from .widest import widest_dense as widest_dense
 from .widest import widest_igcv1 as widest_igcv1
 from .widest import widest_strict as widest_strict
+from .tradeoffs import attainable_width as attainable_width
+from .tradeoffs import integer_optima as integer_optima
+from .tradeoffs import weights_against_factors as weights_against_factors
+from .tradeoffs import width_against_parameters as width_against_parameters
+from .tradeoffs import width_of_equal_branches as width_of_equal_branches
+from .tradeoffs_blocks import imbalance_of_designs as imbalance_of_designs
+from .tradeoffs_blocks import price_of_imbalance as price_of_imbalance
+from .tradeoffs_blocks import width_gain_of_igcv1 as width_gain_of_igcv1
+from .tradeoffs_blocks import width_gain_of_igcv3 as width_gain_of_igcv3
+from .tradeoffs_blocks import width_of_igcv1_designs as width_of_igcv1_designs

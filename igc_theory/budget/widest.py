@@ -19,7 +19,7 @@ from igc_theory.budget.widest_sieves import (
 )
 from igc_theory.structure.arguments import positive_int
 
-__all__ = ["widest_dense", "widest_igcv1", "widest_strict"]
+__all__ = ["igcv1_pairs", "widest_dense", "widest_igcv1", "widest_strict"]
 
 SEARCHED = 10**8
 """Above this budget the least sufficient one is not searched for, and one that suffices is named instead."""
@@ -69,7 +69,7 @@ def widest_igcv1(
     budget, window = positive_int("budget", budget), kernel_window(S)
     L, M = positive_int("min_width", min_width), positive_int("min_spatial_width", min_spatial_width)
     step = positive_int("multiple_of", multiple_of)
-    pairs = partial(_igcv1_pairs, S=prod(window), least_L=L, least_M=M, step=step)
+    pairs = partial(igcv1_pairs, S=prod(window), least_L=L, least_M=M, step=step)
     best = max(pairs(budget), default=None)
     if best is None:
         given = {"min_width": L, "min_spatial_width": M, "multiple_of": step}
@@ -165,7 +165,7 @@ def widest_dense(
     return best_dense(channels, S, factors=factors, min_width=min_width, min_spatial_width=min_spatial_width)
 
 
-def _igcv1_pairs(
+def igcv1_pairs(
     budget: int, S: int, least_L: int, least_M: int, step: int
 ) -> Iterator[tuple[int, int, tuple[int, int]]]:
     """Yield, for every M, the widest block: (width, minus its weights, (M, L)), ready to be compared."""
