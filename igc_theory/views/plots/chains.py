@@ -80,8 +80,10 @@ def plot_chain(columns: Columns, ax: Axes | None = None) -> Axes:
     ['3×3\n2 branches', 'interleave', '1×1\n3 branches', 'interleave']
     """
     ax = axes_or_new(ax)
-    table = checked_columns(columns, integers=("stage", "start", "end", "branch"), words=("mark", "label"))
-    unknown = set(table["mark"]) - {"channel", "permutation", "convolution"}
+    table = checked_columns(
+        columns, integers=("stage", "start", "end", "branch"), words=("mark", "label"), least=_MIXED
+    )
+    unknown = set(table["mark"].tolist()) - {"channel", "permutation", "convolution"}
     if unknown:
         raise ValueError(f"columns['mark'] holds {min(unknown)!r}: use channel, permutation or convolution")
     channels = {name: column[table["mark"] == "channel"] for name, column in table.items()}

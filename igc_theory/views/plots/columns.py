@@ -17,7 +17,12 @@ Columns = Mapping[str, ArrayLike]
 
 
 def checked_columns(
-    columns: Columns, *, integers: Sequence[str] = (), numbers: Sequence[str] = (), words: Sequence[str] = ()
+    columns: Columns,
+    *,
+    integers: Sequence[str] = (),
+    numbers: Sequence[str] = (),
+    words: Sequence[str] = (),
+    least: int = 0,
 ) -> dict[str, NDArray[Any]]:
     """Return the named columns as arrays: `integers` as int64, `numbers` as float64, `words` as strings.
 
@@ -27,6 +32,8 @@ def checked_columns(
         May hold further columns, which are left alone.
     integers, numbers, words : sequence of str
         Names that must be there, by what they hold. Integers may be written as floats, as a CSV may have them.
+    least : int, default 0
+        The smallest integer allowed.
 
     Raises
     ------
@@ -56,20 +63,22 @@ def checked_columns(
     for name, array in arrays.items():
         if array.ndim != 1 or array.size != length or not length:
             raise ValueError(f"columns[{name!r}] has shape {array.shape}, not ({length or 'at least 1'},): {way_out}")
-    return {name: _typed(name, array, name in integers, name in words) for name, array in arrays.items()}
+    kinds = {**dict.fromkeys(integers, least), **dict.fromkeys(numbers)}
+    return {
+        name: _numeric(name, arrays[name], kinds[name]) if name in kinds else arrays[name].astype(np.str_)
+        for name in names
+    }
 
 
-def _typed(name: str, array: NDArray[Any], integers: bool, words: bool) -> NDArray[Any]:
-    """Return one column in its kind; refuse words for numbers, NaN, infinities and fractions for integers."""
-    if words:
-        return array.astype(np.str_)
+def _numeric(name: str, array: NDArray[Any], least: int | None) -> NDArray[Any]:
+    """Return a column as int64 if a least integer is given, else as float64; refuse words, NaN and infinities."""
     if array.dtype.kind not in "iuf":
-        raise ValueError(f"columns[{name!r}] holds {array[0]!r}, not a number: give finite numbers")
-    wrong = ~np.isfinite(array) | ((array != np.rint(array)) if integers else False)
+        raise ValueError(f"columns[{name!r}] holds {array[0].item()!r}, not a number: give finite numbers")
+    wrong = ~np.isfinite(array) | (False if least is None else (array != np.rint(array)) | (array < least))
     if wrong.any():
-        kind = "integers" if integers else "finite numbers"
+        kind = "finite numbers" if least is None else f"integers of at least {least}"
         raise ValueError(f"columns[{name!r}][{np.argmax(wrong)}]={array[np.argmax(wrong)]} is not allowed: give {kind}")
-    return array.astype(np.int64 if integers else np.float64)
+    return array.astype(np.float64 if least is None else np.int64)
 
 
 def axes_or_new(ax: Axes | None) -> Axes:

@@ -144,9 +144,9 @@ def _parts(columns: Columns) -> list[dict[str, NDArray[Any]]]:
     table = checked_columns(
         columns, integers=("output", "channel", "row", "column"), numbers=("value",), words=("part",)
     )
-    for part in sorted(set(table["part"]) - set(_PARTS)):
+    for part in sorted(set(table["part"].tolist()) - set(_PARTS)):
         raise ValueError(f"columns['part'] holds {part!r}: use {', '.join(_PARTS)}")
-    for part in sorted(set(_PARTS[1:]) - set(table["part"])):
+    for part in sorted(set(_PARTS[1:]) - set(table["part"].tolist())):
         raise ValueError(
             f"columns['part'] lacks {part!r}: give rows for {', '.join(_PARTS[1:])} (image may be missing)"
         )

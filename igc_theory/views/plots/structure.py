@@ -12,6 +12,7 @@ from matplotlib.colors import Normalize
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
+from igc_theory.structure.arguments import positive_int
 from igc_theory.structure.branches import branch_graph
 from igc_theory.structure.chains import Chain
 from igc_theory.structure.paths import path_counts
@@ -151,8 +152,8 @@ def plot_path_counts(columns: Columns, ax: Axes | None = None, *, largest: int |
     """
     ax = axes_or_new(ax)
     counts = _table(checked_columns(columns, integers=("output", "input", "paths")))
-    top = int(counts.max()) if largest is None else largest
-    scale = Normalize(0, max(top, 1))
+    top = max(int(counts.max()), 1) if largest is None else positive_int("largest", largest)
+    scale = Normalize(0, top)
     mesh = ax.pcolormesh(counts, cmap="cividis", norm=scale)
     if max(counts.shape) <= _MOST_ANNOTATED:
         mesh.set(edgecolor="white", linewidth=0.4)
@@ -166,8 +167,6 @@ def plot_path_counts(columns: Columns, ax: Axes | None = None, *, largest: int |
 def _table(columns: dict[str, NDArray[Any]]) -> NDArray[np.int64]:
     """Return the path counts as a table; refuse one with holes or doubles."""
     outputs, inputs, paths = (columns[name] for name in ("output", "input", "paths"))
-    if min(outputs.min(), inputs.min()) < 0:
-        raise ValueError("columns has a channel below 0: count output and input channels from 0")
     shape = int(outputs.max()) + 1, int(inputs.max()) + 1
     pairs = np.bincount(np.ravel_multi_index((outputs, inputs), shape), minlength=shape[0] * shape[1])
     if (pairs != 1).any():
