@@ -106,12 +106,32 @@ def test_is_shown_as_text_and_as_formulas(derive: Callable[[], Derivation]) -> N
     text, markdown = str(derivation), derivation._repr_markdown_()
     for step in derivation.steps:
         assert step.reason in text
-        assert f"{step.reason}\n   $$ {sp.latex(step.claim)} $$" in markdown
-    for claim in derivation.result:
-        assert sp.pretty(claim, use_unicode=True, wrap_line=False).splitlines()[0].strip() in text
+        assert f"$$ {sp.latex(step.claim, ln_notation=True)} $$" in markdown
+    assert markdown.count("$$") == 2 * (len(derivation.steps) + len(derivation.result))
+    assert text.count("Result") == markdown.count("Result") == 1
     assert derivation.source in text
     assert derivation.source in markdown
     assert text.startswith(derivation.title)
+
+
+def test_a_step_as_text_and_as_markdown() -> None:
+    K, S = sp.symbols("K_1 S", positive=True)
+    claim = sp.Eq(K, sp.log(S) / S)
+    shown = Derivation(
+        "A title", ("S > 1",), (Step(claim, "Because K_1 is so.", lambda claim: True),), (claim,), "none"
+    )
+    assert str(shown).splitlines() == [
+        "A title",
+        "=======",
+        "Let S > 1.",
+        "",
+        "1. Because K_1 is so.",
+        *(claims := ["           ln(S)", "      K₁ = ─────", "             S", ""]),
+        "Result",
+        *claims,
+        "Source: none",
+    ]
+    assert "1. Because $K_{1}$ is so.\n   $$ K_{1} = \\frac{\\ln{\\left(S \\right)}}{S} $$" in shown._repr_markdown_()
 
 
 def test_checks_refuse_claims_of_another_form() -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import sympy as sp
 from sympy.logic.boolalg import Boolean
+from sympy.printing.pretty.pretty import PrettyPrinter
 
 __all__ = ["Check", "Claim", "Derivation", "Step"]
 
@@ -92,16 +94,31 @@ class Derivation:
         return "\n".join(lines)
 
     def _repr_markdown_(self) -> str:
-        lines = [f"**{self.title}**", "Let " + "; ".join(self.assumptions) + "."]
-        lines += [f"{number}. {step.reason}\n{_displayed(step.claim)}" for number, step in enumerate(self.steps, 1)]
+        lines = [f"**{self.title}**", _marked_up("Let " + "; ".join(self.assumptions) + ".")]
+        lines += [
+            f"{number}. {_marked_up(step.reason)}\n{_displayed(step.claim)}"
+            for number, step in enumerate(self.steps, 1)
+        ]
         lines += ["**Result**", *map(_displayed, self.result), f"*Source:* {self.source}"]
         return "\n\n".join(lines)
 
 
+class _NaturalLogarithm(PrettyPrinter):  # type: ignore[misc]
+    """SymPy's printer of text, with the natural logarithm called ln, as in the reasons and in the formulas."""
+
+    def _print_log(self, expression: sp.Expr) -> Any:
+        return self._print(sp.Function("ln")(*expression.args))
+
+
 def _indented(claim: Claim) -> str:
-    text = sp.pretty(claim, use_unicode=True, wrap_line=False)
+    text: str = _NaturalLogarithm({"use_unicode": True, "wrap_line": False}).doprint(claim)
     return "\n".join(f"      {line}".rstrip() for line in text.splitlines())
 
 
 def _displayed(claim: Claim) -> str:
-    return f"   $$ {sp.latex(claim)} $$"
+    return f"   $$ {sp.latex(claim, ln_notation=True)} $$"
+
+
+def _marked_up(sentence: str) -> str:
+    """Return a sentence with its subscripted letters as formulas: K_1 and K_l, but not a word with an underscore."""
+    return re.sub(r"\b([A-Za-zλμρ])_(\w)\b", r"$\1_{\2}$", sentence)
