@@ -16,11 +16,11 @@ from igc_theory.kernels.arrays import Array
 
 __all__ = ["truncated"]
 
-_TOLERANCE = 1e-6
-"""Largest residual of a singular vector, relative to its squared singular value; the energy lost is of its square."""
+_LOSS = 1e-11
+"""Largest part of a leading squared singular value that may be lost: residual squared over gap, a bound on what is."""
 
-_ATTEMPTS = ((5, 16), (3, 32))
-"""Squarings and then products of each attempt: the powers 2^5·16 and 2^8·32. The blocks left over go to the SVD."""
+_PRODUCTS = 16
+"""Multiplications of a vector by the power, after the squarings."""
 
 
 def truncated(blocks: Array, rank: int) -> tuple[Array, Array]:
@@ -102,11 +102,11 @@ def _of_pairs(blocks: Array) -> Array:
 def _by_squaring(blocks: Array) -> Array:
     """Return the leading right singular vectors by powers of the Gram matrices, and by SVD where two singular values are close."""
     vectors = np.empty(blocks.shape[:-2] + blocks.shape[-1:], blocks.dtype)
-    left_over, part = np.ones(blocks.shape[:-2], bool), blocks
-    power = _gram(blocks)
-    for squarings, products in _ATTEMPTS:
-        power = _squared(power, squarings)
-        found, good = _refined(part, _iterated(power, products))
+    left_over, part, power, exponent = np.ones(blocks.shape[:-2], bool), blocks, _gram(blocks), 1
+    # The gap of a random n×n block is about n^(-2/3): so many squarings tell its first two singular values apart.
+    for squarings in (max(3, round(1 + 2 / 3 * np.log2(blocks.shape[-1]))), 3):
+        power, exponent = _squared(power, squarings), exponent << squarings
+        found, good = _refined(part, _iterated(power), power, exponent)
         vectors[left_over] = found.reshape(-1, found.shape[-1])
         if good.all():
             return vectors
@@ -133,27 +133,33 @@ def _squared(power: Array, times: int) -> Array:
     return power
 
 
-def _iterated(power: Array, products: int) -> Array:
-    """Return a vector multiplied by the power `products` times, normalized; the start is random but always the same."""
+def _iterated(power: Array) -> Array:
+    """Return a vector multiplied by the power over and over, normalized; the start is random but always the same."""
     start = np.random.default_rng(0).standard_normal((power.shape[-1],)).astype(power.dtype)
     vector: Array = np.broadcast_to(start, power.shape[:-1])
-    for product in range(products):
+    for product in range(_PRODUCTS):
         vector = np.matvec(power, vector)
         if product % 4 == 3:  # the trace is one, so four steps cannot underflow
             vector = _normalized(vector)
     return vector
 
 
-def _refined(blocks: Array, vectors: Array) -> tuple[Array, NDArray[np.bool_]]:
-    """Return the vectors after two power steps in double precision, and which of them are singular vectors by then."""
+def _refined(blocks: Array, vectors: Array, power: Array, exponent: int) -> tuple[Array, NDArray[np.bool_]]:
+    r"""Return the vectors after a power step in double precision, and which of them are good enough.
+
+    With the share μ of its trace that the power has along the vector, :math:`λ_2/λ_1 ≤ ((1 - μ)/μ)^{1/exponent}`.
+    """
+    share = np.vecdot(vectors, np.matvec(power, vectors)).real.astype(np.float64)
+    ratio = np.minimum(1, (1 - share) / np.where(share > 0, share, 1))
+    gap = 1 - np.maximum(0, ratio) ** (1 / exponent)
     vectors = vectors.astype(blocks.dtype)
     for _ in range(2):
         before = _normalized(vectors)
         u = np.matvec(blocks, before)
         energy = _energies(u)
         vectors = np.vecmat(u, blocks).conj()
-    residual = _norms(vectors - energy[..., None] * before)
-    return before, residual <= _TOLERANCE * energy
+    residual = _energies(vectors - energy[..., None] * before)
+    return before, residual <= _LOSS * gap * energy**2
 
 
 def _energies(vectors: Array) -> NDArray[Any]:

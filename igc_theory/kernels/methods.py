@@ -113,7 +113,7 @@ def _expanded(weights: list[Array], chain: Chain, reduced: Chain) -> list[Array]
         else:
             expanded.append(np.ones((conv.out_channels, 1, 1, 1), weights[0].dtype))
     norms = np.array([float(np.linalg.norm(weight)) for weight in expanded])
-    if not norms.all():
+    if len(expanded) == 1 or not norms.all():
         return expanded
     mean = np.exp(np.log(norms).mean())
     return [(weight * (mean / norm)).astype(weight.dtype) for weight, norm in zip(expanded, norms, strict=True)]

@@ -81,6 +81,10 @@ class ChannelTrees:
         return weights
 
 
+class _UnevenError(Exception):
+    """Some nodes have more children than others."""
+
+
 def channel_trees(chain: Chain) -> ChannelTrees | str:
     """Return the trees of a chain, or the reason, as a clause, why it has none.
 
@@ -98,8 +102,10 @@ def channel_trees(chain: Chain) -> ChannelTrees | str:
     convs, labels = chain.convolutions, _labels(chain)
     if isinstance(labels, str):
         return labels
-    gaps, numbers = wiring(chain), _numbers(*labels, wiring(chain), convs)
-    if numbers is None:
+    gaps = wiring(chain)
+    try:
+        numbers = _numbers(*labels, gaps, convs)
+    except _UnevenError:
         return "its branches grow unevenly from convolution to convolution"
     components = int(numbers[0][-1].max()) + 1
     counts = [[int(number.max()) // components + 1 for number in side] for side in numbers]
@@ -133,8 +139,8 @@ def _labels(chain: Chain) -> tuple[list[Indices], list[Indices]] | str:
 
 def _numbers(
     x: list[Indices], y: list[Indices], gaps: list[Indices], convs: tuple[GroupConv, ...]
-) -> tuple[list[Indices], list[Indices]] | None:
-    """Return each channel's nodes, numbered parent by parent from the root; None if siblings are not equally many."""
+) -> tuple[list[Indices], list[Indices]]:
+    """Return each channel's nodes, numbered parent by parent from the root."""
     inputs, outputs = [x[-1]], []
     for k in reversed(range(len(convs))):
         parents = inputs[0][:: convs[k].out_width].repeat(convs[k].in_width)
@@ -143,15 +149,17 @@ def _numbers(
     outputs.append(inputs[0] // (inputs[0].size // components))
     for k, conv in enumerate(convs):
         outputs.append(_numbered(y[k + 1], outputs[k][gaps[k]][:: conv.in_width].repeat(conv.out_width)))
-    return None if any(number.size == 0 for number in inputs + outputs) else (inputs, outputs)
+    return inputs, outputs
 
 
 def _numbered(labels: Indices, parents: Indices) -> Indices:
-    """Return the labels renumbered parent by parent; empty if some parents have more of them than others."""
+    """Return the labels renumbered parent by parent, each of which must have equally many."""
     parent = np.zeros(labels.max() + 1, np.int64)
     parent[labels] = parents
     children = np.bincount(parent)
-    return _ranks(parent)[labels] if (children == children[0]).all() else parent[:0]
+    if (children != children[0]).any():
+        raise _UnevenError
+    return _ranks(parent)[labels]
 
 
 def _ranks(keys: Indices) -> Indices:
