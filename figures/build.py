@@ -228,7 +228,7 @@ def gallery(entries: Mapping[str, Mapping[str, str]]) -> str:
 
 
 def _gallery_cell(entry: Mapping[str, str]) -> str:
-    source = f" *{entry['source']}.*" if entry.get("source") else ""
+    source = f" *After {entry['source']}.*" if entry.get("source") else ""
     picture = f"![{entry['alt']}](figures/out/{entry['name']}.svg)"
     return " ".join(f"{picture}<br>**{entry['title']}.** {entry['caption']}{source}".split())
 

@@ -223,7 +223,7 @@ def test_a_run_prints_one_line_a_figure_and_writes_the_gallery(command, house, c
     assert lines[0].startswith("[1/1] line ")
     assert lines[0].endswith(" s")
     readme = (house.path / "README.md").read_text()
-    assert "| ![A rising line.](figures/out/line.svg)<br>**A line.** It \\| rises. *IGCV1, Figure 3.* |" in readme
+    assert "| ![A rising line.](figures/out/line.svg)<br>**A line.** It \\| rises. *After IGCV1, Figure 3.* |" in readme
     assert readme.startswith("# Title\n<!-- gallery -->\n")
     assert readme.endswith("<!-- /gallery -->\nend\n")
 
