@@ -264,6 +264,7 @@ def test_lines_of_a_permutation_lead_where_it_sends_the_channels(ax):
     assert ends == {(int(i), o) for o, i in enumerate(chain.factors[1].indices)}
     colours = [to_hex(colour).upper() for colour in ax.collections[2].get_colors()]
     assert colours == [PALETTE[i // 3] for i in chain.factors[1].indices]
+    assert {to_hex(colour) for colour in ax.collections[4].get_colors()} == {"#555555"}, "each carries both colours"
 
 
 def test_only_the_first_convolution_has_the_colours_of_its_branches(ax):
