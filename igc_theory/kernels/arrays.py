@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from igc_theory.structure.arguments import branches_of, positive_int
 
-__all__ = ["Array", "finite", "image_of", "kernel_of", "numbers"]
+__all__ = ["Array", "finite", "float_type", "image_of", "kernel_of", "numbers"]
 
 Array = NDArray[Any]
 
@@ -47,6 +47,27 @@ def numbers(name: str, value: ArrayLike) -> Array:
             f"{name} has dtype {array.dtype}: give real or complex numbers, float32, float64, complex64 or complex128"
         )
     return array.astype(array.dtype.newbyteorder("="), copy=False)
+
+
+def float_type(name: str, dtype: DTypeLike | None) -> np.dtype[Any]:
+    """Return `dtype` as one of the four types that products compute in.
+
+    Examples
+    --------
+    >>> float_type("dtype", "f4")
+    dtype('float32')
+    >>> float_type("dtype", int)
+    Traceback (most recent call last):
+    ...
+    TypeError: dtype=<class 'int'> is not a type to compute in: give float32, float64, complex64 or complex128
+    """
+    try:
+        kind = np.dtype(dtype).newbyteorder("=")
+    except TypeError:
+        kind = np.dtype(object)
+    if kind.char not in "fdFD":
+        raise TypeError(f"{name}={dtype!r} is not a type to compute in: give float32, float64, complex64 or complex128")
+    return kind
 
 
 def finite(name: str, array: Array) -> Array:

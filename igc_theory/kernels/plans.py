@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from igc_theory.kernels.arrays import Array, numbers
+from igc_theory.kernels.arrays import Array, float_type, numbers
 from igc_theory.kernels.fusion import fused
 from igc_theory.kernels.steps import Step, steps_of
 from igc_theory.structure.arguments import positive_int
@@ -167,7 +167,7 @@ def _tiles(batch: int, threads: int, width: int) -> Iterator[tuple[int, int]]:
 
 def _checked_dtype(own: np.dtype[Any], dtype: DTypeLike | None) -> np.dtype[Any]:
     """Return the type a plan computes in, after checking that the weights can be cast to it."""
-    kind = own if dtype is None else numbers("dtype", np.empty(0, dtype)).dtype
+    kind = own if dtype is None else float_type("dtype", dtype)
     if not np.can_cast(own, kind, "same_kind"):
         raise TypeError(f"dtype={kind} cannot hold the product's {own} weights: use a complex dtype")
     return kind

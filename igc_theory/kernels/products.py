@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, DTypeLike
 from scipy.sparse import csr_array
 from scipy.sparse.linalg import LinearOperator
 
-from igc_theory.kernels.arrays import Array, finite, image_of, numbers
+from igc_theory.kernels.arrays import Array, finite, float_type, image_of, numbers
 from igc_theory.kernels.convolution import convolution_matrix, kernel_tensor
 from igc_theory.kernels.correlation import Padding, Pair, correlate, correlate_adjoint, padded
 from igc_theory.kernels.plans import Plan
@@ -89,7 +89,7 @@ class Product(LinearOperator):
 
     def __init__(self, chain: Chain, weights: Sequence[ArrayLike]) -> None:
         if not isinstance(chain, Chain):
-            raise TypeError(f"chain={chain!r} is a {type(chain).__name__}: give a Chain, such as igcv1(L=4, M=2)")
+            raise TypeError(f"chain is a {type(chain).__name__}, not a Chain: give one, such as igcv1(L=4, M=2)")
         self.chain, self.weights = chain, _checked_weights(chain, weights)
         self.window, self.stride = _field_of_view(chain)
         dtype = self.weights[0].dtype if self.weights else np.dtype(np.float64)
@@ -235,12 +235,30 @@ class Product(LinearOperator):
         """
         return cls(*read_product(path))
 
+    # SciPy's four entrances, opened only to operands that fit: its own message names neither shape.
+
+    def matvec(self, x: Any) -> Any:
+        """Return the product times a vector ``(C_in * S,)``."""
+        return super().matvec(_operand(x, self.shape[1], columns=False))
+
+    def matmat(self, X: Any) -> Any:
+        """Return the product times a matrix ``(C_in * S, N)``."""
+        return super().matmat(_operand(X, self.shape[1], columns=True))
+
+    def rmatvec(self, x: Any) -> Any:
+        """Return the adjoint times a vector ``(C_out,)``."""
+        return super().rmatvec(_operand(x, self.shape[0], columns=False))
+
+    def rmatmat(self, X: Any) -> Any:
+        """Return the adjoint times a matrix ``(C_out, N)``."""
+        return super().rmatmat(_operand(X, self.shape[0], columns=True))
+
     def _matmat(self, X: Array) -> Array:
-        patches = numbers("the operand", X).reshape(self.chain.in_channels, *self.window, X.shape[1])
+        patches = numbers("x", X).reshape(self.chain.in_channels, *self.window, X.shape[1])
         return self._forward(patches).reshape(self.shape[0], X.shape[1])
 
     def _rmatmat(self, X: Array) -> Array:
-        y = numbers("the operand", X).reshape(self.shape[0], 1, 1, X.shape[1])
+        y = numbers("x", X).reshape(self.shape[0], 1, 1, X.shape[1])
         for f, kernel in reversed([*self._steps()]):
             y = _permuted(f.inverse(), y) if kernel is None else correlate_adjoint(y, kernel, f.groups, f.strides)
         return y.reshape(self.shape[1], X.shape[1])
@@ -299,8 +317,8 @@ def random_product(chain: Chain, rng: np.random.Generator, dtype: DTypeLike = np
     1.0
     """
     if not isinstance(chain, Chain):
-        raise TypeError(f"chain={chain!r} is a {type(chain).__name__}: give a Chain, such as igcv1(L=4, M=2)")
-    kind = numbers("dtype", np.empty(0, dtype)).dtype
+        raise TypeError(f"chain is a {type(chain).__name__}, not a Chain: give one, such as igcv1(L=4, M=2)")
+    kind = float_type("dtype", dtype)
     weights = []
     for conv in chain.convolutions:
         shape = conv.out_channels, conv.in_width, *conv.window
@@ -333,6 +351,20 @@ def _field_of_view(chain: Chain) -> tuple[Pair, Pair]:
             window[axis] += (conv.window[axis] - 1) * stride[axis]
             stride[axis] *= conv.strides[axis]
     return (window[0], window[1]), (stride[0], stride[1])
+
+
+def _operand(x: ArrayLike, rows: int, *, columns: bool) -> Array:
+    """Return `x` as an array of numbers of shape (rows,) or (rows, 1), or (rows, N) if there are columns."""
+    array = numbers("x", x)
+    if (
+        array.shape[:1] != (rows,)
+        or array.ndim > 2
+        or (columns and array.ndim < 2)
+        or (not columns and array.size != rows)
+    ):
+        expected = f"({rows}, N)" if columns else f"({rows},)"
+        raise ValueError(f"x has shape {array.shape}, but the operator takes {expected}: give {rows} entries a column")
+    return array
 
 
 def _checked_weights(chain: Chain, weights: Sequence[ArrayLike]) -> tuple[Array, ...]:
