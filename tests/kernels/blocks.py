@@ -54,6 +54,9 @@ ODD = {
             GroupConv(6, 2, 2, (1, 2)),
         ]
     ),
+    "strided pointwise behind a depthwise": Chain(
+        [group(4, 4, 4), GroupConv(4, 4, 2, 1, 2), GroupConv(4, 6, 1, (1, 2))]
+    ),
     "arbitrary permutations": Chain(
         [
             interleave(3, 4),

@@ -87,12 +87,23 @@ def test_fusing_weighs_calls_against_arithmetic():
     assert len(hadamard_like.plan(1).chain.convolutions) < len(hadamard_like.plan(1024).chain.convolutions) < 6
 
 
-def test_interleaved_chains_are_applied_without_copies():
+@pytest.mark.parametrize("widths", [[8, 8], [4, 8, 4], [2, 2, 4, 4], [16, 4]], ids=str)
+def test_interleaved_chains_are_applied_without_copies(widths):
     rng = np.random.default_rng(7)
-    for widths in ([8, 8], [4, 8, 4], [2, 2, 4, 4], [16, 4]):
-        plan = random_product(igcv2(widths, 1), rng).plan(64)
-        # One matrix product a factor, read from and written to strided views.
-        assert f"{len(plan.chain.convolutions)} steps" in repr(plan)
+    product = random_product(igcv2(widths, 1), rng)
+    plan, x = product.plan(64), rng.standard_normal((product.shape[1], 64))
+    # One matrix product a factor, read from and written to strided views.
+    assert f"{len(plan.chain.convolutions)} steps" in repr(plan)
+    np.testing.assert_allclose(plan(x), product.matrix() @ x, atol=1e-12)
+
+
+@pytest.mark.parametrize("chain", blocks.ALL.values(), ids=blocks.ALL)
+def test_no_step_reads_where_it_writes(chain):
+    product = product_of(chain, np.random.default_rng(7))
+    plan = product.plan(3)
+    x, out = np.empty((product.shape[1], 3)), np.empty((product.shape[0], 3))
+    for _, source, target in plan._shares[0]:
+        assert not np.may_share_memory(source(x), target(out))
 
 
 def test_a_million_interleaved_channels_make_no_index_list():
