@@ -106,8 +106,8 @@ def width_of_igcv1_designs(budget: int, S: int = 9, points: int = 121) -> Table:
     Returns
     -------
     dict of ndarray
-        Columns `series` ("continuous", "integer"), `L`, `M`, `width`, `parameters`. The integer designs are, for every M, the
-        widest that the budget pays for.
+        Columns `series` ("continuous", "integer"), `L`, `M`, `width`, `parameters`. The integer designs are those in
+        which neither L nor M can be larger within the budget.
 
     Examples
     --------
@@ -117,12 +117,13 @@ def width_of_igcv1_designs(budget: int, S: int = 9, points: int = 121) -> Table:
     (np.float64(84.0), np.float64(84.6))
     """
     budget = positive_int("budget", budget, minimum=S + 1, way_out=f"one channel has {S + 1} weights")
-    pairs = [(L, M) for _, _, (M, L) in igcv1_pairs(budget, S, 1, 1, 1)]
+    longest = {L: M for _, _, (M, L) in igcv1_pairs(budget, S, 1, 1, 1)}
+    pairs = sorted(longest.items())  # M grows as the pairs come, so that the largest M of every L is kept
     most = max(L for L, _ in pairs)
     L_real = np.geomspace(1, most, positive_int("points", points, minimum=2))
     width = igcv1_width(budget, L_real, S)
     rows = [("continuous", L, G / L, G, budget) for L, G in zip(L_real, width, strict=True)]
-    rows += [("integer", L, M, L * M, igcv1_parameters(L, M, S)) for L, M in sorted(pairs)]
+    rows += [("integer", L, M, L * M, igcv1_parameters(L, M, S)) for L, M in pairs]
     return by_columns(("series", "L", "M", "width", "parameters"), rows)
 
 
