@@ -77,7 +77,8 @@ def test_blocks_of_very_different_size() -> None:
     values = np.linalg.svd(blocks, compute_uv=False)
     assert np.allclose(np.linalg.norm(left, axis=(1, 2))[:20], values[:20, 0], rtol=1e-9)
     assert (np.linalg.norm(left, axis=(1, 2)) <= values[:, 0] * (1 + 1e-12)).all()
-    assert np.isfinite(left).all() and np.isfinite(right).all()
+    assert np.isfinite(left).all()
+    assert np.isfinite(right).all()
 
 
 def test_the_start_can_be_orthogonal_to_nothing() -> None:

@@ -119,7 +119,7 @@ SPATIAL = [
 ]
 
 
-@pytest.mark.parametrize("chain", SPATIAL, ids=str)
+@pytest.mark.parametrize("chain", SPATIAL, ids=repr)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.complex64, np.complex128])
 def test_products_come_back_whatever_their_type(chain: Chain, dtype: type) -> None:
     kernel = random_product(chain, np.random.default_rng(0), dtype).kernel()
@@ -132,7 +132,7 @@ def test_products_come_back_whatever_their_type(chain: Chain, dtype: type) -> No
     assert np.allclose(norms, norms[0], rtol=1e-5)
 
 
-@pytest.mark.parametrize("chain", SPATIAL, ids=str)
+@pytest.mark.parametrize("chain", SPATIAL, ids=repr)
 def test_errors_of_any_kernel_are_those_of_the_product(chain: Chain) -> None:
     rng = np.random.default_rng(0)
     kernel = rng.standard_normal(random_product(chain, rng).kernel().shape)
@@ -258,7 +258,7 @@ def test_huge_and_tiny_kernels_neither_overflow_nor_vanish(chain: Chain, factor:
     assert np.allclose(projection.product.matrix() / factor, project(kernel, chain).product.matrix(), rtol=1e-2)
 
 
-@pytest.mark.parametrize("chain", [*SPATIAL, igcv3(8, 8)], ids=str)
+@pytest.mark.parametrize("chain", [*SPATIAL, igcv3(8, 8)], ids=repr)
 def test_a_zero_kernel_has_no_error(chain: Chain) -> None:
     projection = project(np.zeros(random_product(chain, np.random.default_rng(0)).kernel().shape), chain)
     assert projection.relative_error == projection.lower_bound == 0
