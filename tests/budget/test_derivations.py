@@ -120,6 +120,7 @@ def test_a_step_as_text_and_as_markdown() -> None:
     shown = Derivation(
         "A title", ("S > 1",), (Step(claim, "Because K_1 is so.", lambda claim: True),), (claim,), "none"
     )
+    assert repr(shown) == "Derivation('A title', 1 steps)"
     assert str(shown).splitlines() == [
         "A title",
         "=======",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import sympy as sp
@@ -36,14 +36,14 @@ class Step:
 
     claim: Claim
     reason: str
-    check: Check
+    check: Check = field(repr=False)
 
     def holds(self) -> bool:
         """Return whether the check re-establishes the claim."""
         return self.check(self.claim)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Derivation:
     """Assumptions, steps and results; shown as formulas in a notebook and as text in a terminal.
 
@@ -85,6 +85,9 @@ class Derivation:
     def verify(self) -> bool:
         """Return whether every step holds and every result is the claim of a step: `failures` is empty."""
         return not self.failures()
+
+    def __repr__(self) -> str:
+        return f"Derivation({self.title!r}, {len(self.steps)} steps)"
 
     def __str__(self) -> str:
         lines = [self.title, "=" * len(self.title), *(f"Let {assumption}." for assumption in self.assumptions), ""]
