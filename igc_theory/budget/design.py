@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from html import escape
@@ -48,9 +48,15 @@ class Design:
     def __post_init__(self) -> None:
         object.__setattr__(self, "channels", positive_int("channels", self.channels))
         object.__setattr__(self, "kernel_size", window_of("kernel_size", self.kernel_size))
-        # The chain checks the widths, and says which one does not divide the channels.
-        convolutions = interleaved(self.channels, self.branch_widths).convolutions
-        object.__setattr__(self, "branch_widths", tuple(conv.in_width for conv in convolutions))
+        widths = self.branch_widths
+        if isinstance(widths, str) or not isinstance(widths, Sequence) or not widths:
+            raise ValueError(f"branch_widths={widths!r} is no list of widths: give one a factor, such as (1, 8, 8)")
+        checked = tuple(positive_int(f"branch_widths[{l}]", width) for l, width in enumerate(widths))
+        for l, width in enumerate(checked):
+            if self.channels % width:
+                way_out = f"use a divisor, or pad to {-(-self.channels // width) * width} channels"
+                raise ValueError(f"branch_widths[{l}]={width} does not divide channels={self.channels}: {way_out}")
+        object.__setattr__(self, "branch_widths", checked)
 
     @property
     def kernel_area(self) -> int:
