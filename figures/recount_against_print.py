@@ -44,8 +44,4 @@ def draw(columns: dict[str, NDArray[Any]]) -> Figure:
     ):
         plot_recount(panels[quantity], ax).set_title(unit)
         ax.tick_params(axis="y", labelsize=6)
-    axes[0].set_xlim(0.68, 2.3)
-    axes[0].set_xticks([0.8, 1, 1.2, 1.5, 2])
-    axes[1].set_xlim(0.76, 1.08)
-    axes[1].set_xticks([0.8, 0.9, 1])
     return figure

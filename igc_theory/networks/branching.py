@@ -238,7 +238,7 @@ ARCHITECTURES: dict[str, Callable[[], PathPolynomial]] = {
     "highway32": lambda: plain(1) * highway(31),
     "deeply_fused_13_4": lambda: deeply_fused([(5, 2), (4, 1), (4, 1)]),
 }
-"""Architectures known by their paths alone, without widths."""
+"""Architectures known by their paths alone, without widths; the deeply-fused one is an example of two base networks."""
 
 
 def path_polynomial(name: str | Network) -> PathPolynomial:

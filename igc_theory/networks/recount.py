@@ -95,7 +95,9 @@ class Recount:
             return "not counted here"
         if self.agrees:
             return self.convention
-        return f"no convention found, off by {self.relative_difference:+.1%} ({self.convention})"
+        difference = self.relative_difference or 0.0
+        places = 1 if abs(difference) >= 0.001 else 2
+        return f"no convention found, off by {difference:+.{places}%} ({self.convention})"
 
 
 def recount(table_id: str | None = None) -> list[Recount]:
@@ -116,7 +118,7 @@ def recount(table_id: str | None = None) -> list[Recount]:
     >>> for figure in recount("igcv1-imagenet")[-2:]:
     ...     print(figure.row, figure.printed, "->", figure.count, figure.verdict)
     IGC-L100M2+Ident. 8.61 -> 8607700 without batch-norm or weights only
-    IGC-L100M2+Ident. 1.3 -> 1264780800 convolutions and classifier or convolutions only
+    IGC-L100M2+Ident. 1.3 -> 1264780800 every convention
     """
     tables = published_tables() if table_id is None else [published(table_id)]
     return [figure for table in tables for figure in _recounted(table)]
@@ -166,7 +168,8 @@ def _judged(figure: Recount, candidates: list[Network]) -> Recount:
     for shortening in SHORTENINGS:
         fitting = [entry for entry in counts if _shortened(entry[2], figure, shortening) == Decimal(figure.printed)]
         if fitting:
-            words = _conventions(fitting, candidates) + ("" if shortening == "rounded" else f", {shortening}")
+            words = "every convention" if len(fitting) == len(counts) else _conventions(fitting, candidates)
+            words += "" if shortening == "rounded" else f", {shortening}"
             return replace(figure, network=fitting[0][1], convention=words, count=fitting[0][2], agrees=True)
     convention, net, value = min(counts, key=lambda entry: abs(entry[2] - figure.printed_count))
     return replace(figure, network=net, convention=convention, count=value, agrees=False)

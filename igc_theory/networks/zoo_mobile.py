@@ -146,7 +146,7 @@ def _downsampling_unit(name: str, channels: int, out: int, groups: int, first: b
     squeeze = convolution(channels, middle, 1, 1, 1 if first else groups)
     rest = as_nodes(Chain(shufflenet_unit(out, groups, stride=2).factors[1:3]))
     body = (squeeze, *rest, convolution(middle, new, 1, 1, groups))
-    return Block(name, (body, (Pool("average", 3, 2, padding=1),)), "concat")
+    return Block(name, ((Pool("average", 3, 2, padding=1),), body), "concat")
 
 
 def positive_width(width: float) -> float:

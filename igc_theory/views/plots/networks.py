@@ -152,9 +152,12 @@ def plot_recount(columns: Columns, ax: Axes | None = None) -> Axes:
             _write_difference(ax, ratio, row)
     ax.set_yticks(rows, [str(label) for label in table["label"]])
     ax.tick_params(axis="y", length=0)
-    ax.set_ylim(len(rows) - 0.4, -0.6)
     _plain_log_axis(ax)
-    ax.set_xlabel("our count / printed figure")
+    left, right = 0.84 * min(1.0, table["ratio"].min()), 1.2 * max(1.0, table["ratio"].max())
+    ticks = [tick for tick in (0.2, 0.3, 0.5, 0.6, 0.8, 1, 1.2, 1.5, 2, 3, 5) if left < tick < right]
+    ax.set(ylim=(len(rows) - 0.4, -0.6), xlim=(left, right), xlabel="our count / printed figure")
+    ax.set_xticks(ticks, minor=False)
+    ax.minorticks_off()
     return ax
 
 
