@@ -39,6 +39,7 @@ def broken_rules(notebook):
     """Return which rules of CONTRIBUTING.md a notebook breaks."""
     cells = code_cells(notebook)
     broken = [f"{cell.id} {text}" for cell in cells for text in (*broken_by_text(cell), *broken_by_syntax(cell))]
+    broken += broken_by_outputs(notebook)
     if not any(isinstance(node, ast.Assert) for node in ast.walk(syntax(cells[-1]))):
         broken.append("the last code cell asserts nothing")
     if not any(cell.outputs for cell in cells) or any(cell.execution_count is None for cell in cells):
@@ -55,6 +56,13 @@ def broken_by_text(cell):
         yield "uses unseeded numbers or timings"
     if any(output.output_type == "error" for output in cell.outputs):
         yield "shows an error"
+
+
+def broken_by_outputs(notebook):
+    """Yield cells that show digits which another processor may round differently."""
+    for cell, _, text in build._texts(notebook):
+        if noise := re.search(r"\d\.\d{12,}|\d(\.\d+)?e-1\d\b", text):
+            yield f"{cell.id} shows {noise[0]}: round it, or say whether it is small"
 
 
 def broken_by_syntax(cell):
@@ -119,6 +127,13 @@ def test_a_notebook_that_was_not_run_or_asserts_nothing_is_found():
         "the last code cell asserts nothing",
         "outputs are not stored: run notebooks/build.py",
     ]
+
+
+@pytest.mark.parametrize("text", ["0.30000000000000004", "[1.7e-16 2.]", "error 3e-15"])
+def test_rounding_noise_in_an_output_is_found(text):
+    notebook = made("assert True")
+    notebook.cells[1].outputs = [nbformat.v4.new_output("stream", text=text)]
+    assert any("round it" in text for text in broken_rules(notebook))
 
 
 def test_rules_let_good_cells_through(house):
