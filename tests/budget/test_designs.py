@@ -6,9 +6,11 @@ from collections.abc import Callable, Iterator
 from itertools import combinations_with_replacement, islice
 from math import prod
 
+import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.optimize import LinearConstraint, milp
 
 from igc_theory.budget import (
     Design,
@@ -144,6 +146,24 @@ def test_worked_values() -> None:
     assert best_strict(416, 9).parameters_per_channel == 32
     assert best_dense(416, 9).parameters_per_channel == 27
     assert round(constrained_parameters(416, 9) / 416, 2) == 25.39
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.integers(2, 100_000), st.sampled_from([1, 2, 9]))
+def test_integer_programming_agrees(C: int, S: int) -> None:
+    """The same problem for HiGHS: how often to use each divisor, so that the logarithms add up to at least ln C."""
+    widths = np.array(cases.divisors(C)[1:])
+    least = []
+    for first in cases.divisors(C):
+        if first == C:
+            least.append(S * C)
+            continue
+        need = LinearConstraint(np.log(widths), lb=np.log(C / first) - 1e-9)
+        solution = milp(widths, constraints=need, integrality=np.ones(widths.size))
+        counts = solution.x.round().astype(int).tolist()
+        assert first * prod(k**n for k, n in zip(widths.tolist(), counts, strict=True)) >= C
+        least.append(S * first + round(solution.fun))
+    assert best_dense(C, S).parameters == C * min(least)
 
 
 @given(st.integers(1, 3000), st.sampled_from([3, 4, 9, 25]))
