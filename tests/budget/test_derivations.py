@@ -86,9 +86,9 @@ def test_bounds_that_are_met_cannot_be_raised(name: str) -> None:
 @ALL
 def test_one_false_step_fails_the_derivation(derive: Callable[[], Derivation]) -> None:
     derivation = derive()
-    first, *others = derivation.steps
+    first, second, *_ = derivation.steps
     false = dataclasses.replace(first, check=lambda claim: False)
-    tampered = dataclasses.replace(derivation, steps=(false, *others))
+    tampered = dataclasses.replace(derivation, steps=(false, second))
     assert not tampered.verify()
     assert first.claim in tampered.failures()
 
@@ -96,8 +96,9 @@ def test_one_false_step_fails_the_derivation(derive: Callable[[], Derivation]) -
 @ALL
 def test_a_result_that_no_step_establishes_fails(derive: Callable[[], Derivation]) -> None:
     derivation = derive()
-    tampered = dataclasses.replace(derivation, result=(falsified(derivation.result[0]),))
-    assert not tampered.verify()
+    first = derivation.steps[0]
+    assert dataclasses.replace(derivation, steps=(first,), result=(first.claim,)).verify()
+    assert not dataclasses.replace(derivation, steps=(first,), result=(falsified(first.claim),)).verify()
 
 
 @ALL
@@ -105,7 +106,7 @@ def test_is_shown_as_text_and_as_formulas(derive: Callable[[], Derivation]) -> N
     derivation = derive()
     text, markdown = str(derivation), derivation._repr_markdown_()
     for step in derivation.steps:
-        assert step.reason in text
+        assert step.reason.replace("`", "") in text
         assert f"$$ {sp.latex(step.claim, ln_notation=True)} $$" in markdown
     assert markdown.count("$$") == 2 * (len(derivation.steps) + len(derivation.result))
     assert text.count("Result") == markdown.count("Result") == 1
@@ -118,7 +119,7 @@ def test_a_step_as_text_and_as_markdown() -> None:
     K, S = sp.symbols("K_1 S", positive=True)
     claim = sp.Eq(K, sp.log(S) / S)
     shown = Derivation(
-        "A title", ("S > 1",), (Step(claim, "Because K_1 is so.", lambda claim: True),), (claim,), "none"
+        "A title", ("S > 1",), (Step(claim, "Because `K_1 = ln S/√S` is so.", lambda claim: True),), (claim,), "none"
     )
     assert repr(shown) == "Derivation('A title', 1 steps)"
     assert str(shown).splitlines() == [
@@ -126,13 +127,13 @@ def test_a_step_as_text_and_as_markdown() -> None:
         "=======",
         "Let S > 1.",
         "",
-        "1. Because K_1 is so.",
+        "1. Because K_1 = ln S/√S is so.",
         *(claims := ["           ln(S)", "      K₁ = ─────", "             S", ""]),
         "Result",
         *claims,
         "Source: none",
     ]
-    assert "1. Because $K_{1}$ is so.\n   $$ K_{1} = \\frac{\\ln{\\left(S \\right)}}{S} $$" in shown._repr_markdown_()
+    assert "1. Because $K_1 = \\ln S/\\sqrt{S}$ is so.\n   $$ K_{1} = \\frac{" in shown._repr_markdown_()
 
 
 def test_checks_refuse_claims_of_another_form() -> None:

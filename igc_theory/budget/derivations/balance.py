@@ -67,51 +67,52 @@ def _any_number() -> Derivation:
     steps = (
         Step(
             equation(Q, C * (S * widths[1] + sp.Sum(widths[l], (l, 2, L)))),
-            "Count: factor l has C/K_l branches of K_l × K_l weights, and the first a window of S.",
+            "Count: factor `l` has `C/K_l` branches of `K_l × K_l` weights, and the first a window of `S`.",
             _counts_designs(L, l, widths),
         ),
         Step(
             at_least(x - 1, sp.log(x)),
-            "The tangent of the logarithm lies above it: the difference is convex and 0 at its minimum x = 1.",
+            "The tangent of the logarithm lies above it: the difference is convex and 0 at its minimum `x = 1`.",
             least_at(x, 1),
         ),
         Step(
             equation(sp.log(S * C) - L * sp.log(mean), 0),
-            "Put x = p_l/P for the terms p_1 = S K_1, p_l = K_l and sum over l: as p_1 ⋯ p_L = S C, the right sides add up to 0.",
+            "Put `x = p_l/P` for the terms `p_1 = S K_1, p_l = K_l` and sum over `l`: as `p_1 ⋯ p_L = S C`, the right "
+            "sides add up to 0.",
             identity,
         ),
         Step(
             bound,
-            "So the left sides, Q/(C P) - L, add up to at least 0. (Checked on small designs.)",
+            "So the left sides, `Q/(C P) - L`, add up to at least 0. (Checked on small designs.)",
             _bounds_designs(L),
         ),
-        Step(balance[0], "Equality needs x = 1 in every term: the first one …", identity_with({widths[1]: mean / S})),
-        Step(balance[1], "… and the others, l ≥ 2.", identity_with({widths[l]: mean})),
-        Step(equation(mean / S * mean ** (L - 1), C), "These widths do multiply to C …", identity),
+        Step(balance[0], "Equality needs `x = 1` in every term: the first one …", identity_with({widths[1]: mean / S})),
+        Step(balance[1], "… and the others, `l ≥ 2`.", identity_with({widths[l]: mean})),
+        Step(equation(mean / S * mean ** (L - 1), C), "These widths do multiply to `C` …", identity),
         Step(equation(C * (S * (mean / S) + (L - 1) * mean), bound.rhs), "… and cost what the bound says.", identity),
         Step(
             equation(sp.Derivative(S * sp.exp(k) - rate * k, k), S * sp.exp(k) - rate),
-            "The same by Lagrange, in k_l = ln K_l: minimise the sum of the terms subject to k_1 + … + k_L = ln C. Stationary "
-            "where every term is the multiplier λ.",
+            "The same by Lagrange, in `k_l = ln K_l`: minimise the sum of the terms subject to `k_1 + … + k_L = ln C`. Stationary "
+            "where every term is the multiplier `λ`.",
             identity,
         ),
         Step(
             equation(rate, mean),
-            "The constraint, L ln λ - ln S = ln C, gives the multiplier: the common value of the terms.",
+            "The constraint, `L ln λ - ln S = ln C`, gives the multiplier: the common value of the terms.",
             root_of(L * sp.log(rate) - sp.log(S) - sp.log(C)),
         ),
         Step(
             more_than(sp.diff(S * sp.exp(k), k, 2), 0),
-            "In ln K every term is strictly convex and the constraint linear: there is no other minimum.",
+            "In `ln K` every term is strictly convex and the constraint linear: there is no other minimum.",
             sign(),
         ),
     )
     return Derivation(
         title="The balance condition for L factors",
         assumptions=(
-            "K_1, …, K_L be positive reals",
-            "C = K_1 ⋯ K_L be the width and S the kernel area",
-            "P = (S C)^(1/L)",
+            "`K_1, …, K_L` be positive reals",
+            "`C = K_1 ⋯ K_L` be the width and `S` the kernel area",
+            "`P = (S C)^(1/L)`",
         ),
         steps=steps,
         result=(bound, *balance),
@@ -129,30 +130,30 @@ def _given_number(L: int) -> Derivation:
     steps = (
         Step(
             equation(Q, sp.expand(C * sum(terms))),
-            "Count: factor l has C/K_l branches of K_l × K_l weights, and the first a window of S.",
+            "Count: factor `l` has `C/K_l` branches of `K_l × K_l` weights, and the first a window of `S`.",
             _counts_these(widths),
         ),
-        Step(equation(Q / C, cost), "One width follows from the others, as their product is C.", _with_last(widths)),
+        Step(equation(Q / C, cost), "One width follows from the others, as their product is `C`.", _with_last(widths)),
         *_first_order(widths, terms, cost, last),
         *(
-            Step(claim, "All terms equal, and their product S C: the balance.", _at_balance(widths, mean))
+            Step(claim, "All terms equal, and their product `S C`: the balance.", _at_balance(widths, mean))
             for claim in balance
         ),
         *_second_order(widths, cost, mean),
         Step(
             equation(Q / (C * P) - L, sum(term / P - 1 - sp.log(term / P) for term in terms)),
-            "The same by the means, for every choice of the widths: x - 1 - ln x is never negative, and 0 for x = 1 only.",
+            "The same by the means, for every choice of the widths: `x - 1 - ln x` is never negative, and 0 for `x = 1` only.",
             _with_last(widths, {P: mean}),
         ),
-        Step(at_least(x - 1, sp.log(x)), "For it is convex, and 0 at its minimum x = 1.", least_at(x, 1)),
+        Step(at_least(x - 1, sp.log(x)), "For it is convex, and 0 at its minimum `x = 1`.", least_at(x, 1)),
         Step(bound, "Hence the bound. (Checked on small designs.)", _bounds_designs(L)),
     )
     return Derivation(
         title=f"The balance condition for {L} factors",
         assumptions=(
-            f"K_1, …, K_{L} be positive reals",
-            "C be their product, the width, and S the kernel area",
-            f"P = (S C)^(1/{L})",
+            f"`K_1, …, K_{L}` be positive reals",
+            "`C` be their product, the width, and `S` the kernel area",
+            f"`P = (S C)^(1/{L})`",
         ),
         steps=steps,
         result=(bound, *balance),

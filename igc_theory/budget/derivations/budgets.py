@@ -39,7 +39,7 @@ def width_at_budget() -> Derivation:
     return Derivation(
         title="Width at a budget",
         assumptions=(
-            "T be the budget of weights, S the kernel area and C (G for IGCV1) the width",
+            "`T` be the budget of weights, `S` the kernel area and `C` (`G` for IGCV1) the width",
             "branch widths and numbers of factors be positive reals",
         ),
         steps=tuple(step for family in families for step in family),
@@ -60,13 +60,13 @@ def _plain() -> tuple[tuple[Step, ...], ...]:
         ),
         _family(
             equation(T, cost.group_parameters(C, G1, S)),
-            "Group convolution with G_1 branches, alone: wider, but its branches never meet.",
+            "Group convolution with `G_1` branches, alone: wider, but its branches never meet.",
             measured(lambda C, S, G_1: group(C, C, G_1, (1, S)).parameters, two_branches),
             equation(C, widths.group_width(T, G1, S, SYMBOLIC)),
         ),
         _family(
             equation(T, cost.depthwise_separable_parameters(C, S)),
-            "Depthwise separable convolution: K_1 = 1 and one pointwise factor.",
+            "Depthwise separable convolution: `K_1 = 1` and one pointwise factor.",
             measured(lambda C, S: depthwise_separable(C, C, (1, S)).parameters, SIZES),
             equation(C, widths.depthwise_separable_width(T, S, SYMBOLIC)),
         ),
@@ -81,7 +81,7 @@ def _igcv1() -> tuple[Step, ...]:
     ]
     return _family(
         equation(T, sp.expand(weights)),
-        "IGCV1 with L primary partitions of G/L channels.",
+        "IGCV1 with `L` primary partitions of `G/L` channels.",
         measured(lambda L, G, S: igcv1(L, G // L, (1, S)).parameters, blocks),
         equation(G, widths.igcv1_width(T, L, S, SYMBOLIC)),
     )
@@ -91,7 +91,7 @@ def _balanced() -> tuple[Step, ...]:
     term = (S * C) ** (1 / L)
     return _family(
         equation(T, widths.balanced_parameters(C, L, S)),
-        "L balanced factors: K_1 = (S C)^(1/L)/S and the other widths S times that.",
+        "`L` balanced factors: `K_1 = (S C)^(1/L)/S` and the other widths `S` times that.",
         identity_with({T: cost.interleaved_parameters(C, [term / S, (L - 1) * term], S)}),
         equation(C, widths.balanced_width(T, L, S)),
     )
@@ -103,17 +103,17 @@ def _stationary() -> tuple[Step, ...]:
     return (
         Step(
             equation(T, weights),
-            "The stationary number of balanced factors, L = ln(S C).",
+            "The stationary number of balanced factors, `L = ln(S C)`.",
             identity_with({T: widths.balanced_parameters(C, sp.log(S * C), S)}),
         ),
         Step(
             equation(w * sp.exp(w), T * S / sp.E),
-            "Put w = ln(S C). This equation defines Lambert's function: w = W(T S/e).",
+            "Put `w = ln(S C)`. This equation defines Lambert's function: `w = W(T S/e)`.",
             identity_with({w: sp.log(S * C), T: weights}),
         ),
         Step(
             equation(C, widths.stationary_width(T, S, SYMBOLIC)),
-            "And T = e C w gives the width.",
+            "And `T = e C w` gives the width.",
             only_root(weights, T, above_one),
         ),
     )
@@ -124,22 +124,22 @@ def _attainable() -> tuple[Step, ...]:
     return (
         Step(
             equation(T, given),
-            "K_1 = 1 and n pointwise factors of C^(1/n) channels.",
+            "`K_1 = 1` and `n` pointwise factors of `C^(1/n)` channels.",
             identity_with({T: cost.interleaved_parameters(C, [1, n * C ** (1 / n)], S)}),
         ),
         Step(
             more_than(sp.expand(sp.diff(given, C)), 0),
-            "These weights increase with the width: one root, which is found numerically (n = 1 is depthwise separable).",
+            "These weights increase with the width: one root, which is found numerically (`n = 1` is depthwise separable).",
             sign(),
         ),
         Step(
             equation(T, weights),
-            "The best number of them, n = ln C.",
+            "The best number of them, `n = ln C`.",
             identity_with({T: given.subs(n, sp.log(C))}),
         ),
         Step(
             equation(w * sp.exp(w), T / sp.E * sp.exp(S / sp.E)),
-            "Put w = ln C + S/e, so that again T = e C w.",
+            "Put `w = ln C + S/e`, so that again `T = e C w`.",
             identity_with({w: sp.log(C) + S / sp.E, T: weights}),
         ),
         Step(

@@ -19,6 +19,23 @@ Claim: TypeAlias = Boolean
 Check: TypeAlias = Callable[[Claim], bool]
 """Decides a claim; it sees nothing but the claim, so that changing what is printed changes what is checked."""
 
+LATEX = {
+    r"√\(([^()]*)\)|√(\w)": r"\\sqrt{\1\2}",
+    r"\^\(([^()]*)\)": r"^{\1}",
+    r"\bln\b": r"\\ln ",
+    r"\b(strict|dense)\b": r"\\operatorname{\1}",
+    "²": "^2",
+    "×": r"\\times ",
+    "⋯": r"\\cdots ",
+    "…": r"\\dots ",
+    "≥": r"\\ge ",
+    "λ": r"\\lambda ",
+    "μ": r"\\mu ",
+    "ρ": r"\\rho ",
+    "Π": r"\\Pi ",
+}
+"""What the formulas in reasons and assumptions, written to be read in a terminal, are in LaTeX."""
+
 
 @dataclass(frozen=True)
 class Step:
@@ -29,7 +46,7 @@ class Step:
     claim : sympy Boolean
         What is shown and what is checked.
     reason : str
-        Why it follows, in one line.
+        Why it follows, in one line; formulas stand between backticks.
     check : callable
         Maps the claim to True or False (see `igc_theory.budget.derivations.checks`).
     """
@@ -90,9 +107,9 @@ class Derivation:
         return f"Derivation({self.title!r}, {len(self.steps)} steps)"
 
     def __str__(self) -> str:
-        lines = [self.title, "=" * len(self.title), *(f"Let {assumption}." for assumption in self.assumptions), ""]
+        lines = [self.title, "=" * len(self.title), *(_plain(f"Let {part}.") for part in self.assumptions), ""]
         for number, step in enumerate(self.steps, 1):
-            lines += [f"{number}. {step.reason}", _indented(step.claim), ""]
+            lines += [f"{number}. {_plain(step.reason)}", _indented(step.claim), ""]
         lines += ["Result", *(f"{_indented(claim)}\n" for claim in self.result), f"Source: {self.source}"]
         return "\n".join(lines)
 
@@ -122,6 +139,16 @@ def _displayed(claim: Claim) -> str:
     return f"   $$ {sp.latex(claim, ln_notation=True)} $$"
 
 
+def _plain(sentence: str) -> str:
+    return sentence.replace("`", "")
+
+
 def _marked_up(sentence: str) -> str:
-    """Return a sentence with its subscripted letters as formulas: K_1 and K_l, but not a word with an underscore."""
-    return re.sub(r"\b([A-Za-zλμρ])_(\w)\b", r"$\1_{\2}$", sentence)
+    """Return a sentence with what stands between backticks as formulas of LaTeX."""
+    return re.sub(r"`([^`]*)`", lambda found: f"${_latex(found[1])}$", sentence)
+
+
+def _latex(formula: str) -> str:
+    for pattern, command in LATEX.items():
+        formula = re.sub(pattern, command, formula)
+    return " ".join(formula.split())  # a space before the closing dollar would end no formula

@@ -53,7 +53,7 @@ def best_factor_count() -> Derivation:
     steps = (
         Step(
             equation(sp.Derivative(cost, L), C * term * (1 - sp.log(S * C) / L)),
-            "Differentiate the weights of L balanced factors in L, as if it were real.",
+            "Differentiate the weights of `L` balanced factors in `L`, as if it were real.",
             identity,
         ),
         Step(where, "The one zero of the derivative.", root_of(1 - sp.log(S * C) / L)),
@@ -64,14 +64,15 @@ def best_factor_count() -> Derivation:
         ),
         Step(
             more_than(C * term * sp.log(S * C) ** 2 / L**3, 0),
-            "… is positive for every L: the weights are convex in L, and the zero is the minimum.",
+            "… is positive for every `L`: the weights are convex in `L`, and the zero is the minimum.",
             sign(ABOVE_ONE),
         ),
-        Step(value, "At the minimum every term of the sum, S K_1 = K_2 = … = K_L, is e.", identity),
-        Step(bound, "So the weights are at least L terms of e a channel.", least_at(L, best, ABOVE_ONE)),
+        Step(value, "At the minimum every term of the sum, `S K_1 = K_2 = … = K_L`, is `e`.", identity),
+        Step(bound, "So the weights are at least `L` terms of `e` a channel.", least_at(L, best, ABOVE_ONE)),
         Step(
             sp.Or(*(at_least(_balanced(n), _balanced(near(best))) for near in (sp.floor, sp.ceiling))),
-            "As the curve is convex, the best whole number of factors is next to ln(S C), on one side. (Checked for n up to 12.)",
+            "As the curve is convex, the best whole number of factors is next to `ln(S C)`, on one side. "
+            "(Checked for `n` up to 12.)",
             in_every_case([{C: width, S: 9, n: count} for width in (2, 8, 64, 1000) for count in range(1, 13)]),
         ),
         Step(
@@ -87,7 +88,10 @@ def best_factor_count() -> Derivation:
     )
     return Derivation(
         title="The best number of balanced factors",
-        assumptions=("Q = C L (S C)^(1/L) be the weights of L balanced factors", "L be a positive real, and S C > 1"),
+        assumptions=(
+            "`Q = C L (S C)^(1/L)` be the weights of `L` balanced factors",
+            "`L` be a positive real, and `S C > 1`",
+        ),
         steps=steps,
         result=(where, value, bound),
         source="IGCV2, arXiv 1804.06202, section 3",
@@ -119,9 +123,9 @@ def attainable_balance() -> Derivation:
     return Derivation(
         title="The best attainable design",
         assumptions=(
-            "S > e and C ≥ e",
-            "K_1 ≥ 1, as a branch of the spatial factor has at least one channel",
-            "n = L - 1 be the number of pointwise factors",
+            "`S > e` and `C ≥ e`",
+            "`K_1 ≥ 1`, as a branch of the spatial factor has at least one channel",
+            "`n = L - 1` be the number of pointwise factors",
         ),
         steps=(*_out_of_reach(allowed), *_given_number(), *_best_number(minimum), *_price(price)),
         result=(allowed, minimum, price),
@@ -143,18 +147,18 @@ def _out_of_reach(allowed: Claim) -> tuple[Step, ...]:
     return (
         Step(
             equation(sp.log(_asked(L)), sp.log(S) / L * (1 + sp.log(C) / sp.log(S) - L)),
-            "Balance asks for K_1 = (S C)^(1/L)/S channels. Its logarithm …",
+            "Balance asks for `K_1 = (S C)^(1/L)/S` channels. Its logarithm …",
             identity,
         ),
         Step(allowed, "… has the sign of the bracket: only so few factors can be balanced.", equivalence(ABOVE_E)),
         Step(
             equation(sp.Subs(_asked(L), L, sp.log(S * C)), sp.E / S),
-            "At the best number of factors, L = ln(S C), it asks for e/S channels …",
+            "At the best number of factors, `L = ln(S C)`, it asks for `e/S` channels …",
             identity,
         ),
         Step(
             sp.Equivalent(more_than(1, sp.E / S), more_than(S, sp.E)),
-            "… which is less than one for S > e: that optimum does not exist.",
+            "… which is less than one for `S > e`: that optimum does not exist.",
             equivalence(),
         ),
     )
@@ -170,22 +174,23 @@ def _given_number() -> tuple[Step, ...]:
     return (
         Step(
             equation(sp.Subs(sp.Derivative(lagrangian, k_1), k_1, 0), S - rate - force),
-            "Karush–Kuhn–Tucker, in k = ln K, with μ for k_1 ≥ 0 and λ for the sum of all k: try k_1 = 0, so μ = S - λ.",
+            "Karush–Kuhn–Tucker, in `k = ln K`, with `μ` for `k_1 ≥ 0` and `λ` for the sum of all `k`: try `k_1 = 0`, so "
+            "`μ = S - λ`.",
             identity,
         ),
         Step(
             equation(rate, C ** (1 / n)),
-            "The other terms, K_2 = … = K_L, equal λ, and multiply to C.",
+            "The other terms, `K_2 = … = K_L`, equal `λ`, and multiply to `C`.",
             root_of(n * sp.log(rate) - sp.log(C)),
         ),
         Step(
             sp.Equivalent(few, many),
-            "μ ≥ 0, that is S ≥ λ, in logarithms: K_1 = 1 is the optimum exactly where balance is not attainable.",
+            "`μ ≥ 0`, that is `S ≥ λ`, in logarithms: `K_1 = 1` is the optimum exactly where balance is not attainable.",
             equivalence(ABOVE_E),
         ),
         Step(
             equation(channelwise_parameters(C, junction, S), balanced_parameters(C, 1 + junction, S)),
-            "Where the two regimes meet, both designs have K_1 = 1 and the same weights.",
+            "Where the two regimes meet, both designs have `K_1 = 1` and the same weights.",
             identity_with(ABOVE_E),
         ),
     )
@@ -196,19 +201,21 @@ def _best_number(minimum: Claim) -> tuple[Step, ...]:
     return (
         Step(
             equation(sp.log(S * C) - (1 + sp.log(C) / sp.log(S)), (sp.log(S) - 1) * (1 + sp.log(C) / sp.log(S))),
-            "How far the attainable numbers of balanced factors stay below ln(S C), where their weights would be least …",
+            "How far the attainable numbers of balanced factors stay below `ln(S C)`, where their weights would be least …",
             identity,
         ),
         Step(
             more_than((sp.log(S) - 1) * (1 + sp.log(C) / sp.log(S)), 0),
-            "… a positive distance: balanced weights only fall up to the junction, and the minimum has K_1 = 1.",
+            "… a positive distance: balanced weights only fall up to the junction, and the minimum has `K_1 = 1`.",
             sign(ABOVE_E),
         ),
         Step(
-            minimum, "There the weights are convex in n, and least at n = ln C.", least_at(n, sp.log(C), {C: sp.exp(c)})
+            minimum,
+            "There the weights are convex in `n`, and least at `n = ln C`.",
+            least_at(n, sp.log(C), {C: sp.exp(c)}),
         ),
-        Step(equation(sp.Subs(C ** (1 / n), n, sp.log(C)), sp.E), "Its pointwise factors have width e …", identity),
-        Step(more_than(S - sp.E, 0), "… and μ = S - e is positive: the demand K_1 ≥ 1 binds.", sign({S: sp.E + u})),
+        Step(equation(sp.Subs(C ** (1 / n), n, sp.log(C)), sp.E), "Its pointwise factors have width `e` …", identity),
+        Step(more_than(S - sp.E, 0), "… and `μ = S - e` is positive: the demand `K_1 ≥ 1` binds.", sign({S: sp.E + u})),
     )
 
 
@@ -221,12 +228,12 @@ def _price(price: Claim) -> tuple[Step, ...]:
         (attainable - promised, "3.03", "the price"),
     )
     return (
-        Step(price, "What K_1 ≥ 1 costs: a constant a channel, whatever the width.", identity),
-        Step(at_least(S, sp.E * sp.log(S)), "It is never negative, and zero for S = e only.", least_at(S, sp.E)),
+        Step(price, "What `K_1 ≥ 1` costs: a constant a channel, whatever the width.", identity),
+        Step(at_least(S, sp.E * sp.log(S)), "It is never negative, and zero for `S = e` only.", least_at(S, sp.E)),
         *(
             Step(
                 equation(value.subs(EXAMPLE), sp.Float(number, 4)),
-                f"Weights a channel for C = 64 and S = 9: {word}.",
+                f"Weights a channel for `C = 64` and `S = 9`: {word}.",
                 rounded(2),
             )
             for value, number, word in shown

@@ -48,12 +48,12 @@ def width_theorem() -> Derivation:
         _weights_step(),
         Step(
             equation(T, G**2 * (S / L + 1 / M)),
-            "Take out G² = (L M)².",
+            "Take out `G² = (L M)²`.",
             identity_with(block),
         ),
         Step(
             equation(C, regular_width(T, S, SYMBOLIC)),
-            "A regular convolution with T weights has this width, since C² S = T.",
+            "A regular convolution with `T` weights has this width, since `C² S = T`.",
             only_root(regular_parameters(C, S), T),
         ),
         Step(
@@ -63,28 +63,28 @@ def width_theorem() -> Derivation:
         ),
         Step(
             theorem,
-            "Clear the denominators for L ≥ 2: both sides say L M S - L - M S > 0.",
+            "Clear the denominators for `L ≥ 2`: both sides say `L M S - L - M S > 0`.",
             equivalence({L: 1 + x}),
         ),
         Step(
             fails,
-            "For L = 1 the gain is below 1: a regular convolution, and a scale for every channel on top.",
+            "For `L = 1` the gain is below 1: a regular convolution, and a scale for every channel on top.",
             sign(),
         ),
         Step(
             at_least(2, L / (L - 1)),
-            "For L ≥ 2 the condition asks M S to exceed at most 2: with a 3×3 window it always holds.",
+            "For `L ≥ 2` the condition asks `M S` to exceed at most 2: with a 3×3 window it always holds.",
             sign({L: 2 + sp.Symbol("l", nonnegative=True)}),
         ),
         Step(
             more_than(1, gain.subs({M: 1, S: 1})),
-            "With M S = 1, two pointwise factors of which one only scales, the gain is never above 1.",
+            "With `M S = 1`, two pointwise factors of which one only scales, the gain is never above 1.",
             sign(),
         ),
     )
     return Derivation(
         title="IGCV1 is wider than a regular convolution of the same weights",
-        assumptions=("L, M, S be positive integers", "G = L M be the width of the block and T its weights"),
+        assumptions=("`L, M, S` be positive integers", "`G = L M` be the width of the block and `T` its weights"),
         steps=steps,
         result=(theorem, fails),
         source="IGCV1, arXiv 1707.02725, section 3.3",
@@ -113,15 +113,15 @@ def widest_igcv1_bound() -> Derivation:
     where, widest = equation(L, M * S), equation(G, balanced_width(T, sp.Integer(2), S))
     steps = (
         _weights_step(),
-        Step(equation(cost, sp.expand(cost)), "At width G, M = G/L leaves one unknown.", identity),
+        Step(equation(cost, sp.expand(cost)), "At width `G`, `M = G/L` leaves one unknown.", identity),
         Step(
             equation(sp.Subs(sp.Derivative(sp.expand(cost), L), L, best), 0),
-            "The derivative in L vanishes at L = √(G S).",
+            "The derivative in `L` vanishes at `L = √(G S)`.",
             identity,
         ),
         Step(
             more_than(sp.diff(cost, L, 2), 0),
-            "The second derivative is positive for every L, so the minimum is there and only there.",
+            "The second derivative is positive for every `L`, so the minimum is there and only there.",
             sign(),
         ),
         Step(equation(sp.Subs(cost, L, best), least), "The weights at the minimum.", identity),
@@ -131,12 +131,12 @@ def widest_igcv1_bound() -> Derivation:
             identity,
         ),
         Step(bound, "A square is not negative.", sign({L: l**2, M: m**2, S: x**2})),
-        Step(where, "The square is zero exactly here; with G = L M this is L = √(G S) again.", root_of(excess)),
-        Step(widest, "Solve T = 2 √S G^(3/2) for the width.", only_root(least, T)),
+        Step(where, "The square is zero exactly here; with `G = L M` this is `L = √(G S)` again.", root_of(excess)),
+        Step(widest, "Solve `T = 2 √S G^(3/2)` for the width.", only_root(least, T)),
         *(
             Step(
                 equation(widest.rhs.subs({T: budget, S: 9}), sp.Float(shown, 6)),
-                f"With S = 9 and a budget of {budget} weights, to two decimals.",
+                f"With `S = 9` and a budget of {budget} weights, to two decimals.",
                 rounded(2),
             )
             for budget, shown in ((4672, "84.64"), (17536, "204.42"))
@@ -145,8 +145,8 @@ def widest_igcv1_bound() -> Derivation:
     return Derivation(
         title="The widest IGCV1 block at a budget",
         assumptions=(
-            "L, M be positive reals",
-            "G = L M be the width of the block, T its weights and S the kernel area",
+            "`L, M` be positive reals",
+            "`G = L M` be the width of the block, `T` its weights and `S` the kernel area",
         ),
         steps=steps,
         result=(bound, where, widest),
@@ -157,6 +157,6 @@ def widest_igcv1_bound() -> Derivation:
 def _weights_step() -> Step:
     return Step(
         equation(T, sp.expand(igcv1_parameters(L, M, S))),
-        "Count: L primary branches of M × M S weights, M secondary branches of L × L.",
+        "Count: `L` primary branches of `M × M S` weights, `M` secondary branches of `L × L`.",
         measured(lambda L, M, S: igcv1(L, M, (1, S)).parameters, SMALL_BLOCKS),
     )

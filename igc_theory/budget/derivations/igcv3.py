@@ -46,9 +46,9 @@ def igcv3_width_gain() -> Derivation:
     return Derivation(
         title="IGCV3 against MobileNetV2 at equal weights",
         assumptions=(
-            "C be the width of an IGCV3 block with expansion t, as many channels read as written",
-            "C_0 and t_0 be those of a MobileNetV2 block with the same weights",
-            "r = C/C_0, ρ = t_0/t and g = (1/G_1 + 1/G_2)/2",
+            "`C` be the width of an IGCV3 block with expansion `t`, as many channels read as written",
+            "`C_0` and `t_0` be those of a MobileNetV2 block with the same weights",
+            "`r = C/C_0`, `ρ = t_0/t` and `g = (1/G_1 + 1/G_2)/2`",
         ),
         steps=(*_weights(), *_ratio(gain, limit), *_paths(paths)),
         result=(gain, limit, paths),
@@ -78,18 +78,18 @@ def _ratio(gain: sp.Eq, limit: sp.Eq) -> tuple[Step, ...]:
     balance = equation(2 * g * C_0 * r**2 + S * r, rho * (2 * C_0 + S))
     default = {G1: 2, G2: 2, t: 6, t_0: 6, C_0: 24, S: 9}
     return (
-        Step(balance, "Put C = r C_0, equate and divide by t C_0.", _equates),
-        Step(gain, "The one positive root, as the left side increases with r.", root_of(balance.lhs - balance.rhs)),
+        Step(balance, "Put `C = r C_0`, equate and divide by `t C_0`.", _equates),
+        Step(gain, "The one positive root, as the left side increases with `r`.", root_of(balance.lhs - balance.rhs)),
         Step(
             sp.Equivalent(more_than(2 * C_0 + S, 2 * g * C_0 + S), more_than(1, g)),
-            "At equal expansions (ρ = 1; t cancels) compare both sides at r = 1: IGCV3 is wider iff g < 1, that is G_1 > 1 or "
-            "G_2 > 1.",
+            "At equal expansions (`ρ = 1`; `t` cancels) compare both sides at `r = 1`: IGCV3 is wider iff `g < 1`, "
+            "that is `G_1 > 1` or `G_2 > 1`.",
             equivalence(),
         ),
         Step(limit, "The wider the block, the less the channel-wise factor matters.", identity),
         Step(
             equation(gain.rhs.subs(LETTERS).subs(default), sp.Float("1.36", 3)),
-            "G_1 = G_2 = 2, equal expansions and a MobileNetV2 block of 24 channels: near the limit √2.",
+            "`G_1 = G_2 = 2`, equal expansions and a MobileNetV2 block of 24 channels: near the limit `√2`.",
             rounded(2),
         ),
     )
@@ -98,10 +98,12 @@ def _ratio(gain: sp.Eq, limit: sp.Eq) -> tuple[Step, ...]:
 def _paths(paths: sp.Eq) -> tuple[Step, Step]:
     even = [case for case in BLOCKS if case[t] * case[C] % (case[G1] * case[G2]) == 0]
     return (
-        Step(paths, "Paths a pair, where G_1 G_2 divides t C: counted on small blocks.", measured(_even_paths, even)),
+        Step(
+            paths, "Paths a pair, where `G_1 G_2` divides `t C`: counted on small blocks.", measured(_even_paths, even)
+        ),
         Step(
             equation(N / (t_0 * C_0), r / (rho * G1 * G2)),
-            "Against the t_0 C_0 paths of MobileNetV2: at equal expansions wider, with fewer paths.",
+            "Against the `t_0 C_0` paths of MobileNetV2: at equal expansions wider, with fewer paths.",
             identity_with({N: paths.rhs.subs(C, r * C_0)} | LETTERS),
         ),
     )

@@ -113,10 +113,10 @@ def integer_optimum() -> Derivation:
     return Derivation(
         title="The exact optimum over integer designs",
         assumptions=(
-            "C be the width and S an integer kernel area",
-            "K_1, …, K_L be integer branch widths: for strict(C, S), C = K_1 ⋯ K_L; for dense(C, S), divisors of C with "
-            "K_1 ⋯ K_L ≥ C",
-            "both be the fewest weights a channel, S K_1 + K_2 + … + K_L",
+            "`C` be the width and `S` an integer kernel area",
+            "`K_1, …, K_L` be integer branch widths: for `strict(C, S)`, `C = K_1 ⋯ K_L`; for `dense(C, S)`, divisors of `C` with "
+            "`K_1 ⋯ K_L ≥ C`",
+            "both be the fewest weights a channel, `S K_1 + K_2 + … + K_L`",
         ),
         steps=(*_strict_steps(optimum, pointwise), *_dense_steps(cheaper, above)),
         result=(optimum, pointwise, cheaper, above),
@@ -129,28 +129,29 @@ def _strict_steps(optimum: Claim, pointwise: Claim) -> tuple[Step, ...]:
     return (
         Step(
             at_least(a * b, a + b),
-            "For a, b ≥ 2: a b - a - b = (a - 1)(b - 1) - 1. So splitting a width never costs more.",
+            "For `a, b ≥ 2`: `a b - a - b = (a - 1)(b - 1) - 1`. So splitting a width never costs more.",
             sign(TWO_OR_MORE),
         ),
         Step(
             at_least(S * K, S + K),
-            "The same for S ≥ 2 and K_1 ≥ 2: put a channel-wise factor first, and K_1 behind it as a pointwise one.",
+            "The same for `S ≥ 2` and `K_1 ≥ 2`: put a channel-wise factor first, and `K_1` behind it as a pointwise one.",
             sign({S: TWO_OR_MORE[a], K: TWO_OR_MORE[b]}),
         ),
         Step(
             at_least(K, sopfr(K)),
-            "Split until all widths are prime: by the first step and induction, K is at least the sum of its prime factors. "
+            "Split until all widths are prime: by the first step and induction, `K` is at least the sum of its prime factors. "
             "(Checked up to 500.)",
             in_every_case([{K: width} for width in range(1, 501)]),
         ),
         Step(
             optimum,
-            "So no factorization is below K_1 = 1 and the primes of C, S ≥ 2. (Checked against all factorizations, C up to 64.)",
+            "So no factorization is below `K_1 = 1` and the primes of `C`, for `S ≥ 2`. "
+            "(Checked against all factorizations, `C` up to 64.)",
             in_every_case(SMALL),
         ),
         Step(
             pointwise,
-            "For S = 1 and C ≥ 2 a channel-wise factor is worth nothing: the primes of C alone. (Checked likewise.)",
+            "For `S = 1` and `C ≥ 2` a channel-wise factor is worth nothing: the primes of `C` alone. (Checked likewise.)",
             in_every_case([{C: width} for width in range(2, 129)]),
         ),
     )
@@ -161,46 +162,47 @@ def _dense_steps(cheaper: Claim, above: Claim) -> tuple[Step, ...]:
     return (
         Step(
             equation(LEAST, sp.floor(REACH / C)),
-            "Interleaving theorem. Walk back from an output: in interleaved order, n neighbours come from n neighbouring "
-            "branches, that is from n K_l neighbours. In the end Π = K_1 ⋯ K_L neighbours are wound around C inputs: the fewest "
-            "paths … (Counted on small chains.)",
+            "Interleaving theorem. Walk back from an output: in interleaved order, `n` neighbours come from `n` neighbouring "
+            "branches, that is from `n K_l` neighbours. In the end `Π = K_1 ⋯ K_L` neighbours are wound around `C` inputs: "
+            "the fewest paths … (Counted on small chains.)",
             _counts_paths(2),
         ),
         Step(equation(MOST, sp.ceiling(REACH / C)), "… and the most. (Counted likewise.)", _counts_paths(3)),
         Step(
             sp.Equivalent(at_least(LEAST, 1), at_least(REACH, C)),
-            "So interleaved factors are dense iff Π ≥ C; and no arrangement of them is if Π < C, since an output sees Π inputs "
-            "at most.",
+            "So interleaved factors are dense iff `Π ≥ C`; and no arrangement of them is if `Π < C`, since an output sees "
+            "`Π` inputs at most.",
             _dense_where_claimed,
         ),
         Step(
             cheaper,
-            "A strict design is one with Π = C: leaving the equality can only help. (Checked for C up to 64.)",
+            "A strict design is one with `Π = C`: leaving the equality can only help. (Checked for `C` up to 64.)",
             in_every_case(SMALL),
         ),
         Step(
             at_least(p, sp.E * sp.log(p)),
-            "The splitting steps hold here too, as divisors of a divisor of C divide C: K_1 = 1 and primes suffice. A prime "
-            "costs p and multiplies Π by p; a unit of ln Π costs at least e.",
+            "The splitting steps hold here too, as divisors of a divisor of `C` divide `C`: `K_1 = 1` and primes suffice. A prime "
+            "costs `p` and multiplies `Π` by `p`; a unit of `ln Π` costs at least `e`.",
             least_at(p, sp.E),
         ),
         Step(
             above,
-            "With Π ≥ C the pointwise widths add up to at least e ln C, for S ≥ 2. (Checked for C up to 64.)",
+            "With `Π ≥ C` the pointwise widths add up to at least `e ln C`, for `S ≥ 2`. (Checked for `C` up to 64.)",
             in_every_case(SMALL),
         ),
         Step(
             sp.Le(dense(2 * K, S), S + 2 * sp.ceiling(sp.log(2 * K, 2)), evaluate=False),
-            "An even width, C = 2 K, is dense with factors of width 2 alone, whatever its other primes. (Checked for C up to 128.)",
+            "An even width, `C = 2 K`, is dense with factors of width 2 alone, whatever its other primes. "
+            "(Checked for `C` up to 128.)",
             in_every_case([{K: half, S: 9} for half in range(1, 65)]),
         ),
         Step(
             equation(dense(p, S), S + p),
-            "A prime width gains nothing: it has no other divisors. (Checked for p below 100.)",
+            "A prime width gains nothing: it has no other divisors. (Checked for `p` below 100.)",
             in_every_case([{p: prime, S: 9} for prime in sp.primerange(100)]),
         ),
         *(
-            Step(equation(kind(width, 9, evaluate=False), shown), f"C = {width} with a 3×3 window.", _evaluates)
+            Step(equation(kind(width, 9, evaluate=False), shown), f"`C = {width}` with a 3×3 window.", _evaluates)
             for kind, width, shown in ((strict, 64, 21), (dense, 64, 21), (strict, 416, 32), (dense, 416, 27))
         ),
     )
