@@ -1,0 +1,90 @@
+"""Run the benchmarks: ``python -m tests.benchmarks [--quick] [structure] [apply] [projection]``.
+
+Each module offers ``TITLE``, ``NOTES``, ``run(quick) -> list of rows`` and ``verdicts(rows) -> list of Verdict``. A full run of
+all of them writes ``results.md``; every full run of a module writes its rows to ``results_<module>.csv``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import importlib
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
+
+from tests.benchmarks.timing import Row, Verdict, machine
+
+HERE = Path(__file__).parent
+MODULES = ("structure", "apply", "projection")
+PEERS = ("scipy", "lazylinop", "pyfaust", "torch", "threadpoolctl")
+
+HEAD = """# Benchmarks
+
+Written by `python -m tests.benchmarks` in one run. Times are medians of interleaved rounds, in processor time on one thread."""
+
+
+def main() -> int:
+    """Run what the command line names; the exit status is 1 if a target is missed."""
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
+    parser.add_argument("modules", nargs="*", help="which ones; all by default", metavar=f"{{{','.join(MODULES)}}}")
+    parser.add_argument("--quick", action="store_true", help="small sizes only, nothing written: to see that it runs")
+    options = parser.parse_args()
+    if unknown := set(options.modules) - set(MODULES):
+        parser.error(f"unknown: {', '.join(sorted(unknown))}; there are {', '.join(MODULES)}")
+    facts, sections, reached = machine(PEERS), [], True
+    for name in options.modules or MODULES:
+        module = importlib.import_module(f"tests.benchmarks.{name}")
+        rows = module.run(options.quick)
+        verdicts = module.verdicts(rows)
+        reached &= all(verdict.reached for verdict in verdicts)
+        sections.append(section(module, rows, verdicts))
+        sys.stdout.write(f"{sections[-1]}\n\n")
+        sys.stdout.flush()
+        if not options.quick:
+            write_csv(HERE / f"results_{name}.csv", rows)
+    if not options.quick and set(options.modules) in (set(), set(MODULES)):
+        parts = [HEAD, table(("fact", "value"), facts), *sections]
+        (HERE / "results.md").write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+    return 0 if reached else 1
+
+
+def section(module: ModuleType, rows: Sequence[Row], verdicts: Sequence[Verdict]) -> str:
+    """Return one benchmark as Markdown: what is measured, the targets, the table."""
+    told = [(verdict.target, verdict.measured, "reached" if verdict.reached else "**missed**") for verdict in verdicts]
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    body = table(columns, [[shown(row.get(column)) for column in columns] for row in rows])
+    return "\n\n".join([f"## {module.TITLE}", module.NOTES, table(("target", "measured", ""), told), body])
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a Markdown table."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def shown(value: int | float | str | None) -> str:
+    """Return a cell: three digits of a measured number, all of a count."""
+    if value is None:
+        return "–"
+    return (
+        f"{value:.3g}"
+        if isinstance(value, float) and abs(value) < 1000
+        else f"{value:.0f}"
+        if isinstance(value, float)
+        else str(value)
+    )
+
+
+def write_csv(path: Path, rows: Sequence[Row]) -> None:
+    """Write the rows as they were measured."""
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, columns, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

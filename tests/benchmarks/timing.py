@@ -1,0 +1,115 @@
+"""How all benchmarks measure: calls interleaved in one process on one thread, medians of the rounds, ratios between them.
+
+The clock counts processor time of the process. On one thread and an idle machine that is the time of the wall clock; on a
+shared one it leaves out the turns of others. Calls that take turns see the same caches and frequencies, so their ratios stay.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import platform
+import re
+import statistics
+import time
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date
+from pathlib import Path
+from types import ModuleType
+from typing import NamedTuple
+
+import numpy as np
+
+Row = dict[str, int | float | str | None]
+"""One line of a table; None where a peer is not installed or a method does not apply."""
+
+
+class Verdict(NamedTuple):
+    """A target, what was measured, and whether that reaches it."""
+
+    target: str
+    measured: str
+    reached: bool
+
+
+def medians(
+    calls: Mapping[str, Callable[[], object]], *, rounds: int = 7, slice_seconds: float = 0.01
+) -> dict[str, float]:
+    """Return the median seconds of each call, the calls taking turns.
+
+    A turn repeats its call for about `slice_seconds`, or once if it takes longer than that.
+    """
+    repeats = {name: _repeats(call, slice_seconds) for name, call in calls.items()}
+    seconds: dict[str, list[float]] = {name: [] for name in calls}
+    for _ in range(rounds):
+        for name, call in calls.items():
+            start = time.process_time()
+            for _ in range(repeats[name]):
+                call()
+            seconds[name].append((time.process_time() - start) / repeats[name])
+    return {name: statistics.median(values) for name, values in seconds.items()}
+
+
+def _repeats(call: Callable[[], object], slice_seconds: float) -> int:
+    """Return how often a call fits into a turn; the first run, which warms up, is not counted."""
+    call()
+    start = time.process_time()
+    call()
+    return max(1, int(slice_seconds / max(time.process_time() - start, 1e-7)))
+
+
+def peer(name: str) -> ModuleType | None:
+    """Return a library to compare with, None if it is not installed."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return importlib.import_module(name)
+        except ImportError:
+            return None
+
+
+def machine(peers: Sequence[str]) -> list[tuple[str, str]]:
+    """Return what the numbers depend on: processor, versions, BLAS, date."""
+    blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
+    facts = [
+        ("date", date.today().isoformat()),
+        ("processor", _processor()),
+        ("threads", _threads()),
+        ("system", f"{platform.system()} {platform.machine()}"),
+        ("Python", platform.python_version()),
+        ("NumPy", f"{np.__version__}, {blas['name']} {blas['version']}"),
+    ]
+    return facts + [(name, getattr(peer(name), "__version__", "not installed")) for name in peers]
+
+
+def _threads() -> str:
+    """Return the threads that each run-time would use, counted if threadpoolctl is installed."""
+    control = peer("threadpoolctl")
+    if control is None:
+        return "one, by environment variables"
+    pools = sorted({(pool["internal_api"], pool["num_threads"]) for pool in control.threadpool_info()})
+    return ", ".join(f"{name} {count}" for name, count in pools) + f", of {os.cpu_count()} cores"
+
+
+def _processor() -> str:
+    """Return the processor's name and caches, as far as the system tells."""
+    about = Path("/proc/cpuinfo")
+    name = re.search(r"model name\s*:\s*(.+)", about.read_text()) if about.exists() else None
+    caches = [
+        f"L{(cache / 'level').read_text().strip()} {(cache / 'size').read_text().strip()}"
+        for cache in sorted(Path("/sys/devices/system/cpu/cpu0/cache").glob("index*"))
+        if (cache / "type").read_text().strip() != "Instruction"
+    ]
+    return ", ".join([name.group(1) if name else platform.processor() or "unknown", *caches])
+
+
+def number(row: Row, column: str) -> float | None:
+    """Return an entry as a number, None if there is none."""
+    value = row.get(column)
+    return None if value is None else float(value)
+
+
+def ratio(theirs: float | None, ours: float | None) -> float | None:
+    """Return how many times longer `theirs` takes; None if either is missing."""
+    return None if theirs is None or not ours else theirs / ours
