@@ -24,7 +24,7 @@ FIND_PYTHON = for python in $(or $(PYTHON),python3 python3.14 python3.13 python3
 define install
 	@$(FIND_PYTHON); "$(1)/bin/python" -m pip --version >/dev/null 2>&1 || \
 	  { echo "Setting up $(1) with $$("$$python" --version)"; "$$python" -m venv --clear $(1); }
-	@echo "Installing into $(1) what constraints.txt pins (half a minute)"
+	@echo "Installing into $(1) what constraints.txt pins (a minute or so)"
 	@"$(1)/bin/python" -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[$(2)]"
 endef
 
