@@ -55,7 +55,8 @@ def factorizations(C: int, min_width: int = 2) -> list[tuple[int, ...]]:
     """
     C = positive_int("C", C)
     smallest = limits(None, min_width, 1).min_width
-    return [()] if C == 1 else sorted(_factorizations(C, smallest))
+    widths = [width for width in divisors(C) if width >= smallest]
+    return [()] if C == 1 else sorted(_factorizations(C, widths)) if widths else []
 
 
 def best_strict(
@@ -185,12 +186,15 @@ def dense_designs(
     return _designs(C, S, True, limits(factors, min_width, min_spatial_width))
 
 
-def _factorizations(n: int, smallest: int) -> Iterator[tuple[int, ...]]:
-    if n >= smallest:
+def _factorizations(n: int, widths: list[int]) -> Iterator[tuple[int, ...]]:
+    """Yield the multisets with product `n` of the given widths, which are in increasing order and contain `n` if allowed."""
+    for position, first in enumerate(widths):
+        if first * first > n:
+            break
+        if n % first == 0:
+            yield from ((first, *others) for others in _factorizations(n // first, widths[position:]))
+    if n >= widths[0]:
         yield (n,)
-    for first in divisors(n):
-        if first >= smallest and first * first <= n:
-            yield from ((first, *others) for others in _factorizations(n // first, first))
 
 
 def _designs(C: int, S: Area, dense: bool, asked: Limits) -> Iterator[Design]:
