@@ -1,4 +1,4 @@
-"""Run the benchmarks: ``python -m tests.benchmarks [--quick] [structure] [apply] [projection]``.
+"""Run the benchmarks: ``python -m tests.benchmarks [--quick] [structure] [apply] [projection] [designs]``.
 
 Each module offers ``TITLE``, ``NOTES``, ``run(quick) -> list of rows`` and ``verdicts(rows) -> list of Verdict``. A full run of
 all of them writes ``results.md``; every full run of a module writes its rows to ``results_<module>.csv``.
@@ -17,7 +17,7 @@ from types import ModuleType
 from tests.benchmarks.timing import Row, Verdict, machine
 
 HERE = Path(__file__).parent
-MODULES = ("structure", "apply", "projection")
+MODULES = ("structure", "apply", "projection", "designs")
 PEERS = ("scipy", "lazylinop", "pyfaust", "torch", "threadpoolctl")
 
 HEAD = """# Benchmarks
