@@ -79,7 +79,12 @@ def _lost(blocks: Array, left: Array, right: Array) -> float:
     """Return the squared distance of blocks to their projections; by the difference itself where it is small."""
     whole = float(np.linalg.norm(blocks)) ** 2
     lost = whole - float(np.linalg.norm(left)) ** 2
-    return lost if lost > 1e-6 * whole else float(np.linalg.norm(blocks - left @ right)) ** 2
+    if lost > 1e-6 * whole:
+        return lost
+    if right.shape[-2:] == (1, 2):  # the part along the other direction, faster than many tiny products
+        across = blocks[..., 0] * right[..., 1] - blocks[..., 1] * right[..., 0]
+        return float(np.linalg.norm(across)) ** 2
+    return float(np.linalg.norm(blocks - left @ right)) ** 2
 
 
 def butterfly(kernel: Array, trees: ChannelTrees, spatial: int) -> tuple[list[Array], float]:

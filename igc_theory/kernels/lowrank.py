@@ -104,7 +104,7 @@ def _by_squaring(blocks: Array) -> Array:
     vectors = np.empty(blocks.shape[:-2] + blocks.shape[-1:], blocks.dtype)
     left_over, part, power, exponent = np.ones(blocks.shape[:-2], bool), blocks, _gram(blocks), 1
     # The gap of a random n×n block is about n^(-2/3): so many squarings tell its first two singular values apart.
-    for squarings in (max(3, round(1 + 2 / 3 * np.log2(blocks.shape[-1]))), 3):
+    for squarings in (0 if _of_rank_one(power) else max(3, round(1 + 2 / 3 * np.log2(blocks.shape[-1]))), 3):
         power, exponent = _squared(power, squarings), exponent << squarings
         found, good = _refined(part, _iterated(power), power, exponent)
         vectors[left_over] = found.reshape(-1, found.shape[-1])
@@ -122,14 +122,22 @@ def _gram(blocks: Array) -> Array:
     return single.mT.conj() @ single
 
 
+def _of_rank_one(gram: Array) -> bool:
+    """Return whether all Gram matrices are nearly of rank one, so that their powers would tell nothing new."""
+    traces = np.trace(gram, axis1=-2, axis2=-1).real
+    energy = np.linalg.norm(gram.reshape(traces.size, -1), axis=1) ** 2
+    return bool((energy >= 0.999 * traces.ravel() ** 2).all())
+
+
 def _squared(power: Array, times: int) -> Array:
     """Return the power of trace one after `times` squarings."""
-    other = np.empty_like(power)
-    for _ in range(times):
-        np.matmul(power, power, out=other)
-        trace = np.trace(other, axis1=-2, axis2=-1).real
-        other *= (1 / np.where(trace > 0, trace, 1))[..., None, None]
-        power, other = other, power
+    power, other = power.copy(), np.empty_like(power)
+    for step in range(times + 1):
+        if step > 0:
+            np.matmul(power, power, out=other)
+            power, other = other, power
+        trace = np.trace(power, axis1=-2, axis2=-1).real
+        power *= (1 / np.where(trace > 0, trace, 1))[..., None, None]
     return power
 
 

@@ -10,6 +10,7 @@ every complementary chain, whatever its permutations, is the same butterfly.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -85,6 +86,7 @@ class _UnevenError(Exception):
     """Some nodes have more children than others."""
 
 
+@lru_cache(maxsize=16)  # a search for channel orders asks for the same trees over and over
 def channel_trees(chain: Chain) -> ChannelTrees | str:
     """Return the trees of a chain, or the reason, as a clause, why it has none.
 
