@@ -17,7 +17,7 @@ ARCHITECTURES = {
     "VGG-16": "vgg16",
     "GoogLeNet": "googlenet",
     "Highway-19": "highway19",
-    "deeply fused": "deeply_fused_13_4",
+    "deeply fused": "deeply_fused",
     "FractalNet": "fractalnet",
     "ResNet-20": "cifar_resnet20",
     "ResNet-50": "resnet50",

@@ -8,7 +8,7 @@ blocks of b convolutions are :math:`(1 + x^b)^n`, and FractalNet follows :math:`
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import accumulate
@@ -233,26 +233,18 @@ def fractal(columns: int, blocks: int = 1) -> PathPolynomial:
     return one ** positive_int("blocks", blocks)
 
 
-ARCHITECTURES: dict[str, Callable[[], PathPolynomial]] = {
-    "highway19": lambda: plain(1) * highway(18),
-    "highway32": lambda: plain(1) * highway(31),
-    "deeply_fused_13_4": lambda: deeply_fused([(5, 2), (4, 1), (4, 1)]),
-}
-"""Architectures known by their paths alone, without widths; the deeply-fused one is an example of two base networks."""
-
-
 def path_polynomial(name: str | Network) -> PathPolynomial:
     """Return the paths of a network by length: through k convolutions (and linear layers), from input to output.
 
     Parameters
     ----------
     name : str or Network
-        A name of `network_names`, a network, or one of ``"highway19"``, ``"highway32"``, ``"deeply_fused_13_4"``.
+        A name of `network_names`, or a network.
 
     Returns
     -------
     PathPolynomial
-        Exact. A shortcut with a projection counts as one convolution, so that a ResNet's polynomial is
+        Exact. Gates are taken to be open. A shortcut with a projection counts as one convolution, so that a ResNet's polynomial is
         :math:`(1 + x^b)^n` only where all shortcuts are identities.
 
     Raises
@@ -270,8 +262,6 @@ def path_polynomial(name: str | Network) -> PathPolynomial:
     >>> path_polynomial("googlenet").paths == 4**9
     True
     """
-    if isinstance(name, str) and name in ARCHITECTURES:
-        return ARCHITECTURES[name]()
     found = name if isinstance(name, Network) else network(name)
     return _of_series(found.nodes)
 

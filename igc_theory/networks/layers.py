@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache, cached_property
-from typing import NamedTuple
 
+from igc_theory.networks.shapes import Counts, Shape, agree, output_side
+from igc_theory.structure.arguments import positive_int
 from igc_theory.structure.factors import GroupConv
 from igc_theory.structure.permutations import ChannelPermutation
 
@@ -28,34 +29,7 @@ __all__ = [
     "convolution",
 ]
 
-Shape = tuple[int, int, int]
-"""Channels, height, width of one image's responses."""
-
 Pair = int | tuple[int, int]
-
-
-class Counts(NamedTuple):
-    """Parameters by what they do, so that any counting convention can be formed from them.
-
-    Examples
-    --------
-    >>> Counts(convolution=900, batch_norm=12, linear=60, bias=10).total
-    982
-    """
-
-    convolution: int = 0
-    """Weights of convolutions."""
-    batch_norm: int = 0
-    """Scales and shifts of batch normalisation (running statistics are not parameters)."""
-    linear: int = 0
-    """Weights of linear layers: the classifier, and the hidden layers before it."""
-    bias: int = 0
-    """Biases of convolutions and linear layers."""
-
-    @property
-    def total(self) -> int:
-        """Everything that is trained."""
-        return sum(self)
 
 
 @dataclass(frozen=True)
@@ -72,6 +46,8 @@ class Conv:
         Zeros on each side; by default half the window, which keeps the resolution at stride 1 for odd windows.
     fixed : bool, default False
         Weights fixed to 0 and 1: nothing is stored and nothing is multiplied (summation fusion).
+    gates : int, default 0
+        Further convolutions of the same shape that weigh its response (the transform gate of Highway).
 
     Examples
     --------
@@ -89,13 +65,14 @@ class Conv:
     bias: bool = False
     padding: Pair | None = None
     fixed: bool = False
+    gates: int = 0
 
     @cached_property
     def counts(self) -> Counts:
         """Its parameters."""
-        conv = self.convolution
-        weights = 0 if self.fixed else conv.parameters
-        return Counts(weights, 2 * conv.out_channels * self.batch_norm, 0, conv.out_channels * self.bias)
+        conv, alike = self.convolution, 1 + self.gates
+        weights = 0 if self.fixed else conv.parameters * alike
+        return Counts(weights, 2 * conv.out_channels * self.batch_norm, 0, conv.out_channels * self.bias * alike)
 
     @cached_property
     def axes(self) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
@@ -116,9 +93,9 @@ class Conv:
 
     def output(self, shape: Shape) -> Shape:
         """Return the shape it writes; ValueError if it reads other channels, or the window exceeds the padded image."""
-        _agree(self.convolution, self.convolution.in_channels, shape[0], shape)
+        agree(self.convolution, self.convolution.in_channels, shape[0], shape)
         vertical, horizontal = self.axes
-        return self.convolution.out_channels, _side(shape[1], *vertical), _side(shape[2], *horizontal)
+        return self.convolution.out_channels, output_side(shape[1], *vertical), output_side(shape[2], *horizontal)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,13 +114,17 @@ class Pool:
     padding: int = 0
     round_up: bool = False
 
+    def __post_init__(self) -> None:
+        if self.kind not in ("max", "average"):
+            raise ValueError(f"kind={self.kind!r} is no pooling: use 'max' or 'average'")
+
     def output(self, shape: Shape) -> Shape:
         """Return the shape it writes."""
         channels, height, width = shape
         if self.window is None:
             return channels, 1, 1
         axis = self.window, self.stride, self.padding, self.round_up
-        return channels, _side(height, *axis), _side(width, *axis)
+        return channels, output_side(height, *axis), output_side(width, *axis)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +135,7 @@ class Shuffle:
 
     def output(self, shape: Shape) -> Shape:
         """Return the shape unchanged; ValueError if it permutes another number of channels."""
-        _agree(self.permutation, self.permutation.channels, shape[0], shape)
+        agree(self.permutation, self.permutation.channels, shape[0], shape)
         return shape
 
 
@@ -192,7 +173,7 @@ class Norm:
 
     def output(self, shape: Shape) -> Shape:
         """Return the shape unchanged; ValueError if it has other channels."""
-        _agree(self, self.channels, shape[0], shape)
+        agree(self, self.channels, shape[0], shape)
         return shape
 
 
@@ -209,6 +190,10 @@ class Linear:
     in_features: int
     out_features: int
 
+    def __post_init__(self) -> None:
+        positive_int("in_features", self.in_features)
+        positive_int("out_features", self.out_features, way_out="give the number of classes, at least 1")
+
     @property
     def counts(self) -> Counts:
         """Its parameters."""
@@ -216,7 +201,7 @@ class Linear:
 
     def output(self, shape: Shape) -> Shape:
         """Return ``(out_features, 1, 1)``; ValueError if the image has another number of responses."""
-        _agree(self, self.in_features, shape[0] * shape[1] * shape[2], shape)
+        agree(self, self.in_features, shape[0] * shape[1] * shape[2], shape)
         return self.out_features, 1, 1
 
 
@@ -243,6 +228,12 @@ class Block:
     name: str
     branches: tuple[tuple[Node, ...], ...]
     join: str = "add"
+
+    def __post_init__(self) -> None:
+        if self.join not in ("add", "mean", "concat"):
+            raise ValueError(f"join={self.join!r} is no way to join branches: use 'add', 'mean' or 'concat'")
+        if not self.branches:
+            raise ValueError(f"branches=() of block {self.name!r} are none: give at least one series of nodes")
 
     @property
     def stage(self) -> str:
@@ -290,23 +281,6 @@ def convolution(
     2304
     """
     return Conv(GroupConv(in_channels, out_channels, groups, kernel_size, stride), batch_norm, bias, padding)
-
-
-def _agree(reader: object, expected: int, channels: int, shape: Shape) -> None:
-    if expected != channels:
-        raise ValueError(f"shape={shape} has {channels} channels, but {reader!r} reads {expected}: make them equal")
-
-
-def _side(side: int, window: int, stride: int, padding: int, round_up: bool = False) -> int:
-    """Return the length of the output along one axis."""
-    room = side + 2 * padding - window
-    if room < 0:
-        raise ValueError(
-            f"window={window} exceeds side={side} with padding={padding}: use a larger image or a smaller window"
-        )
-    steps = -(-room // stride) if round_up else room // stride
-    # A window that would start in the padding behind the image is dropped, as in Caffe and PyTorch.
-    return steps + 1 - (round_up and steps * stride >= side + padding)
 
 
 def _end(nodes: tuple[Node, ...], shape: Shape) -> Shape:

@@ -14,6 +14,7 @@ from typing import Any
 from igc_theory.networks import zoo_classic as classic
 from igc_theory.networks import zoo_igc as igc
 from igc_theory.networks import zoo_mobile as mobile
+from igc_theory.networks import zoo_paths as paths
 from igc_theory.networks.architecture import Network
 from igc_theory.networks.zoo_classic import Entry
 
@@ -32,6 +33,8 @@ FAMILIES: dict[str, Builder] = {
     "resnext_cifar": classic.resnext_cifar,
     "densenet": classic.densenet,
     "fractalnet": classic.fractalnet,
+    "highway": paths.highway_net,
+    "deeply_fused": paths.deeply_fused_net,
     "xception": mobile.xception,
     "mobilenet_v1": mobile.mobilenet_v1,
     "mobilenet_v2": mobile.mobilenet_v2,
@@ -59,6 +62,8 @@ NAMED: dict[str, tuple[str, dict[str, Any]]] = {
     "wrn_28_10": ("wide_resnet", {"depth": 28, "widening": 10}),
     "resnext29_8x64d": ("resnext_cifar", {"cardinality": 8}),
     "resnext29_16x64d": ("resnext_cifar", {"cardinality": 16}),
+    "highway19": ("highway", {"depth": 19}),
+    "highway32": ("highway", {"depth": 32}),
     "regconv_w16": ("regconv", {"width": 16}),
     "regconv_w18": ("regconv", {"width": 18}),
     "igc_l4m8": ("igc", {"L": 4, "M": 8}),
@@ -128,7 +133,8 @@ def network(name: str, **parameters: Any) -> Network:
             raise TypeError(
                 f"{parameter}={parameters[parameter]!r} is not a parameter of {key}: use {', '.join(known)}"
             )
-    return _built(key, family, tuple({**defaults, **parameters}.items()), tuple(parameters.items()))
+    given = {parameter: _hashable(value) for parameter, value in parameters.items()}
+    return _built(key, family, tuple({**defaults, **given}.items()), tuple(given.items()))
 
 
 @lru_cache(maxsize=256)
@@ -138,6 +144,11 @@ def _built(
     shape, nodes, source = FAMILIES[family](**dict(arguments))
     shown = ", ".join(f"{parameter}={value!r}" for parameter, value in given)
     return Network(f"{key}({shown})" if shown else key, shape, nodes, source)
+
+
+def _hashable(value: Any) -> Any:
+    """Return lists as tuples, so that a network can be remembered by its parameters."""
+    return tuple(map(_hashable, value)) if isinstance(value, (list, tuple)) else value
 
 
 def _key(name: Any) -> str:

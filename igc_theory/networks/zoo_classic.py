@@ -38,6 +38,8 @@ class Entry(NamedTuple):
 
 def alexnet(groups: int = 2, widths: tuple[int, ...] = (96, 256, 384, 384, 256), classes: int = 1000) -> Entry:
     """Return AlexNet; ``groups=2`` are the halves on its two GPUs, ``groups=1`` removes them."""
+    if not isinstance(widths, tuple) or len(widths) != 5:
+        raise ValueError(f"widths={widths!r} are not five: give the channels of the five convolutions")
     a, b, c, d, e = widths
     nodes = (
         convolution(3, a, 11, 4, padding=2, batch_norm=False, bias=True), Pool("max", 3, 2),

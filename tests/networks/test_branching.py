@@ -66,6 +66,8 @@ def _as_counter(polynomial: PathPolynomial) -> Counter[int]:
         ("mobilenet_v2", {}),
         ("shufflenet", {}),
         ("xception", {}),
+        ("highway", {"depth": 12}),
+        ("deeply_fused", {}),
     ],
 )
 def test_polynomials_count_the_paths_of_the_graph(name: str, parameters: dict) -> None:
@@ -111,8 +113,9 @@ def test_cifar_resnet_is_the_residual_formula_and_imagenet_resnet_is_not() -> No
 
 
 def test_highway_and_deeply_fused_by_hand() -> None:
-    assert path_polynomial("highway19") == plain(1) * highway(18)
-    assert _as_counter(path_polynomial("deeply_fused_13_4")) == Counter({4: 1, 7: 3, 10: 3, 13: 1})
+    assert path_polynomial("highway19") == plain(2) * highway(17)
+    assert path_polynomial("deeply_fused") == plain(1) * deeply_fused([(5, 2), (4, 1), (4, 1)])
+    assert _as_counter(path_polynomial("deeply_fused")) == Counter({5: 1, 8: 3, 11: 3, 14: 1})
     assert _as_counter(deeply_fused([(3, 1, 1), (2,)])) == Counter({5: 1, 3: 2})
 
 

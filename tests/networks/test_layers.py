@@ -78,3 +78,17 @@ def test_table_escapes_html_and_sets_numbers_right() -> None:
     assert "&lt;x&gt;" in html
     assert "<caption>a &lt; b</caption>" in html
     assert "text-align:right'>1,200" in html
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: Pool("median"), "use 'max' or 'average'"),
+        (lambda: Block("a", ((),), "multiply"), "use 'add', 'mean' or 'concat'"),
+        (lambda: Block("a", ()), "at least one"),
+        (lambda: Linear(0, 2), "in_features=0"),
+    ],
+)
+def test_nodes_check_their_arguments(make, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        make()

@@ -97,6 +97,12 @@ def test_summation_fusion_stores_only_the_primary_convolution() -> None:
     assert fused.multiply_adds < igc.multiply_adds
 
 
+def test_highway_gates_double_the_layers_but_not_the_stem() -> None:
+    counts = network("highway", depth=10, width=16).counts
+    assert counts.convolution == 27 * 16 + 8 * 2 * 9 * 16 * 16
+    assert counts.bias == 16 + 8 * 2 * 16 + 10
+
+
 def test_igcv2_star_layers() -> None:
     """Channel-wise 3×3, then ⌈log₈ C⌉ pointwise factors of width 8, for 416, 832 and 1664 channels: 3, 4 and 4."""
     net = network("igcv2_star_c416")
@@ -177,6 +183,10 @@ def test_every_family_takes_the_number_of_classes(family: str) -> None:
     assert network(family, classes=7).layers[-1].output_shape == (7, 1, 1)
 
 
+def test_lists_are_as_good_as_tuples() -> None:
+    assert network("igcv3_d", groups=[2, 2]) is network("igcv3_d", groups=(2, 2))
+
+
 def test_spelling_does_not_matter() -> None:
     assert network("IGC-L24M2") is network("igc_l24m2")
     assert network("Mobilenet V2").parameters == 3_504_872
@@ -189,6 +199,10 @@ def test_spelling_does_not_matter() -> None:
         ("zzz", {}, ValueError, "network_names"),
         (50, {}, TypeError, "not a string"),
         ("vgg16", {"width": 2}, TypeError, "use depth, classes"),
+        ("alexnet", {"widths": 5}, ValueError, "five convolutions"),
+        ("resnet50", {"classes": 0}, ValueError, "number of classes"),
+        ("highway", {"depth": 2}, ValueError, "at least 3"),
+        ("deeply_fused", {"depths": ((3,), ())}, ValueError, "base network"),
         ("vgg", {"depth": 12}, ValueError, "11, 13, 16, 19"),
         ("cifar_resnet", {"depth": 21}, ValueError, "use 20 or 26"),
         ("igc_l24m2", {"depth": 21}, ValueError, "use 20 or 23"),
