@@ -16,7 +16,7 @@ from scipy.optimize import brentq
 from igc_theory import budget as b
 from igc_theory.budget import Derivation, Step
 from igc_theory.budget.derivations.checks import equivalence, identity, measured, sign
-from igc_theory.structure import igcv3, inverted_residual, path_counts
+from igc_theory.structure import igcv3, interleaved, inverted_residual, is_dense, path_counts
 from tests import cases
 
 DERIVATIONS: dict[str, Callable[[], Derivation]] = {
@@ -282,6 +282,17 @@ def test_lambert_widths_solve_their_equations() -> None:
         assert abs(sp.N(sp.E * C * sp.log(9 * C), 30) / budget - 1) < 1e-25
         C = attainable.rhs.subs({T: budget, S: 9}).evalf(30)
         assert abs(sp.N(C * (9 + sp.E * sp.log(C)), 30) / budget - 1) < 1e-25
+
+
+def test_the_published_network_with_branches_of_eight_is_dense_and_above_the_minimum() -> None:
+    """IGCV2*: channel-wise 3×3, then ⌈log_8 C⌉ pointwise factors of width 8."""
+    for C in range(16, 400, 8):
+        factors = next(n for n in range(1, 9) if 8**n >= C)
+        chain = interleaved(C, [1, *factors * [8]])
+        assert is_dense(chain)
+        assert not is_dense(interleaved(C, [1, *(factors - 1) * [8]]))
+        assert chain.parameters == b.interleaved_parameters(C, [1, 8 * factors], 9) == C * (9 + 8 * factors)
+        assert chain.parameters > b.constrained_parameters(C, 9)
 
 
 # THEORY section 8

@@ -132,7 +132,11 @@ def widest_igcv1_bound() -> Derivation:
         ),
         Step(bound, "A square is not negative.", sign({L: l**2, M: m**2, S: x**2})),
         Step(where, "The square is zero exactly here; with `G = L M` this is `L = √(G S)` again.", root_of(excess)),
-        Step(widest, "Solve `T = 2 √S G^(3/2)` for the width.", only_root(least, T)),
+        Step(
+            widest,
+            "Solved for the width, `G = (T/(2 √S))^(2/3)`: no block with `T` weights is wider.",
+            only_root(least, T),
+        ),
         *(
             Step(
                 equation(widest.rhs.subs({T: budget, S: 9}), sp.Float(shown, 6)),
