@@ -24,6 +24,9 @@ __all__ = ["igcv1_pairs", "widest_dense", "widest_igcv1", "widest_strict"]
 SEARCHED = 10**8
 """Above this budget the least sufficient one is not searched for, and one that suffices is named instead."""
 
+MOST_BUDGET = 2 * 10**9
+"""The sieves keep a few numbers for every width below the bound: a gigabyte at this budget."""
+
 Sieve = Callable[[int, int, Limits, int], int | None]
 """From (budget, S, limits, multiple_of) to channels or weights."""
 
@@ -183,6 +186,8 @@ def _widest(problem: tuple[str, Sieve, Sieve], budget: int, S: Area, asked: Limi
     """Return the channels of the widest design; refuse a budget that pays for none, and say which one does."""
     kind, sieve, least_budget = problem
     budget, step = positive_int("budget", budget), positive_int("multiple_of", multiple_of)
+    if budget > MOST_BUDGET:
+        raise ValueError(f"budget={budget} is above {MOST_BUDGET}, too many widths to sieve: use a smaller budget")
     area = prod(kernel_window(S))
     channels = sieve(budget, area, asked, step)
     if channels is None:

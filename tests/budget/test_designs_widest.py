@@ -174,6 +174,12 @@ def test_far_too_small_a_budget_names_a_sufficient_one() -> None:
         widest_strict(1000, 9, factors=30)
 
 
+@pytest.mark.parametrize("function", BEST)
+def test_more_than_can_be_sieved(function: Callable[..., Design]) -> None:
+    with pytest.raises(ValueError, match="budget=10000000000 is above 2000000000"):
+        function(10**10)
+
+
 @pytest.mark.parametrize("function", [widest_igcv1, *BEST])
 @pytest.mark.parametrize(
     ("arguments", "keywords", "error", "sentence"),
