@@ -109,6 +109,9 @@ def test_is_shown_as_text_and_as_formulas(derive: Callable[[], Derivation]) -> N
         assert step.reason.replace("`", "") in text
         assert f"$$ {sp.latex(step.claim, ln_notation=True)} $$" in markdown
     assert markdown.count("$$") == 2 * (len(derivation.steps) + len(derivation.result))
+    for claim in derivation.result:
+        number = [step.claim for step in derivation.steps].index(claim) + 1
+        assert f"$$ {sp.latex(claim, ln_notation=True)} \\tag{{{number}" in markdown
     assert text.count("Result") == markdown.count("Result") == 1
     assert derivation.source in text
     assert derivation.source in markdown
@@ -130,6 +133,7 @@ def test_a_step_as_text_and_as_markdown() -> None:
         "1. Because K_1 = ln S/√S is so.",
         *(claims := ["           ln(S)", "      K₁ = ─────", "             S", ""]),
         "Result",
+        "   by step 1",
         *claims,
         "Source: none",
     ]

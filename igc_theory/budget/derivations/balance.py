@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import product
+from itertools import chain, product, repeat
 from math import prod
 from typing import Any
 
@@ -19,6 +19,7 @@ from igc_theory.structure.blocks import igcv2
 __all__ = ["balance_condition"]
 
 SOURCE = "IGCV2, arXiv 1804.06202, section 3"
+h = sp.Function("h", real=True)
 SMALL_WIDTHS = [widths for factors in (1, 2, 3) for widths in product(range(1, 5), repeat=factors)]
 
 
@@ -127,6 +128,7 @@ def _given_number(L: int) -> Derivation:
     bound = at_least(Q, balanced_parameters(C, sp.Integer(L), S))
     balance = [equation(term, mean) for term in terms]
     cost = sum(terms[:-1]) + last
+    equal = "All terms are then equal, and their product is `S C`: each is `P`."
     steps = (
         Step(
             equation(Q, sp.expand(C * sum(terms))),
@@ -136,16 +138,20 @@ def _given_number(L: int) -> Derivation:
         Step(equation(Q / C, cost), "One width follows from the others, as their product is `C`.", _with_last(widths)),
         *_first_order(widths, terms, cost, last),
         *(
-            Step(claim, "All terms equal, and their product `S C`: the balance.", _at_balance(widths, mean))
-            for claim in balance
+            Step(claim, reason, _at_balance(widths, mean))
+            for claim, reason in zip(balance, chain([equal], repeat("Likewise.")), strict=False)
         ),
         *_second_order(widths, cost, mean),
         Step(
-            equation(Q / (C * P) - L, sum(term / P - 1 - sp.log(term / P) for term in terms)),
-            "The same by the means, for every choice of the widths: `x - 1 - ln x` is never negative, and 0 for `x = 1` only.",
+            equation(Q / (C * P) - L, sum(h(term / P) for term in terms)),
+            "The same by the means, for every choice of the widths: let `h(x) = x - 1 - ln x`; the logarithms add up to 0.",
             _with_last(widths, {P: mean}),
         ),
-        Step(at_least(x - 1, sp.log(x)), "For it is convex, and 0 at its minimum `x = 1`.", least_at(x, 1)),
+        Step(
+            at_least(x - 1, sp.log(x)),
+            "No `h` is negative, as it is convex, and 0 at its minimum `x = 1`.",
+            least_at(x, 1),
+        ),
         Step(bound, "Hence the bound. (Checked on small designs.)", _bounds_designs(L)),
     )
     return Derivation(
@@ -163,7 +169,7 @@ def _given_number(L: int) -> Derivation:
 
 def _first_order(widths: tuple[sp.Symbol, ...], terms: list[sp.Expr], cost: sp.Expr, last: sp.Expr) -> list[Step]:
     """Return one step a free width: the derivative in its logarithm is its own term less the last one."""
-    reason = "Derivative in the logarithm of K_{}: zero where its term equals the last one."
+    reason = "Derivative in the logarithm of `K_{}`: zero where its term equals the last one."
     return [
         Step(
             equation(width * sp.Derivative(cost, width), term - widths[-1]),
@@ -182,11 +188,11 @@ def _second_order(widths: tuple[sp.Symbol, ...], cost: sp.Expr, mean: sp.Expr) -
     hessian = sp.Matrix(
         [[sp.simplify((width * sp.diff(slope, width)).subs(balance)) for width in free] for slope in slopes]
     )
-    minors = {size: (sp.Symbol(f"det H_{size}"), hessian[:size, :size].det()) for size in range(1, len(free) + 1)}
+    minors = {size: (sp.Symbol(f"D_{size}"), hessian[:size, :size].det()) for size in range(1, len(free) + 1)}
     return [
         Step(
             equation(name, (size + 1) * P**size),
-            f"Leading minor {size} of the Hessian in the logarithms, at the balance: positive.",
+            f"Leading minor `D_{size}` of the Hessian in the logarithms, at the balance: positive.",
             _positive_minor(name, minor, mean),
         )
         for size, (name, minor) in minors.items()
@@ -201,8 +207,10 @@ def _positive_minor(name: sp.Symbol, minor: sp.Expr, mean: sp.Expr) -> Any:
 def _with_last(widths: tuple[sp.Symbol, ...], letters: dict[Any, Any] | None = None) -> Any:
     """Return the check of an identity between the widths when the last one is what the others leave of C."""
     terms = C * (S * widths[0] + sum(widths[1:]))
-    last = C / prod(widths[:-1])
-    return lambda claim: identity_with((letters or {}) | {widths[-1]: last})(claim.subs(Q, terms))
+    same = identity_with(
+        (letters or {}) | {Q: terms.subs(widths[-1], C / prod(widths[:-1])), widths[-1]: C / prod(widths[:-1])}
+    )
+    return lambda claim: same(claim.replace(h, lambda value: value - 1 - sp.log(value)))
 
 
 def _at_balance(widths: tuple[sp.Symbol, ...], mean: sp.Expr) -> Any:

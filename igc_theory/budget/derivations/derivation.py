@@ -103,6 +103,11 @@ class Derivation:
         """Return whether every step holds and every result is the claim of a step: `failures` is empty."""
         return not self.failures()
 
+    def _step(self, claim: Claim) -> str:
+        """Return the number of the step that establishes a claim."""
+        numbers = [str(number) for number, step in enumerate(self.steps, 1) if step.claim == claim]
+        return ", ".join(numbers) or "none"
+
     def __repr__(self) -> str:
         return f"Derivation({self.title!r}, {len(self.steps)} steps)"
 
@@ -110,7 +115,8 @@ class Derivation:
         lines = [self.title, "=" * len(self.title), *(_plain(f"Let {part}.") for part in self.assumptions), ""]
         for number, step in enumerate(self.steps, 1):
             lines += [f"{number}. {_plain(step.reason)}", _indented(step.claim), ""]
-        lines += ["Result", *(f"{_indented(claim)}\n" for claim in self.result), f"Source: {self.source}"]
+        lines += ["Result", *(f"   by step {self._step(claim)}\n{_indented(claim)}\n" for claim in self.result)]
+        lines += [f"Source: {self.source}"]
         return "\n".join(lines)
 
     def _repr_markdown_(self) -> str:
@@ -119,7 +125,8 @@ class Derivation:
             f"{number}. {_marked_up(step.reason)}\n{_displayed(step.claim)}"
             for number, step in enumerate(self.steps, 1)
         ]
-        lines += ["**Result**", *map(_displayed, self.result), f"*Source:* {self.source}"]
+        lines += ["**Result**", *(_displayed(claim, rf" \tag{{{self._step(claim)}}}") for claim in self.result)]
+        lines += [f"*Source:* {self.source}"]
         return "\n\n".join(lines)
 
 
@@ -135,8 +142,8 @@ def _indented(claim: Claim) -> str:
     return "\n".join(f"      {line}".rstrip() for line in text.splitlines())
 
 
-def _displayed(claim: Claim) -> str:
-    return f"   $$ {sp.latex(claim, ln_notation=True)} $$"
+def _displayed(claim: Claim, tag: str = "") -> str:
+    return f"   $$ {sp.latex(claim, ln_notation=True)}{tag} $$"
 
 
 def _plain(sentence: str) -> str:
