@@ -113,8 +113,8 @@ def test_is_shown_as_text_and_as_formulas(derive: Callable[[], Derivation]) -> N
         number = [step.claim for step in derivation.steps].index(claim) + 1
         assert f"$$ {sp.latex(claim, ln_notation=True)} \\tag{{{number}" in markdown
     assert text.count("Result") == markdown.count("Result") == 1
-    assert derivation.source in text
-    assert derivation.source in markdown
+    assert derivation.source.replace("`", "") in text
+    assert "*Source:* " in markdown
     assert text.startswith(derivation.title)
 
 

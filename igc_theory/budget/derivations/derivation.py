@@ -116,7 +116,7 @@ class Derivation:
         for number, step in enumerate(self.steps, 1):
             lines += [f"{number}. {_plain(step.reason)}", _indented(step.claim), ""]
         lines += ["Result", *(f"   by step {self._step(claim)}\n{_indented(claim)}\n" for claim in self.result)]
-        lines += [f"Source: {self.source}"]
+        lines += [f"Source: {_plain(self.source)}"]
         return "\n".join(lines)
 
     def _repr_markdown_(self) -> str:
@@ -126,7 +126,7 @@ class Derivation:
             for number, step in enumerate(self.steps, 1)
         ]
         lines += ["**Result**", *(_displayed(claim, rf" \tag{{{self._step(claim)}}}") for claim in self.result)]
-        lines += [f"*Source:* {self.source}"]
+        lines += [f"*Source:* {_marked_up(self.source)}"]
         return "\n\n".join(lines)
 
 
