@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
+from fractions import Fraction
 from itertools import product
 from typing import Any
 
@@ -136,6 +137,11 @@ def test_one_formula_for_ints_arrays_and_symbols(formula: Callable[..., Any], si
 def test_counts_beyond_64_bits_are_exact() -> None:
     assert regular_parameters(10**20, 9) == 9 * 10**40
     assert igcv1_parameters(10**12, 10**11, 9) == 9 * 10**34 + 10**35
+
+
+def test_fractions_stay_exact() -> None:
+    assert igcv1_parameters(Fraction(3, 2), Fraction(2, 3), 9) == Fraction(15, 2)
+    assert group_parameters(Fraction(7), 2, 9) == Fraction(441, 2)
 
 
 STRIDES = [1, 2, 3, (2, 1)]
