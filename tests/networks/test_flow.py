@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from igc_theory.networks import Block, Conv, Pad, Shuffle, block_flows, flow_table, network, stage_path_counts
-from igc_theory.structure import is_dense, path_counts
+from igc_theory.structure import igcv1, igcv3, is_dense, path_counts
 
 
 def _support(node: Conv | Pad | Shuffle | Block, channels: int) -> np.ndarray:
@@ -76,6 +76,20 @@ def test_every_igc_layer_is_strict_and_igcv3_s_blocks_are_loose() -> None:
     # tC/(G1·G2) paths, one more where the shortcut is (equal channels).
     last = blocks[-2]
     assert (last.min_paths, last.max_paths) == (6 * 160 / 4, 6 * 160 / 4 + 1)
+
+
+def test_igc_layers_are_the_block_of_the_paper() -> None:
+    for flow in block_flows(network("igc", L=6, M=4, depth=8)):
+        if flow.name == "stage1.layer1":
+            assert flow.chain == igcv1(6, 4)
+        if flow.name == "stage2.layer2":
+            assert flow.chain == igcv1(6, 8)
+
+
+def test_igcv3_blocks_are_the_block_of_the_paper() -> None:
+    chains = {flow.name: flow.chain for flow in block_flows(network("igcv3_d"))}
+    assert chains["stage4.block2"] == igcv3(64, 64)
+    assert chains["stage4.block1"] == igcv3(32, 64, stride=2)
 
 
 def test_shufflenet_s_pooled_channels_see_one_input_only() -> None:

@@ -68,6 +68,8 @@ def test_known_agreements_and_mismatches() -> None:
     off = ["ResNet (C=69)", "ResNet stochastic depth, 1202 layers", "IGCV3-D (1.4)", "IGCV2*-C416, 20 layers"]
     assert not any(figures[row, "parameters"].agrees for row in off)
     assert figures["NasNet-A", "parameters"].verdict == "not counted here"
+    assert figures["MobileNetV2", "parameters"].verdict == "without batch-norm or weights only, cut off"
+    assert figures["IGC-L16M32, 20 layers", "parameters"].verdict == "all parameters (100 classes)"
 
 
 def test_table_shows_every_figure() -> None:

@@ -7,7 +7,7 @@ import pytest
 from igc_theory.budget import multiply_adds
 from igc_theory.networks import Conv, Network, network, network_names
 from igc_theory.networks.zoo import FAMILIES
-from igc_theory.structure import Chain
+from igc_theory.structure import Chain, GroupConv
 
 # torchvision's documentation gives parameters and multiply–adds (in units of 10⁹, three digits) for these weights.
 TORCHVISION = {
@@ -131,6 +131,13 @@ def test_mobilenet_v2_widths(width: float, millions: int, parameters: float) -> 
 def test_activations_agree_with_model_collections(name: str, millions: float) -> None:
     """The activation counts that timm prints for these models at 224 (convolution and classifier outputs)."""
     assert round(network(name).activations / 10**6, 2) == millions
+
+
+def test_images_need_not_be_square() -> None:
+    conv = Conv(GroupConv(3, 8, kernel_size=(3, 5), stride=(2, 1)))
+    net = Network("wide", (3, 9, 20), (conv,))
+    assert net.multiply_adds == 3 * 8 * 15 * 5 * 20
+    assert net.activations == 8 * 5 * 20
 
 
 def test_peak_activations_by_hand() -> None:
