@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import count, takewhile
 from math import gcd, isqrt, prod
 
 from igc_theory.budget.cost import igcv1_parameters, interleaved_parameters
@@ -192,6 +193,8 @@ def _widest(problem: tuple[str, Sieve, Sieve], budget: int, S: Area, asked: Limi
     channels = sieve(budget, area, asked, step)
     if channels is None:
         sufficient = _sufficient_budget(area, asked, step)
+        doubled = takewhile(lambda T: min(sufficient, SEARCHED) > T, (budget << n for n in count(1)))
+        sufficient = next((T for T in doubled if sieve(T, area, asked, step) is not None), sufficient)
         searched = least_budget(sufficient, area, asked, step) if sufficient <= SEARCHED else None
         limited = [str(asked)] * (asked != Limits()) + [f"multiple_of={step}"] * (step > 1)
         way_out = f"use at least {searched}" if searched else f"budget={sufficient} suffices"

@@ -155,7 +155,8 @@ def test_bounds_of_the_paper() -> None:
         (widest_dense, (100,), {"multiple_of": 8}, 120),
         (widest_strict, (1000,), {"factors": 5, "min_width": 4}, 256 * 25),
         (widest_dense, (50,), {"factors": 5, "min_width": 4}, 4 * 25),
-        (widest_strict, (1000,), {"factors": 20}, 2**19 * (9 + 38)),
+        (widest_strict, (1000,), {"factors": 16}, 2**15 * (9 + 30)),
+        (widest_dense, (10**6,), {"multiple_of": 99_991}, 2 * 99_991 * (9 + 36)),
         (widest_igcv1, (100,), {"min_width": 5, "multiple_of": 4}, igcv1_parameters(8, 1, 9)),
     ],
 )
