@@ -69,7 +69,7 @@ def test_known_agreements_and_mismatches() -> None:
     assert not any(figures[row, "parameters"].agrees for row in off)
     assert figures["NasNet-A", "parameters"].verdict == "not counted here"
     assert figures["MobileNetV2", "parameters"].verdict == "without batch-norm or weights only, cut off"
-    assert figures["IGC-L16M32, 20 layers", "parameters"].verdict == "all parameters (100 classes)"
+    assert figures["IGC-L16M32, 20 layers", "parameters"].verdict.startswith("all parameters (100 classes) or ")
 
 
 def test_table_shows_every_figure() -> None:
