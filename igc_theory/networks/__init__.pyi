@@ -30,3 +30,7 @@ from .recount import recount_table as recount_table
 from .published import PublishedTable as PublishedTable
 from .published import published as published
 from .published import published_tables as published_tables
+from .onnx_graph import OnnxLayer as OnnxLayer
+from .onnx_graph import OnnxNetwork as OnnxNetwork
+from .onnx_graph import PassedOver as PassedOver
+from .onnx_reader import read_onnx as read_onnx

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from igc_theory.networks.layers import Block, Conv, Counts, Leaf, Linear, Node, Norm, Pool, Shape
+from igc_theory.networks.layers import Block, Conv, Counts, Leaf, Linear, Node, Norm, Pool, Shape, pair
 from igc_theory.networks.table import Table
 
 __all__ = ["Layer", "Network"]
@@ -27,12 +27,12 @@ class Layer:
         """Word for the tables."""
         match self.node:
             case Conv(convolution=conv):
-                stride = "" if conv.strides == (1, 1) else f" /{conv.strides[0]}"
-                return self.node.kind + stride
+                return self.node.kind + ("" if conv.strides == (1, 1) else f" /{_short(conv.strides)}")
             case Pool(kind=kind, window=window, stride=stride):
-                return f"global {kind} pool" if window is None else f"{kind} pool {window}×{window} /{stride}"
-            case Norm():
-                return "batch norm"
+                sides = "" if window is None else "×".join(map(str, pair(window)))
+                return f"{kind} pool {sides} /{_short(pair(stride))}" if sides else f"global {kind} pool"
+            case Norm(kind=kind):
+                return kind
         return type(self.node).__name__.lower()
 
     @property
@@ -191,6 +191,11 @@ class Network:
 
     def _repr_html_(self) -> str:
         return self.table()._repr_html_()
+
+
+def _short(steps: tuple[int, int]) -> str:
+    vertical, horizontal = steps
+    return str(vertical) if vertical == horizontal else f"{vertical}×{horizontal}"
 
 
 def _walk(nodes: tuple[Node, ...], shape: Shape, prefix: str, layers: list[Layer]) -> Shape:

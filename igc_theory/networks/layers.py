@@ -27,6 +27,7 @@ __all__ = [
     "Shape",
     "Shuffle",
     "convolution",
+    "pair",
 ]
 
 Pair = int | tuple[int, int]
@@ -78,8 +79,7 @@ class Conv:
     def axes(self) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
         """Window, stride and padding of each axis, vertical first."""
         (kh, kw), (sh, sw) = self.convolution.window, self.convolution.strides
-        padding = (kh // 2, kw // 2) if self.padding is None else self.padding
-        ph, pw = (padding, padding) if isinstance(padding, int) else padding
+        ph, pw = pair((kh // 2, kw // 2) if self.padding is None else self.padding)
         return (kh, sh, ph), (kw, sw, pw)
 
     @property
@@ -102,16 +102,20 @@ class Conv:
 class Pool:
     """Pooling: ``kind`` is ``"max"`` or ``"average"``; ``window=None`` pools the whole image (global).
 
+    Pairs are (vertical, horizontal).
+
     Examples
     --------
     >>> Pool("max", 3, 2, padding=1).output((64, 112, 112)), Pool("average").output((512, 7, 7))
     ((64, 56, 56), (512, 1, 1))
+    >>> Pool("average", (3, 2), (3, 2)).output((480, 3, 80))
+    (480, 1, 40)
     """
 
     kind: str = "max"
-    window: int | None = None
-    stride: int = 1
-    padding: int = 0
+    window: Pair | None = None
+    stride: Pair = 1
+    padding: Pair = 0
     round_up: bool = False
 
     def __post_init__(self) -> None:
@@ -123,8 +127,8 @@ class Pool:
         channels, height, width = shape
         if self.window is None:
             return channels, 1, 1
-        axis = self.window, self.stride, self.padding, self.round_up
-        return channels, output_side(height, *axis), output_side(width, *axis)
+        (kh, kw), (sh, sw), (ph, pw) = pair(self.window), pair(self.stride), pair(self.padding)
+        return channels, output_side(height, kh, sh, ph, self.round_up), output_side(width, kw, sw, pw, self.round_up)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,9 +166,10 @@ class Pad:
 
 @dataclass(frozen=True, slots=True)
 class Norm:
-    """A batch normalisation that stands in front of its convolution (pre-activation), two parameters a channel."""
+    """A normalisation that stands alone, in front of its convolution (pre-activation) or a layer norm: two parameters a channel."""
 
     channels: int
+    kind: str = "batch norm"
 
     @property
     def counts(self) -> Counts:
@@ -179,7 +184,7 @@ class Norm:
 
 @dataclass(frozen=True, slots=True)
 class Linear:
-    """A linear layer on all responses of an image, with biases.
+    """A linear layer on all responses of an image, usually with biases.
 
     Examples
     --------
@@ -189,6 +194,7 @@ class Linear:
 
     in_features: int
     out_features: int
+    bias: bool = True
 
     def __post_init__(self) -> None:
         positive_int("in_features", self.in_features)
@@ -197,7 +203,7 @@ class Linear:
     @property
     def counts(self) -> Counts:
         """Its parameters."""
-        return Counts(0, 0, self.in_features * self.out_features, self.out_features)
+        return Counts(0, 0, self.in_features * self.out_features, self.out_features * self.bias)
 
     def output(self, shape: Shape) -> Shape:
         """Return ``(out_features, 1, 1)``; ValueError if the image has another number of responses."""
@@ -287,3 +293,8 @@ def _end(nodes: tuple[Node, ...], shape: Shape) -> Shape:
     for node in nodes:
         shape = node.output(shape)
     return shape
+
+
+def pair(value: Pair) -> tuple[int, int]:
+    """Return (vertical, horizontal) of one number for both axes, or of a pair."""
+    return (value, value) if isinstance(value, int) else value
