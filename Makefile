@@ -6,6 +6,9 @@ RUN := $(VENV)/bin/python
 READY := $(VENV)/.ready
 EXTRAS := notebooks,test,dev,onnx
 BENCH_EXTRAS := test,bench
+# Trained networks, as files in a package. What that package needs to run them is large and not needed to read them,
+# so it is no extra of pyproject.toml, but installed without its dependencies.
+REALDATA := rapidocr-onnxruntime==1.4.4
 
 LIBRARY := $(shell find igc_theory -name '*.py' -o -name '*.pyi' -o -name '*.json')
 FIGURES := $(shell sed -n 's/^name = "\(.*\)"/\1/p' figures/manifest.toml)
@@ -29,7 +32,7 @@ define install
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help setup paper figures notebooks test lint format bench lab constraints clean distclean FORCE
+.PHONY: help setup realdata paper figures notebooks test lint format bench lab constraints clean distclean FORCE
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 
@@ -65,6 +68,9 @@ lab: $(READY)  ## open the notebooks in JupyterLab
 	$(RUN) -m jupyter lab notebooks
 
 setup: $(READY)  ## only set up .venv
+
+realdata: $(READY)  ## also fetch trained networks (15 MB), from which four figures take kernels; else they use stored numbers
+	$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps $(REALDATA)
 
 constraints: $(READY)  ## pin the newest versions that pyproject.toml allows in constraints.txt
 	$(RUN) -m uv pip compile pyproject.toml --all-extras --universal --upgrade --no-annotate --no-header -o constraints.txt
