@@ -3,12 +3,12 @@ from .convolution import convolve as convolve
 from .convolution import kernel_matrix as kernel_matrix
 from .convolution import kernel_tensor as kernel_tensor
 from .convolution import patches as patches
-from .plans import Plan as Plan
-from .products import Product as Product
-from .products import random_product as random_product
 from .fixed import regular_as_igc_product as regular_as_igc_product
 from .fixed import summation_fusion_product as summation_fusion_product
 from .operators import OperatorCheck as OperatorCheck
 from .operators import check_operator as check_operator
+from .plans import Plan as Plan
+from .products import Product as Product
+from .products import random_product as random_product
 from .projection import Projection as Projection
 from .projection import project as project
