@@ -6,6 +6,7 @@ RUN := $(VENV)/bin/python
 READY := $(VENV)/.ready
 EXTRAS := notebooks,test,dev,onnx
 BENCH_EXTRAS := test,bench
+EXPERIMENT_EXTRAS := torch,experiment
 # Trained networks, as files in a package. What that package needs to run them is large and not needed to read them,
 # so it is no extra of pyproject.toml, but installed without its dependencies.
 REALDATA := rapidocr-onnxruntime==1.4.4
@@ -32,7 +33,7 @@ define install
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help setup realdata paper figures notebooks test lint format bench lab constraints clean distclean FORCE
+.PHONY: help setup realdata paper figures notebooks test lint format bench experiment lab constraints clean distclean FORCE
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 
@@ -64,6 +65,9 @@ format: $(READY)  ## let ruff format the code and mend what it can
 bench: .venv-bench/.ready  ## speed beside other libraries, as ratios (own environment: PyTorch is large)
 	.venv-bench/bin/python -m tests.benchmarks $(ARGS)
 
+experiment: .venv-experiment/.ready  ## train the small networks again, under an hour (QUICK=1: one seed of each, five minutes)
+	.venv-experiment/bin/python -m experiments.run $(if $(QUICK),--quick) $(ARGS)
+
 lab: $(READY)  ## open the notebooks in JupyterLab
 	$(RUN) -m jupyter lab notebooks
 
@@ -80,7 +84,7 @@ clean:  ## remove caches and untracked pictures; the next make paper builds all
 	find igc_theory figures notebooks tests -name __pycache__ -prune -exec rm -rf {} +
 
 distclean: clean  ## also remove the environments
-	rm -rf .venv .venv-bench
+	rm -rf .venv .venv-bench .venv-experiment
 
 $(READY): pyproject.toml constraints.txt
 	$(call install,$(VENV),$(EXTRAS))
@@ -88,6 +92,10 @@ $(READY): pyproject.toml constraints.txt
 
 .venv-bench/.ready: pyproject.toml constraints.txt
 	$(call install,.venv-bench,$(BENCH_EXTRAS))
+	@touch $@
+
+.venv-experiment/.ready: pyproject.toml constraints.txt
+	$(call install,.venv-experiment,$(EXPERIMENT_EXTRAS))
 	@touch $@
 
 # A build is done again when something that goes into it is newer, or when something that comes out of it is missing.

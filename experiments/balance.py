@@ -41,4 +41,4 @@ def imbalance(widths: list[int], kernel_area: int) -> float:
     product = 1
     for term in terms:
         product *= term
-    return sum(terms) / len(terms) / product ** (1 / len(terms))
+    return float(sum(terms) / len(terms) / product ** (1 / len(terms)))

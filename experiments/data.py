@@ -39,7 +39,7 @@ class Data:
     @property
     def axes(self) -> int:
         """Spatial axes: 2 for images, 1 for sequences."""
-        return self.test.inputs.ndim - 2
+        return int(self.test.inputs.ndim) - 2
 
     @property
     def window(self) -> tuple[int, int]:
