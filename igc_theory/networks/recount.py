@@ -142,7 +142,10 @@ def recount_table(table_id: str | None = None) -> Table:
         "ours": [figure.count for figure in figures],
         "verdict": [figure.verdict for figure in figures],
     }
-    return Table("Printed counts and ours", columns)
+    if table_id is None:
+        return Table("Printed counts and ours", columns)
+    del columns["table"]
+    return Table(f"Printed counts and ours: {published(table_id).source}", columns)
 
 
 def _recounted(table: PublishedTable) -> Iterator[Recount]:
