@@ -28,6 +28,9 @@ Step = tuple[Callable[..., Any], Place, Place]
 LINE = 64
 """Bytes of a cache line. Rows of a power-of-two length fall onto the same cache sets; a line between them prevents that."""
 
+CACHE = 32768
+"""Bytes of the first cache. Single columns longer than that are copied rather than read with strides, one entry a line."""
+
 OPERAND, RESULT = 2, 3
 """Places in memory beside the buffers 0 and 1."""
 
@@ -99,6 +102,9 @@ class _Route:
         *_, height, width, batch = view.shape
         columns = height * width * batch
         source = self._shaped(view, (*view.shape[:cut], conv.in_width * conv.kernel_area, columns))
+        if _scattered(source):
+            source = self._copied(source)
+            target = None
         if target is not None and (pair := _matched(source, target, conv)):
             self.steps.append((_product(kernel, *pair), (self.place, pair[0]), (RESULT, pair[1])))
             return True
@@ -117,8 +123,12 @@ class _Route:
         shaped = _reshaped(view, shape)
         if shaped is not None:
             return shaped
+        return self._copied(view).reshape(shape, copy=False)
+
+    def _copied(self, view: Array) -> Array:
+        """Take a step that copies `view` and return the copy."""
         self._to_buffer(np.positive, view, _template(view.shape, view.dtype))
-        return self.view.reshape(shape, copy=False)
+        return self.view
 
     def _to_buffer(
         self, function: Callable[..., Any], source: Array, result: Array, written: Array | None = None
@@ -129,6 +139,11 @@ class _Route:
         self.steps.append((function, (self.place, source), (place, target)))
         self.extent[place] = max(self.extent[place], result.strides[0] * len(result))
         self.place, self.view = place, result
+
+
+def _scattered(source: Array) -> bool:
+    """Return whether stacked columns are spread over more memory than the cache next to the processor holds."""
+    return source.shape[-1] == 1 and source.strides[-2] > source.itemsize and source.nbytes > CACHE
 
 
 def _product(kernel: Array, source: Array, target: Array) -> Callable[..., Any]:

@@ -1,7 +1,8 @@
 """Run the benchmarks: ``python -m tests.benchmarks [--quick] [structure] [apply] [projection] [designs]``.
 
-Each module offers ``TITLE``, ``NOTES``, ``run(quick) -> list of rows`` and ``verdicts(rows) -> list of Verdict``. A full run of
-all of them writes ``results.md``; every full run of a module writes its rows to ``results_<module>.csv``.
+Each module beside this one offers ``TITLE``, ``NOTES``, ``run(quick) -> list of rows`` and
+``verdicts(rows) -> list of Verdict``. A full run of all of them writes ``results.md``; every full run of a module writes its
+rows to ``results_<module>.csv``.
 """
 
 from __future__ import annotations
