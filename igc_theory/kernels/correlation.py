@@ -12,8 +12,9 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from igc_theory.kernels.arrays import Array
 from igc_theory.structure.arguments import positive_int
+from igc_theory.structure.permutations import ChannelPermutation
 
-__all__ = ["Padding", "Pair", "blocks_of", "correlate", "correlate_adjoint", "padded", "windows"]
+__all__ = ["Padding", "Pair", "blocks_of", "correlate", "correlate_adjoint", "padded", "permuted", "windows"]
 
 Pair = tuple[int, int]
 Padding = str | int | tuple[int, int]
@@ -52,6 +53,20 @@ def correlate_adjoint(y: Array, kernel: Array, groups: int, stride: Pair) -> Arr
     for u, v in np.ndindex(*window):
         x[:, u : u + down * height : down, v : v + right * width : right] += columns[:, u, v]
     return x
+
+
+def permuted(permutation: ChannelPermutation, x: Array) -> Array:
+    """Return `x` with its first axis in the new order; an interleaving never makes its index list.
+
+    Examples
+    --------
+    >>> from igc_theory import interleave
+    >>> permuted(interleave(2, 3), np.arange(6))
+    array([0, 3, 1, 4, 2, 5])
+    """
+    if permutation.interleaved is None:
+        return permutation(x)
+    return x.reshape(*permutation.interleaved, *x.shape[1:]).swapaxes(0, 1).reshape(x.shape)
 
 
 def blocks_of(kernel: Array, groups: int) -> Array:

@@ -11,12 +11,13 @@ from numpy.typing import ArrayLike, DTypeLike
 from scipy.sparse import csr_array
 from scipy.sparse.linalg import LinearOperator
 
-from igc_theory.kernels.arrays import Array, finite, float_type, image_of, numbers
+from igc_theory.kernels.arrays import Array, image_of, numbers
 from igc_theory.kernels.convolution import convolution_matrix, kernel_tensor
-from igc_theory.kernels.correlation import Padding, Pair, correlate, correlate_adjoint, padded
+from igc_theory.kernels.correlation import Padding, Pair, correlate, correlate_adjoint, padded, permuted
 from igc_theory.kernels.plans import Plan
 from igc_theory.kernels.storage import read_product, write_product
-from igc_theory.structure.chains import Chain, Factor
+from igc_theory.kernels.weights import checked_weights, random_weights
+from igc_theory.structure.chains import Chain
 from igc_theory.structure.factors import GroupConv
 from igc_theory.structure.permutations import ChannelPermutation
 
@@ -28,7 +29,7 @@ class Product(LinearOperator):
 
     .. math:: W = W_L P_{L-1} W_{L-1} ⋯ P_1 W_1 ∈ R^{C_{out} × C_{in} S}
 
-    (IGCV2, arXiv 1804.06202, equation 3). It is a SciPy `LinearOperator`: ``product @ x``, ``product.H @ y``,
+    (IGCV2, arXiv 1804.06202, section 3). It is a SciPy `LinearOperator`: ``product @ x``, ``product.H @ y``,
     sums, products and scalings with other operators, and the iterative solvers of `scipy.sparse.linalg`, all at the price
     of the factors.
 
@@ -88,9 +89,7 @@ class Product(LinearOperator):
     stride: Pair
 
     def __init__(self, chain: Chain, weights: Sequence[ArrayLike]) -> None:
-        if not isinstance(chain, Chain):
-            raise TypeError(f"chain is a {type(chain).__name__}, not a Chain: give one, such as igcv1(L=4, M=2)")
-        self.chain, self.weights = chain, _checked_weights(chain, weights)
+        self.chain, self.weights = chain, checked_weights(chain, weights)
         self.window, self.stride = _field_of_view(chain)
         dtype = self.weights[0].dtype if self.weights else np.dtype(np.float64)
         shape = chain.out_channels, chain.in_channels * self.window[0] * self.window[1]
@@ -260,13 +259,13 @@ class Product(LinearOperator):
     def _rmatmat(self, X: Array) -> Array:
         y = numbers("x", X).reshape(self.shape[0], 1, 1, X.shape[1])
         for f, kernel in reversed([*self._steps()]):
-            y = _permuted(f.inverse(), y) if kernel is None else correlate_adjoint(y, kernel, f.groups, f.strides)
+            y = permuted(f.inverse(), y) if kernel is None else correlate_adjoint(y, kernel, f.groups, f.strides)
         return y.reshape(self.shape[1], X.shape[1])
 
     def _forward(self, x: Array) -> Array:
         """Return all factors applied to images or patches (C_in, H, W, N), without padding."""
         for factor, kernel in self._steps():
-            x = _permuted(factor, x) if kernel is None else correlate(x, kernel, factor.groups, factor.strides)
+            x = permuted(factor, x) if kernel is None else correlate(x, kernel, factor.groups, factor.strides)
         return x
 
     def _steps(self) -> Iterator[tuple[Any, Array | None]]:
@@ -316,24 +315,7 @@ def random_product(chain: Chain, rng: np.random.Generator, dtype: DTypeLike = np
     >>> round(float(np.var(product @ np.random.default_rng(1).standard_normal((product.shape[1], 100)))), 1)
     1.0
     """
-    if not isinstance(chain, Chain):
-        raise TypeError(f"chain is a {type(chain).__name__}, not a Chain: give one, such as igcv1(L=4, M=2)")
-    kind = float_type("dtype", dtype)
-    weights = []
-    for conv in chain.convolutions:
-        shape = conv.out_channels, conv.in_width, *conv.window
-        draw = rng.standard_normal(shape)
-        if kind.kind == "c":
-            draw = (draw + 1j * rng.standard_normal(shape)) / np.sqrt(2)
-        weights.append((draw / np.sqrt(conv.in_width * conv.kernel_area)).astype(kind))
-    return Product(chain, weights)
-
-
-def _permuted(permutation: ChannelPermutation, x: Array) -> Array:
-    """Return `x` with its first axis in the new order; an interleaving never makes its index list."""
-    if permutation.interleaved is None:
-        return permutation(x)
-    return x.reshape(*permutation.interleaved, *x.shape[1:]).swapaxes(0, 1).reshape(x.shape)
+    return Product(chain, random_weights(chain, rng, dtype))
 
 
 def _permutation_matrix(permutation: ChannelPermutation, positions: int, dtype: np.dtype[Any]) -> csr_array[Any]:
@@ -365,32 +347,3 @@ def _operand(x: ArrayLike, rows: int, *, columns: bool) -> Array:
         expected = f"({rows}, N)" if columns else f"({rows},)"
         raise ValueError(f"x has shape {array.shape}, but the operator takes {expected}: give {rows} entries a column")
     return array
-
-
-def _checked_weights(chain: Chain, weights: Sequence[ArrayLike]) -> tuple[Array, ...]:
-    """Return the weights as read-only arrays of one type with four axes each, after checking them against the chain."""
-    if isinstance(weights, (str, dict)) or not hasattr(weights, "__len__"):
-        raise TypeError(f"weights={weights!r} is not a sequence: give one array for each convolution of the chain")
-    if len(weights) != len(chain.convolutions):
-        raise ValueError(
-            f"weights has {len(weights)} arrays, but the chain has {len(chain.convolutions)} convolutions: "
-            "give one array for each, in order of application, and none for a permutation"
-        )
-    arrays = [finite(f"weights[{k}]", numbers(f"weights[{k}]", array)) for k, array in enumerate(weights)]
-    dtype = np.result_type(*arrays) if arrays else np.dtype(np.float64)
-    return tuple(
-        _fitted(f"weights[{k}]", array, conv, dtype)
-        for k, (array, conv) in enumerate(zip(arrays, chain.convolutions, strict=True))
-    )
-
-
-def _fitted(name: str, array: Array, conv: Factor, dtype: np.dtype[Any]) -> Array:
-    """Return a read-only copy of one array of weights in the shape that `conv` needs."""
-    assert isinstance(conv, GroupConv)
-    shape = conv.out_channels, conv.in_width, *conv.window
-    if array.shape != shape and not (conv.is_pointwise and array.shape == shape[:2]):
-        also = f" or {shape[:2]}" if conv.is_pointwise else ""
-        raise ValueError(f"{name} has shape {array.shape}, but {conv!r} needs {shape}{also}")
-    copy = array.reshape(shape).astype(dtype, order="C", copy=True)
-    copy.setflags(write=False)
-    return copy

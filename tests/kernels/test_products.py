@@ -382,6 +382,8 @@ RNG = np.random.default_rng(19)
             TypeError,
             "dtype=.*int8.* is not a type to compute in: give float32",
         ),
+        (lambda: random_product(CHAIN, 7), TypeError, r"rng=7 is a int.*give np.random.default_rng\(7\)"),
+        (lambda: random_product(CHAIN, None), TypeError, "rng=None is a NoneType, not a random generator"),
         (lambda: random_product(CHAIN, RNG, "float1024"), TypeError, "dtype='float1024' is not a type"),
         (lambda: regular_as_igc_product(np.ones((6, 4, 3, 3))), ValueError, "6 output and 4 input channels"),
         (lambda: regular_as_igc_product(np.ones((3, 3, 3, 3))), ValueError, "groups=2 does not divide channels=3"),
