@@ -3,6 +3,14 @@ from . import kernels as kernels
 from . import networks as networks
 from . import structure as structure
 from . import views as views
+from .budget import best_dense as best_dense
+from .budget import best_strict as best_strict
+from .kernels import Product as Product
+from .kernels import convolve as convolve
+from .kernels import project as project
+from .kernels import random_product as random_product
+from .networks import network as network
+from .networks import published as published
 from .structure import Chain as Chain
 from .structure import ChannelPermutation as ChannelPermutation
 from .structure import GroupConv as GroupConv
