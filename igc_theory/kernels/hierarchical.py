@@ -20,7 +20,7 @@ from igc_theory.kernels.trees import ChannelTrees
 
 __all__ = ["butterfly", "split_bound"]
 
-_PANEL = 2**18
+_PANEL = 2**17
 """Entries worked on at a time: they stay in the processor's cache, and nothing of the size of the kernel is needed."""
 
 
@@ -77,14 +77,13 @@ class _Splitting:
 
 def _lost(blocks: Array, left: Array, right: Array) -> float:
     """Return the squared distance of blocks to their projections; by the difference itself where it is small."""
+    if right.shape[-2:] == (1, 2):  # the part along the other direction, faster than many tiny products
+        across = blocks[..., 0] * right[..., 1]
+        across -= blocks[..., 1] * right[..., 0]
+        return float(np.linalg.norm(across)) ** 2
     whole = float(np.linalg.norm(blocks)) ** 2
     lost = whole - float(np.linalg.norm(left)) ** 2
-    if lost > 1e-6 * whole:
-        return lost
-    if right.shape[-2:] == (1, 2):  # the part along the other direction, faster than many tiny products
-        across = blocks[..., 0] * right[..., 1] - blocks[..., 1] * right[..., 0]
-        return float(np.linalg.norm(across)) ** 2
-    return float(np.linalg.norm(blocks - left @ right)) ** 2
+    return lost if lost > 1e-6 * whole else float(np.linalg.norm(blocks - left @ right)) ** 2
 
 
 def butterfly(kernel: Array, trees: ChannelTrees, spatial: int) -> tuple[list[Array], float]:

@@ -1,0 +1,162 @@
+"""Finding the nearest product: `project` beside the libraries that factorize matrices into the same sparse factors."""
+
+from __future__ import annotations
+
+import tracemalloc
+import warnings
+from collections.abc import Callable
+
+import numpy as np
+from scipy.linalg import dft, hadamard
+
+from igc_theory.kernels import Projection, project
+from igc_theory.kernels.arrays import Array
+from igc_theory.structure import Chain, ChannelPermutation, igcv1, igcv2
+from tests.benchmarks.timing import Row, Verdict, medians, number, peer, ratio
+
+TITLE = "Finding the nearest product"
+NOTES = """Milliseconds for a C×C matrix in double precision and how many times longer the peers take, for the two factors of
+√C channels a branch and for log2 C factors of two. The Fourier matrix is complex; its chain begins with the bit reversal, and the
+peers get it with the columns in that order. `svd` is NumPy's batched decomposition of all blocks; lazylinop's `ksd` takes the
+Monarch and the square dyadic chain; pyfaust's `butterfly` knows the latter only. The errors are relative, measured on the dense
+matrices; `copies` is the most memory in use during `project`, the kernel included, in kernels (of kernels larger than one panel
+of its work). Its lower bound for log2 C factors is computed when asked for; `bound` is the time of that."""
+
+PEERS = ("svd", "lazylinop", "pyfaust")
+KERNELS = ("random", "Hadamard", "Fourier")
+Call = Callable[[], object]
+
+
+def run(quick: bool = False) -> list[Row]:
+    """Return one row a cell: times in milliseconds, ratios, errors, memory."""
+    sizes = (256,) if quick else (256, 1024, 4096)
+    return [_cell(C, name, task) for task in ("two", "log2 C") for C in sizes for name in KERNELS]
+
+
+def verdicts(rows: list[Row]) -> list[Verdict]:
+    """Return the targets with what was measured."""
+    two, many = ([row for row in rows if row["factors"] == task] for task in ("two", "log2 C"))
+    large = [
+        value for row in two if row["C"] == 4096 and row["kernel"] == "random" and (value := number(row, "project"))
+    ]
+    copies = max((value for row in rows if (value := number(row, "copies")) is not None), default=0.0)
+    return [
+        *(_least(f"two factors, {name}", two, name, 2) for name in ("svd", "lazylinop")),
+        _least("log2 C factors, lazylinop", many, "lazylinop", 5),
+        _least("log2 C factors, pyfaust", many, "pyfaust", 20),
+        Verdict(
+            "two factors, random, C = 4096: at most 150 ms",
+            f"{large[0]:.0f} ms" if large else "not run",
+            not large or large[0] <= 150,
+        ),
+        _errors("two factors: error as the peers' to 1e-9", two, equal=True),
+        _errors("log2 C factors: error not above the peers'", many, equal=False),
+        Verdict("memory: at most 3 kernels, the input included", f"{copies:.2f}", copies <= 3),
+    ]
+
+
+def _least(title: str, rows: list[Row], name: str, least: float) -> Verdict:
+    cells = [(value, row) for row in rows if (value := number(row, f"{name} / project")) is not None]
+    if not cells:
+        return Verdict(f"{title}, every cell: at least {least}", "not installed or not run", True)
+    found, row = min(cells, key=lambda cell: cell[0])
+    where = f"{row['kernel']}, C={row['C']}"
+    return Verdict(f"{title}, every cell: at least {least}", f"{found:.2f}× {where}", found >= least)
+
+
+def _errors(title: str, rows: list[Row], *, equal: bool) -> Verdict:
+    """Return the largest excess of our error over a peer's, or the largest difference from it."""
+    excess = [
+        ours - theirs
+        for row in rows
+        for name in PEERS
+        if (ours := number(row, "error")) is not None and (theirs := number(row, f"error of {name}")) is not None
+    ]
+    worst = max((abs(value) if equal else value for value in excess), default=0.0)
+    return Verdict(title, f"{worst:.1e}", worst <= 1e-9)
+
+
+def _cell(C: int, name: str, task: str) -> Row:
+    """Return one row of the table."""
+    matrix, order = _matrix(name, C)
+    chain = igcv1(*[2 ** (C.bit_length() // 2)] * 2, 1) if task == "two" else igcv2([2] * (C.bit_length() - 1), 1)
+    chain = chain if name != "Fourier" else Chain([ChannelPermutation(order), chain])
+    straight = matrix[:, order]
+    calls = {"project": lambda: project(matrix, chain)} | _peers(straight, task)
+    seconds = medians(calls, rounds=3 if C == 4096 else 7)
+    found = project(matrix, chain)
+    row: Row = {"factors": task, "C": C, "kernel": name}
+    row |= {label: 1e3 * seconds[label] if label in seconds else None for label in ("project", *PEERS)}
+    row |= {f"{label} / project": ratio(seconds.get(label), seconds["project"]) for label in PEERS}
+    row |= {"error": _error(found.product.matrix(), matrix)}
+    row |= {
+        f"error of {label}": _error(_dense(calls[label]()), straight) if label in calls else None for label in PEERS
+    }
+    return row | {
+        "lower bound": found.lower_bound,
+        "bound": _bound_time(found, matrix, chain),
+        "copies": _copies(matrix, chain) if C > 256 else None,
+    }
+
+
+def _matrix(name: str, C: int) -> tuple[Array, np.ndarray]:
+    """Return the matrix, and the order of its columns in which butterflies multiply to it."""
+    bits = C.bit_length() - 1
+    reversal = np.array([int(f"{k:0{bits}b}"[::-1], 2) for k in range(C)])
+    if name == "Fourier":
+        return dft(C, scale="sqrtn"), reversal
+    random = np.random.default_rng(0).standard_normal((C, C))
+    return (random if name == "random" else hadamard(C).astype(float)), np.arange(C)
+
+
+def _peers(matrix: Array, task: str) -> dict[str, Call]:
+    """Return the calls of the peers that are installed and know the factors."""
+    butterfly, fact = peer("lazylinop.butterfly"), peer("pyfaust.fact")
+    calls: dict[str, Call] = {"svd": lambda: _by_svd(matrix)} if task == "two" else {}
+    if butterfly is not None:
+        shapes = butterfly.Chain.monarch if task == "two" else butterfly.Chain.square_dyadic
+        pattern = shapes(matrix.shape)
+        calls["lazylinop"] = lambda: butterfly.ksd(matrix, pattern)
+    if fact is not None and task != "two":
+        calls["pyfaust"] = lambda: fact.butterfly(matrix)
+    return calls
+
+
+def _by_svd(matrix: Array) -> tuple[Array, Array]:
+    """Return the factors of all blocks by batched decompositions: outputs that are congruent modulo √C share a branch."""
+    side = int(len(matrix) ** 0.5)
+    blocks = matrix.reshape(side, side, side, side).transpose(1, 2, 0, 3)
+    u, s, v = np.linalg.svd(blocks, full_matrices=False)
+    return u[..., 0] * s[..., :1], v[..., 0, :]
+
+
+def _dense(result: object) -> Array:
+    """Return the matrix of what a peer returned."""
+    if isinstance(result, tuple):
+        blocks = result[0][..., :, None] * result[1][..., None, :]
+        return blocks.transpose(2, 0, 1, 3).reshape(blocks.shape[0] ** 2, -1)
+    return np.asarray(result.toarray())  # type: ignore[attr-defined]
+
+
+def _error(found: Array, matrix: Array) -> float:
+    return float(np.linalg.norm(found - matrix) / np.linalg.norm(matrix))
+
+
+def _bound_time(found: Projection, matrix: Array, chain: Chain) -> float:
+    """Return the milliseconds that the lower bound takes; the first one was computed before."""
+    fresh = project(matrix, chain)
+    assert fresh.lower_bound == found.lower_bound
+    again = project(matrix, chain)
+    return 1e3 * medians({"bound": again._bound}, rounds=1)["bound"]
+
+
+def _copies(matrix: Array, chain: Chain) -> float:
+    """Return the most memory in use during a projection, in kernels, the kernel itself included."""
+    tracemalloc.start()
+    project(matrix, chain)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return 1 + peak / matrix.nbytes
+
+
+warnings.filterwarnings("ignore", module="lazylinop|pyfaust")
