@@ -3,11 +3,15 @@
 import os
 import sys
 from collections.abc import Iterator
+from importlib.util import find_spec
 
 import pytest
 from hypothesis import settings
 
 os.environ["MPLBACKEND"] = "Agg"
+
+# Its doctests need the extra torch; tests/networks/test_torch_export.py says so where it is not installed.
+collect_ignore = [] if find_spec("torch") else ["igc_theory/networks/torch_export.py"]
 
 # Machines differ in speed, so no example has a deadline; CI draws the same examples every time.
 settings.register_profile("project", deadline=None, derandomize="CI" in os.environ)

@@ -32,5 +32,8 @@ from .recount import Recount as Recount
 from .recount import recount as recount
 from .recount import recount_table as recount_table
 from .table import Table as Table
+from .torch_export import Permute as Permute
+from .torch_export import from_torch as from_torch
+from .torch_export import to_torch as to_torch
 from .zoo import network as network
 from .zoo import network_names as network_names

@@ -1,13 +1,24 @@
-"""Chains as PyTorch modules, to train and to export; needs the extra ``torch``."""
+"""Chains as PyTorch modules, to train and to export, and PyTorch modules as networks, to count and to audit.
+
+The only module here that imports torch (``pip install "igc_theory[torch]"``).
+"""
 
 from __future__ import annotations
 
+import copy
+import tempfile
+import warnings
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
 from igc_theory.kernels.arrays import Array
 from igc_theory.kernels.products import Product, random_product
+from igc_theory.networks.onnx_graph import OnnxNetwork
+from igc_theory.networks.onnx_reader import read_onnx
+from igc_theory.structure.arguments import positive_int
 from igc_theory.structure.chains import Chain
 from igc_theory.structure.factors import GroupConv
 from igc_theory.structure.permutations import ChannelPermutation
@@ -18,7 +29,7 @@ try:
 except ImportError as error:
     raise ImportError('to_torch and from_torch need PyTorch: pip install "igc_theory[torch]"') from error
 
-__all__ = ["Permute", "to_torch"]
+__all__ = ["Permute", "from_torch", "to_torch"]
 
 
 class Permute(nn.Module):
@@ -27,7 +38,7 @@ class Permute(nn.Module):
     Parameters
     ----------
     permutation : ChannelPermutation
-        Its indices travel in the state dict, so that weights cannot be loaded into a network that is wired otherwise unnoticed.
+        Its indices are part of the state dict: what is loaded is wired as what was saved.
 
     Examples
     --------
@@ -100,6 +111,65 @@ def to_torch(operand: Chain | Product, *, axes: int = 2) -> nn.Sequential:
         else:
             layers.append(_convolution(factor, axes, next(rest), same=inside))
     return nn.Sequential(*layers)
+
+
+def from_torch(module: nn.Module, input_shape: tuple[int, ...]) -> OnnxNetwork:
+    """Return any PyTorch module as a network, to count and to audit: what `read_onnx` makes of its ONNX export.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        Anything that PyTorch can trace: shortcuts, branches and concatenations are fine, branches that depend on the responses are
+        fixed as they are taken for a response of zeros. It is counted in evaluation mode; the module itself is left as it is.
+    input_shape : tuple of int
+        Shape of what it reads without the batch: (channels, height, width), (channels, width) or (features,).
+
+    Returns
+    -------
+    OnnxNetwork
+        A `Network` whose layers know their weights; what is no layer is in `passed_over`.
+
+    Raises
+    ------
+    TypeError
+        If `module` is not a torch.nn.Module.
+    ValueError
+        If `input_shape` is not one to three positive integers, or the module cannot read it, or holds nothing to trace.
+
+    Examples
+    --------
+    >>> from igc_theory.structure import igcv3
+    >>> module = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU(), to_torch(igcv3(8, 8)))
+    >>> from_torch(module, (3, 32, 32)).counts
+    Counts(convolution=1032, batch_norm=16, linear=0, bias=8)
+    """
+    if not isinstance(module, nn.Module):
+        raise TypeError(f"module={module!r} is a {type(module).__name__}: give a torch.nn.Module")
+    if not isinstance(input_shape, (tuple, list)) or not 1 <= len(input_shape) <= 3:
+        raise ValueError(f"input_shape={input_shape!r} is not one to three sizes: give (channels, height, width)")
+    sizes = [positive_int(f"input_shape[{k}]", size) for k, size in enumerate(input_shape)]
+    still = copy.deepcopy(module).eval()
+    like = next(still.parameters(), torch.zeros(0))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"{type(module).__name__}.onnx"
+        _export(still, torch.zeros(1, *sizes, dtype=like.dtype, device=like.device), path)
+        return replace(read_onnx(path), source=f"PyTorch {torch.__version__}, {type(module).__name__}")
+
+
+def _export(module: nn.Module, example: torch.Tensor, path: Path) -> None:
+    """Write a module as an ONNX file, its batch normalisations not yet folded into the convolutions."""
+    mode = torch.onnx.TrainingMode.PRESERVE
+    try:
+        with warnings.catch_warnings():
+            # PyTorch announces another exporter, which needs a further package and folds what is to be counted.
+            warnings.simplefilter("ignore")
+            torch.onnx.export(module, (example,), str(path), dynamo=False, training=mode, do_constant_folding=False)
+    except Exception as error:  # whatever the module's own code raises
+        shape = tuple(example.shape[1:])
+        raise ValueError(
+            f"module={type(module).__name__} cannot be traced with input_shape={shape} ({' '.join(str(error).split())[:200]}): "
+            "give the shape that it reads, without the batch"
+        ) from error
 
 
 def _parts(operand: Chain | Product) -> tuple[Chain, Sequence[Array | None]]:
