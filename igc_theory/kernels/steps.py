@@ -84,7 +84,7 @@ class _Route:
             target = None if len(kernels) > 1 else _undone(out, factors[k + 1 :])
             if self._convolve(factor, kernels.pop(0), target):
                 return
-        self.steps.append((np.positive, (self.place, self.view), (RESULT, out.reshape(self.view.shape, copy=False))))
+        self.steps.append((_copy, (self.place, self.view), (RESULT, out.reshape(self.view.shape, copy=False))))
 
     def _permute(self, permutation: ChannelPermutation) -> None:
         """Look differently at the same memory if the permutation is an interleaving, and gather if it is not."""
@@ -127,7 +127,7 @@ class _Route:
 
     def _copied(self, view: Array) -> Array:
         """Take a step that copies `view` and return the copy."""
-        self._to_buffer(np.positive, view, _template(view.shape, view.dtype))
+        self._to_buffer(_copy, view, _template(view.shape, view.dtype))
         return self.view
 
     def _to_buffer(
@@ -139,6 +139,10 @@ class _Route:
         self.steps.append((function, (self.place, source), (place, target)))
         self.extent[place] = max(self.extent[place], result.strides[0] * len(result))
         self.place, self.view = place, result
+
+
+def _copy(source: Array, out: Array) -> None:
+    np.copyto(out, source)
 
 
 def _scattered(source: Array) -> bool:

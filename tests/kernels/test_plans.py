@@ -106,6 +106,15 @@ def test_no_step_reads_where_it_writes(chain):
         assert not np.may_share_memory(source(x), target(out))
 
 
+@pytest.mark.parametrize("widths", [[16, 32, 32], [2, 128, 64]], ids=str)
+def test_long_single_columns_are_copied_into_place(widths):
+    rng = np.random.default_rng(7)
+    product = random_product(igcv2(widths, 1), rng)
+    plan, x = product.plan(), rng.standard_normal(product.shape[1])
+    assert len(plan._shares[0]) > len(plan.chain.convolutions)
+    np.testing.assert_allclose(plan(x), product @ x, atol=1e-12)
+
+
 def test_a_million_interleaved_channels_make_no_index_list():
     chain = Chain([GroupConv(2**20, 2**20, 2**19), interleave(2**19, 2)])
     product = Product(chain, [np.ones((2**20, 2), np.float32)])
