@@ -163,7 +163,7 @@ def _export(module: nn.Module, example: torch.Tensor, path: Path) -> None:
         with warnings.catch_warnings():
             # PyTorch announces another exporter, which needs a further package and folds what is to be counted.
             warnings.simplefilter("ignore")
-            torch.onnx.export(module, (example,), str(path), dynamo=False, training=mode, do_constant_folding=False)
+            torch.onnx.export(module, (example,), str(path), dynamo=False, training=mode)
     except Exception as error:  # whatever the module's own code raises
         shape = tuple(example.shape[1:])
         raise ValueError(
@@ -193,12 +193,8 @@ def _refuse_height(chain: Chain) -> None:
 
 
 def _padding_inside(chain: Chain) -> bool:
-    """Return whether the spatial convolution can put the zeros around: it is the only one, odd, with no stride before."""
-    first = next((k for k, conv in enumerate(chain.convolutions) if not conv.is_pointwise), None)
-    if first is None:
-        return True
-    odd = all(side % 2 for side in chain.convolutions[first].window)
-    return odd and len(chain.spatial) == 1 and all(conv.strides == (1, 1) for conv in chain.convolutions[:first])
+    """Return whether the one spatial convolution, of odd window, can put the zeros around: a stride before it changes nothing."""
+    return len(chain.spatial) == 0 or (len(chain.spatial) == 1 and all(side % 2 for side in chain.spatial[0].window))
 
 
 def _seen(operand: Chain | Product) -> tuple[int, int]:

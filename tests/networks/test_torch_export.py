@@ -61,17 +61,18 @@ CHAINS = [
     UNEVEN,
     Chain([ChannelPermutation([2, 0, 1])]),
     Chain([GroupConv(4, 4, stride=(2, 3)), interleave(2, 2)]),
+    Chain([GroupConv(4, 4, stride=(2, 3))]) + regular(4, 4),
+    Chain([GroupConv(4, 4, stride=4)]) + regular(4, 4, 5),
 ]
-"""At most one spatial factor, odd, no stride before it: it puts the zeros around itself."""
+"""At most one spatial factor, of odd window: it puts the zeros around itself."""
 
 PADDED_IN_FRONT = [
     regular(4, 6, kernel_size=4),
     regular(4, 6, kernel_size=(2, 3)),
     regular(4, 6) + group(6, 6, groups=2, kernel_size=5),
     regular(4, 6) + Chain([GroupConv(6, 6, 3, 3, stride=2)]) + igcv1(3, 2),
-    Chain([GroupConv(4, 4, stride=2)]) + regular(4, 4),
 ]
-"""Several spatial factors, even windows, strides in front: the zeros stand in front of the chain."""
+"""Several spatial factors, or an even window: the zeros stand in front of the chain."""
 
 
 def applied(module, image):
@@ -99,7 +100,7 @@ def exported(module, example, path):
 @pytest.mark.parametrize("chain", CHAINS + PADDED_IN_FRONT, ids=repr)
 def test_module_computes_the_convolution_of_the_product(chain, dtype, tolerance):
     rng = np.random.default_rng(1)
-    product, image = random_product(chain, rng, dtype), rng.standard_normal((chain.in_channels, 9, 10)).astype(dtype)
+    product, image = random_product(chain, rng, dtype), rng.standard_normal((chain.in_channels, 9, 11)).astype(dtype)
     if not chain.convolutions:
         product = Product(chain, [])
     response = applied(to_torch(product), image)
