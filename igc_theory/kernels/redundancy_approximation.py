@@ -1,0 +1,119 @@
+"""What every way of removing redundancy returns: a matrix, what it costs, and how far it is from the kernel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from html import escape
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from igc_theory.kernels.arrays import Array, finite, numbers
+
+__all__ = ["REAL_BITS", "Approximation", "approximation", "index_bits", "real_matrix"]
+
+REAL_BITS = 32
+"""Bits of a number that is stored as it is: a weight, a scale, an entry of a code book."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Approximation:
+    r"""A matrix near a kernel, and what it costs.
+
+    Attributes
+    ----------
+    family : str
+        The kind of matrix, such as ``"low rank"``.
+    setting : str
+        Which one of its kind, such as ``"rank 10"``.
+    matrix : ndarray, shape (C_out, C_in * S)
+        Read-only.
+    storage_bits : int
+        Bits that describe it: weights, scales, indices, code books and channel orders. A real number takes 32.
+    multiply_adds : int
+        Multiply–adds for each output position.
+    additions : int
+        Additions without a multiplication, for each output position.
+    relative_error : float
+        :math:`‖K - W‖_F / ‖K‖_F`; 0 for a zero kernel.
+    dense_bits : int
+        Bits of the kernel itself.
+    """
+
+    family: str
+    setting: str
+    matrix: Array
+    storage_bits: int
+    multiply_adds: int
+    additions: int
+    relative_error: float
+
+    @property
+    def name(self) -> str:
+        """Family and setting."""
+        return f"{self.family}, {self.setting}" if self.setting else self.family
+
+    @property
+    def dense_bits(self) -> int:
+        """Bits of the kernel itself."""
+        return REAL_BITS * int(self.matrix.size)
+
+    def __repr__(self) -> str:
+        return f"Approximation({self._sentence()})"
+
+    def _repr_html_(self) -> str:
+        return f"<p>{escape(self._sentence())}</p>"
+
+    def _sentence(self) -> str:
+        additions = f" and {self.additions:,} additions" if self.additions else ""
+        return (
+            f"{self.name}: relative error {self.relative_error:.4g}, {self.storage_bits:,} bits "
+            f"({self.storage_bits / self.dense_bits:.1%}), {self.multiply_adds:,} multiply–adds{additions}"
+        )
+
+
+def real_matrix(matrix: ArrayLike) -> Array:
+    """Return `matrix` as a matrix of finite real numbers.
+
+    Examples
+    --------
+    >>> real_matrix([[1, 2]])
+    array([[1., 2.]])
+    >>> real_matrix([1, 2])
+    Traceback (most recent call last):
+    ...
+    ValueError: matrix has shape (2,), not (C_out, C_in * S): give two axes, none of them empty (kernel_matrix makes one)
+    """
+    array = numbers("matrix", matrix)
+    if array.ndim != 2 or 0 in array.shape:
+        raise ValueError(
+            f"matrix has shape {array.shape}, not (C_out, C_in * S): give two axes, none of them empty "
+            "(kernel_matrix makes one)"
+        )
+    if array.dtype.kind == "c":
+        raise TypeError(
+            f"matrix has dtype {array.dtype}: low precision and pruning are for real weights, so give real ones"
+        )
+    return finite("matrix", array)
+
+
+def approximation(
+    family: str, setting: str, kernel: Array, matrix: Array, bits: int, multiply_adds: int, additions: int = 0
+) -> Approximation:
+    """Return the approximation of a kernel by a matrix, with its relative error."""
+    matrix = np.array(matrix, dtype=kernel.dtype)
+    matrix.setflags(write=False)
+    norm = float(np.linalg.norm(kernel.astype(np.float64)))
+    error = float(np.linalg.norm(kernel.astype(np.float64) - matrix)) / norm if norm else 0.0
+    return Approximation(family, setting, matrix, int(bits), int(multiply_adds), int(additions), error)
+
+
+def index_bits(choices: int) -> int:
+    """Return the bits that name one of so many choices.
+
+    Examples
+    --------
+    >>> [index_bits(choices) for choices in (1, 2, 3, 4, 5)]
+    [0, 1, 2, 2, 3]
+    """
+    return (choices - 1).bit_length()
