@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from hypothesis import strategies as st
+
 from igc_theory.structure import (
     Chain,
     ChannelPermutation,
@@ -85,3 +87,26 @@ ODD = {
 }
 
 ALL = NAMED | ODD
+
+
+@st.composite
+def chains(draw):
+    """Chains of up to five factors on at most a dozen channels: any windows, strides, branches and permutations."""
+    channels, factors = draw(st.integers(1, 12)), []
+    for _ in range(draw(st.integers(1, 5))):
+        groups = draw(st.sampled_from([g for g in range(1, channels + 1) if channels % g == 0]))
+        kind = draw(st.sampled_from(["pointwise", "pointwise", "spatial", "interleaving", "permutation"]))
+        if kind == "interleaving":
+            factors.append(interleave(groups, channels // groups))
+        elif kind == "permutation":
+            factors.append(ChannelPermutation(draw(st.permutations(range(channels)))))
+        else:
+            size, step = (
+                st.tuples(st.integers(1, 3), st.integers(1, 3)),
+                st.tuples(st.integers(1, 2), st.integers(1, 2)),
+            )
+            window, stride = (draw(size), draw(step)) if kind == "spatial" else (1, draw(st.sampled_from([1, 1, 2])))
+            out_channels = groups * draw(st.integers(1, max(1, 12 // groups)))
+            factors.append(GroupConv(channels, out_channels, groups, window, stride))
+            channels = out_channels
+    return Chain(factors)

@@ -7,6 +7,8 @@ from functools import reduce
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy.sparse import csr_array
 from scipy.sparse.linalg import LinearOperator, aslinearoperator, gmres, svds
 
@@ -74,6 +76,18 @@ def test_every_view_of_a_product_is_the_same_matrix(chain, dtype):
     np.testing.assert_allclose(product @ x, matrix @ x, atol=10 * tolerance)
     np.testing.assert_allclose(product.H @ y, matrix.conj().T @ y, atol=10 * tolerance)
     np.testing.assert_allclose(product.T @ y, matrix.T @ y, atol=10 * tolerance)
+
+
+@given(blocks.chains(), st.integers(0, 2**32 - 1))
+@settings(max_examples=200, deadline=None)
+def test_any_chain_is_its_walks(chain, seed):
+    rng = np.random.default_rng(seed)
+    product = random_product(chain, rng) if chain.convolutions else Product(chain, [])
+    matrix = by_walking(product).reshape(product.shape)
+    np.testing.assert_allclose(product.matrix(), matrix, atol=1e-12)
+    x = rng.standard_normal((product.shape[1], 5))
+    for batch in (1, 5):
+        np.testing.assert_allclose(product.plan(batch)(x[:, :batch]), matrix @ x[:, :batch], atol=1e-11)
 
 
 @pytest.mark.parametrize("chain", blocks.ALL.values(), ids=blocks.ALL)
