@@ -1,0 +1,162 @@
+"""Pictures of nearest products: errors against paths and bounds, factors as matrices, and the time to apply them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter
+from numpy.typing import NDArray
+
+from igc_theory.kernels.arrays import Array
+from igc_theory.views.plots.columns import Columns, axes_or_new, checked_columns
+from igc_theory.views.plots.style import FAMILY_COLOURS, PALETTE
+
+__all__ = ["factor_columns", "plot_certificate", "plot_factor", "plot_path_errors"]
+
+
+def plot_path_errors(columns: Columns, ax: Axes | None = None) -> Axes:
+    """Draw errors of nearest products over the number of paths: points measured, lines expected, one colour a number of branches.
+
+    Parameters
+    ----------
+    columns : mapping of str to sequence
+        `groups`, `paths`, `measured`, `expected`, as `igc_theory.kernels.path_errors` returns.
+    ax : matplotlib.axes.Axes, optional
+        Drawn on; by default the axes of a new figure.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a column is missing, or holds something else than numbers.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from igc_theory.kernels import path_errors
+    >>> ax = plot_path_errors(path_errors(16, [1, 2, 4], np.random.default_rng(0)))
+    >>> len(ax.lines)
+    6
+    """
+    ax = axes_or_new(ax)
+    table = checked_columns(columns, integers=("groups", "paths"), numbers=("measured", "expected"), least=1)
+    for colour, groups in zip(PALETTE, np.unique(table["groups"]), strict=False):
+        rows = table["groups"] == groups
+        paths, measured, expected = (table[name][rows] for name in ("paths", "measured", "expected"))
+        label = f"{groups} branches" if groups > 1 else "1 branch: low rank"
+        ax.plot(paths, expected, color=colour)
+        ax.plot(paths, measured, ".", color=colour, markersize=4, label=label)
+    ax.set_xscale("log", base=2)
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda paths, _: f"{paths:g}"))
+    ax.set(xlabel="paths from every input to every output", ylabel="relative error", ylim=(0, 1))
+    return ax
+
+
+def plot_certificate(columns: Columns, ax: Axes | None = None) -> Axes:
+    """Draw the error of the products found and its lower bound over the noise; the optimum lies between.
+
+    Parameters
+    ----------
+    columns : mapping of str to sequence
+        `noise`, `error`, `bound`, `hidden`, as `igc_theory.kernels.certificates` returns.
+    ax : matplotlib.axes.Axes, optional
+        Drawn on; by default the axes of a new figure.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a column is missing, or holds something else than numbers.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from igc_theory import igcv2
+    >>> from igc_theory.kernels import certificates
+    >>> ax = plot_certificate(certificates(igcv2([2, 2, 2], 1), [0.1, 1, 10], np.random.default_rng(0)))
+    >>> ax.get_xscale()
+    'log'
+    """
+    ax = axes_or_new(ax)
+    table = checked_columns(columns, numbers=("noise", "error", "bound", "hidden"))
+    noise, error, bound = (table[name] for name in ("noise", "error", "bound"))
+    colour = FAMILY_COLOURS["IGCV2"]
+    ax.fill_between(noise, bound, error, color=colour, alpha=0.25, linewidth=0)
+    ax.plot(noise, table["hidden"], ":", color="black", label="hidden product")
+    ax.plot(noise, error, "o-", color=colour, markersize=3, label="product found")
+    ax.plot(noise, bound, "--", color=FAMILY_COLOURS["bound"], label="no product is below")
+    ax.set(xscale="log", ylim=(0, 1.02), xlabel="noise / product", ylabel="relative error")
+    return ax
+
+
+def factor_columns(matrix: Array) -> dict[str, NDArray[Any]]:
+    """Return the entries of a matrix that differ from zero, as `plot_factor` draws them.
+
+    Entries below a billionth of the largest count as zero.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> {name: column.tolist() for name, column in factor_columns(np.array([[1, 0], [0, 2j]])).items()}
+    {'size': [2, 2], 'row': [0, 1], 'column': [0, 1], 'real': [1.0, 0.0], 'imaginary': [0.0, 2.0]}
+    """
+    rows, columns = np.nonzero(np.abs(matrix) > 1e-9 * np.abs(matrix).max())
+    values = matrix[rows, columns]
+    # Rounded, so that the table is the same whatever the last digits of the library's sines are.
+    real, imaginary = (np.round(part.astype(np.float64), 9) + 0.0 for part in (values.real, values.imag))
+    return {
+        "size": np.full(rows.size, len(matrix)),
+        "row": rows,
+        "column": columns,
+        "real": real,
+        "imaginary": imaginary,
+    }
+
+
+def plot_factor(columns: Columns, ax: Axes | None = None, *, frame: bool = True) -> Axes:
+    """Draw a square matrix, one cell an entry, coloured by its real part; zeros stay white.
+
+    Parameters
+    ----------
+    columns : mapping of str to sequence
+        `size`, `row`, `column`, `real`, `imaginary`, as `factor_columns` returns.
+    ax : matplotlib.axes.Axes, optional
+        Drawn on; by default the axes of a new figure.
+    frame : bool, default True
+        Whether to draw a line around the matrix.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        Its first image is the scale from minus to plus the largest modulus, for a colour bar.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a column is missing, or holds something else than numbers.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> ax = plot_factor(factor_columns(np.eye(4)))
+    >>> int(ax.images[0].get_array().count())
+    4
+    """
+    ax = axes_or_new(ax)
+    table = checked_columns(columns, integers=("size", "row", "column"), numbers=("real", "imaginary"))
+    size = int(table["size"][0])
+    matrix = np.full((size, size), np.nan)  # not drawn
+    matrix[table["row"], table["column"]] = table["real"]
+    largest = np.hypot(table["real"], table["imaginary"]).max()
+    ax.imshow(matrix, cmap="cividis", vmin=-largest, vmax=largest)
+    ax.set(xticks=[], yticks=[])
+    ax.spines[:].set_visible(frame)
+    return ax
