@@ -39,7 +39,7 @@ def main() -> int:
         module = importlib.import_module(f"tests.benchmarks.{name}")
         rows = module.run(options.quick)
         verdicts = module.verdicts(rows)
-        reached &= all(verdict.reached for verdict in verdicts)
+        reached &= all(verdict.reached is not False for verdict in verdicts)
         sections.append(section(module, rows, verdicts))
         sys.stdout.write(f"{sections[-1]}\n\n")
         sys.stdout.flush()
@@ -53,7 +53,8 @@ def main() -> int:
 
 def section(module: ModuleType, rows: Sequence[Row], verdicts: Sequence[Verdict]) -> str:
     """Return one benchmark as Markdown: what is measured, the targets, the table."""
-    told = [(verdict.target, verdict.measured, "reached" if verdict.reached else "**missed**") for verdict in verdicts]
+    words = {True: "reached", False: "**missed**", None: "–"}
+    told = [(verdict.target, verdict.measured, words[verdict.reached]) for verdict in verdicts]
     columns = list(dict.fromkeys(key for row in rows for key in row))
     body = table(columns, [[shown(row.get(column)) for column in columns] for row in rows])
     return "\n\n".join([f"## {module.TITLE}", module.NOTES, table(("target", "measured", ""), told), body])

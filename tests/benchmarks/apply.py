@@ -90,7 +90,7 @@ def _roofline(column: str, rows: list[Row], title: str) -> Verdict:
     ]
     worst, found, where = max(allowed, default=(None, None, ""))
     target = f"{column}{title}, every cell: at most 2.5, 3 at C = 65,536"
-    return Verdict(target, f"{_times(found)} {where}", worst is None or worst <= 1)
+    return Verdict(target, f"{_times(found)} {where}", None if worst is None else worst <= 1)
 
 
 def _cells(rows: list[Row], column: str) -> list[tuple[float, str]]:
@@ -100,7 +100,7 @@ def _cells(rows: list[Row], column: str) -> list[tuple[float, str]]:
 
 
 def _times(value: float | None) -> str:
-    return "not installed or not run" if value is None else f"{value:.2f}×"
+    return "not measured" if value is None else f"{value:.2f}×"
 
 
 def branch_widths(C: int, L: int) -> list[int]:

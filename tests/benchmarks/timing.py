@@ -26,11 +26,11 @@ Row = dict[str, int | float | str | None]
 
 
 class Verdict(NamedTuple):
-    """A target, what was measured, and whether that reaches it."""
+    """A target, what was measured, and whether that reaches it; None if nothing was."""
 
     target: str
     measured: str
-    reached: bool
+    reached: bool | None
 
 
 def medians(
