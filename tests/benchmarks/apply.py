@@ -73,14 +73,16 @@ def _median(name: str, rows: list[Row], least: float) -> Verdict:
     values = [value for row in rows if (value := number(row, f"{name} / plan"))]
     found = statistics.median(values) if values else None
     return Verdict(
-        f"{name}, median over batch 64 and 1024: at least {least}", _times(found), found is None or found >= least
+        f"{name}, median over batch 64 and 1024: at least {least}",
+        _times(found),
+        None if found is None else found >= least,
     )
 
 
 def _least(title: str, rows: list[Row], name: str, least: float) -> Verdict:
     found, where = min(_cells(rows, f"{name} / plan"), default=(None, ""))
     return Verdict(
-        f"{title}, every cell: at least {least}", f"{_times(found)} {where}", found is None or found >= least
+        f"{title}, every cell: at least {least}", f"{_times(found)} {where}", None if found is None else found >= least
     )
 
 
