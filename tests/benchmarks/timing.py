@@ -84,12 +84,14 @@ def machine(peers: Sequence[str]) -> list[tuple[str, str]]:
 
 
 def _threads() -> str:
-    """Return the threads that each run-time would use, counted if threadpoolctl is installed."""
+    """Return each run-time's threads and, for a BLAS, its kernels, if threadpoolctl is installed."""
     control = peer("threadpoolctl")
     if control is None:
         return "one, by environment variables"
-    pools = sorted({(pool["internal_api"], pool["num_threads"]) for pool in control.threadpool_info()})
-    return ", ".join(f"{name} {count}" for name, count in pools) + f", of {os.cpu_count()} cores"
+    pools = {
+        f"{p['internal_api']} {p['num_threads']} {p.get('architecture', '')}".strip() for p in control.threadpool_info()
+    }
+    return f"{', '.join(sorted(pools))}, of {os.cpu_count()} cores"
 
 
 def _processor() -> str:
