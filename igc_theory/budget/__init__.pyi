@@ -54,3 +54,4 @@ from .widths import igcv3_width as igcv3_width
 from .widths import regular_width as regular_width
 from .widths import stationary_parameters as stationary_parameters
 from .widths import stationary_width as stationary_width
+from .rectangular import best_rectangular as best_rectangular
