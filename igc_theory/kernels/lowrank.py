@@ -137,7 +137,8 @@ def _squared(power: Array, times: int) -> Array:
             np.matmul(power, power, out=other)
             power, other = other, power
         trace = np.trace(power, axis1=-2, axis2=-1).real
-        power *= (1 / np.where(trace > 0, trace, 1))[..., None, None]
+        # Trained kernels have blocks of denormal numbers: the inverse of their trace would overflow, and they count as zero.
+        power *= (1 / np.where(trace > np.finfo(trace.dtype).tiny, trace, 1))[..., None, None]
     return power
 
 

@@ -21,7 +21,7 @@ from igc_theory.kernels.redundancy_approximation import (
 from igc_theory.kernels.redundancy_precision import stored
 from igc_theory.structure.arguments import branches_of, positive_int, window_of
 
-__all__ = ["fewer_inputs", "fewer_outputs", "input_channels", "low_rank", "prune", "prune_within"]
+__all__ = ["fewer_inputs", "fewer_outputs", "input_channels", "low_rank", "prune", "prune_within", "pruned_bits"]
 
 Window = int | tuple[int, int]
 
@@ -172,9 +172,19 @@ def prune(matrix: ArrayLike, keep: float) -> Approximation:
     kept = _strongest(np.abs(kernel).ravel(), _entries(keep, kernel.size), "entries").reshape(kernel.shape)
     count = int(kept.sum())
     rows, columns = kernel.shape
-    places = min(kernel.size, count * index_bits(columns) + rows * index_bits(columns + 1))
     setting = f"{count / kernel.size:.1%} of the entries"
-    return approximation("pruned", setting, kernel, kernel * kept, REAL_BITS * count + places, count)
+    return approximation("pruned", setting, kernel, kernel * kept, pruned_bits(rows, columns, count), count)
+
+
+def pruned_bits(rows: int, columns: int, count: int) -> int:
+    """Return the bits of a matrix with so many entries: the numbers, and the cheaper way to say where they are.
+
+    Examples
+    --------
+    >>> pruned_bits(8, 12, 48), pruned_bits(8, 12, 3)
+    (1632, 140)
+    """
+    return REAL_BITS * count + min(rows * columns, count * index_bits(columns) + rows * index_bits(columns + 1))
 
 
 def prune_within(matrix: ArrayLike, kept: int = 2, of: int = 4) -> Approximation:

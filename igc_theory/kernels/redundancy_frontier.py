@@ -156,7 +156,7 @@ def nondominated(costs: Sequence[float], errors: Sequence[float]) -> NDArray[np.
     cost, error = np.asarray(costs, float), np.asarray(errors, float)
     no_more = (cost[:, None] <= cost) & (error[:, None] <= error)
     less = (cost[:, None] < cost) | (error[:, None] < error)
-    return np.array([not beaten for beaten in (no_more & less).any(axis=0).tolist()])
+    return np.array([not column.any() for column in np.transpose(no_more & less)])
 
 
 def product_chains(out_channels: int, in_channels: int, kernel_size: Window = 1) -> list[Chain]:
