@@ -22,7 +22,7 @@ from igc_theory.structure.permutations import ChannelPermutation
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
-__all__ = ["BranchGraph", "branch_graph", "wiring"]
+__all__ = ["BranchGraph", "branch_graph", "checked", "gaps", "wiring"]
 
 _INT64_MAX = int(np.iinfo(np.int64).max)
 _BLOCK_BYTES = (
@@ -99,26 +99,37 @@ class BranchGraph:
         return np.int64 if self.fan_in <= _INT64_MAX else object
 
 
-def wiring(chain: Chain) -> list[NDArray[np.int64]]:
-    """Return, for each gap before, between and behind the convolutions, where each channel comes from.
+def gaps(chain: Chain) -> Iterator[NDArray[np.int64]]:
+    """Yield, for each gap before, between and behind the convolutions, where each channel comes from.
 
     Examples
     --------
     >>> from igc_theory.structure.blocks import igcv1
-    >>> [gap.tolist() for gap in wiring(igcv1(2, 2))]
+    >>> [gap.tolist() for gap in gaps(igcv1(2, 2))]
     [[0, 1, 2, 3], [0, 2, 1, 3], [0, 2, 1, 3]]
     """
+    gap = np.arange(chain.in_channels)
+    for factor in chain.factors:
+        if isinstance(factor, ChannelPermutation):
+            gap = gap[factor.indices]
+        else:
+            yield gap
+            gap = np.arange(factor.out_channels)
+    yield gap
+
+
+def wiring(chain: Chain) -> list[NDArray[np.int64]]:
+    """Return all `gaps` at once."""
+    return [*gaps(checked(chain))]
+
+
+def checked(chain: Chain) -> Chain:
+    """Return `chain` if it is one; the first thing that every question about a chain asks."""
     if not isinstance(chain, Chain):
         raise TypeError(
             f"chain={chain!r} is a {type(chain).__name__}: give a Chain, such as igcv1(4, 8) or Chain([factor, …])"
         )
-    gaps = [np.arange(chain.in_channels)]
-    for factor in chain.factors:
-        if isinstance(factor, ChannelPermutation):
-            gaps[-1] = gaps[-1][factor.indices]
-        else:
-            gaps.append(np.arange(factor.out_channels))
-    return gaps
+    return chain
 
 
 def branch_graph(chain: Chain) -> BranchGraph:
@@ -130,16 +141,16 @@ def branch_graph(chain: Chain) -> BranchGraph:
     >>> branch_graph(igcv1(2, 3)).tables[0].toarray().tolist()
     [[1, 1], [1, 1], [1, 1]]
     """
-    gaps, convs = wiring(chain), chain.convolutions
+    wires, convs = wiring(chain), chain.convolutions
     if not convs:  # permutations only: every channel is a branch of its own
-        return BranchGraph((), np.arange(chain.in_channels), gaps[0], 1)
+        return BranchGraph((), np.arange(chain.in_channels), wires[0], 1)
     tables = tuple(
         _table(gap // before.out_width, after.in_width, before.groups)
-        for gap, before, after in zip(gaps[1:-1], convs[:-1], convs[1:], strict=True)
+        for gap, before, after in zip(wires[1:-1], convs[:-1], convs[1:], strict=True)
     )
     in_branch = np.empty(chain.in_channels, np.int64)
-    in_branch[gaps[0]] = np.arange(chain.in_channels) // convs[0].in_width
-    return BranchGraph(tables, in_branch, gaps[-1] // convs[-1].out_width, prod(conv.in_width for conv in convs))
+    in_branch[wires[0]] = np.arange(chain.in_channels) // convs[0].in_width
+    return BranchGraph(tables, in_branch, wires[-1] // convs[-1].out_width, prod(conv.in_width for conv in convs))
 
 
 def _table(sources: NDArray[np.int64], in_width: int, branches_before: int) -> csr_array:

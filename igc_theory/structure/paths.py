@@ -7,7 +7,7 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from igc_theory.structure.branches import branch_graph, wiring
+from igc_theory.structure.branches import branch_graph, checked, gaps
 from igc_theory.structure.chains import Chain
 
 __all__ = ["path_counts", "uniform_path_count"]
@@ -92,16 +92,12 @@ def uniform_path_count(chain: Chain, rng: np.random.Generator) -> int | None:
     """
     if not isinstance(rng, np.random.Generator):
         raise TypeError(f"rng={rng!r} is a {type(rng).__name__}: give numpy.random.default_rng(seed)")
-    gaps, convs = wiring(chain), chain.convolutions
-    paths, remainder = divmod(prod(conv.in_width for conv in convs), chain.in_channels)
+    paths, remainder = divmod(prod(conv.in_width for conv in checked(chain).convolutions), chain.in_channels)
     if remainder:
         return None
-    for _ in range(_ROUNDS):
-        values = rng.integers(_PRIME, size=chain.in_channels)
-        expected = paths % _PRIME * (int(values.sum()) % _PRIME) % _PRIME
-        for gap, conv in zip(gaps, convs, strict=False):
-            sums = values[gap].reshape(conv.groups, conv.in_width).sum(axis=1) % _PRIME
-            values = np.repeat(sums, conv.out_width)
-        if (values != expected).any():
-            return None
-    return paths
+    values = rng.integers(_PRIME, size=(_ROUNDS, chain.in_channels))
+    expected = paths % _PRIME * (values.sum(axis=1, keepdims=True) % _PRIME) % _PRIME
+    for gap, conv in zip(gaps(chain), chain.convolutions, strict=False):
+        sums = values[:, gap].reshape(_ROUNDS, conv.groups, conv.in_width).sum(axis=2) % _PRIME
+        values = np.repeat(sums, conv.out_width, axis=1)
+    return None if (values != expected).any() else paths
