@@ -1,0 +1,71 @@
+"""The notebooks in JupyterLab, run as a person runs them."""
+
+import nbformat
+import pytest
+
+from figures.stored import ROOT
+from notebooks.build import METADATA, read
+from tests.browser.conftest import leaves_this_machine, watched
+
+pytestmark = pytest.mark.xdist_group("browser")  # one JupyterLab and one Chromium are enough for two cores
+
+TOUR = min(path.stem for path in (ROOT / "notebooks").glob("*.ipynb"))
+
+
+def code_cells(name):
+    """Return how many cells of the stored notebook hold code."""
+    return sum(cell.cell_type == "code" for cell in read(ROOT / "notebooks" / f"{name}.ipynb").cells)
+
+
+def test_the_tour_runs_to_the_end(notebook):
+    tour = notebook(TOUR)
+    assert tour.outputs.count() == 0
+    tour.run_all()
+    assert tour.problems() == []
+    prompts = tour.cells.locator(".jp-InputPrompt").all_inner_texts()
+    assert [text.strip() for text in prompts if text.strip()] == [f"[{n}]:" for n in range(1, code_cells(TOUR) + 1)]
+    assert tour.outputs.locator("img").count() >= 1
+
+
+def test_the_tour_shows_typeset_formulas(notebook):
+    formulas = notebook(TOUR).cells.locator("mjx-container")
+    formulas.first.wait_for()
+    assert formulas.count() >= 1
+
+
+def test_a_notebook_that_fails_is_noticed(notebook, lab):
+    cells = [
+        nbformat.v4.new_code_cell(source) for source in ("1", "import warnings; warnings.warn('hm')", "1 / 0", "2")
+    ]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=METADATA), lab.notebooks / "fails.ipynb")
+    opened = notebook("fails")
+    opened.run_all()
+    warning, error = opened.problems()
+    assert "UserWarning: hm" in warning
+    assert "ZeroDivisionError" in error
+
+
+@pytest.mark.parametrize(("url", "leaves"), [
+    ("http://127.0.0.1:8888/lab", False),
+    ("ws://localhost:8888/api", False),
+    ("file:///tmp/index.html", False),
+    ("data:text/plain,x", False),
+    ("https://example.org/mathjax.js", True),
+    ("http://127.0.0.1.example.org/", True),
+    ("wss://192.168.0.1/", True),
+])  # fmt: skip
+def test_which_requests_leave_this_machine(url, leaves):
+    assert leaves_this_machine(url) == leaves
+
+
+def test_a_request_that_leaves_is_seen(browser):
+    context = browser.new_context()
+    asked = watched(context)
+    page = context.new_page()
+    page.set_content("<img src='http://example.invalid/a.png'><script>new WebSocket('ws://example.invalid/b')</script>")
+    page.wait_for_timeout(500)
+    context.close()
+    assert {url for url in asked if leaves_this_machine(url)} == {
+        "http://example.invalid/a.png",
+        "ws://example.invalid/b",
+    }
