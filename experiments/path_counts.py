@@ -18,7 +18,11 @@ WIDTHS = {
         "ample": (72, {"strict": [1, 4, 18], "uneven": [3, 3, 9], "uneven, more": [3, 6, 6], "loose": [2, 8, 9]}),
     },
 }
-"""By data set and budget: channels, and branch widths by role, the spatial factor first."""
+"""By data set and budget: channels, and branch widths by role, the spatial factor first.
+
+Strict: one path a pair; uneven: between p and p + 1; loose and looser: p > 1 everywhere. All but C=72, K=2,8,9, which has two paths
+everywhere, are also loosely complementary at every split.
+"""
 
 
 def designs(data: Data, seed: int) -> list[Design]:

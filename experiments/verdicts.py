@@ -1,0 +1,282 @@
+"""What the stored runs say of the claims: margins with bootstrap intervals, verdicts, rank correlations; nothing is trained."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import norm, spearmanr, t
+
+from experiments.records import Row, read
+from figures.stored import update_section
+
+__all__ = [
+    "CLAIMS",
+    "Claim",
+    "Verdict",
+    "claims_markdown",
+    "correlations",
+    "expanded_interval",
+    "runs",
+    "verdict",
+    "verdicts",
+]
+
+HERE = Path(__file__).resolve().parent
+DATASETS = {"digits": "digits", "mnist1d": "MNIST-1D"}
+CONFIDENCE = 0.95
+
+Means = Mapping[str, NDArray[np.float64]]
+"""Mean test accuracy of each design in every resample, by the key of `designs`."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A statement about mean accuracies, written as a margin that it says to be positive.
+
+    Attributes
+    ----------
+    words, source : str
+        The claim in a sentence, and who makes it.
+    experiment : str
+        Whose runs decide.
+    margin : callable
+        From the rows of the designs and their mean accuracies, arrays over resamples, to the margin in points.
+    """
+
+    words: str
+    source: str
+    experiment: str
+    margin: Callable[[Mapping[str, Row], Means], NDArray[np.float64]]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the runs on one data set say of one claim: the margin in points of test accuracy, its interval, and a word."""
+
+    claim: Claim
+    dataset: str
+    margin: float
+    low: float
+    high: float
+
+    @property
+    def word(self) -> str:
+        """Supported or not supported if the interval leaves zero out, on the claim's side or on the other; else undecided."""
+        return "supported" if self.low > 0 else "not supported" if self.high < 0 else "undecided"
+
+
+@cache
+def runs(experiment: str) -> tuple[Row, ...]:
+    """Return the rows of a complete experiment; cells are text."""
+    rows = read(HERE / f"{experiment}.csv")
+    if not rows:
+        raise ValueError(f"experiments/{experiment}.csv is missing: run python -m experiments.run {experiment}")
+    return tuple(rows)
+
+
+def accuracies(experiment: str, dataset: str) -> tuple[dict[str, Row], NDArray[np.float64]]:
+    """Return one row a design by ``"budget: role"``, and the test accuracies, shape (seeds, designs), a row a seed."""
+    found = [row for row in runs(experiment) if row["dataset"] == dataset]
+    seeds = sorted({int(row["seed"]) for row in found})
+    designs = {f"{row['budget']}: {row['role']}": row for row in found if int(row["seed"]) == seeds[0]}
+    table = {(f"{row['budget']}: {row['role']}", int(row["seed"])): float(row["test"]) for row in found}
+    return designs, np.array([[table[design, seed] for design in designs] for seed in seeds])
+
+
+def expanded_interval(replicates: NDArray[np.float64], runs_resampled: int) -> tuple[float, float]:
+    r"""Return the percentile interval of bootstrap replicates, expanded for a small sample.
+
+    The percentiles are :math:`Φ(∓\sqrt{n/(n-1)}\, t_{n-1})`, which makes the interval of a mean of normal numbers as wide as
+    Student's (Hesterberg, arXiv 1411.5279); for five runs it reaches almost from the smallest to the largest.
+
+    Examples
+    --------
+    >>> expanded_interval(np.arange(1001.0), runs_resampled=1000)
+    (25.0, 975.0)
+    """
+    n = runs_resampled
+    tail = norm.cdf(-np.sqrt(n / (n - 1)) * t.ppf((1 + CONFIDENCE) / 2, n - 1))
+    low, high = np.quantile(replicates, [tail, 1 - tail], method="inverted_cdf")
+    return float(low), float(high)
+
+
+def verdict(claim: Claim, dataset: str) -> Verdict:
+    """Return the margin of a claim, its interval over all n**n ways to draw n seeds again, and the verdict.
+
+    A seed is drawn for all designs at once, so that differences are paired: the runs of one seed saw the same batches.
+    """
+    designs, table = accuracies(claim.experiment, dataset)
+    n = len(table)
+    draws = np.array([*product(range(n), repeat=n)])
+    resampled = claim.margin(designs, dict(zip(designs, table[draws].mean(axis=1).T, strict=True)))
+    measured = claim.margin(designs, dict(zip(designs, table.mean(axis=0)[:, None], strict=True)))
+    return Verdict(claim, dataset, float(measured[0]), *expanded_interval(resampled, n))
+
+
+def verdicts() -> list[Verdict]:
+    """Return the verdict on every claim and data set."""
+    return [verdict(claim, dataset) for claim in CLAIMS for dataset in DATASETS]
+
+
+def claims_markdown() -> str:
+    """Return the verdicts as a table in Markdown, a row a claim."""
+    head = ["claim", "made by", *DATASETS.values()]
+    rows = [[claim.words, claim.source, *(_cell(verdict(claim, dataset)) for dataset in DATASETS)] for claim in CLAIMS]
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in (head, ["---"] * len(head), *rows))
+
+
+def _cell(found: Verdict) -> str:
+    return f"**{found.word}**, {found.margin:+.2f} [{found.low:+.2f}, {found.high:+.2f}]"
+
+
+# --- margins --------------------------------------------------------------------------------------------------------
+
+
+def _mean(means: Means, keys: Sequence[str]) -> NDArray[np.float64]:
+    return np.asarray(np.mean([means[key] for key in keys], axis=0))
+
+
+def difference(
+    better: Sequence[str], worse: Sequence[str]
+) -> Callable[[Mapping[str, Row], Means], NDArray[np.float64]]:
+    """Return the margin of one group of designs over another, each the mean of its designs."""
+    return lambda designs, means: _mean(means, better) - _mean(means, worse)
+
+
+def widest(designs: Mapping[str, Row]) -> list[str]:
+    """Return the widest design, or several of equal width; the regular one does not compete."""
+    widths = {key: int(row["width"]) for key, row in designs.items() if row["role"] != "regular"}
+    return [key for key, width in widths.items() if width == max(widths.values())]
+
+
+def _wider(designs: Mapping[str, Row], means: Means) -> NDArray[np.float64]:
+    return _mean(means, widest(designs)) - means["one: regular"]
+
+
+def _peak(designs: Mapping[str, Row], means: Means) -> NDArray[np.float64]:
+    """Return by how much the best neighbour of the widest design, in order of M, beats the best of all others."""
+    order = [key for key, row in designs.items() if row["role"] != "regular"]
+    places = [order.index(key) for key in widest(designs)]
+    near = [order[k] for k in (min(places) - 1, max(places) + 1) if 0 <= k < len(order)]
+    others = [key for key in order if key not in near]
+    best_near, best_other = (np.max([means[key] for key in keys], axis=0) for keys in (near, others))
+    return np.asarray(best_near - best_other)
+
+
+def _first_or_second(designs: Mapping[str, Row], means: Means) -> NDArray[np.float64]:
+    """Return by how much the design of least imbalance beats the second best of the others."""
+    balanced = min(designs, key=lambda key: float(str(designs[key]["role"]).removeprefix("imbalance ")))
+    others = np.sort([means[key] for key in designs if key != balanced], axis=0)
+    return np.asarray(means[balanced] - others[-2])
+
+
+_CHAINS = ("2 factors", "3 factors")
+_FEW = ["one: 2 factors", "one: 3 factors", "one: 4 factors"]
+_SIZES = ("small", "large")
+
+CLAIMS = (
+    Claim("The widest IGC block beats a regular convolution", "IGCV1", "igcv1_sweep", _wider),
+    Claim("Accuracy peaks next to the widest design, not at it", "IGCV1", "igcv1_sweep", _peak),
+    Claim("A few factors (2 to 4) beat one", "IGCV2", "factor_count", difference(_FEW, ["one: 1 factor"])),
+    Claim("A few factors (2 to 4) beat many (7)", "IGCV2", "factor_count", difference(_FEW, ["one: 7 factors"])),
+    Claim("The balanced design is best or second best", "IGCV2", "balance", _first_or_second),
+    Claim(
+        "Interleaved factors beat un-permuted ones", "IGCV1, IGCV2", "permutations",
+        difference([f"{chain}: interleaved" for chain in _CHAINS], [f"{chain}: none" for chain in _CHAINS]),
+    ),
+    Claim(
+        "Interleaved factors beat randomly permuted ones", "ours", "permutations",
+        difference([f"{chain}: interleaved" for chain in _CHAINS], [f"{chain}: random" for chain in _CHAINS]),
+    ),
+    Claim(
+        "Loose beats strict when width is scarce", "IGCV3", "path_counts",
+        difference(["scarce: loose", "scarce: looser"], ["scarce: strict"]),
+    ),
+    Claim(
+        "Even path counts beat uneven ones", "ours", "path_counts",
+        difference(
+            ["scarce: strict", "scarce: loose", "ample: strict", "ample: loose"],
+            ["scarce: uneven", "scarce: uneven", "ample: uneven", "ample: uneven, more"],
+        ),
+    ),
+    Claim(
+        "IGCV3 blocks beat MobileNetV2 blocks", "IGCV3", "inverted_residuals",
+        difference([f"{size}: IGCV3" for size in _SIZES], [f"{size}: MobileNetV2" for size in _SIZES]),
+    ),
+    Claim(
+        "IGCV3 is furthest ahead when the network is small", "IGCV3", "inverted_residuals",
+        lambda designs, means: (
+            means["small: IGCV3"] - means["small: MobileNetV2"] - means["large: IGCV3"] + means["large: MobileNetV2"]
+        ),
+    ),
+)  # fmt: skip
+
+
+# --- correlations ---------------------------------------------------------------------------------------------------
+
+PREDICTORS = {"width": "width", "evenness": "path evenness", "effective_rank": "effective rank"}
+_COMPARABLE = ("igcv1_sweep", "factor_count", "balance", "permutations", "path_counts")
+_RESAMPLES = 2000
+
+
+def comparable_runs(dataset: str) -> dict[str, NDArray[Any]]:
+    """Return the runs with linear blocks and about the same weights, whatever the experiment: predictors, design and accuracy.
+
+    A run that several experiments share, because they compare the same design, is taken once.
+    """
+    rows = [
+        row for name in _COMPARABLE for row in runs(name) if row["dataset"] == dataset and row["budget"] != "scarce"
+    ]
+    same = ("seed", "width", "factors", "weights", "effective_rank", "train", "validation", "test")
+    rows = list({tuple(row[name] for name in same): row for row in reversed(rows)}.values())[::-1]
+    columns: dict[str, NDArray[Any]] = {
+        name: np.array([float(row[name]) for row in rows]) for name in (*PREDICTORS, "test")
+    }
+    return columns | {"design": np.array([f"{row['budget']}: {row['design']}" for row in rows])}
+
+
+def correlations(rng: np.random.Generator) -> list[tuple[str, str, float, float, float]]:
+    """Return dataset, predictor, Spearman's rank correlation with test accuracy over all comparable runs, and its interval.
+
+    The percentile interval is over resamples of designs with all their runs: runs of one design are not independent evidence.
+    """
+    return [
+        (dataset, predictor, *_correlation(columns, predictor, rng))
+        for dataset, columns in ((dataset, comparable_runs(dataset)) for dataset in DATASETS)
+        for predictor in PREDICTORS
+    ]
+
+
+def _correlation(
+    columns: Mapping[str, NDArray[Any]], predictor: str, rng: np.random.Generator
+) -> tuple[float, float, float]:
+    x, y = columns[predictor], columns["test"]
+    members = [np.flatnonzero(columns["design"] == design) for design in dict.fromkeys(columns["design"])]
+    draws = (
+        np.concatenate([members[k] for k in rng.integers(len(members), size=len(members))]) for _ in range(_RESAMPLES)
+    )
+    found = [spearmanr(x[rows], y[rows]).statistic for rows in draws]
+    low, high = np.quantile(found, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+    return float(spearmanr(x, y).statistic), float(low), float(high)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Write the table of verdicts into README.md, or with --check only say whether it is up to date."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("--check", action="store_true", help="change nothing")
+    stale = update_section("verdicts", claims_markdown(), check=parser.parse_args(arguments).check)
+    print("\n".join(stale), end="\n" if stale else "")
+    return int(bool(stale))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
