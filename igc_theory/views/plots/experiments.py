@@ -92,9 +92,9 @@ def plot_claims(columns: Columns, ax: Axes | None = None) -> Axes:
     """
     ax = axes_or_new(ax)
     table = checked_columns(columns, numbers=("margin", "low", "high"), words=("claim", "dataset", "verdict"))
-    for word in sorted(set(table["verdict"]) - set(VERDICTS)):
+    for word in sorted(set(table["verdict"].tolist()) - set(VERDICTS)):
         raise ValueError(f"columns['verdict'] holds {word!r}: use {', '.join(VERDICTS)}")
-    claims, datasets = (list(dict.fromkeys(table[name])) for name in ("claim", "dataset"))
+    claims, datasets = (list(dict.fromkeys(table[name].tolist())) for name in ("claim", "dataset"))
     for k, dataset in enumerate(datasets):
         shift = 0.34 * (k - (len(datasets) - 1) / 2)
         for word, colour in VERDICTS.items():
