@@ -101,7 +101,7 @@ def expanded_interval(replicates: NDArray[np.float64], runs_resampled: int) -> t
     Examples
     --------
     >>> expanded_interval(np.arange(1001.0), runs_resampled=1000)
-    (25.0, 975.0)
+    (24.0, 976.0)
     """
     n = runs_resampled
     tail = norm.cdf(-np.sqrt(n / (n - 1)) * t.ppf((1 + CONFIDENCE) / 2, n - 1))
