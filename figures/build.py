@@ -254,7 +254,8 @@ def _run(names: Sequence[str], *, only_check: bool) -> int:
         problems = _guarded(name, only_check=only_check)
         verdict = "differs" if only_check else "failed"
         seconds = time.perf_counter() - start
-        print(f"[{number}/{len(names)}] {name:<40} {verdict if problems else 'ok':<8} {seconds:5.1f} s", flush=True)
+        place = f"[{number:{len(str(len(names)))}}/{len(names)}]"
+        print(f"{place} {name:<40} {verdict if problems else 'ok':<8} {seconds:5.1f} s", flush=True)
         for problem in problems:
             print(f"    {problem}", flush=True)
         failed += bool(problems)
