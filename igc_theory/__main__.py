@@ -11,10 +11,11 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, islice, takewhile
+from pathlib import Path
 from typing import Any
 
 import igc_theory
-from igc_theory import budget, structure
+from igc_theory import budget, networks, structure
 
 __all__ = ["main"]
 
@@ -36,6 +37,19 @@ examples:
       python -m igc_theory design --budget 4672 --multiple-of 8
   exactly three factors, as data for another program
       python -m igc_theory design --channels 144 --factors 3 --json
+"""
+
+AUDIT_HELP = """\
+Reads a network and says, layer by layer, what it costs; how its consecutive convolutions with branches connect the channels;
+which chain of sparse factors between the same channels is cheapest for every dense layer; and, where the file has weights,
+how far the nearest such product is from them, beside low rank and pruning at the same bits.
+"""
+
+AUDIT_EXAMPLES = """\
+examples:
+  python -m igc_theory audit model.onnx                           (needs the extra onnx)
+  python -m igc_theory audit model.onnx --input 3x48x320 -j 2     (where the file leaves the size of the image open)
+  python -m igc_theory audit shufflenet --html audit.html         (a network that this library knows by name)
 """
 
 GRADE_EXAMPLES = """\
@@ -74,7 +88,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         for line in options.run(options):
             print(line)
-    except ValueError as error:
+    except (ValueError, OSError, ImportError) as error:
         print(f"igc_theory: {error}", file=sys.stderr)
         return 1
     return 0
@@ -223,6 +237,49 @@ def _grade(options: argparse.Namespace) -> Iterator[str]:
     yield f"  {structure.grade(graded)}"
 
 
+def _add_audit(commands: Any) -> None:
+    parser = commands.add_parser(
+        "audit",
+        help="say what a network costs, how it connects channels, and what it could save",
+        description=AUDIT_HELP,
+        epilog=AUDIT_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("network", metavar="NETWORK", help="an ONNX file, or the name of a network of this library")
+    parser.add_argument(
+        "--input", type=_image, metavar="CxHxW", help="size of the image, where the file leaves it open"
+    )
+    parser.add_argument("-j", "--workers", type=_positive, default=1, metavar="N", help="processes (default 1)")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
+    parser.add_argument("--html", type=Path, metavar="FILE", help="also write a page")
+    parser.set_defaults(run=_audit)
+
+
+def _audit(options: argparse.Namespace) -> Iterator[str]:
+    """Answer `audit`: tables of layers, chains, dense layers and errors."""
+    if options.network in networks.network_names() and not Path(options.network).exists():
+        audited = networks.network(options.network)
+    else:
+        audited = networks.read_onnx(options.network, input_shape=options.input)
+    found = networks.audit(audited, workers=options.workers)
+    if options.html:
+        options.html.write_text(networks.audit_page(found), encoding="utf-8")
+    if options.json:
+        yield json.dumps(networks.audit_data(found), indent=1)
+    else:
+        yield "\n\n".join(map(str, networks.audit_tables(found)))
+
+
+def _image(text: str) -> tuple[int, ...]:
+    """Return the channels, height and width that ``3x48x320`` stands for."""
+    sizes = text.replace("×", "x").split("x")
+    if len(sizes) != 3 or not all(size.isdecimal() and int(size) for size in sizes):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not the size of an image: give channels, height, width: 3x48x320"
+        )
+    return tuple(map(int, sizes))
+
+
 def _positive(text: str) -> int:
     """Return a whole number of at least 1."""
     if not text.isdecimal() or not int(text):
@@ -250,7 +307,7 @@ def _factor_range(text: str) -> tuple[int, int | None]:
     return int(fewest), int(most) if most else None if dash else int(fewest)
 
 
-COMMANDS: tuple[Callable[[Any], None], ...] = (_add_design, _add_grade)
+COMMANDS: tuple[Callable[[Any], None], ...] = (_add_design, _add_grade, _add_audit)
 """What there is; each adds its parser to the sub-commands."""
 
 
