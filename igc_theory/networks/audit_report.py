@@ -30,8 +30,7 @@ def audit_tables(audit: Audit) -> list[Table]:
 
     Examples
     --------
-    >>> from igc_theory.networks import network
-    >>> from igc_theory.networks.audit_network import audit
+    >>> from igc_theory.networks import audit, network
     >>> [chains] = [table for table in audit_tables(audit(network("mobilenet_v1"))) if table.title.startswith("Consecutive")]
     >>> chains.columns["chain"][0], chains.columns["grade"][0]
     ('depthwise 3×3, dense 1×1; 32 to 64', 'strict: every input reaches every output by exactly one path')
@@ -48,7 +47,14 @@ def audit_tables(audit: Audit) -> list[Table]:
 
 
 def audit_data(audit: Audit) -> dict[str, Any]:
-    """Return the audit as nested lists and dicts of plain values, for JSON."""
+    """Return the audit as nested lists and dicts of plain values, for JSON.
+
+    Examples
+    --------
+    >>> from igc_theory.networks import audit, network
+    >>> audit_data(audit(network("mobilenet_v1")))["dense_layers"][0]["strict"]
+    {'branch_widths': [4, 4, 2], 'parameters': 384}
+    """
     network = audit.network
     passed = network.passed_over if isinstance(network, OnnxNetwork) else ()
     return {
@@ -67,7 +73,14 @@ def audit_data(audit: Audit) -> dict[str, Any]:
 
 
 def audit_page(audit: Audit) -> str:
-    """Return the audit as a web page of its own, which asks for nothing from elsewhere."""
+    """Return the audit as a web page of its own, which asks for nothing from elsewhere.
+
+    Examples
+    --------
+    >>> from igc_theory.networks import audit, network
+    >>> audit_page(audit(network("mobilenet_v1")))[:15]
+    '<!DOCTYPE html>'
+    """
     title = escape(f"Audit of {audit.network.name}")
     body = "".join(table._repr_html_() for table in audit_tables(audit))
     head = f"<meta charset='utf-8'><meta name='viewport' content='width=device-width'><title>{title}</title>"

@@ -104,7 +104,7 @@ def test_errors_are_of_equal_bits() -> None:
     assert errors is not None
     assert second.errors is not None
     assert errors.strict == pytest.approx(sparse_product(weight, first.strict).relative_error)
-    assert errors.bits == 32 * 512  # four branches, then eight: the smallest product
+    assert errors.bits == 32 * (6 * 32 + 8 * 32)  # eight branches, then four: the cheapest product
     ranks = [low_rank(weight, rank) for rank in range(1, 33)]
     assert errors.low_rank == min(found.relative_error for found in ranks if found.storage_bits <= errors.bits)
     pruned = [prune(weight, keep) for keep in range(1, weight.size + 1)]
