@@ -31,3 +31,4 @@ from .errors import certificates as certificates
 from .errors import even_paths as even_paths
 from .errors import expected_error as expected_error
 from .errors import path_errors as path_errors
+from .spectra import block_spectra as block_spectra

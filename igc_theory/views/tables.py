@@ -27,7 +27,7 @@ from igc_theory.structure.blocks import (
 from igc_theory.structure.chains import Chain
 from igc_theory.structure.conditions import grade
 
-__all__ = ["SUMMARY", "block_summary", "network_summary", "to_csv", "to_latex", "to_markdown"]
+__all__ = ["SUMMARY", "block_summary", "network_summary", "paths_text", "to_csv", "to_latex", "to_markdown"]
 
 SUMMARY = (
     "alexnet", "vgg16", "googlenet", "resnet18", "resnet50", "resnet152", "resnext50_32x4d", "cifar_resnet110", "wrn_28_10",
@@ -68,7 +68,7 @@ def block_summary() -> Table:
         "weights": [chain.parameters for chain in chains],
         "weights a channel": [round(chain.parameters / chain.in_channels, 1) for chain in chains],
         "condition": [found.kind for found in grades],
-        "paths a pair": [_paths(found.min_paths, found.max_paths) for found in grades],
+        "paths a pair": [paths_text(found.min_paths, found.max_paths) for found in grades],
     }
     return Table("Blocks of 64 channels with a 3×3 window", columns)
 
@@ -162,7 +162,14 @@ def to_latex(table: Table) -> str:
     )
 
 
-def _paths(low: int, high: int | None) -> str:
+def paths_text(low: int, high: int | None) -> str:
+    """Return the numbers of paths of a grade in words.
+
+    Examples
+    --------
+    >>> paths_text(1, 2), paths_text(36, 36), paths_text(0, None)
+    ('1 to 2', '36', '0 for some')
+    """
     return f"{low}" if high == low else f"{low} to {high}" if high is not None else "0 for some"
 
 

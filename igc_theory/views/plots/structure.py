@@ -23,6 +23,7 @@ __all__ = ["path_count_columns", "plot_path_counts", "plot_support", "support_co
 
 _MOST_ANNOTATED = 16  # channels a side; beyond it the numbers are smaller than print
 _MOST_LARGE = 10  # channels a side up to which the numbers have the size of the tick labels
+_MOST_CELLS = 2**16  # beyond it a cell is smaller than a pixel, and an image is drawn many times faster
 _FEWEST_ENTRIES = 3  # a window's entry is at most a third of its cell, so that 1×1 and 3×3 can be told apart
 
 
@@ -154,7 +155,10 @@ def plot_path_counts(columns: Columns, ax: Axes | None = None, *, largest: int |
     counts = _table(checked_columns(columns, integers=("output", "input", "paths")))
     top = max(int(counts.max()), 1) if largest is None else positive_int("largest", largest)
     scale = Normalize(0, top)
-    mesh = ax.pcolormesh(counts, cmap="cividis", norm=scale)
+    if counts.size > _MOST_CELLS:
+        ax.imshow(counts, cmap="cividis", norm=scale, extent=(0, counts.shape[1], counts.shape[0], 0))
+    else:
+        mesh = ax.pcolormesh(counts, cmap="cividis", norm=scale)
     if max(counts.shape) <= _MOST_ANNOTATED:
         mesh.set(edgecolor="white", linewidth=0.4)
         size = 7 if max(counts.shape) <= _MOST_LARGE else 6

@@ -1,0 +1,122 @@
+"""What an explorer says about its settings: a sentence, numbers by name, perhaps a table, and a picture."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from igc_theory.networks.table import Table, cell_text
+from igc_theory.views.plots.style import PAGE
+
+__all__ = ["Answer", "fact_text", "panels"]
+
+_STYLE: Any = {
+    "font.size": 8,
+    "axes.titlesize": 8,
+    "axes.labelsize": 8,
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+    "legend.fontsize": 7,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+}
+_DPI = 144  # twice the 72 points of an inch, so that text is sharp on dense screens
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Answer:
+    """What the library says about some settings.
+
+    Attributes
+    ----------
+    sentence : str
+        The answer in words.
+    facts : mapping of str to int, float or str
+        The numbers by name, with units in the name where they are not plain counts.
+    picture : callable
+        Draws the answer on a new figure.
+    alt : str
+        What the picture shows, for who cannot see it.
+    table : Table or None
+        A list, if the answer is one.
+
+    Examples
+    --------
+    >>> from igc_theory.views import block_answer
+    >>> answer = block_answer(L=4, M=3)
+    >>> answer
+    Strictly complementary: every input reaches every output by exactly one path, whichever way the chain is split.
+      channels                                 12
+      weights                                  372
+      weights of a regular convolution         1,296
+      share of these                           0.287
+      width of a regular one at these weights  6.429
+    """
+
+    sentence: str
+    facts: Mapping[str, int | float | str]
+    picture: Callable[[], Figure]
+    alt: str
+    table: Table | None = None
+
+    def draw(self) -> Figure:
+        """Return the picture as a new Matplotlib figure."""
+        with mpl.rc_context(_STYLE):
+            return self.picture()
+
+    def html(self) -> str:
+        """Return everything as one piece of HTML, the picture inside it."""
+        picture = f"<img alt='{escape(self.alt)}' src='data:image/png;base64,{self._png()}' style='max-width:100%'>"
+        return f"{self._repr_html_()}<div style='max-width:{PAGE * 110:.0f}px'>{picture}</div>"
+
+    def __repr__(self) -> str:
+        width = max(map(len, self.facts), default=0)
+        lines = [self.sentence, *(f"  {name:{width}}  {fact_text(value)}" for name, value in self.facts.items())]
+        return "\n".join(lines + ([repr(self.table)] if self.table is not None else []))
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><th style='text-align:left'>{escape(name)}</th>"
+            f"<td style='text-align:right'>{escape(fact_text(value))}</td></tr>"
+            for name, value in self.facts.items()
+        )
+        facts = f"<table>{rows}</table>" if rows else ""
+        return f"<p>{escape(self.sentence)}</p>{facts}{self.table._repr_html_() if self.table is not None else ''}"
+
+    def _png(self) -> str:
+        buffer = io.BytesIO()
+        with mpl.rc_context(_STYLE):
+            self.picture().savefig(buffer, format="png", dpi=_DPI)
+        return base64.b64encode(buffer.getvalue()).decode("ascii")
+
+
+def fact_text(value: int | float | str) -> str:
+    """Return a number as an explorer shows it: counts exactly, real numbers to four digits.
+
+    Examples
+    --------
+    >>> fact_text(4672), fact_text(2 / 3), fact_text(1e-17), fact_text("1 to 2")
+    ('4,672', '0.6667', '1e-17', '1 to 2')
+    """
+    return f"{value:.4g}" if isinstance(value, float) else cell_text(value)
+
+
+def panels(*ratios: float, height: float) -> tuple[Figure, Sequence[Axes]]:
+    """Return a figure as wide as a page, and axes side by side in these ratios.
+
+    Examples
+    --------
+    >>> figure, axes = panels(2, 1, height=2.4)
+    >>> len(axes)
+    2
+    """
+    figure = Figure(figsize=(PAGE, height), layout="constrained")
+    return figure, figure.subplots(1, len(ratios), width_ratios=ratios, squeeze=False)[0]

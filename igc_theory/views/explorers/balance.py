@@ -1,0 +1,191 @@
+"""The balance explorer: branch widths against the fewest weights that their number of factors allows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from math import prod
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from igc_theory.budget.design import Design
+from igc_theory.budget.designs import best_dense
+from igc_theory.budget.designs_search import divisors
+from igc_theory.budget.tradeoffs import Table, weights_against_factors
+from igc_theory.budget.widths import attainable_parameters, balanced_parameters
+from igc_theory.structure.conditions import grade
+from igc_theory.views.explorers.answers import Answer, panels
+from igc_theory.views.explorers.panel import choice, panel, slider
+from igc_theory.views.plots.bars import plot_bars
+from igc_theory.views.plots.budget import plain_ticks, plot_weights_against_factors
+
+__all__ = ["balance_answer", "explore_balance"]
+
+_CHANNELS = (8, 12, 16, 24, 30, 32, 36, 48, 64, 96, 128, 144, 192, 256, 416, 512, 720, 1024)
+_MOST_FACTORS = 6
+_SUBSCRIPTS = "₁₂₃₄₅₆"
+
+
+def balance_answer(channels: int, branch_widths: Sequence[int], kernel_size: int = 3) -> Answer:
+    r"""Return what branch widths cost beside the optimum of as many factors, and whether they connect all channels.
+
+    .. math:: C (S K_1 + K_2 + … + K_L), \qquad \prod K_l ≥ C
+
+    Parameters
+    ----------
+    channels : int
+        `C`.
+    branch_widths : sequence of int
+        :math:`K_1 … K_L`, each a divisor of `C`.
+    kernel_size : int, default 3
+        Side of the window of the first factor.
+
+    Returns
+    -------
+    Answer
+        Weights are given per channel.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a width does not divide `channels`, or something is no positive integer.
+
+    Examples
+    --------
+    >>> balance_answer(64, [4, 16])
+    4 × 16: 52 weights a channel; 2 balanced factors: 48. Strict: every input reaches every output by exactly one path.
+      weights a channel         52
+      dense, 2 factors          50
+      dense, any number         21
+      balanced, real widths     48
+      with K₁ at least 1        48
+      product of the widths     64
+    """
+    design = Design(channels, tuple(branch_widths), kernel_size)
+    C, L, S = design.channels, design.factors, design.kernel_area
+    cost, balanced = design.parameters_per_channel, float(balanced_parameters(C, L, S)) / C
+    facts = {
+        "weights a channel": cost,
+        f"dense, {L} factors": _optimum(C, S, L).parameters_per_channel,
+        "dense, any number": _optimum(C, S, None).parameters_per_channel,
+        "balanced, real widths": balanced,
+        "with K₁ at least 1": float(attainable_parameters(C, L, S)) / C,
+        "product of the widths": prod(design.branch_widths),
+    }
+    found = str(grade(design.chain))
+    widths = " × ".join(map(str, design.branch_widths))
+    sentence = (
+        f"{widths}: {cost:,} weights a channel; {L} balanced factor{'s' * (L > 1)}: {balanced:.4g}. "
+        f"{found[0].upper()}{found[1:]}."
+    )
+    alt = f"What each of the factors {widths} adds to the weights of a channel, and the fewest weights of any number of factors."
+    return Answer(sentence, facts, lambda: _picture(design), alt)
+
+
+def explore_balance(channels: int = 64, branch_widths: Sequence[int] = (4, 16), kernel_size: int = 3) -> Any:
+    """Return controls for branch widths, with `balance_answer` below them; for Jupyter.
+
+    Parameters
+    ----------
+    channels, branch_widths, kernel_size :
+        The first settings, as in `balance_answer`; up to six factors, whose sliders stop at the divisors of `channels`.
+
+    Returns
+    -------
+    ipywidgets.VBox
+
+    Raises
+    ------
+    ValueError
+        If a width does not divide `channels`, or there are more than six.
+    ImportError
+        If ipywidgets is not installed.
+
+    Examples
+    --------
+    >>> [control.description for control in explore_balance().children[0].children][:5]
+    ['channels', 'kernel', 'factors', 'K₁', 'K₂']
+    """
+    first = Design(channels, tuple(branch_widths), kernel_size)
+    if first.factors > _MOST_FACTORS:
+        raise ValueError(
+            f"branch_widths has {first.factors} entries, more than there are sliders: give at most {_MOST_FACTORS}"
+        )
+    controls = {
+        "channels": choice("channels", channels, sorted({*_CHANNELS, channels}), as_slider=True),
+        "kernel_size": choice("kernel", kernel_size, [(f"{side}×{side}", side) for side in (1, 3, 5, 7)]),
+        "factors": slider("factors", first.factors, _MOST_FACTORS),
+    }
+    padded = (*first.branch_widths, *[1] * _MOST_FACTORS)[:_MOST_FACTORS]
+    widths = [choice(f"K{_SUBSCRIPTS[l]}", width, divisors(channels), as_slider=True) for l, width in enumerate(padded)]
+    _keep_in_step(controls, widths)
+    return panel({**controls, **{control.description: control for control in widths}}, _from_controls)
+
+
+def _keep_in_step(controls: Mapping[str, Any], widths: Sequence[Any]) -> None:
+    """Let the sliders of the widths stop at the divisors of the channels, and show as many as there are factors."""
+
+    def divide(_: Any) -> None:
+        possible = divisors(controls["channels"].value)
+        for control in widths:
+            width = max(width for width in possible if width <= control.value)
+            control.options, control.value = possible, width
+
+    def show(_: Any) -> None:
+        for l, control in enumerate(widths):
+            control.layout.display = None if l < controls["factors"].value else "none"
+
+    controls["channels"].observe(divide, names="value")
+    controls["factors"].observe(show, names="value")
+    show(None)
+
+
+def _from_controls(channels: int, kernel_size: int, factors: int, **widths: int) -> Answer:
+    return balance_answer(channels, list(widths.values())[:factors], kernel_size)
+
+
+def _picture(design: Design) -> Figure:
+    """Draw what each factor adds, and the design among the fewest weights of every number of factors."""
+    figure, (left, right) = panels(1, 1.3, height=2.8)
+    plot_bars(_terms(design), left).set_title("weights a channel, by factor")
+    left.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=3, frameon=False)
+    plot_weights_against_factors(_curves(design.channels, design.kernel_area), right)
+    right.set_title("fewest weights a channel")
+    dense = design.min_paths > 0
+    right.plot(
+        [design.factors],
+        [design.parameters_per_channel],
+        "D",
+        color="black" if dense else "#D55E00",
+        markerfacecolor="black" if dense else "white",
+        label="yours" if dense else "yours, not dense",
+        zorder=6,
+    )
+    plain_ticks(right.yaxis, (20, 50, 100, 200, 500, 1000, 2000, 5000, 10000))
+    right.legend(frameon=False)
+    return figure
+
+
+def _terms(design: Design) -> dict[str, list[Any]]:
+    """Return what each factor adds to a channel: of this design, the best one of as many factors, and the balanced one."""
+    C, L, S = design.channels, design.factors, design.kernel_area
+    rows = [("yours", design.branch_widths), ("best dense", _optimum(C, S, L).branch_widths)]
+    parts = ["$S K_1$", *(f"$K_{l}$" for l in range(2, L + 1))]
+    balanced = float(balanced_parameters(C, L, S)) / C / L
+    return {
+        "bar": [name for name, _ in rows for _ in parts] + L * ["balanced"],
+        "part": 3 * parts,
+        "value": [term for _, (first, *others) in rows for term in (S * first, *others)] + L * [balanced],
+    }
+
+
+@cache
+def _curves(C: int, S: int) -> Table:
+    return weights_against_factors(C, S)
+
+
+@cache
+def _optimum(C: int, S: int, factors: int | None) -> Design:
+    """Return the best dense design; each is asked for again and again while sliders move."""
+    return best_dense(C, S, factors=factors)

@@ -1,0 +1,121 @@
+"""The block explorer: an IGCV1 block with and without its permutation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from igc_theory.budget.cost import parameters, regular_parameters
+from igc_theory.budget.widths import regular_width
+from igc_theory.structure.blocks import igcv1
+from igc_theory.structure.chains import Chain
+from igc_theory.structure.explanations import explain_complementarity
+from igc_theory.views.explorers.answers import Answer, panels
+from igc_theory.views.explorers.panel import checkbox, choice, panel, slider
+from igc_theory.views.plots.bars import plot_bars
+from igc_theory.views.plots.chains import chain_columns, plot_chain
+from igc_theory.views.plots.structure import path_count_columns, plot_path_counts
+
+__all__ = ["block_answer", "explore_block"]
+
+_MOST_CHANNELS = 32
+"""Above it the lines of a branch picture cannot be told apart."""
+
+
+def block_answer(L: int, M: int, kernel_size: int = 3, permuted: bool = True) -> Answer:
+    """Return how an IGCV1 block connects its channels, and what it costs beside a regular convolution.
+
+    Parameters
+    ----------
+    L, M : int
+        Primary partitions, and channels in each.
+    kernel_size : int, default 3
+        Window of the primary convolution.
+    permuted : bool, default True
+        Whether the interleaving permutations are there; without them the two group convolutions follow each other directly.
+
+    Returns
+    -------
+    Answer
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a number is not a positive integer.
+
+    Examples
+    --------
+    >>> print(block_answer(L=4, M=3, permuted=False).sentence)
+    Not strictly complementary: input 6 has no path to output 0.
+    """
+    block = igcv1(L, M, kernel_size)
+    chain = block if permuted else Chain(block.convolutions, name=f"{block.name} without permutations")
+    weights, area = parameters(chain), chain.convolutions[0].kernel_area
+    regular = int(regular_parameters(chain.in_channels, area))
+    facts = {
+        "channels": chain.in_channels,
+        "weights": weights,
+        "weights of a regular convolution": regular,
+        "share of these": weights / regular,
+        "width of a regular one at these weights": float(regular_width(weights, area)),
+    }
+    sentence = explain_complementarity(chain).sentence
+    alt = f"Branches of {chain.name}, its path counts, and its {weights:,} weights beside {regular:,} of a regular convolution."
+    return Answer(sentence, facts, lambda: _picture(chain, regular), alt)
+
+
+def explore_block(L: int = 4, M: int = 3, kernel_size: int = 3, permuted: bool = True) -> Any:
+    """Return controls for an IGCV1 block, with `block_answer` below them; for Jupyter.
+
+    Parameters
+    ----------
+    L, M, kernel_size, permuted :
+        The first settings, as in `block_answer`; `L` and `M` up to 32, windows of 1, 3, 5 and 7.
+
+    Returns
+    -------
+    ipywidgets.VBox
+
+    Raises
+    ------
+    ImportError
+        If ipywidgets is not installed.
+
+    Examples
+    --------
+    >>> [control.description for control in explore_block().children[0].children]
+    ['L, partitions', 'M, channels each', 'kernel', 'interleave']
+    """
+    controls = {
+        "L": slider("L, partitions", L, 32),
+        "M": slider("M, channels each", M, 32),
+        "kernel_size": choice("kernel", kernel_size, [(f"{side}×{side}", side) for side in (1, 3, 5, 7)]),
+        "permuted": checkbox("interleave", permuted),
+    }
+    return panel(controls, block_answer)
+
+
+def _picture(chain: Chain, regular: int) -> Figure:
+    """Draw branches if there are few enough, path counts, and weights."""
+    with_branches = chain.in_channels <= _MOST_CHANNELS
+    figure, axes = panels(*([1.8] * with_branches), 1, 1, height=2.6)
+    if with_branches:
+        plot_chain(chain_columns(chain), axes[0])
+    columns = path_count_columns(chain)
+    fewest, most = columns["paths"].min(), columns["paths"].max()
+    number = f"{most}" if fewest == most else f"{fewest} to {most}"
+    plot_path_counts(columns, axes[-2]).set_title(f"paths of each pair: {number}")
+    plot_bars(_weights(chain, regular), axes[-1]).set_title("weights")
+    axes[-1].legend(loc="upper center", bbox_to_anchor=(0.5, -0.1), ncols=2, frameon=False)
+    axes[-1].set_xticks([])
+    return figure
+
+
+def _weights(chain: Chain, regular: int) -> dict[str, list[Any]]:
+    primary, secondary = (conv.parameters for conv in chain.convolutions)
+    return {
+        "bar": ["block", "block", "regular"],
+        "part": ["primary", "secondary", "regular"],
+        "value": [primary, secondary, regular],
+    }

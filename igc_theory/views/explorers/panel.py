@@ -1,0 +1,86 @@
+"""The widgets of an explorer: controls on top, below them the answer to their settings, or the sentence that refuses them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from html import escape
+from types import ModuleType
+from typing import Any
+
+from igc_theory.views.explorers.answers import Answer
+
+__all__ = ["checkbox", "choice", "panel", "slider", "text", "widgets"]
+
+_WIDE = {"description_width": "9em"}
+
+
+def widgets() -> ModuleType:
+    """Return ipywidgets, or say how to get it.
+
+    Raises
+    ------
+    ImportError
+        If ipywidgets is not installed.
+    """
+    try:
+        import ipywidgets
+    except ImportError as error:
+        raise ImportError(
+            "explorers need ipywidgets, which is not installed: pip install 'igc_theory[notebooks]', "
+            "or call the function behind the explorer, such as block_answer(L=4, M=3)"
+        ) from error
+    module: ModuleType = ipywidgets
+    return module
+
+
+def slider(description: str, value: int, most: int, least: int = 1) -> Any:
+    """Return a slider for integers, which answers when it is let go and follows the arrow keys."""
+    return widgets().IntSlider(
+        value, least, most, description=description, continuous_update=False, style=_WIDE, layout={"width": "26em"}
+    )
+
+
+def choice(description: str, value: Any, options: Iterable[Any], *, as_slider: bool = False) -> Any:
+    """Return a list of options to choose from, dropped down or along a slider; pairs are (label, value)."""
+    kinds = widgets()
+    kind, more = (kinds.SelectionSlider, {"continuous_update": False}) if as_slider else (kinds.Dropdown, {})
+    layout = {"width": "26em"}
+    return kind(options=list(options), value=value, description=description, style=_WIDE, layout=layout, **more)
+
+
+def checkbox(description: str, value: bool = True) -> Any:
+    """Return a box to tick."""
+    return widgets().Checkbox(value, description=description, indent=False, layout={"width": "auto"})
+
+
+def text(description: str, value: str) -> Any:
+    """Return a line to type in; it is read when Enter is pressed or the line is left."""
+    return widgets().Text(
+        value, description=description, continuous_update=False, style=_WIDE, layout={"width": "26em"}
+    )
+
+
+def panel(controls: Mapping[str, Any], respond: Callable[..., Answer]) -> Any:
+    """Return the controls and below them what `respond` answers to their values, given by name.
+
+    A ValueError or TypeError is shown as its sentence, without a picture: nothing that belongs to other settings stays.
+    """
+    kinds = widgets()
+    shown = kinds.HTML()
+
+    def update(_: Any = None) -> None:
+        shown.value = _answer_or_refusal(respond, {name: control.value for name, control in controls.items()})
+
+    for control in controls.values():
+        control.observe(update, names="value")
+    update()
+    box = kinds.Box(list(controls.values()), layout={"flex_flow": "row wrap", "width": "100%"})
+    return kinds.VBox([box, shown], layout={"width": "100%"})
+
+
+def _answer_or_refusal(respond: Callable[..., Answer], settings: Mapping[str, Any]) -> str:
+    try:
+        return respond(**settings).html()
+    except (TypeError, ValueError) as error:
+        style = "border-left: 4px solid #D55E00; padding: 0.3em 0.8em; max-width: 50em"
+        return f"<p role='alert' style='{style}'>{escape(str(error))}</p>"
