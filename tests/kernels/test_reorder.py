@@ -116,3 +116,20 @@ def test_orders_act_on_the_channels_of_the_kernel() -> None:
 
 def test_a_zero_kernel_has_no_error() -> None:
     assert project(np.zeros((16, 16)), igcv1(4, 4, 1), reorder=True).relative_error == 0
+
+
+@pytest.mark.parametrize("chain", [igcv2([2, 2, 2, 2], 1), igcv1(4, 4, 1)], ids=repr)
+def test_the_best_fit_ever_tried_is_returned(chain: Chain) -> None:
+    """With three factors and more a turn can raise the error, as fits are not optimal: such turns are taken back."""
+    seen = []
+    for seed in range(4):
+        kernel = np.random.default_rng(seed).standard_normal((16, 16, 1))
+        seen.clear()
+
+        def method(part: np.ndarray) -> object:
+            seen.append(fit(part, chain, np.random.default_rng(0), 0))
+            return seen[-1]
+
+        found, rows, columns = search(kernel, chain, method, np.random.default_rng(0), 1)
+        assert found.error == min(one.error for one in seen)
+        assert method(kernel[rows][:, columns]).error == found.error
