@@ -4,7 +4,7 @@
 VENV := .venv
 RUN := $(VENV)/bin/python
 READY := $(VENV)/.ready
-EXTRAS := notebooks,test,dev,onnx
+EXTRAS := notebooks,test,dev,onnx,browser,site
 BENCH_EXTRAS := test,bench
 EXPERIMENT_EXTRAS := torch,experiment
 # Trained networks, as files in a package. What that package needs to run them is large and not needed to read them,
@@ -14,6 +14,11 @@ REALDATA := rapidocr-onnxruntime==1.4.4
 LIBRARY := $(shell find igc_theory -name '*.py' -o -name '*.pyi' -o -name '*.json')
 FIGURES := $(shell sed -n 's/^name = "\(.*\)"/\1/p' figures/manifest.toml)
 PICTURES := $(foreach name,$(FIGURES),figures/data/$(name).csv $(addprefix figures/out/$(name).,svg pdf png))
+
+# What the stored runs of the experiments say; the runs themselves are made by `make experiment` alone.
+RUNS := experiments/verdicts.py experiments/records.py $(wildcard experiments/*.csv)
+
+MATHJAX := .make/npm/node_modules/mathjax/es5/tex-svg.js
 
 # The first Python that is new enough, unless PYTHON=… names one.
 FIND_PYTHON = for python in $(or $(PYTHON),python3 python3.14 python3.13 python3.12 python3.11 python); do \
@@ -33,7 +38,7 @@ define install
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help setup realdata paper figures notebooks test lint format bench experiment lab constraints clean distclean FORCE
+.PHONY: help setup realdata paper figures notebooks site test lint format bench experiment lab constraints clean distclean FORCE
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 
@@ -50,8 +55,11 @@ figures: .make/figures  ## figures/data/*.csv and figures/out/*.svg, .pdf, .png;
 
 notebooks: .make/notebooks  ## run every notebook and store it with its outputs; the index in README.md
 
+site: $(READY) $(MATHJAX)  ## pages that need nothing installed, from what is stored: open site/index.html
+	$(RUN) website/build.py --mathjax $(MATHJAX)
+
 test: $(READY)  ## the whole test suite with doctests, warnings as errors (ARGS="-k name" chooses)
-	$(RUN) -m pytest -n 2 $(ARGS)
+	$(RUN) -m pytest -n 2 --dist loadgroup $(ARGS)
 
 lint: $(READY)  ## what CI asks of the code: ruff check, ruff format --check, mypy --strict
 	$(RUN) -m ruff check .
@@ -90,6 +98,14 @@ $(READY): pyproject.toml constraints.txt
 	$(call install,$(VENV),$(EXTRAS))
 	@touch $@
 
+# Formulas are typeset by MathJax, which npm packs; MATHJAX=… names a tex-svg.js that is already there.
+.make/npm/node_modules/mathjax/es5/tex-svg.js: website/package.json
+	@command -v npm >/dev/null || { echo "npm is needed for MathJax (Debian, Ubuntu: apt-get install npm)," >&2; \
+	  echo "or name a tex-svg.js of MathJax 3 that you have: make site MATHJAX=/path/to/tex-svg.js" >&2; exit 1; }
+	@mkdir -p .make/npm && cp website/package.json .make/npm/
+	npm install --prefix .make/npm --no-package-lock --no-audit --no-fund --ignore-scripts --loglevel=error
+	@touch $@
+
 .venv-bench/.ready: pyproject.toml constraints.txt
 	$(call install,.venv-bench,$(BENCH_EXTRAS))
 	@touch $@
@@ -99,12 +115,12 @@ $(READY): pyproject.toml constraints.txt
 	@touch $@
 
 # A build is done again when something that goes into it is newer, or when something that comes out of it is missing.
-.make/figures: $(READY) $(LIBRARY) $(wildcard figures/*.py) figures/manifest.toml figures/igc.mplstyle \
+.make/figures: $(READY) $(LIBRARY) $(RUNS) $(wildcard figures/*.py) figures/manifest.toml figures/igc.mplstyle \
                $(if $(filter-out $(wildcard $(PICTURES)),$(PICTURES)),FORCE)
 	$(RUN) figures/build.py
 	@mkdir -p $(@D) && touch $@
 
-.make/notebooks: $(READY) $(LIBRARY) $(wildcard notebooks/*.ipynb) notebooks/build.py figures/stored.py
+.make/notebooks: $(READY) $(LIBRARY) $(RUNS) $(wildcard notebooks/*.ipynb) notebooks/build.py figures/stored.py
 	$(RUN) notebooks/build.py
 	@mkdir -p $(@D) && touch $@
 

@@ -31,7 +31,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from figures.stored import ROOT, BuildError, chosen, matplotlib_is_pinned, replace_file, shown, update_section
 
-__all__ = ["build", "check", "execute", "index", "normalise", "read"]
+__all__ = ["build", "check", "execute", "index", "normalise", "notebooks", "opening", "read"]
 
 Notebook = Any  # nbformat's dictionaries carry no types
 
@@ -207,12 +207,12 @@ def _excerpt(value: object) -> str:
 def index(paths: Sequence[Path]) -> str:
     """Return the README's list of notebooks: each one's title and the first sentence below it."""
     lines = [
-        f"- [{path.stem[:2]} {title}]({shown(path)}): {claim}" for path in paths for title, claim in [_opening(path)]
+        f"- [{path.stem[:2]} {title}]({shown(path)}): {claim}" for path in paths for title, claim in [opening(path)]
     ]
     return "\n".join(lines) or "No notebooks yet."
 
 
-def _opening(path: Path) -> tuple[str, str]:
+def opening(path: Path) -> tuple[str, str]:
     """Return title and first sentence of a notebook's first cell."""
     title, _, rest = read(path).cells[0].source.strip().partition("\n")
     if not title.startswith("# ") or not rest.strip():

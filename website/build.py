@@ -1,0 +1,142 @@
+"""Write the pages that need nothing installed: they open from a file, work offline and ask no other host for anything.
+
+    python website/build.py --mathjax FILE [--out FOLDER]
+
+`make site` calls this with MathJax as npm packs it. The front page is the README, every notebook is a page as it is stored, with
+its outputs; `widths` is the page with a slider, `reference` writes the API reference.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from nbconvert import HTMLExporter
+from nbconvert.filters.markdown_mistune import markdown2html_mistune
+from pygments.formatters import HtmlFormatter
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from figures.stored import ROOT, replace_file
+from notebooks.build import notebooks, opening
+from website import reference, widths
+
+HERE = ROOT / "website"
+FILES = {"CONTRIBUTING.md": "contributing.html", "CHANGELOG.md": "changelog.html"}
+"""Pages of prose beside the front page."""
+
+COPIED = {"LICENSE": "LICENSE.txt", "CITATION.cff": "CITATION.cff.txt"}
+
+
+@cache
+def templates() -> Environment:
+    """Return the templates of this folder; a name that nobody gives is an error."""
+    loader = FileSystemLoader(HERE / "templates")
+    return Environment(loader=loader, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+
+
+@cache
+def titles() -> dict[str, str]:
+    """Return the title of every notebook by name, in the order in which they are read."""
+    return {name: opening(path)[0] for name, path in notebooks().items()}
+
+
+def framed(title: str, body: str, **around: str) -> str:
+    """Return a whole page."""
+    blanks = {"head": "", "before": "", "after": ""}
+    frame = templates().get_template("frame.html.j2")
+    return frame.render(title=title, body=body, first=next(iter(titles())), titles=titles(), **{**blanks, **around})
+
+
+def with_links_of_the_site(html: str) -> str:
+    """Return `html` with the links between files of the checkout as links between pages."""
+    html = re.sub(r'href="(?:notebooks/)?(\w+)\.ipynb', r'href="\1.html', html)
+    html = html.replace('src="figures/out/', 'loading="lazy" src="figures/')
+    for file, page in {**FILES, **COPIED, "README.md": "index.html"}.items():
+        html = html.replace(f'href="{file}', f'href="{page}')
+    return html
+
+
+def prose_page(path: Path) -> str:
+    """Return a Markdown file of the checkout as a page; between the README's gallery markers, pictures get room."""
+    text = path.read_text(encoding="utf-8")
+    title = text.partition("\n")[0].removeprefix("# ")
+    html = with_links_of_the_site(markdown2html_mistune(text))
+    html = html.replace("<!-- gallery -->", '<div class="gallery">').replace("<!-- /gallery -->", "</div>")
+    return framed(title, html)
+
+
+def notebook_pages() -> dict[str, str]:
+    """Return a page for every notebook, as it is stored."""
+    names = [*titles()]
+    around = zip(["", *names], names, [*names[1:], ""], strict=False)
+    return {f"{name}.html": notebook_page(name, before, after) for before, name, after in around}
+
+
+def notebook_page(name: str, before: str, after: str) -> str:
+    """Return one notebook as a page, with links to the one before and the one after it."""
+    notebook = nbformat.read(notebooks()[name], as_version=4)
+    body, _ = HTMLExporter(template_name="basic").from_notebook_node(notebook)
+    return framed(titles()[name], with_links_of_the_site(body), before=before, after=after)
+
+
+def widths_page() -> str:
+    """Return the page with a slider."""
+    script, plot = widths.page()
+    body = templates().get_template("widths.html.j2").render(plot=plot)
+    return framed("Width at a budget of weights", body, head=script)
+
+
+def pages() -> dict[str, str]:
+    """Return every page but those of the reference, by the name of its file."""
+    prose = {"README.md": "index.html", **FILES}
+    front = {page: prose_page(ROOT / file) for file, page in prose.items()}
+    return {**front, **notebook_pages(), "widths.html": widths_page()}
+
+
+def style() -> str:
+    """Return the style sheet: that of this folder, and the colours of code."""
+    formatter: Any = HtmlFormatter(style="default", nobackground=True)
+    return (HERE / "templates" / "style.css").read_text(encoding="utf-8") + str(formatter.get_style_defs(".highlight"))
+
+
+def assets(mathjax: Path) -> Mapping[str, Path]:
+    """Return the files that are copied as they are, by where they go."""
+    pictures = {f"figures/{path.name}": path for path in sorted((ROOT / "figures" / "out").glob("*.svg"))}
+    texts = {to: ROOT / file for file, to in COPIED.items()}
+    return {**pictures, **texts, "mathjax/tex-svg.js": mathjax}
+
+
+def build(folder: Path, mathjax: Path) -> None:
+    """Write the whole site into `folder`; what an earlier build left there is removed."""
+    shutil.rmtree(folder, ignore_errors=True)
+    for name, text in {**pages(), "style.css": style()}.items():
+        replace_file(folder / name, text.encode())
+    for name, path in assets(mathjax).items():
+        replace_file(folder / name, path.read_bytes())
+    reference.write(folder / "api", HERE / "templates" / "reference")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; return its exit status."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--mathjax", type=Path, required=True, metavar="FILE", help="tex-svg.js of npm's mathjax")
+    parser.add_argument("--out", type=Path, default=ROOT / "site", metavar="FOLDER", help="site by default")
+    options = parser.parse_args(arguments)
+    if not options.mathjax.is_file():
+        parser.error(f"--mathjax {options.mathjax}: there is no such file; make site fetches it from npm")
+    build(options.out, options.mathjax)
+    print(f"Open {options.out / 'index.html'}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,50 @@
+"""The API reference: one page a room, with everything that its stub names, and a search that needs no server."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import warnings
+from pathlib import Path
+
+import pdoc
+
+from figures.stored import replace_file
+
+__all__ = ["ROOMS", "write"]
+
+ROOMS = ("structure", "kernels", "budget", "networks", "views", "views.plots", "views.explorers")
+
+
+def write(folder: Path, templates: Path) -> None:
+    """Write the reference into `folder`."""
+    modules = ["igc_theory", *(f"igc_theory.{room}" for room in ROOMS)]
+    for name in modules:
+        load_lazy_names(name)
+    pdoc.render.configure(docformat="numpy", math=True, search=True, show_source=False, template_directory=templates)
+    pages = {name: pdoc.doc.Module.from_name(name) for name in modules}
+    with warnings.catch_warnings():
+        # pdoc says so where it cannot resolve an annotation, and then shows it as it is written: what is wanted here.
+        warnings.simplefilter("ignore", UserWarning)
+        for name, module in pages.items():
+            path = folder / f"{name.replace('.', '/')}.html"
+            replace_file(path, pdoc.render.html_module(module, pages).encode())
+        replace_file(folder / "search.js", pdoc.render.search_index(pages).encode())
+
+
+def load_lazy_names(name: str) -> None:
+    """Put every name that the package promises into it, where pdoc looks; modules are listed anyway.
+
+    What needs a library that is not installed (PyTorch is large) is left out of the page, and said to be.
+    """
+    package = importlib.import_module(name)
+    names = [*package.__all__]
+    for public in names:
+        try:
+            thing = getattr(package, public)
+        except ImportError as error:
+            print(f"{name}.{public} is left out of the reference: {error}")
+            package.__all__.remove(public)
+            continue
+        if not inspect.ismodule(thing):
+            vars(package)[public] = thing
