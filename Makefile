@@ -71,7 +71,8 @@ format: $(READY)  ## let ruff format the code and mend what it can
 	$(RUN) -m ruff format .
 
 bench: .venv-bench/.ready  ## speed beside other libraries, as ratios (own environment: PyTorch is large)
-	.venv-bench/bin/python -m tests.benchmarks $(ARGS)
+	@# NumPy and its peers shall choose their own kernels: a CPU type forced from outside would measure another machine.
+	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE .venv-bench/bin/python -m tests.benchmarks $(ARGS)
 
 experiment: .venv-experiment/.ready  ## train the small networks again, under an hour (QUICK=1: one seed of each, five minutes)
 	.venv-experiment/bin/python -m experiments.run $(if $(QUICK),--quick) $(ARGS)
