@@ -43,10 +43,11 @@ def positive_int(name: str, value: Any, *, minimum: int = 1, way_out: str = "") 
     """
     advice = way_out or f"use an integer of at least {minimum}"
     try:
-        number = operator.index(value)
+        # A NumPy boolean would count as an index in some versions.
+        number = None if type(value).__name__.startswith("bool") else operator.index(value)
     except TypeError:
         number = None
-    if number is None or isinstance(value, bool) or type(value).__name__ == "bool":
+    if number is None:
         raise TypeError(f"{name}={value!r} is a {type(value).__name__}, not an integer: {advice}")
     if number < minimum:
         raise ValueError(f"{name}={number} is below {minimum}: {advice}")
