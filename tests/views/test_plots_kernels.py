@@ -11,7 +11,13 @@ import pytest
 
 from igc_theory import igcv2
 from igc_theory.kernels import certificates, path_errors
-from igc_theory.views.plots import factor_columns, plot_certificate, plot_factor, plot_path_errors
+from igc_theory.views.plots import (
+    factor_columns,
+    plot_apply_times,
+    plot_certificate,
+    plot_factor,
+    plot_path_errors,
+)
 
 mpl.use("Agg")
 
@@ -58,7 +64,22 @@ def test_rounding_errors_are_no_entries() -> None:
     assert factor_columns(np.array([[1, 1e-16], [0, 1]]))["row"].tolist() == [0, 1]
 
 
-@pytest.mark.parametrize("plot", [plot_path_errors, plot_certificate, plot_factor])
+def test_times_are_drawn_series_by_series_with_their_rooflines() -> None:
+    columns = {
+        "series": ["dense", "2 factors", "2 factors", "roofline 2 factors", "roofline 2 factors"],
+        "channels": [64, 64, 128, 64, 128],
+        "microseconds": [50.0, 5.0, 20.0, 3.0, 10.0],
+    }
+    ax = plot_apply_times(columns)
+    dense, two, roofline = ax.lines
+    assert two.get_xdata().tolist() == [64, 128]
+    assert roofline.get_ydata().tolist() == [3, 10]
+    assert roofline.get_color() == two.get_color() != dense.get_color()
+    assert [text.get_text() for text in ax.legend().get_texts()] == ["dense", "2 factors"]
+    assert ax.get_yscale() == "log"
+
+
+@pytest.mark.parametrize("plot", [plot_path_errors, plot_certificate, plot_factor, plot_apply_times])
 def test_bad_columns_are_refused(plot) -> None:
     with pytest.raises(ValueError, match="columns has no"):
         plot({"panel": [1]})

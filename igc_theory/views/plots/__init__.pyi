@@ -33,6 +33,7 @@ from .structure import plot_path_counts as plot_path_counts
 from .structure import plot_support as plot_support
 from .structure import support_columns as support_columns
 from .kernels import factor_columns as factor_columns
+from .kernels import plot_apply_times as plot_apply_times
 from .kernels import plot_certificate as plot_certificate
 from .kernels import plot_factor as plot_factor
 from .kernels import plot_path_errors as plot_path_errors

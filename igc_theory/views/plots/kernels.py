@@ -13,7 +13,7 @@ from igc_theory.kernels.arrays import Array
 from igc_theory.views.plots.columns import Columns, axes_or_new, checked_columns
 from igc_theory.views.plots.style import FAMILY_COLOURS, PALETTE
 
-__all__ = ["factor_columns", "plot_certificate", "plot_factor", "plot_path_errors"]
+__all__ = ["factor_columns", "plot_apply_times", "plot_certificate", "plot_factor", "plot_path_errors"]
 
 
 def plot_path_errors(columns: Columns, ax: Axes | None = None) -> Axes:
@@ -159,4 +159,46 @@ def plot_factor(columns: Columns, ax: Axes | None = None, *, frame: bool = True)
     ax.imshow(matrix, cmap="cividis", vmin=-largest, vmax=largest)
     ax.set(xticks=[], yticks=[])
     ax.spines[:].set_visible(frame)
+    return ax
+
+
+def plot_apply_times(columns: Columns, ax: Axes | None = None) -> Axes:
+    """Draw the time to apply a product over the number of channels, one line a series; rooflines dotted, dense in black.
+
+    Parameters
+    ----------
+    columns : mapping of str to sequence
+        `series`, `channels`, `microseconds`: one row a measurement. Series named "dense" or "roofline …" are drawn as such, a
+        roofline in the colour of the series with the rest of its name.
+    ax : matplotlib.axes.Axes, optional
+        Drawn on; by default the axes of a new figure.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a column is missing, or holds something else than it should.
+
+    Examples
+    --------
+    >>> rows = {"series": ["2 factors", "roofline 2 factors", "dense"], "channels": [64] * 3, "microseconds": [2, 1, 9]}
+    >>> [line.get_linestyle() for line in plot_apply_times(rows).lines]
+    ['-', ':', '-']
+    """
+    ax = axes_or_new(ax)
+    table = checked_columns(columns, words=("series",), integers=("channels",), numbers=("microseconds",), least=1)
+    names = list(dict.fromkeys(table["series"]))
+    colours = {"dense": FAMILY_COLOURS["regular"]}
+    colours |= dict(zip([n for n in names if n != "dense" and not n.startswith("roofline")], PALETTE, strict=False))
+    for name in names:
+        rows = table["series"] == name
+        bound = name.startswith("roofline")
+        style = {"linestyle": ":"} if bound else {"marker": "o", "markersize": 3, "label": name}
+        colour = colours.get(name.removeprefix("roofline").strip(), FAMILY_COLOURS["group"])
+        ax.plot(table["channels"][rows], table["microseconds"][rows], color=colour, **style)
+    ax.set_xscale("log", base=2)
+    ax.set(yscale="log", xlabel="channels $C$", ylabel="microseconds")
     return ax
