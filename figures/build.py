@@ -6,7 +6,8 @@
     python figures/build.py --list             what there is
 
 A figure is a script with `data()`, which returns columns of equal length, and `draw(columns)`, which returns a
-Matplotlib figure. It is drawn from the CSV as read back, so that the picture shows the numbers that are stored.
+Matplotlib figure. It is drawn from the CSV as read back, so that the picture shows the numbers that are stored. Where
+`data()` raises `DataMissingError`, because an optional package is missing, the stored numbers are kept and drawn.
 """
 
 from __future__ import annotations
@@ -36,7 +37,16 @@ from numpy.typing import ArrayLike, NDArray
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from figures.stored import ROOT, BuildError, chosen, matplotlib_is_pinned, replace_file, shown, update_section
+from figures.stored import (
+    ROOT,
+    BuildError,
+    DataMissingError,
+    chosen,
+    matplotlib_is_pinned,
+    replace_file,
+    shown,
+    update_section,
+)
 
 __all__ = ["Columns", "check", "draw", "manifest", "numbers", "read_csv", "write_csv"]
 
@@ -166,14 +176,26 @@ def numbers(name: str, module: ModuleType) -> tuple[str, list[str]]:
     """Return the CSV that belongs in the tree, and in what it differs from the stored one.
 
     Numbers that agree within the tolerance keep their stored text, so that a build elsewhere changes no last digit.
+    Numbers that cannot be computed here are the stored ones.
     """
     path = HERE / "data" / f"{name}.csv"
-    fresh = write_csv(module.data())
+    try:
+        fresh = write_csv(module.data())
+    except DataMissingError as reason:
+        return _kept(path, reason), []
     if not path.exists():
         return fresh, [f"{shown(path)} is missing"]
     stored = path.read_text(encoding="utf-8")
     differences = [f"{shown(path)}: {text}" for text in _differences(read_csv(stored), read_csv(fresh))]
     return (fresh if differences else stored), differences
+
+
+def _kept(path: Path, reason: DataMissingError) -> str:
+    """Return the stored numbers of a figure that cannot be computed here, and say so."""
+    if not path.exists():
+        raise BuildError(f"{shown(path)} is missing, and cannot be computed: {reason}")
+    print(f"    {path.stem} is drawn from its stored numbers: {reason}", flush=True)
+    return path.read_text(encoding="utf-8")
 
 
 def _differences(stored: Columns, fresh: Columns) -> list[str]:

@@ -13,6 +13,7 @@ from pathlib import Path
 __all__ = [
     "ROOT",
     "BuildError",
+    "DataMissingError",
     "chosen",
     "matplotlib_is_pinned",
     "replace_file",
@@ -27,6 +28,10 @@ ROOT = Path(__file__).resolve().parents[1]
 
 class BuildError(Exception):
     """One figure or notebook could not be built; the text says which, where and why."""
+
+
+class DataMissingError(Exception):
+    """A figure's numbers cannot be computed here, for something optional is missing; the text says what, and how to get it."""
 
 
 def shown(path: Path) -> str:

@@ -22,7 +22,7 @@ def test_every_figure_is_the_one_its_script_makes(name):
 
 
 def test_scripts_numbers_and_pictures_are_those_of_the_manifest():
-    assert {path.stem for path in build.HERE.glob("*.py")} - {"build", "stored"} == set(ENTRIES)
+    assert {path.stem for path in build.HERE.glob("*.py")} - {"build", "stored", "realdata"} == set(ENTRIES)
     assert {path.stem for path in (build.HERE / "data").glob("*.csv")} == set(ENTRIES)
     assert {path.stem for path in (build.HERE / "out").glob("*.svg")} == set(ENTRIES)
 
@@ -154,6 +154,22 @@ def test_rounding_of_another_machine_is_no_difference_and_changes_no_byte(house)
     assert build.check("line") == []
     build.build("line")
     assert files(house.path) == before
+
+
+def test_numbers_that_cannot_be_computed_here_are_the_stored_ones_and_the_build_says_so(house, capsys):
+    def unavailable():
+        raise stored.DataMissingError("its kernels come from elsewhere")
+
+    data, house.script.data = house.script.data, unavailable
+    with pytest.raises(stored.BuildError, match="line.csv is missing, and cannot be computed: its kernels come from elsewhere"):
+        build.build("line")
+    house.script.data = data
+    build.build("line")
+    before = files(house.path)
+    house.script.data = unavailable
+    assert build.build("line") == build.check("line") == []
+    assert files(house.path) == before
+    assert "line is drawn from its stored numbers: its kernels come from elsewhere" in capsys.readouterr().out
 
 
 def test_check_finds_a_changed_drawing_and_missing_files(house):

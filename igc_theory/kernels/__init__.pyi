@@ -20,6 +20,7 @@ from .redundancy import prune_within as prune_within
 from .redundancy_approximation import Approximation as Approximation
 from .redundancy_frontier import Frontier as Frontier
 from .redundancy_frontier import frontier as frontier
+from .redundancy_budget import within_budget as within_budget
 from .redundancy_precision import binarize as binarize
 from .redundancy_precision import cluster as cluster
 from .redundancy_precision import quantize as quantize

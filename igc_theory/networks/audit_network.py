@@ -15,7 +15,7 @@ from tqdm.auto import tqdm
 from igc_theory.budget.rectangular import best_rectangular
 from igc_theory.kernels.redundancy import low_rank, prune, pruned_bits
 from igc_theory.kernels.redundancy_approximation import REAL_BITS
-from igc_theory.kernels.redundancy_frontier import product_chains
+from igc_theory.kernels.redundancy_chains import product_chains
 from igc_theory.kernels.redundancy_products import sparse_product
 from igc_theory.networks.architecture import Layer, Network
 from igc_theory.networks.layers import Conv, Linear, Shuffle

@@ -26,8 +26,10 @@ from igc_theory.kernels import (
     quantize,
     sparse_low_rank,
     sparse_product,
+    within_budget,
 )
-from igc_theory.kernels.redundancy_frontier import nondominated, product_chains
+from igc_theory.kernels.redundancy_chains import product_chains
+from igc_theory.kernels.redundancy_frontier import nondominated
 from igc_theory.structure import Chain, GroupConv, grade, igcv1, igcv2, interleave
 
 RNG = np.random.default_rng(7)
@@ -302,6 +304,22 @@ def test_frontier_marks_what_nothing_beats() -> None:
     assert {"sparse low rank", "fewer outputs", "fewer inputs"} < families
     assert "nondominated" in repr(found)
     assert found._repr_html_().count("<tr>") == len(found.approximations) + 1
+
+
+@pytest.mark.parametrize("budget", [1, 2.5, 5, 9, 40])
+def test_within_budget_is_the_best_of_each_family(budget: float) -> None:
+    kernel = RNG.standard_normal((16, 24))
+    found = within_budget(kernel, budget)
+    assert all(row.storage_bits <= budget * kernel.size for row in found)
+    ranks = [low_rank(kernel, rank) for rank in range(1, 17)]
+    counts = [prune(kernel, keep) for keep in range(1, kernel.size + 1)]
+    groups = [block_diagonal(kernel, g) for g in (1, 2, 4, 8)]
+    outputs = [fewer_outputs(kernel, keep) for keep in range(1, 17)]
+    for family in (ranks, counts, groups, outputs):
+        within = [row for row in family if row.storage_bits <= budget * kernel.size]
+        ours = [row for row in found if row.family == family[0].family and "8 bits" not in row.setting]
+        assert len(ours) == bool(within)
+        assert not within or ours[0].relative_error == min(row.relative_error for row in within)
 
 
 def test_frontier_of_a_spatial_rectangular_kernel() -> None:

@@ -1,0 +1,83 @@
+"""Kernels of networks that others trained: three of PP-OCR, as files in the package rapidocr-onnxruntime (`make realdata`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from figures.stored import DataMissingError
+from igc_theory.networks import OnnxNetwork, read_onnx
+from igc_theory.networks.layers import Conv
+
+__all__ = ["Kernel", "kernel", "kernels", "package", "shapes_once"]
+
+PACKAGE = "rapidocr-onnxruntime"
+
+FILES = {
+    "detector": ("ch_PP-OCRv4_det_infer", (3, 224, 224)),
+    "recognizer": ("ch_PP-OCRv4_rec_infer", (3, 48, 320)),
+    "classifier": ("ch_ppocr_mobile_v2.0_cls_infer", (3, 48, 192)),
+}
+"""File and image size by what the network does: find lines of text, read them, tell which way up they are."""
+
+
+class Kernel(NamedTuple):
+    """A dense pointwise convolution of a trained network."""
+
+    network: str
+    layer: str
+    matrix: NDArray[Any]
+
+
+def package() -> str:
+    """Return the package and its version, or say how to get it."""
+    try:
+        return f"{PACKAGE} {version(PACKAGE)}"
+    except PackageNotFoundError:
+        raise DataMissingError(f"its kernels come from {PACKAGE}, which make realdata installs") from None
+
+
+@cache
+def _network(name: str) -> OnnxNetwork:
+    """Return a network; its package need not be importable, for only the files in it are read."""
+    package()
+    spec = find_spec(PACKAGE.replace("-", "_"))
+    folders = (spec.submodule_search_locations or []) if spec else []
+    file, shape = FILES[name]
+    paths = [path for folder in folders if (path := Path(folder) / "models" / f"{file}.onnx").exists()]
+    if not paths:
+        raise DataMissingError(f"{package()} holds no {file}.onnx: make realdata installs the version that does")
+    try:
+        return read_onnx(paths[0], input_shape=shape)
+    except ImportError as error:
+        raise DataMissingError(str(error)) from error
+
+
+def kernels(name: str) -> Iterator[Kernel]:
+    """Yield the dense pointwise convolutions of a network, in order."""
+    for layer in _network(name).layers:
+        if isinstance(layer.node, Conv) and layer.groups == 1 and layer.node.convolution.is_pointwise:
+            conv = layer.node.convolution
+            matrix = np.asarray(layer.weight, dtype=np.float64).reshape(conv.out_channels, conv.in_channels)
+            yield Kernel(name, layer.name, matrix)
+
+
+def kernel(name: str, layer: str) -> Kernel:
+    """Return one of them."""
+    return next(found for found in kernels(name) if found.layer == layer)
+
+
+def shapes_once(name: str, least: int) -> Iterator[Kernel]:
+    """Yield the first kernel of each shape with at least so many inputs and outputs."""
+    shapes = set()
+    for found in kernels(name):
+        if min(found.matrix.shape) >= least and found.matrix.shape not in shapes:
+            shapes.add(found.matrix.shape)
+            yield found
