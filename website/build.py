@@ -53,7 +53,7 @@ def framed(title: str, body: str, **around: str) -> str:
     """Return a whole page."""
     blanks = {"head": "", "before": "", "after": ""}
     frame = templates().get_template("frame.html.j2")
-    return frame.render(title=title, body=body, first=next(iter(titles())), titles=titles(), **{**blanks, **around})
+    return frame.render(title=title, body=body, titles=titles(), **{**blanks, **around})
 
 
 def with_links_of_the_site(html: str) -> str:

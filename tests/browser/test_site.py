@@ -1,0 +1,201 @@
+"""The site as `make site` writes it: opened from files, offline, by keyboard, on a desk and on a phone."""
+
+import importlib.util
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from urllib.parse import unquote, urlsplit
+
+import pytest
+
+from figures.stored import ROOT
+from igc_theory.budget import widest_dense, widest_strict, width_against_parameters
+from tests.browser.conftest import unavailable
+
+pytestmark = pytest.mark.xdist_group("browser")
+
+MATHJAX = ROOT / ".make" / "npm" / "node_modules" / "mathjax" / "es5" / "tex-svg.js"
+NOTEBOOKS = [f"{path.stem}.html" for path in sorted((ROOT / "notebooks").glob("*.ipynb"))]
+ROOMS = [
+    f"api/igc_theory/{room}.html" for room in ("structure", "kernels", "budget", "networks", "views", "views/plots")
+]
+PAGES = ["index.html", "contributing.html", "changelog.html", "widths.html", *NOTEBOOKS, "api/igc_theory.html", *ROOMS]
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory):
+    """The folder of a site built for these tests."""
+    for module in ("bokeh", "pdoc", "nbconvert"):
+        if importlib.util.find_spec(module) is None:
+            unavailable(f"{module} is not installed: pip install -e '.[notebooks,site]'")
+    if not MATHJAX.exists():
+        unavailable("MathJax is not there: make site fetches it")
+    folder = tmp_path_factory.mktemp("site")
+    command = [sys.executable, ROOT / "website" / "build.py", "--mathjax", MATHJAX, "--out", folder]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.fixture
+def visit(page, site):
+    """A function that opens a page from its file and waits until its formulas are typeset; no complaint is allowed."""
+    said, asked = [], []
+    page.on("console", lambda message: said.append(f"{message.type}: {message.text}"))
+    page.on("pageerror", lambda error: said.append(f"error: {error}"))
+    page.on("request", lambda request: asked.append(request.url))
+
+    def opened(name):
+        page.goto((site / name).as_uri())
+        page.wait_for_function("window.MathJax?.startup?.promise !== undefined")
+        page.evaluate("window.MathJax.startup.promise")
+        return page
+
+    yield opened
+    assert [text for text in said if text.startswith(("error", "warning"))] == []
+    assert [url for url in asked if urlsplit(url).scheme not in {"file", "data", "blob"}] == []
+
+
+# --- every page -----------------------------------------------------------------------------------------------------
+
+
+def formulas(source):
+    """Return how many formulas are between the delimiters of a page's source, code left out."""
+    text = re.sub(r"<(pre|code|script|style)\b.*?</\1>", "", source, flags=re.DOTALL)
+    return len(re.findall(r"\$\$.+?\$\$|(?<!\$)\$[^$]+\$(?!\$)|\\\(.+?\\\)|\\\[.+?\\\]|\\begin\{", text, re.DOTALL))
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_opens_with_typeset_formulas_and_fits_a_phone(visit, site, name):
+    page = visit(name)
+    assert page.locator("h1").first.is_visible()
+    assert (page.locator("mjx-container").count() > 0) == (formulas((site / name).read_text(encoding="utf-8")) > 0)
+    assert page.locator("[data-mml-node=merror]").all_inner_texts() == []
+    page.set_viewport_size({"width": 390, "height": 800})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_formulas_are_where_they_are_expected(visit):
+    assert visit("08_choose_the_number_of_factors.html").locator("mjx-container").count() > 20
+
+
+class Links(HTMLParser):
+    """What a page names, and what it refers to."""
+
+    def __init__(self):
+        super().__init__()
+        self.names, self.targets = set(), []
+
+    def handle_starttag(self, tag, attrs):
+        values = dict(attrs)
+        self.names.add(values.get("id"))
+        self.targets += [values[key] for key in ("href", "src") if values.get(key)]
+
+
+def links(path):
+    found = Links()
+    found.feed(path.read_text(encoding="utf-8"))
+    return found
+
+
+def test_every_link_leads_somewhere(site):
+    pages = {path: links(path) for path in site.rglob("*.html")}
+    assert {path.relative_to(site).as_posix() for path in pages} >= set(PAGES)
+    broken = []
+    for path, page in pages.items():
+        for target in page.targets:
+            parts = urlsplit(target)
+            if parts.scheme:
+                continue
+            file = (path.parent / unquote(parts.path)).resolve() if parts.path else path
+            anchor = unquote(parts.fragment)
+            if not file.is_file() or (anchor and file in pages and anchor not in pages[file].names):
+                broken.append(f"{path.relative_to(site)}: {target}")
+    assert broken == []
+
+
+def test_nothing_is_fetched_from_another_host(site):
+    for path in site.rglob("*.html"):
+        source = path.read_text(encoding="utf-8")
+        assert re.findall(r"<(?:script|link|img|iframe)[^>]+(?:src|href)=[\"'](?:https?:)?//", source) == [], path
+
+
+# --- the slider -----------------------------------------------------------------------------------------------------
+
+
+def rows(page):
+    """Return the table below the pictures: cells of every row by the first line of the first cell."""
+    cells = [row.locator("td").all_inner_texts() for row in page.get_by_role("table").get_by_role("row").all()[1:]]
+    return {first.splitlines()[0]: (first, width, share) for first, width, share in cells}
+
+
+def chosen_budget(page):
+    return int(re.match(r"[\d,]+", page.get_by_role("slider").get_attribute("aria-valuetext"))[0].replace(",", ""))
+
+
+def assert_table_is_the_librarys(page, S):
+    budget = chosen_budget(page)
+    columns = width_against_parameters([budget], S)
+    optimum = columns["width"][columns["series"] == "continuous optimum"][0]
+    shown = rows(page)
+    assert list(shown) == columns["series"].tolist()
+    for series, width in zip(columns["series"], columns["width"], strict=True):
+        text = f"{width:.0f}" if "integer" in series else f"{width:.1f}"
+        assert shown[series][1:] == (text, f"{width / optimum:.0%}")
+    for series, design in (("strict integer", widest_strict(budget, S)), ("dense integer", widest_dense(budget, S))):
+        assert " × ".join(map(str, design.branch_widths)) in shown[series][0]
+        assert f"{design.parameters:,} weights" in shown[series][0]
+    assert f"{budget:,} weights" in page.get_by_role("table").locator("caption").inner_text()
+
+
+def test_the_slider_moves_by_keyboard_and_shows_the_librarys_numbers(visit):
+    page = visit("widths.html")
+    slider = page.get_by_role("slider")
+    for _ in range(20):
+        page.keyboard.press("Tab")
+        if slider.evaluate("handle => handle.getRootNode().activeElement === handle"):
+            break
+    assert chosen_budget(page) == 4672
+    assert_table_is_the_librarys(page, 9)
+    seen = [4672]
+    for key in ("ArrowRight", "ArrowRight", "ArrowLeft", "Home", "End"):
+        page.keyboard.press(key)
+        seen.append(chosen_budget(page))
+        assert_table_is_the_librarys(page, 9)
+    assert seen[0] == seen[3] - (seen[1] - seen[0]) < seen[2]
+    assert (seen[4], seen[5]) == (100, 100_000)
+
+
+def test_the_kernel_is_chosen_by_keyboard(visit):
+    page = visit("widths.html")
+    page.get_by_label("Kernel").focus()
+    for S in (25, 49):
+        page.keyboard.press("ArrowDown")
+        assert_table_is_the_librarys(page, S)
+
+
+def test_the_pictures_follow_the_slider(visit):
+    page = visit("widths.html")
+    canvases = page.locator("canvas")
+    before = [canvas.screenshot() for canvas in canvases.all()]
+    page.get_by_role("slider").focus()
+    page.keyboard.press("End")
+    page.wait_for_timeout(500)
+    after = [canvas.screenshot() for canvas in canvases.all()]
+    assert sum(old != new for old, new in zip(before, after, strict=True)) >= 2
+
+
+# --- the reference --------------------------------------------------------------------------------------------------
+
+
+def test_the_reference_is_searched_offline(visit):
+    page = visit("api/igc_theory.html")
+    page.get_by_role("searchbox").fill("interleave")
+    page.locator("main").get_by_text("ChannelPermutation").first.wait_for()
+
+
+def test_the_reference_leads_back(visit):
+    page = visit("api/igc_theory/views/plots.html")
+    page.get_by_role("link", name="Front page").click()
+    assert page.locator("h1").first.inner_text() == "igc_theory"
