@@ -104,12 +104,18 @@ def _best(blocks: Array, rank: int, rng: np.random.Generator, restarts: int) -> 
 def start(blocks: Array, rank: int) -> Terms:
     """Return a start from singular value decompositions: of each block, then of each singular vector as a window × channel matrix.
 
-    These terms are orthogonal and add up to the block; the `rank` largest are kept. It is done from either side, and the better
-    one taken.
+    These terms are orthogonal and add up to the block; the `rank` largest are kept. It is done from either side. Where the rank
+    does not exceed the channels of either side, a sum of that many terms can be taken apart by eigenvectors; this start is
+    taken if it is better, as it is for exact products.
     """
-    first, turned = _largest_terms(blocks, rank), _largest_terms(blocks.swapaxes(1, 2), rank)
-    second = Terms(turned.inputs, turned.outputs, turned.windows)
-    return first.where(first.errors(blocks) <= second.errors(blocks), second)
+    turned = _largest_terms(blocks.swapaxes(1, 2), rank)
+    starts = [_largest_terms(blocks, rank), Terms(turned.inputs, turned.outputs, turned.windows)]
+    if rank <= min(blocks.shape[1:3]) and blocks.shape[3] > 1:
+        starts.append(_by_eigenvectors(blocks, rank))
+    best = starts[0]
+    for other in starts[1:]:
+        best = best.where(best.errors(blocks) <= other.errors(blocks), other)
+    return best
 
 
 def random_start(blocks: Array, rank: int, rng: np.random.Generator) -> Terms:
@@ -173,6 +179,26 @@ def _largest_terms(blocks: Array, rank: int) -> Terms:
     chosen = u[cell, :, outer], p[cell, outer, :, inner], q[cell, outer, inner] * t[cell, outer, inner][..., None]
     missing = rank - order.shape[1]
     return Terms(*(np.pad(part.swapaxes(1, 2), [(0, 0), (0, 0), (0, max(0, missing))]) for part in chosen))
+
+
+def _by_eigenvectors(blocks: Array, rank: int) -> Terms:
+    """Return the terms by simultaneous diagonalization (Kolda and Bader, section 3.1: Jennrich's uniqueness argument).
+
+    Two mixtures of the slices, on the leading spaces of both sides, are A D B and A D' B with diagonal D and D', so that the
+    first times the inverse of the second has the eigenvectors A.
+    """
+    n, b, a, area = blocks.shape
+    outer = np.linalg.svd(blocks.reshape(n, b, -1), full_matrices=False)[0][..., :rank]
+    inner = np.linalg.svd(blocks.swapaxes(1, 2).reshape(n, a, -1), full_matrices=False)[0][..., :rank]
+    mixtures = blocks @ np.random.default_rng(0).standard_normal((area, 2))
+    one, other = (outer.mT.conj() @ mixtures[..., k] @ inner.conj() for k in range(2))
+    values, vectors = np.linalg.eig(one @ np.linalg.pinv(other))
+    if blocks.dtype.kind != "c":  # of a conjugate pair, which no sum of real terms has, the real and the imaginary part
+        vectors = np.where(values[:, None].imag < 0, vectors.imag, vectors.real)
+    outputs = outer @ vectors
+    rows = np.linalg.pinv(outputs) @ blocks.reshape(n, b, -1)
+    p, t, q = np.linalg.svd(rows.reshape(n, rank, a, area), full_matrices=False)
+    return Terms(outputs, (p[..., 0] * t[..., :1]).mT, q[..., 0, :].mT)
 
 
 def _swept(blocks: Array, terms: Terms) -> Terms:

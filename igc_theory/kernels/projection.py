@@ -86,7 +86,8 @@ def project(
     first (arXiv 2110.01230). A kernel that is such a product comes back exactly.
 
     **A channel-wise spatial convolution between two pointwise ones** (IGCV3): alternating least squares on the canonical
-    polyadic decomposition of each block, from a start by singular value decompositions.
+    polyadic decomposition of each block, from a start by singular value decompositions, a local optimum. A product comes back
+    exactly if its branches have no fewer inputs and outputs than there are paths between them.
 
     Channel-wise pointwise convolutions are scales and may stand anywhere. The weights come with equal Frobenius norms.
 

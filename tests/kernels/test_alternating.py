@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
-from igc_theory import igcv3
+from igc_theory import Chain, igcv3
 from igc_theory.kernels import project, random_product
 from igc_theory.kernels.alternating import Terms, alternate, random_start, start, unfolding_bounds
-from igc_theory.structure import inverted_residual
+from igc_theory.structure import inverted_residual, shufflenet_unit
 
 SHAPES = [((3, 4, 5, 6), 2), ((1, 4, 4, 9), 4), ((2, 3, 2, 9), 7), ((2, 4, 4, 3), 1)]
 
@@ -106,6 +106,24 @@ def test_products_of_few_channels_come_back() -> None:
     chain = igcv3(4, 4, 1, (2, 2))
     kernel = random_product(chain, np.random.default_rng(0)).kernel()
     assert project(kernel, chain).relative_error < 1e-12
+
+
+@pytest.mark.parametrize("complex_", [False, True])
+@pytest.mark.parametrize(("shape", "rank"), [((3, 5, 6, 4), 5), ((2, 4, 7, 2), 3), ((1, 3, 3, 9), 1)])
+def test_sums_of_few_terms_are_taken_apart_without_a_sweep(shape: tuple[int, ...], rank: int, complex_: bool) -> None:
+    n, *sizes = shape
+    parts = [random_blocks((n, size, rank + 1, 1), complex_)[:, :, :rank, 0] + k for k, size in enumerate(sizes)]
+    blocks = Terms(*parts).blocks()
+    assert np.linalg.norm(blocks) > 1
+    assert start(blocks, rank).errors(blocks).max() < 1e-18 * np.linalg.norm(blocks) ** 2
+
+
+@pytest.mark.parametrize("chain", [shufflenet_unit(48, 2), igcv3(12, 12, 2, (2, 3))], ids=repr)
+def test_products_with_fewer_paths_than_channels_in_a_branch_come_back(chain: Chain) -> None:
+    kernel = random_product(chain, np.random.default_rng(0)).kernel()
+    projection = project(kernel, chain)
+    assert projection.relative_error < 1e-12
+    assert np.linalg.norm(projection.product.kernel() - kernel) < 1e-12 * np.linalg.norm(kernel)
 
 
 def test_zero_kernels() -> None:
