@@ -256,6 +256,9 @@ class Product(LinearOperator):
         patches = numbers("x", X).reshape(self.chain.in_channels, *self.window, X.shape[1])
         return self._forward(patches).reshape(self.shape[0], X.shape[1])
 
+    def _rmatvec(self, x: Array) -> Array:  # SciPy derives it from `_rmatmat` in newer versions only
+        return self._rmatmat(x.reshape(-1, 1))[:, 0]
+
     def _rmatmat(self, X: Array) -> Array:
         y = numbers("x", X).reshape(self.shape[0], 1, 1, X.shape[1])
         for f, kernel in reversed([*self._steps()]):
