@@ -17,6 +17,11 @@ from .chains import plot_chain as plot_chain
 from .experiments import plot_accuracy_over as plot_accuracy_over
 from .experiments import plot_claims as plot_claims
 from .experiments import plot_runs as plot_runs
+from .kernels import factor_columns as factor_columns
+from .kernels import plot_apply_times as plot_apply_times
+from .kernels import plot_certificate as plot_certificate
+from .kernels import plot_factor as plot_factor
+from .kernels import plot_path_errors as plot_path_errors
 from .networks import plot_path_lengths as plot_path_lengths
 from .networks import plot_recount as plot_recount
 from .networks import plot_size_against_accuracy as plot_size_against_accuracy
@@ -25,6 +30,9 @@ from .patches import patch_columns as patch_columns
 from .patches import plot_patch_matrix as plot_patch_matrix
 from .paths import path_columns as path_columns
 from .paths import plot_paths as plot_paths
+from .redundancy import plot_budget_errors as plot_budget_errors
+from .redundancy import plot_order_gain as plot_order_gain
+from .redundancy import plot_redundancy_frontier as plot_redundancy_frontier
 from .spectra import kernel_columns as kernel_columns
 from .spectra import plot_block_spectra as plot_block_spectra
 from .spectra import plot_kernel as plot_kernel
@@ -32,8 +40,3 @@ from .structure import path_count_columns as path_count_columns
 from .structure import plot_path_counts as plot_path_counts
 from .structure import plot_support as plot_support
 from .structure import support_columns as support_columns
-from .kernels import factor_columns as factor_columns
-from .kernels import plot_apply_times as plot_apply_times
-from .kernels import plot_certificate as plot_certificate
-from .kernels import plot_factor as plot_factor
-from .kernels import plot_path_errors as plot_path_errors
