@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from igc_theory.kernels.arrays import Array, numbers
+from igc_theory.kernels.arrays import Array, finite, numbers
 from igc_theory.structure.arguments import positive_int
 from igc_theory.structure.branches import checked
 from igc_theory.structure.chains import Chain
@@ -89,7 +89,7 @@ def _checked_kernel(kernel: ArrayLike, chain: Chain) -> Array:
         raise ValueError(
             f"chain={chain.name or 'Chain'!r} has {len(chain.spatial)} spatial convolutions: give one with at most one"
         )
-    array = numbers("kernel", kernel)
+    array = finite("kernel", numbers("kernel", kernel))
     window = chain.spatial[0].window if chain.spatial else (1, 1)
     shape = chain.out_channels, chain.in_channels, *window
     if array.shape != shape and (array.shape != shape[:2] or window != (1, 1)):

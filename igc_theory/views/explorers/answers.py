@@ -75,7 +75,8 @@ class Answer:
     def html(self) -> str:
         """Return everything as one piece of HTML, the picture inside it."""
         picture = f"<img alt='{escape(self.alt)}' src='data:image/png;base64,{self._png()}' style='max-width:100%'>"
-        return f"{self._repr_html_()}<div style='max-width:{PAGE * 110:.0f}px'>{picture}</div>"
+        words = f"<div style='line-height: 1.5'>{self._repr_html_()}</div>"
+        return f"{words}<div style='max-width:{PAGE * 110:.0f}px'>{picture}</div>"
 
     def __repr__(self) -> str:
         width = max(map(len, self.facts), default=0)

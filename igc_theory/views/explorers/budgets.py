@@ -11,6 +11,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from igc_theory.budget.design import Design
 from igc_theory.budget.tradeoffs import width_against_parameters
 from igc_theory.budget.widest import widest_dense, widest_igcv1, widest_strict
 from igc_theory.networks.table import Table
@@ -107,9 +108,8 @@ def budget_answer(budget: int, kernel_size: int = 3, families: Iterable[str] = F
     table = _widest(positive_int("budget", budget), side)
     by_name = dict(zip(table.columns["design"], table.columns["channels"], strict=True))
     widest, regular = by_name["dense"], by_name.get("regular", 0)
-    sentence = f"{budget:,} weights pay for {widest:,} channels of an interleaved chain" + (
-        f", and for {regular:,} of a regular convolution." if regular else ", and for no regular convolution."
-    )
+    beside = f"a regular convolution up to {regular:,}" if regular else "and they pay for no regular convolution"
+    sentence = f"{budget:,} weights: an interleaved chain is up to {widest:,} channels wide, {beside}."
     alt = f"Width over weights of {', '.join(chosen) or 'no family'}, and the widths at {budget:,} weights."
     return Answer(sentence, {}, lambda: _picture(budget, side, chosen, by_name), alt, table)
 
@@ -157,9 +157,9 @@ def _widest(budget: int, side: int) -> Table:
         if (chain := _widest_block(budget, side, step, make)) is not None
         for found in [grade(chain)]
     ]
-    for name, widest in (("IGCV1", widest_igcv1), ("strict", widest_strict), ("dense", widest_dense)):
-        design = widest(budget, (side, side))
-        rows.append((name, design.chain, paths_text(*design.paths)))
+    designs = {"IGCV1": _igcv1_or_none(budget, side), "strict": widest_strict(budget, side * side)}
+    designs["dense"] = widest_dense(budget, side * side)
+    rows += [(name, one.chain, paths_text(*one.paths)) for name, one in designs.items() if one is not None]
     columns: dict[str, list[Any]] = {
         "design": [name for name, _, _ in rows],
         "channels": [chain.in_channels for _, chain, _ in rows],
@@ -168,6 +168,11 @@ def _widest(budget: int, side: int) -> Table:
         "paths a pair": [paths for _, _, paths in rows],
     }
     return Table(f"Widest integer designs of at most {budget:,} weights", columns)
+
+
+def _igcv1_or_none(budget: int, side: int) -> Design | None:
+    """Return the widest IGCV1 block; even the least of them has a scale more than a single channel's window."""
+    return widest_igcv1(budget, side * side) if budget > side * side else None
 
 
 def _widest_block(budget: int, side: int, step: int, make: Callable[[int, int], Chain]) -> Chain | None:

@@ -134,7 +134,8 @@ def _widths(written: str) -> tuple[int, ...]:
 def _gabor(C: int, side: int) -> NDArray[Any]:
     """Return waves under a Gaussian: the input sets the direction, the output the phase, so that every block has rank 2."""
     y, x = np.mgrid[:side, :side] - (side - 1) / 2
-    angle, phase = np.pi * np.arange(C) / C, 2 * np.pi * np.arange(C) / C
+    angle = np.pi * np.arange(C) / C
+    phase = np.pi * (5**0.5 - 1) * np.arange(C)  # golden section of a turn: any outputs of a branch differ
     along = np.multiply.outer(np.cos(angle), x) + np.multiply.outer(np.sin(angle), y)
     return np.asarray(np.cos(2 * along + phase[:, None, None, None]) * np.exp(-(x**2 + y**2) / side))
 

@@ -50,7 +50,9 @@ def choice(description: str, value: Any, options: Iterable[Any], *, as_slider: b
 
 def checkbox(description: str, value: bool = True) -> Any:
     """Return a box to tick."""
-    return widgets().Checkbox(value, description=description, indent=False, layout={"width": "auto"})
+    return widgets().Checkbox(
+        value, description=description, indent=False, layout={"width": "auto", "margin": "2px 1em"}
+    )
 
 
 def text(description: str, value: str) -> Any:

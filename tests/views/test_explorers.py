@@ -1,0 +1,284 @@
+"""Explorers without a browser: what they answer, what they show, and what they do when a control moves."""
+
+import re
+import sys
+
+import numpy as np
+import pytest
+from scipy.linalg import hadamard
+
+from igc_theory.budget import best_dense, interleaved_parameters, widest_dense, widest_igcv1, widest_strict
+from igc_theory.kernels import project
+from igc_theory.structure import Chain, explain_complementarity, grade, igcv1, igcv2, interleaved, path_counts, regular
+from igc_theory.views import (
+    balance_answer,
+    block_answer,
+    budget_answer,
+    explore_balance,
+    explore_block,
+    explore_budget,
+    explore_kernel,
+    explore_paths,
+    kernel_answer,
+    paths_answer,
+)
+from igc_theory.views.explorers.budgets import FAMILIES
+from igc_theory.views.explorers.kernels import _example
+
+
+class Shown:
+    """An explorer's controls by description, and the HTML below them."""
+
+    def __init__(self, box):
+        controls, self.html = box.children
+        self.controls = {control.description: control for control in controls.children}
+
+    def set(self, **values):
+        for description, value in values.items():
+            self.controls[description].value = value
+
+    def fact(self, name):
+        return re.search(rf"<th[^>]*>{re.escape(name)}</th><td[^>]*>([^<]*)</td>", self.html.value)[1]
+
+
+EXPLORERS = [explore_block, explore_paths, explore_budget, explore_balance, explore_kernel]
+
+
+# --- answers --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("permuted", [True, False])
+@pytest.mark.parametrize(("L", "M"), [(1, 1), (1, 5), (5, 1), (4, 3), (8, 8)])
+def test_a_block_is_counted_and_explained_by_the_library(L, M, permuted):
+    answer = block_answer(L, M, 5, permuted)
+    chain = igcv1(L, M, 5) if permuted else Chain(igcv1(L, M, 5).convolutions)
+    assert answer.facts["weights"] == chain.parameters
+    assert answer.facts["weights of a regular convolution"] == regular(L * M, L * M, 5).parameters
+    assert answer.facts["width of a regular one at these weights"] ** 2 * 25 == pytest.approx(chain.parameters)
+    assert answer.sentence == explain_complementarity(chain).sentence
+
+
+def test_the_parts_of_a_block_are_drawn():
+    assert len(block_answer(4, 3).draw().axes) == 3
+    large = block_answer(32, 32).draw()
+    assert [ax.get_title() for ax in large.axes] == ["paths of each pair: 1", "weights"]
+    assert block_answer(4, 3, permuted=False).draw().axes[1].get_title() == "paths of each pair: 0 to 3"
+
+
+@pytest.mark.parametrize("budget", [10, 100, 4672, 17536])
+def test_a_budget_pays_for_the_widest_of_every_family_and_no_wider_one(budget):
+    table = budget_answer(budget).table
+    rows = {name: (channels, weights) for name, channels, weights, *_ in table.rows}
+    for name, widest in {"strict": widest_strict, "dense": widest_dense, "IGCV1": widest_igcv1}.items():
+        design = widest(budget, 9)
+        assert rows[name] == (design.channels, design.parameters)
+    for name, step, weights in (
+        ("regular", 1, lambda C: 9 * C * C),
+        ("group, 4 branches", 4, lambda C: 9 * C * C // 4),
+        ("depthwise separable", 1, lambda C: 9 * C + C * C),
+        ("IGCV3, t = 6, G = 2, 2", 2, lambda C: 6 * C * C + 54 * C),
+    ):
+        widths = [C for C in range(step, 200, step) if weights(C) <= budget]
+        assert rows.get(name) == ((widths[-1], weights(widths[-1])) if widths else None)
+
+
+def test_only_the_chosen_families_are_drawn():
+    def labels(families):
+        return budget_answer(4672, families=families).draw().axes[0].get_legend_handles_labels()[1]
+
+    assert labels(["regular", "integer"]) == ["regular", "strict integer", "dense integer", "widest at the budget"]
+    assert labels([]) == ["widest at the budget"]
+    assert len(labels(FAMILIES)) == 12
+    (points,) = [line for line in budget_answer(4672).draw().axes[0].lines if line.get_marker() == "o"]
+    assert sorted(points.get_ydata()) == [22, 44, 64, 84, 192, 192]
+
+
+@pytest.mark.parametrize(
+    ("C", "widths"), [(64, (4, 16)), (64, (1, 8, 8)), (416, (1, 2, 4, 4, 4, 4)), (12, (1, 2)), (8, (8,))]
+)
+def test_a_balance_is_that_of_the_library(C, widths):
+    answer = balance_answer(C, widths)
+    assert answer.facts["weights a channel"] == interleaved_parameters(C, widths, 9) // C
+    assert answer.facts["dense, any number"] == best_dense(C, 9).parameters_per_channel
+    assert answer.facts["balanced, real widths"] == pytest.approx(len(widths) * (9 * C) ** (1 / len(widths)))
+    assert str(grade(interleaved(C, widths))).lower() in answer.sentence.lower()
+    left, right = answer.draw().axes
+    assert left.texts[0].get_text().strip() == str(answer.facts["weights a channel"])
+    assert ("not dense" in right.lines[-1].get_label()) == (np.prod(widths) < C)
+
+
+@pytest.mark.parametrize("chain", [igcv1(4, 3), interleaved(12, [1, 4, 4]), interleaved(12, [2, 3]), igcv2([2, 2, 2])])
+def test_paths_to_an_output_are_a_row_of_the_path_counts(chain):
+    for permuted in (True, False):
+        counts = path_counts(chain if permuted else Chain(chain.convolutions))
+        for output, row in enumerate(counts):
+            facts = paths_answer(chain, output, permuted).facts
+            assert list(facts.values()) == [(row > 0).sum(), row.min(), row.max(), row.sum()]
+
+
+def test_a_kernel_is_projected_by_the_library():
+    kernel = np.random.default_rng(0).standard_normal((12, 12, 3, 3))
+    answer, projection = kernel_answer(kernel, igcv2([2, 2, 3])), project(kernel, igcv2([2, 2, 3]))
+    assert answer.facts["relative error"] == projection.relative_error
+    assert answer.facts["no product is below"] == projection.lower_bound
+    assert answer.facts["blocks"] == 6 * 2  # six branches, and two kinds of outputs behind them
+    assert "hierarchical" in answer.sentence
+
+
+def test_a_kernel_with_more_outputs_than_inputs_is_drawn():
+    chain = Chain([*regular(4, 3, 1).factors, *regular(3, 8, 1).factors])
+    answer = kernel_answer(np.random.default_rng(0).standard_normal((8, 4)), chain)
+    assert answer.draw().axes[0].images[0].get_array().shape == (8, 4)
+    assert answer.facts["their rank, at most"] == 3
+
+
+@pytest.mark.parametrize("source", ["Fourier", "Hadamard"])
+@pytest.mark.parametrize("widths", [(2,) * 6, (8, 8), (4, 16), (16, 4), (2, 4, 8)])
+def test_fast_transforms_are_products_whatever_the_widths(source, widths):
+    for side in (1, 3):
+        assert kernel_answer(_example(source, 64, side), igcv2(widths, side)).facts["relative error"] == 0
+    assert kernel_answer(hadamard(64), igcv2(widths, 1)).sentence.startswith("The kernel is a product")
+
+
+def test_gabor_filters_have_blocks_of_rank_two():
+    kernel = _example("Gabor filters", 64, 3)
+    chains = [interleaved(64, [8, 8]), igcv2([8, 8]), interleaved(64, [8, 16])]
+    errors = [kernel_answer(kernel, chain).facts["relative error"] for chain in chains]
+    assert min(errors[:2]) > 0.5
+    assert errors[2] == 0
+
+
+def test_a_corner_of_a_large_product_is_its_own():
+    kernel = np.random.default_rng(0).standard_normal((256, 256))
+    shown = kernel_answer(kernel, igcv1(16, 16, 1)).draw().axes[1]
+    corner = project(kernel, igcv1(16, 16, 1)).product.kernel()[:192, :192, 0, 0]
+    assert np.asarray(shown.images[0].get_array()) == pytest.approx(corner)
+    assert shown.get_xlabel() == "192 of 256 channels"
+
+
+def test_an_answer_shows_itself_in_words_and_html():
+    answer = block_answer(4, 3)
+    assert "weights of a regular convolution         1,296" in repr(answer)
+    html = answer.html()
+    assert "<td style='text-align:right'>1,296</td>" in html
+    assert f"alt='{answer.alt}'" in html
+    assert "src='data:image/png;base64,iVBOR" in html
+    assert "<table><caption>Widest" in budget_answer(4672).html()
+
+
+# --- controls -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("explore", EXPLORERS)
+def test_every_explorer_answers_at_once_and_only_when_a_control_is_let_go(explore):
+    shown = Shown(explore())
+    assert "<img alt=" in shown.html.value
+    waiting = [c for c in shown.controls.values() if "continuous_update" in c.trait_names()]
+    assert waiting
+    assert not any(control.continuous_update for control in waiting)
+
+
+def test_the_block_follows_its_controls():
+    shown = Shown(explore_block(4, 3))
+    shown.set(**{"L, partitions": 32, "M, channels each": 32, "kernel": 1})
+    assert shown.fact("weights") == f"{igcv1(32, 32, 1).parameters:,}"
+    shown.set(interleave=False)
+    assert "no path" in shown.html.value
+
+
+def test_the_output_slider_stops_at_the_last_output():
+    shown = Shown(explore_paths(interleaved(24, [4, 6]), output=23))
+    assert "Output 23 is reached from 24 of 24" in shown.html.value
+    shown.set(chain=shown.controls["chain"].options[1][1])
+    assert shown.controls["output channel"].max == 11
+    assert "Output 11 is reached from 12 of 12" in shown.html.value
+
+
+def test_the_budget_follows_its_controls():
+    shown = Shown(explore_budget(4672))
+    shown.set(weights=17536, regular=False)
+    assert f">{widest_dense(17536, 9).channels:,}</td>" in shown.html.value
+    assert "regular" not in re.search(r"alt='([^']*)'", shown.html.value)[1]
+
+
+def test_the_widths_stay_divisors_of_the_channels_and_are_as_many_as_the_factors():
+    shown = Shown(explore_balance(64, [4, 16]))
+
+    def hidden():
+        return [shown.controls[f"K{mark}"].layout.display == "none" for mark in "₁₂₃₄₅₆"]
+
+    assert hidden() == [False, False, True, True, True, True]
+    shown.set(factors=3)
+    assert hidden() == [False, False, False, True, True, True]
+    assert "4 × 16 × 1:" in shown.html.value
+    shown.set(channels=36)
+    assert shown.controls["K₂"].options == (1, 2, 3, 4, 6, 9, 12, 18, 36)
+    assert "4 × 12 × 1:" in shown.html.value
+
+
+def test_a_kernel_of_ones_own_is_offered_first():
+    shown = Shown(explore_kernel(hadamard(16), "4, 4"))
+    assert shown.fact("relative error") == "0"
+    shown.set(**{"noise, percent": 50})
+    assert float(shown.fact("relative error")) > 0.1
+    shown.set(**{"noise, percent": 0, "kernel": "random", "channels": 16, "window": 1})
+    assert float(shown.fact("relative error")) > 0.1
+
+
+# --- refusals -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("widths", "sentence"), [
+    ("5, 8", "branch_widths[0]=5 does not divide channels=64"),
+    ("8; 8", "are not integers with commas between"),
+    ("", "are not integers with commas between"),
+    ("2, 4, 8, 8", "cannot be projected onto"),
+    ("64", "give a chain of at least two convolutions"),
+    ("&lt;", "'&amp;lt;' are not integers"),
+])  # fmt: skip
+def test_a_bad_combination_is_answered_with_a_sentence_and_no_picture(widths, sentence):
+    shown = Shown(explore_kernel())
+    shown.set(**{"branch widths": widths})
+    assert sentence in shown.html.value.replace("&#x27;", "'")
+    assert "role='alert'" in shown.html.value
+    assert "<img" not in shown.html.value
+    shown.set(**{"branch widths": "8, 8"})
+    assert "<img" in shown.html.value
+
+
+def test_a_kernel_too_large_to_answer_at_once_is_refused():
+    shown = Shown(explore_kernel(branch_widths="nothing"))
+    shown.set(window=5, channels=1024)
+    assert "26,214,400 entries, too many to answer at once" in shown.html.value
+
+
+def test_a_budget_that_pays_for_nothing_is_refused():
+    shown = Shown(explore_budget())
+    shown.set(kernel=5, weights=20)
+    assert "budget=20 pays for no strict design: use at least 25" in shown.html.value
+
+
+@pytest.mark.parametrize(("call", "error", "sentence"), [
+    (lambda: block_answer(0, 3), ValueError, "L=0 is below 1"),
+    (lambda: block_answer(4, 2.5), TypeError, "M=2.5 is a float"),
+    (lambda: budget_answer(4672, families=["all"]), ValueError, "families has 'all': use some of regular"),
+    (lambda: budget_answer("many"), TypeError, "budget='many' is a str"),
+    (lambda: balance_answer(64, [5, 8]), ValueError, r"branch_widths\[0\]=5 does not divide channels=64"),
+    (lambda: balance_answer(64, []), ValueError, "branch_widths"),
+    (lambda: explore_balance(64, [2] * 7), ValueError, "7 entries, more than there are sliders"),
+    (lambda: paths_answer(igcv1(4, 3), 12), ValueError, "output=12 is no channel of 12: use at most 11"),
+    (lambda: paths_answer(igcv1(4, 3), -1), ValueError, "output=-1 is below 0"),
+    (lambda: paths_answer("igcv1", 0), TypeError, "give a Chain"),
+    (lambda: explore_paths([1]), TypeError, "give a Chain"),
+    (lambda: kernel_answer(np.eye(3), igcv1(2, 2, 1)), ValueError, "kernel has shape"),
+])  # fmt: skip
+def test_calls_that_cannot_be_answered_are_refused(call, error, sentence):
+    with pytest.raises(error, match=sentence):
+        call()
+
+
+@pytest.mark.parametrize("explore", EXPLORERS)
+def test_without_ipywidgets_the_extra_is_named(explore, monkeypatch):
+    monkeypatch.setitem(sys.modules, "ipywidgets", None)
+    with pytest.raises(ImportError, match=r"pip install 'igc_theory\[notebooks\]'"):
+        explore()
