@@ -57,7 +57,8 @@ def framed(title: str, body: str, **around: str) -> str:
 
 
 def with_links_of_the_site(html: str) -> str:
-    """Return `html` with the links between files of the checkout as links between pages."""
+    """Return `html` with the links between files of the checkout as links between pages, and none from a heading to itself."""
+    html = re.sub(r'<a class="anchor-link".*?</a>', "", html)
     html = re.sub(r'href="(?:notebooks/)?(\w+)\.ipynb', r'href="\1.html', html)
     html = html.replace('src="figures/out/', 'loading="lazy" src="figures/')
     for file, page in {**FILES, **COPIED, "README.md": "index.html"}.items():
