@@ -50,6 +50,11 @@ class Design:
     residual: bool = False
     rate: float | None = None
 
+    @property
+    def family(self) -> str:
+        """``"linear"`` or ``"residual"``: designs of one family share a learning rate."""
+        return "residual" if self.residual else "linear"
+
 
 def as_network(design: Design, data: Data) -> Network:
     """Return what has weights as data, for counting: stem, blocks, classifier (pools inside and shortcuts have none)."""

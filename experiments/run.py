@@ -30,6 +30,7 @@ from experiments.data import DATASETS, Data, load
 from experiments.models import Design, build, weights
 from experiments.records import Row, key, read, write
 from experiments.training import STEPS, Schedule, accuracy, train
+from experiments.verdicts import chosen_rate
 from figures.stored import BuildError, chosen, shown
 from igc_theory import __version__
 from igc_theory.kernels.products import Product
@@ -72,17 +73,6 @@ def check_weights(designs: Sequence[Design], data: Data) -> None:
             raise ValueError(f"{data.name}, budget {budget!r}: weights differ by more than 2 %: {counts}")
 
 
-def chosen_rate(dataset: str) -> float:
-    """Return the learning rate with the best mean validation accuracy in learning_rate.csv."""
-    rows = [row for row in read(HERE / "learning_rate.csv") if row["dataset"] == dataset]
-    if not rows:
-        raise BuildError("experiments/learning_rate.csv is missing: run python -m experiments.run learning_rate first")
-    rates = {float(row["rate"]) for row in rows}
-    return max(
-        rates, key=lambda rate: np.mean([float(row["validation"]) for row in rows if float(row["rate"]) == rate])
-    )
-
-
 def perform(task: Task) -> Row:
     """Train and test one design; return its row."""
     torch.set_num_threads(1)
@@ -90,7 +80,7 @@ def perform(task: Task) -> Row:
     designs = importlib.import_module(f"experiments.{task.experiment}").designs(data, task.seed)
     (design,) = (design for design in designs if (design.budget, design.name) == (task.budget, task.design))
     network, products = build(design, data, np.random.default_rng(task.seed))
-    schedule = Schedule(chosen_rate(task.dataset) if design.rate is None else design.rate, STEPS[task.dataset])
+    schedule = Schedule(design.rate or chosen_rate(task.dataset, design.family), STEPS[task.dataset])
     train(network, data, schedule, task.seed)
     return {
         "dataset": task.dataset,

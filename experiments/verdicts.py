@@ -83,6 +83,21 @@ def runs(experiment: str) -> tuple[Row, ...]:
     return tuple(rows)
 
 
+def validation_by_rate(dataset: str, family: str) -> dict[float, float]:
+    """Return the mean validation accuracy at each learning rate that was tried, for linear or residual blocks."""
+    found: dict[float, list[float]] = {}
+    for row in runs("learning_rate"):
+        if row["dataset"] == dataset and str(row["budget"]).startswith(family):
+            found.setdefault(float(row["rate"]), []).append(float(row["validation"]))
+    return {rate: float(np.mean(values)) for rate, values in found.items()}
+
+
+def chosen_rate(dataset: str, family: str) -> float:
+    """Return the learning rate with the best mean validation accuracy."""
+    means = validation_by_rate(dataset, family)
+    return max(means, key=means.__getitem__)
+
+
 def accuracies(experiment: str, dataset: str) -> tuple[dict[str, Row], NDArray[np.float64]]:
     """Return one row a design by ``"budget: role"``, and the test accuracies, shape (seeds, designs), a row a seed."""
     found = [row for row in runs(experiment) if row["dataset"] == dataset]
