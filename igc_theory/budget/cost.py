@@ -71,6 +71,11 @@ def group_parameters(C: Quantity, groups: Quantity, S: Quantity, C_out: Quantity
     groups : int, array or symbol
         `G`, the number of branches; for integers a divisor of the channels on both sides.
 
+    Returns
+    -------
+    int, array or expression
+        Weights; an exact int for ints.
+
     Raises
     ------
     TypeError, ValueError
@@ -92,6 +97,21 @@ def depthwise_separable_parameters(C: Quantity, S: Quantity, C_out: Quantity | N
 
     (MobileNetV1, arXiv 1704.04861.) With :math:`C_{out} = C` it is IGCV1 with M = 1.
 
+    Parameters
+    ----------
+    C, S, C_out : int, array or symbol
+        As in `regular_parameters`.
+
+    Returns
+    -------
+    int, array or expression
+        Weights; an exact int for ints.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not a positive quantity.
+
     Examples
     --------
     >>> depthwise_separable_parameters(64, 9), igcv1_parameters(L=64, M=1, S=9)
@@ -110,6 +130,11 @@ def igcv1_parameters(L: Quantity, M: Quantity, S: Quantity) -> Quantity:
         Primary partitions, and channels in each (IGCV1, arXiv 1707.02725, section 3.3).
     S : int, array or symbol
         Kernel area of the primary convolution.
+
+    Returns
+    -------
+    int, array or expression
+        Weights; an exact int for ints.
 
     Raises
     ------
@@ -135,6 +160,11 @@ def igcv2_parameters(branch_widths: Sequence[Quantity], S: Quantity) -> Quantity
     S : int, array or symbol
         Kernel area of the first factor.
 
+    Returns
+    -------
+    int, array or expression
+        Weights; an exact int for ints.
+
     Raises
     ------
     TypeError, ValueError
@@ -157,6 +187,16 @@ def interleaved_parameters(C: Quantity, branch_widths: Sequence[Quantity], S: Qu
         Channels, the same before and after every factor.
     branch_widths, S : as in `igcv2_parameters`
         That a width divides `C` is for the chain to check, not for the formula.
+
+    Returns
+    -------
+    int, array or expression
+        Weights; an exact int for ints.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As in `igcv2_parameters`.
 
     Examples
     --------
@@ -182,6 +222,11 @@ def igcv3_parameters(C_in: Quantity, C_out: Quantity, t: Quantity, groups: Seque
     S : int, array or symbol
         Kernel area of the channel-wise convolution.
 
+    Returns
+    -------
+    int, array or expression
+        Weights; an exact int for ints.
+
     Raises
     ------
     TypeError, ValueError
@@ -204,6 +249,21 @@ def igcv3_parameters(C_in: Quantity, C_out: Quantity, t: Quantity, groups: Seque
 
 def parameters(chain: Chain) -> int:
     """Return the weights stored by a chain: ``chain.parameters``, for code that wants a function.
+
+    Parameters
+    ----------
+    chain : Chain
+        Any chain.
+
+    Returns
+    -------
+    int
+        Weights, without biases.
+
+    Raises
+    ------
+    TypeError
+        If `chain` is not a chain.
 
     Examples
     --------
@@ -249,6 +309,23 @@ def multiply_adds(chain: Chain, height: int, width: int) -> int:
 def weight_bytes(chain: Chain, bytes_per_weight: int = 4) -> int:
     """Return the bytes that store a chain's weights, 4 each in single precision.
 
+    Parameters
+    ----------
+    chain : Chain
+        Any chain.
+    bytes_per_weight : int, default 4
+        4 in single precision.
+
+    Returns
+    -------
+    int
+        Bytes.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not a positive integer.
+
     Examples
     --------
     >>> from igc_theory.structure import regular
@@ -262,6 +339,25 @@ def activation_bytes(chain: Chain, height: int, width: int, bytes_per_response: 
     """Return the bytes that store the input and what every convolution writes, all kept, as in training.
 
     Permutations are views and need none. Sizes as in `multiply_adds`.
+
+    Parameters
+    ----------
+    chain : Chain
+        Any chain.
+    height, width : int
+        Size of the input image, in positions.
+    bytes_per_response : int, default 4
+        4 in single precision.
+
+    Returns
+    -------
+    int
+        Bytes.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not a positive integer.
 
     Examples
     --------
@@ -281,10 +377,24 @@ def arithmetic_intensity(chain: Chain, height: int, width: int, bytes_per_number
     the roofline model (Williams, Waterman, Patterson, Communications of the ACM 52, 2009): many small branches do
     little arithmetic for what they move, so fewer multiply–adds need not mean less time.
 
+    Parameters
+    ----------
+    chain : Chain
+        Any chain.
+    height, width : int
+        Size of the input image, in positions.
+    bytes_per_number : int, default 4
+        Of a weight and of a response; 4 in single precision.
+
     Returns
     -------
     float
         Multiply–adds per byte.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not a positive integer.
 
     Examples
     --------

@@ -152,6 +152,11 @@ def strict_designs(
     ------
     Design
 
+    Raises
+    ------
+    TypeError, ValueError
+        As in `best_strict`.
+
     Examples
     --------
     >>> [(design.branch_widths, design.parameters_per_channel) for design in strict_designs(6, 9)]
@@ -176,6 +181,11 @@ def dense_designs(
     Yields
     ------
     Design
+
+    Raises
+    ------
+    TypeError, ValueError
+        As in `best_strict`.
 
     Examples
     --------

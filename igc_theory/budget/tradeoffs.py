@@ -72,6 +72,11 @@ def attainable_width(T: ArrayLike, L: ArrayLike, S: int) -> NDArray[np.float64]:
     -------
     ndarray of float
 
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not a positive quantity.
+
     Examples
     --------
     >>> attainable_width(4672, [2, 3, 4], 9).round(1).tolist()
@@ -101,6 +106,11 @@ def width_against_parameters(budgets: ArrayLike, S: int = 9, most_factors: int =
     -------
     dict of ndarray
         Columns `series`, `parameters`, `width`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not a positive integer, or a budget does not pay for one channel.
 
     Examples
     --------
@@ -153,6 +163,11 @@ def weights_against_factors(C: int, S: int = 9, most_factors: int | None = None)
         Columns `series` ("balanced", "attainable", "strict", "dense"), `factors` (real for the first two series, up to the
         last integer), `weights_per_channel`.
 
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not a positive integer.
+
     Examples
     --------
     >>> table = weights_against_factors(64)
@@ -195,6 +210,11 @@ def width_of_equal_branches(budget: int, pointwise: Sequence[int], S: int = 9, p
         Columns `series`, `pointwise`, `branch_width`, `width`, `non_sparsity`. The series "continuous" has real widths and
         :math:`C = K^n`; "integer" has the widest dense design, `K` a divisor of its channels.
 
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not a positive integer, `pointwise` is empty, or the budget too small.
+
     Examples
     --------
     >>> table = width_of_equal_branches(4672, [1, 3, 8], points=2)
@@ -229,6 +249,11 @@ def integer_optima(most_channels: int, S: int = 9) -> Table:
     -------
     dict of ndarray
         Columns `channels`, `strict`, `dense`, `bound`, `prime` (0 or 1).
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not a positive integer.
 
     Examples
     --------

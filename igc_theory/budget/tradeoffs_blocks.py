@@ -44,6 +44,11 @@ def price_of_imbalance(reach: float = 3, points: int = 41, S: int = 9) -> Table:
         Columns `log2_second` and `log2_third`, :math:`\log_2(K_2/(S K_1))` and :math:`\log_2(K_3/(S K_1))`; `price`, weights
         divided by the least, 1 at the balance point.
 
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not a positive quantity.
+
     Examples
     --------
     >>> table = price_of_imbalance(reach=1, points=3)
@@ -72,6 +77,11 @@ def imbalance_of_designs(C: int, S: int = 9) -> Table:
     -------
     dict of ndarray
         Columns `K1`, `K2`, `K3` (pointwise widths in both orders), `log2_second`, `log2_third`, `price`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not a positive quantity.
 
     Examples
     --------
@@ -109,6 +119,11 @@ def width_of_igcv1_designs(budget: int, S: int = 9, points: int = 121) -> Table:
         Columns `series` ("continuous", "integer"), `L`, `M`, `width`, `parameters`. The integer designs are those in
         which neither L nor M can be larger within the budget.
 
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not a positive quantity.
+
     Examples
     --------
     >>> table = width_of_igcv1_designs(4672)
@@ -144,6 +159,11 @@ def width_gain_of_igcv1(most: float = 256, points: int = 33) -> Table:
     dict of ndarray
         Columns `L`, `MS`, `gain`.
 
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not a positive quantity.
+
     Examples
     --------
     >>> width_gain_of_igcv1(most=4, points=2)["gain"].round(3).tolist()
@@ -174,6 +194,11 @@ def width_gain_of_igcv3(
     -------
     dict of ndarray
         Columns `channels`, `G1`, `G2`, `gain` and `limit`, the gain as the width grows without end.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not a positive quantity.
 
     Examples
     --------

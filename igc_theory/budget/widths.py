@@ -67,6 +67,11 @@ def balanced_parameters(C: Quantity, L: Quantity, S: Quantity) -> Quantity:
     C, L, S : int, float, array or symbol
         Width, number of factors, kernel area.
 
+    Returns
+    -------
+    float, array or expression
+        Weights.
+
     Raises
     ------
     TypeError, ValueError
@@ -86,6 +91,21 @@ def balanced_width(T: Quantity, L: Quantity, S: Quantity) -> Quantity:
 
     Two factors are IGCV1: :math:`(T / (2\sqrt S))^{2/3}` is its widest design, with :math:`L = M S`.
 
+    Parameters
+    ----------
+    T, L, S : int, float, array or symbol
+        Budget in weights, number of factors, kernel area.
+
+    Returns
+    -------
+    float, array or expression
+        Channels.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not a positive quantity.
+
     Examples
     --------
     >>> f"{balanced_width(4672, 2, 9):.2f} {balanced_width(17536, 2, 9):.2f}"
@@ -100,6 +120,23 @@ def stationary_parameters(C: Quantity, S: Quantity, functions: Functions = NUMER
 
     For :math:`S > e` this bound is not attainable, since :math:`K_1 = e/S < 1`: see `constrained_parameters`.
 
+    Parameters
+    ----------
+    C, S : int, float, array or symbol
+        Width and kernel area.
+    functions : Functions, default NUMERIC
+        Of numbers; ``SYMBOLIC`` of `igc_theory.budget.derivations` for symbols.
+
+    Returns
+    -------
+    float, array or expression
+        Weights.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not a positive quantity.
+
     Examples
     --------
     >>> f"{stationary_parameters(64, 9) / 64:.2f}"
@@ -112,6 +149,23 @@ def stationary_parameters(C: Quantity, S: Quantity, functions: Functions = NUMER
 def stationary_width(T: Quantity, S: Quantity, functions: Functions = NUMERIC) -> Quantity:
     r"""Return the width at which `stationary_parameters` is the budget, :math:`C = T / (e\,W(TS/e))`, W Lambert's function.
 
+    Parameters
+    ----------
+    T, S : int, float, array or symbol
+        Budget in weights, and kernel area.
+    functions : Functions, default NUMERIC
+        Of numbers; ``SYMBOLIC`` of `igc_theory.budget.derivations` for symbols.
+
+    Returns
+    -------
+    float, array or expression
+        Channels.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not a positive quantity.
+
     Examples
     --------
     >>> f"{stationary_width(stationary_parameters(64, 9), 9):.9f}"
@@ -123,6 +177,21 @@ def stationary_width(T: Quantity, S: Quantity, functions: Functions = NUMERIC) -
 
 def channelwise_parameters(C: Quantity, pointwise: Quantity, S: Quantity) -> Quantity:
     r"""Return the fewest weights with a channel-wise spatial factor, :math:`C (S + n C^{1/n})` for `n` pointwise factors.
+
+    Parameters
+    ----------
+    C, pointwise, S : int, float, array or symbol
+        Width, number of pointwise factors, kernel area.
+
+    Returns
+    -------
+    float, array or expression
+        Weights.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not a positive quantity.
 
     Examples
     --------
@@ -138,6 +207,21 @@ def channelwise_width(T: Quantity, pointwise: Quantity, S: Quantity) -> Quantity
 
     The left side increases from 0, so the root is unique; only ``pointwise=1`` (depthwise separable) has a short closed form.
     Numbers and arrays only.
+
+    Parameters
+    ----------
+    T, pointwise, S : int, float or array
+        Budget in weights, number of pointwise factors, kernel area.
+
+    Returns
+    -------
+    float or array
+        Channels.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not a positive quantity.
 
     Examples
     --------
@@ -159,6 +243,23 @@ def constrained_parameters(C: Quantity, S: Quantity, functions: Functions = NUME
     There :math:`K_1 = 1`, and :math:`\ln C` pointwise factors have width e (Karush–Kuhn–Tucker). A lower bound for every
     integer design, strict or dense.
 
+    Parameters
+    ----------
+    C, S : int, float, array or symbol
+        Width and kernel area.
+    functions : Functions, default NUMERIC
+        Of numbers; ``SYMBOLIC`` of `igc_theory.budget.derivations` for symbols.
+
+    Returns
+    -------
+    float, array or expression
+        Weights.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not a positive quantity.
+
     Examples
     --------
     >>> f"{constrained_parameters(64, 9) / 64:.2f}"
@@ -170,6 +271,23 @@ def constrained_parameters(C: Quantity, S: Quantity, functions: Functions = NUME
 
 def constrained_width(T: Quantity, S: Quantity, functions: Functions = NUMERIC) -> Quantity:
     r"""Return the width at which `constrained_parameters` is the budget, :math:`C = T / (e\,W(T e^{S/e} / e))`.
+
+    Parameters
+    ----------
+    T, S : int, float, array or symbol
+        Budget in weights, and kernel area.
+    functions : Functions, default NUMERIC
+        Of numbers; ``SYMBOLIC`` of `igc_theory.budget.derivations` for symbols.
+
+    Returns
+    -------
+    float, array or expression
+        Channels.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not a positive quantity.
 
     Examples
     --------
@@ -186,6 +304,21 @@ def attainable_parameters(C: Quantity, L: Quantity, S: Quantity) -> Quantity:
     Balance asks for :math:`K_1 = (SC)^{1/L}/S`, which is at least one channel iff :math:`L ≤ 1 + \ln C/\ln S`.
     Numbers and arrays only.
 
+    Parameters
+    ----------
+    C, L, S : int, float or array
+        Width, number of factors, kernel area.
+
+    Returns
+    -------
+    float or array
+        Weights.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not a positive quantity.
+
     Examples
     --------
     >>> [f"{attainable_parameters(64, L, 9) / 64:.2f}" for L in (1, 2, 3, 6)]
@@ -200,6 +333,23 @@ def attainable_parameters(C: Quantity, L: Quantity, S: Quantity) -> Quantity:
 def regular_width(T: Quantity, S: Quantity, functions: Functions = NUMERIC) -> Quantity:
     r"""Return the width of a regular convolution at a budget, :math:`C = \sqrt{T/S}`.
 
+    Parameters
+    ----------
+    T, S : int, float, array or symbol
+        Budget in weights, and kernel area.
+    functions : Functions, default NUMERIC
+        Of numbers; ``SYMBOLIC`` of `igc_theory.budget.derivations` for symbols.
+
+    Returns
+    -------
+    float, array or expression
+        Channels.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not a positive quantity.
+
     Examples
     --------
     >>> f"{regular_width(36864, 9):.1f}"
@@ -210,6 +360,23 @@ def regular_width(T: Quantity, S: Quantity, functions: Functions = NUMERIC) -> Q
 
 def group_width(T: Quantity, groups: Quantity, S: Quantity, functions: Functions = NUMERIC) -> Quantity:
     r"""Return the width of a group convolution at a budget, :math:`C = \sqrt{T G/S}`. Alone it is not dense for `G` > 1.
+
+    Parameters
+    ----------
+    T, groups, S : int, float, array or symbol
+        Budget in weights, branches, kernel area.
+    functions : Functions, default NUMERIC
+        Of numbers; ``SYMBOLIC`` of `igc_theory.budget.derivations` for symbols.
+
+    Returns
+    -------
+    float, array or expression
+        Channels.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not a positive quantity.
 
     Examples
     --------
@@ -223,6 +390,23 @@ def group_width(T: Quantity, groups: Quantity, S: Quantity, functions: Functions
 def depthwise_separable_width(T: Quantity, S: Quantity, functions: Functions = NUMERIC) -> Quantity:
     r"""Return the width of a depthwise separable convolution at a budget: the positive root of :math:`C^2 + S C = T`.
 
+    Parameters
+    ----------
+    T, S : int, float, array or symbol
+        Budget in weights, and kernel area.
+    functions : Functions, default NUMERIC
+        Of numbers; ``SYMBOLIC`` of `igc_theory.budget.derivations` for symbols.
+
+    Returns
+    -------
+    float, array or expression
+        Channels.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not a positive quantity.
+
     Examples
     --------
     >>> f"{depthwise_separable_width(4672, 9):.1f}"
@@ -233,6 +417,23 @@ def depthwise_separable_width(T: Quantity, S: Quantity, functions: Functions = N
 
 def igcv1_width(T: Quantity, L: Quantity, S: Quantity, functions: Functions = NUMERIC) -> Quantity:
     r"""Return the width of IGCV1 with `L` primary partitions at a budget: :math:`L M`, M the root of :math:`L S M^2 + L^2 M = T`.
+
+    Parameters
+    ----------
+    T, L, S : int, float, array or symbol
+        Budget in weights, primary partitions, kernel area.
+    functions : Functions, default NUMERIC
+        Of numbers; ``SYMBOLIC`` of `igc_theory.budget.derivations` for symbols.
+
+    Returns
+    -------
+    float, array or expression
+        Channels.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not a positive quantity.
 
     Examples
     --------
@@ -247,6 +448,25 @@ def igcv3_width(
     T: Quantity, t: Quantity, groups: Sequence[Quantity], S: Quantity, functions: Functions = NUMERIC
 ) -> Quantity:
     r"""Return the width of IGCV3 (`C` in, `C` out) at a budget: the root of :math:`t (1/G_1 + 1/G_2) C^2 + S t C = T`.
+
+    Parameters
+    ----------
+    T, t, S : int, float, array or symbol
+        Budget in weights, expansion, kernel area.
+    groups : pair
+        Branches of the two pointwise convolutions.
+    functions : Functions, default NUMERIC
+        Of numbers; ``SYMBOLIC`` of `igc_theory.budget.derivations` for symbols.
+
+    Returns
+    -------
+    float, array or expression
+        Channels.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not a positive quantity.
 
     Examples
     --------

@@ -31,6 +31,22 @@ Window = int | tuple[int, int]
 def regular(in_channels: int, out_channels: int, kernel_size: Window = 3) -> Chain:
     """Return a regular convolution: one dense factor, ``in_channels * out_channels * S`` weights.
 
+    Parameters
+    ----------
+    in_channels, out_channels : int
+        Channels read and written.
+    kernel_size : int or (int, int), default 3
+        Window of the spatial convolution.
+
+    Returns
+    -------
+    Chain
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not a positive integer.
+
     Examples
     --------
     >>> regular(6, 6, kernel_size=5).parameters
@@ -41,6 +57,24 @@ def regular(in_channels: int, out_channels: int, kernel_size: Window = 3) -> Cha
 
 def group(in_channels: int, out_channels: int, groups: int, kernel_size: Window = 3) -> Chain:
     """Return one group convolution: a single block-diagonal factor. Alone it is never dense unless ``groups == 1``.
+
+    Parameters
+    ----------
+    in_channels, out_channels : int
+        Channels read and written.
+    groups : int
+        Branches, a divisor of both.
+    kernel_size : int or (int, int), default 3
+        Window of the spatial convolution.
+
+    Returns
+    -------
+    Chain
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not a positive integer, or `groups` does not divide the channels.
 
     Examples
     --------
@@ -55,6 +89,22 @@ def depthwise_separable(in_channels: int, out_channels: int, kernel_size: Window
 
     It is IGCV1 with M = 1: ``C*S + C*C_out`` weights.
 
+    Parameters
+    ----------
+    in_channels, out_channels : int
+        Channels read and written.
+    kernel_size : int or (int, int), default 3
+        Window of the spatial convolution.
+
+    Returns
+    -------
+    Chain
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not a positive integer.
+
     Examples
     --------
     >>> depthwise_separable(64, 128).parameters == 64 * 9 + 64 * 128
@@ -68,6 +118,22 @@ def xception(in_channels: int, out_channels: int, kernel_size: Window = 3) -> Ch
     """Return a dense pointwise convolution, then a channel-wise spatial one: the reverse of `depthwise_separable`.
 
     This is the "extreme Inception" order of Xception (arXiv 1610.02357, figure 4).
+
+    Parameters
+    ----------
+    in_channels, out_channels : int
+        Channels read and written.
+    kernel_size : int or (int, int), default 3
+        Window of the spatial convolution.
+
+    Returns
+    -------
+    Chain
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not a positive integer.
 
     Examples
     --------
@@ -94,6 +160,15 @@ def igcv1(L: int, M: int, kernel_size: Window = 3) -> Chain:
     kernel_size : int or (int, int), default 3
         Window of the primary convolution.
 
+    Returns
+    -------
+    Chain
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not a positive integer.
+
     Examples
     --------
     >>> igcv1(24, 2).parameters == 24 * 2**2 * 9 + 2 * 24**2
@@ -119,6 +194,15 @@ def interleaved(channels: int, branch_widths: Sequence[int], kernel_size: Window
         `K_1 … K_L`, channels of a branch, each a divisor of `channels`; their product need not be `channels`.
     kernel_size : int or (int, int), default 3
         Window of the first factor; the others are pointwise.
+
+    Returns
+    -------
+    Chain
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a width is not a positive integer that divides `channels`, or there is none.
 
     Examples
     --------
@@ -159,6 +243,15 @@ def igcv2(branch_widths: Sequence[int], kernel_size: Window = 3) -> Chain:
     kernel_size : int or (int, int), default 3
         Window of the first factor.
 
+    Returns
+    -------
+    Chain
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a width is not a positive integer, or there is none.
+
     Examples
     --------
     >>> igcv2([2, 24]).factors == igcv1(24, 2).factors
@@ -198,6 +291,15 @@ def igcv3(
     kernel_size, stride : int or (int, int), default 3 and 1
         Of the channel-wise convolution.
 
+    Returns
+    -------
+    Chain
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not a positive integer, or the branches do not divide the channels.
+
     Examples
     --------
     >>> from igc_theory.structure import grade
@@ -220,6 +322,20 @@ def inverted_residual(
 ) -> Chain:
     """Return the MobileNetV2 block (arXiv 1801.04381): the convolutions of `igcv3` with one branch each and no permutations.
 
+    Parameters
+    ----------
+    in_channels, out_channels, expansion, kernel_size, stride :
+        As in `igcv3`.
+
+    Returns
+    -------
+    Chain
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not a positive integer.
+
     Examples
     --------
     >>> inverted_residual(24, 24).parameters == 2 * 144 * 24 + 9 * 144
@@ -236,6 +352,26 @@ def shufflenet_unit(
 
     The first convolution writes ``channels/bottleneck`` channels, the last widens them again (ShuffleNet, arXiv 1707.01083,
     figure 2; the shortcut is left to the network).
+
+    Parameters
+    ----------
+    channels, groups : int
+        Channels read and written, and branches of both pointwise convolutions.
+    bottleneck : int, default 4
+        How many times fewer channels the channel-wise convolution has.
+    kernel_size : int or (int, int), default 3
+        Window of the spatial convolution.
+    stride : int or (int, int), default 1
+        Of the channel-wise convolution.
+
+    Returns
+    -------
+    Chain
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not a positive integer, or a division leaves a rest.
 
     Examples
     --------
@@ -261,6 +397,22 @@ def regular_as_igc(channels: int, kernel_size: Window = 3) -> Chain:
     The input's halves are duplicated, ``(x1, x2, x1, x2)``, so the width is ``2*channels``: four primary branches carry W11,
     W12, W21, W22, and 0/1 secondary kernels add them up (IGCV1, section 3.2). Its weights are in `igc_theory.kernels`.
 
+    Parameters
+    ----------
+    channels : int
+        Of the regular convolution, an even number.
+    kernel_size : int or (int, int), default 3
+        Window of the spatial convolution.
+
+    Returns
+    -------
+    Chain
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `channels` is not a positive even number.
+
     Examples
     --------
     >>> chain = regular_as_igc(6)
@@ -277,6 +429,20 @@ def summation_fusion(L: int, M: int, kernel_size: Window = 3) -> Chain:
 
     Every output partition is the sum of the `L` primary partitions (IGCV1, section 3.2). Its weights are in
     `igc_theory.kernels`.
+
+    Parameters
+    ----------
+    L, M, kernel_size :
+        As in `igcv1`.
+
+    Returns
+    -------
+    Chain
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not a positive integer.
 
     Examples
     --------

@@ -129,6 +129,11 @@ def has_unique_paths(chain: Chain) -> bool:
     -------
     bool
 
+    Raises
+    ------
+    TypeError
+        If `chain` is not a chain.
+
     Examples
     --------
     >>> from igc_theory.structure import has_unique_paths, igcv1
@@ -151,6 +156,11 @@ def is_dense(chain: Chain) -> bool:
     Returns
     -------
     bool
+
+    Raises
+    ------
+    TypeError
+        If `chain` is not a chain.
 
     Examples
     --------
@@ -175,6 +185,11 @@ def grade(chain: Chain) -> Grade:
     -------
     Grade
         Its ``str`` is a sentence.
+
+    Raises
+    ------
+    TypeError
+        If `chain` is not a chain.
 
     Examples
     --------
