@@ -72,7 +72,7 @@ def kernel_answer(kernel: ArrayLike, chain: Chain) -> Answer:
         "blocks": int(spectra["block"].max()) + 1,
         "their rank, at most": int(spectra["rank"].max()),
     }
-    product = f"{error:.4g} of the kernel is lost" if error else "The kernel is a product of this chain, to rounding"
+    product = f"The product found has relative error {error:.4g}" if error else "The kernel is a product of this chain, to rounding"
     sentence = f"{product} ({projection.method})."
     alt = f"The kernel, its product, and the singular values of its {facts['blocks']} blocks."
     return Answer(sentence, facts, lambda: _picture(np.asarray(kernel), projection, spectra), alt)
