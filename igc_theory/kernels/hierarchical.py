@@ -18,7 +18,7 @@ from igc_theory.kernels.arrays import Array
 from igc_theory.kernels.lowrank import truncated
 from igc_theory.kernels.trees import ChannelTrees
 
-__all__ = ["butterfly", "split_bound"]
+__all__ = ["butterfly", "in_tree_order", "split_bound"]
 
 _PANEL = 2**17
 """Entries worked on at a time: they stay in the processor's cache, and nothing of the size of the kernel is needed."""
@@ -86,13 +86,19 @@ def _lost(blocks: Array, left: Array, right: Array) -> float:
     return lost if lost > 1e-6 * whole else float(np.linalg.norm(blocks - left @ right)) ** 2
 
 
-def butterfly(kernel: Array, trees: ChannelTrees, spatial: int) -> tuple[list[Array], float]:
+def in_tree_order(kernel: Array, trees: ChannelTrees) -> Array:
+    """Return the kernel, shape (C_out, C_in, S), with its columns in the order of the trees; a view if that is evenly spaced."""
+    order = _as_slice(trees.in_order.ravel())
+    return kernel[:, order] if isinstance(order, slice) else np.take(kernel, order, axis=1)
+
+
+def butterfly(columns: Array, trees: ChannelTrees, spatial: int) -> tuple[list[Array], float]:
     """Return the weights of all factors, split off one by one, and the squared error.
 
     Parameters
     ----------
-    kernel : numpy.ndarray, shape (C_out, C_in, S)
-        Not modified.
+    columns : numpy.ndarray, shape (C_out, C_in, S)
+        A kernel as `in_tree_order` returns it; not modified.
     trees : ChannelTrees
         The chain's.
     spatial : int
@@ -103,23 +109,22 @@ def butterfly(kernel: Array, trees: ChannelTrees, spatial: int) -> tuple[list[Ar
     weights : list of numpy.ndarray, shapes (out_channels, in_width, S or 1)
     error : float
     """
-    shapes = [(*trees.branch_shape(k), kernel.shape[2] if k == spatial else 1) for k in range(len(trees))]
-    blocks = [np.empty((trees.components, *shape), kernel.dtype) for shape in shapes]
-    error = _outside(kernel, trees)
-    for t, (rows, order) in enumerate(zip(trees.out_order, trees.in_order, strict=True)):
-        factors, lost = _factors(_in_order(kernel, order), rows, trees, spatial)
+    shapes = [(*trees.branch_shape(k), columns.shape[2] if k == spatial else 1) for k in range(len(trees))]
+    blocks = [np.empty((trees.components, *shape), columns.dtype) for shape in shapes]
+    error = _outside(columns, trees)
+    for t, (rows, part) in enumerate(zip(trees.out_order, _parts(columns, trees), strict=True)):
+        factors, lost = _factors(part, rows, trees, spatial)
         for block, factor, shape in zip(blocks, factors, shapes, strict=True):
             block[t] = factor.reshape(shape)
         error += lost
     return [trees.weights(k, block) for k, block in enumerate(blocks)], error
 
 
-def split_bound(kernel: Array, trees: ChannelTrees, spatial: int) -> float:
+def split_bound(columns: Array, trees: ChannelTrees, spatial: int) -> float:
     """Return the largest squared error of two factors over all splits: any product is also a product of these two."""
-    errors = np.full(len(trees) - 1, _outside(kernel, trees))
-    for rows, order in zip(trees.out_order, trees.in_order, strict=True):
-        columns = _in_order(kernel, order)
-        errors += [_splitting(columns, rows, trees, k, spatial).error() for k in range(len(trees) - 1)]
+    errors = np.full(len(trees) - 1, _outside(columns, trees))
+    for rows, part in zip(trees.out_order, _parts(columns, trees), strict=True):
+        errors += [_splitting(part, rows, trees, k, spatial).error() for k in range(len(trees) - 1)]
     return float(errors.max())
 
 
@@ -143,18 +148,20 @@ def _factors(columns: Array, rows: Array, trees: ChannelTrees, spatial: int) -> 
     return [*factors, columns[_as_slice(rows)]], lost
 
 
-def _in_order(kernel: Array, order: Array) -> Array:
-    """Return the columns of the kernel in the given order, as a view if they are evenly spaced."""
-    part = _as_slice(order)
-    return kernel[:, part] if isinstance(part, slice) else np.take(kernel, part, axis=1)
+def _parts(columns: Array, trees: ChannelTrees) -> list[Array]:
+    """Return the columns of each component."""
+    return np.split(columns, trees.components, axis=1)
 
 
-def _outside(kernel: Array, trees: ChannelTrees) -> float:
+def _outside(columns: Array, trees: ChannelTrees) -> float:
     """Return the energy between the components, which no weight reaches."""
     if trees.components == 1:
         return 0.0
-    pairs = zip(trees.out_order, trees.in_order, strict=True)
-    return sum(float(np.linalg.norm(np.delete(kernel[rows], columns, axis=1))) ** 2 for rows, columns in pairs)
+    width = columns.shape[1] // trees.components
+    missed = (
+        np.delete(columns[rows], slice(t * width, (t + 1) * width), axis=1) for t, rows in enumerate(trees.out_order)
+    )
+    return sum(float(np.linalg.norm(entries)) ** 2 for entries in missed)
 
 
 def _as_slice(order: Array) -> Array | slice:

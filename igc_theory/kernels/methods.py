@@ -11,7 +11,7 @@ import numpy as np
 from igc_theory.kernels.alternating import channelwise_middle
 from igc_theory.kernels.arrays import Array
 from igc_theory.kernels.cells import two_factors
-from igc_theory.kernels.hierarchical import butterfly, split_bound
+from igc_theory.kernels.hierarchical import butterfly, in_tree_order, split_bound
 from igc_theory.kernels.trees import channel_trees
 from igc_theory.structure.chains import Chain, Factor
 from igc_theory.structure.factors import GroupConv
@@ -22,6 +22,8 @@ _METHODS = (
     "project handles one or two group convolutions of any kind, any number that is strictly complementary (or loosely, "
     "channels with common branches before and behind staying together), and a channel-wise spatial one between two pointwise"
 )
+
+_CLOSED_FORM = "closed form, the nearest product"
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,17 +62,18 @@ def fit(kernel: Array, chain: Chain, rng: np.random.Generator, restarts: int) ->
     if _has_channelwise_middle(reduced):
         weights, error, bound = channelwise_middle(kernel, reduced, rng, restarts)
         return Fit(_expanded(weights, chain, reduced), error, lambda: bound, "alternating least squares")
-    if isinstance(trees, str) and len(convs) > 2:
-        raise ValueError(f"chain={chain.name or 'Chain'!r} cannot be projected onto: {trees}. {_METHODS}")
-    weights, error = (
-        two_factors(kernel, reduced, spatial) if isinstance(trees, str) else butterfly(kernel, trees, spatial)
-    )
-    if isinstance(trees, str) or len(trees) <= 2:
-        return Fit(_expanded(weights, chain, reduced), error, lambda: error, "closed form, the nearest product")
+    if isinstance(trees, str):
+        if len(convs) > 2:
+            raise ValueError(f"chain={chain.name or 'Chain'!r} cannot be projected onto: {trees}. {_METHODS}")
+        weights, error = two_factors(kernel, reduced, spatial)
+        return Fit(_expanded(weights, chain, reduced), error, lambda: error, _CLOSED_FORM)
+    columns = in_tree_order(kernel, trees)
+    weights, error = butterfly(columns, trees, spatial)
+    if len(trees) <= 2:
+        return Fit(_expanded(weights, chain, reduced), error, lambda: error, _CLOSED_FORM)
     # The bound takes longer than the fit: it waits until somebody asks, with a kernel that nobody else can change.
-    return Fit(
-        _expanded(weights, chain, reduced), error, partial(split_bound, kernel.copy(), trees, spatial), "hierarchical"
-    )
+    kept = columns.copy() if np.may_share_memory(columns, kernel) else columns
+    return Fit(_expanded(weights, chain, reduced), error, partial(split_bound, kept, trees, spatial), "hierarchical")
 
 
 def _without_scales(chain: Chain) -> Chain:
