@@ -65,6 +65,20 @@ def _smallest_kept(share: float) -> float:
 def even_paths(channels: int, groups: int, paths: int) -> Chain:
     """Return two pointwise group convolutions of equally many branches that share `paths` channels, whichever two one takes.
 
+    Parameters
+    ----------
+    channels, groups, paths : int
+        Channels read and written; branches, a divisor of them; and channels that two branches share.
+
+    Returns
+    -------
+    Chain
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not a positive integer, or `groups` does not divide `channels`.
+
     Examples
     --------
     >>> from igc_theory.structure import uniform_path_count
@@ -94,6 +108,11 @@ def path_errors(channels: int, groups: Sequence[int], rng: np.random.Generator) 
     -------
     dict of numpy.ndarray
         `groups`, `paths`, `measured`, `expected`: one row a chain.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a number of branches does not divide `channels`, or `rng` is not a generator.
 
     Examples
     --------
@@ -125,6 +144,11 @@ def certificates(chain: Chain, noise: Sequence[float], rng: np.random.Generator)
     -------
     dict of numpy.ndarray
         `noise`, `error`, `bound`, and `hidden`: the error of the product that was there before the noise.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the noise is not a list of norms, or `rng` not a generator.
 
     Examples
     --------

@@ -36,6 +36,11 @@ class Plan:
 
     Made by `Product.plan`. A plan owns its buffers, so it must not be called from two threads at a time.
 
+    Parameters
+    ----------
+    product, batch, dtype, threads :
+        As in `Product.plan`.
+
     Attributes
     ----------
     chain : Chain

@@ -310,6 +310,15 @@ def random_product(chain: Chain, rng: np.random.Generator, dtype: DTypeLike = np
     dtype : data-type, default float64
         float32, float64, complex64 or complex128; the variance of a complex weight is shared by its two parts.
 
+    Returns
+    -------
+    Product
+
+    Raises
+    ------
+    TypeError
+        If `chain` is not a chain, `rng` not a generator, or `dtype` not a type to compute in.
+
     Examples
     --------
     >>> import numpy as np

@@ -34,6 +34,17 @@ class Projection:
         No product of the chain has a smaller relative error.
     method : str
         How it was found, in words.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from igc_theory import igcv2
+    >>> kernel = np.random.default_rng(0).standard_normal((8, 8))
+    >>> found = project(kernel, igcv2([2, 4], kernel_size=1))
+    >>> found.method
+    'closed form, the nearest product'
+    >>> found.lower_bound == found.relative_error
+    True
     """
 
     product: Product

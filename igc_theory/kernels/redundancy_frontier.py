@@ -37,6 +37,13 @@ class Frontier:
     approximations : tuple of Approximation
     least_bits, least_operations : ndarray of bool
         Whether no other approximation has a smaller error at no more bits (multiply–adds and additions).
+
+    Examples
+    --------
+    >>> kernel = np.random.default_rng(0).standard_normal((8, 8))
+    >>> found = frontier(kernel, progress=False)
+    >>> len(found.approximations), int(found.least_bits.sum())
+    (41, 9)
     """
 
     approximations: tuple[Approximation, ...]

@@ -15,7 +15,24 @@ __all__ = ["Layer", "Network"]
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One layer at its place in a network: what it is, what it reads and writes, what it costs."""
+    """One layer at its place in a network: what it is, what it reads and writes, what it costs.
+
+    Attributes
+    ----------
+    name : str
+        Its place, such as ``"stage1.block1.conv2"``.
+    node : Conv, Linear, Norm, Pool, Pad or Shuffle
+        What it is.
+    input_shape, output_shape : (int, int, int)
+        Channels, height, width of what it reads and writes.
+
+    Examples
+    --------
+    >>> from igc_theory.networks import network
+    >>> layer = network("resnet18").layers[0]
+    >>> layer.kind, layer.output_shape, layer.multiply_adds
+    ('regular 7×7 /2', (64, 112, 112), 118013952)
+    """
 
     name: str
     node: Leaf

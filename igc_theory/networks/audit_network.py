@@ -107,6 +107,13 @@ class Audit:
     network : Network
     chains : tuple of ChainAudit
     dense : tuple of DenseAudit
+
+    Examples
+    --------
+    >>> from igc_theory.networks import network
+    >>> found = audit(network("mobilenet_v1"), progress=False)
+    >>> len(found.chains), len(found.dense)
+    (13, 14)
     """
 
     network: Network

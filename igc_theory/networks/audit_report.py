@@ -28,6 +28,15 @@ th, td { padding: .15em .7em; border-bottom: 1px solid #ddd; white-space: nowrap
 def audit_tables(audit: Audit) -> list[Table]:
     """Return the audit as tables: layers; chains, if there are any; dense layers; what the reader passed over.
 
+    Parameters
+    ----------
+    audit : Audit
+        From `audit`.
+
+    Returns
+    -------
+    list of Table
+
     Examples
     --------
     >>> from igc_theory.networks import audit, network
@@ -48,6 +57,15 @@ def audit_tables(audit: Audit) -> list[Table]:
 
 def audit_data(audit: Audit) -> dict[str, Any]:
     """Return the audit as nested lists and dicts of plain values, for JSON.
+
+    Parameters
+    ----------
+    audit : Audit
+        From `audit`.
+
+    Returns
+    -------
+    dict
 
     Examples
     --------
@@ -74,6 +92,16 @@ def audit_data(audit: Audit) -> dict[str, Any]:
 
 def audit_page(audit: Audit) -> str:
     """Return the audit as a web page of its own, which asks for nothing from elsewhere.
+
+    Parameters
+    ----------
+    audit : Audit
+        From `audit`.
+
+    Returns
+    -------
+    str
+        HTML.
 
     Examples
     --------

@@ -162,6 +162,20 @@ _ONE, _X = PathPolynomial((1,)), PathPolynomial((0, 1))
 def plain(layers: int) -> PathPolynomial:
     """Return the polynomial of a plain stack: one path through all layers (AlexNet, VGG).
 
+    Parameters
+    ----------
+    layers : int
+        Convolutions in series.
+
+    Returns
+    -------
+    PathPolynomial
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not a positive integer.
+
     Examples
     --------
     >>> plain(5)
@@ -173,6 +187,20 @@ def plain(layers: int) -> PathPolynomial:
 def residual(blocks: int, convolutions: int = 2) -> PathPolynomial:
     r"""Return :math:`(1 + x^b)^n`: `blocks` blocks of `convolutions` beside an identity (ResNet, arXiv 1512.03385).
 
+    Parameters
+    ----------
+    blocks, convolutions : int
+        `n` and `b`.
+
+    Returns
+    -------
+    PathPolynomial
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not a positive integer.
+
     Examples
     --------
     >>> residual(2)
@@ -183,6 +211,20 @@ def residual(blocks: int, convolutions: int = 2) -> PathPolynomial:
 
 def highway(layers: int) -> PathPolynomial:
     r"""Return :math:`(1 + x)^n`: every layer may be carried past (Highway, arXiv 1505.00387), all gates open.
+
+    Parameters
+    ----------
+    layers : int
+        `n`.
+
+    Returns
+    -------
+    PathPolynomial
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not a positive integer.
 
     Examples
     --------
@@ -204,6 +246,15 @@ def deeply_fused(depths: Iterable[Iterable[int]]) -> PathPolynomial:
     depths : iterable of iterables of int
         For each part between two fusions, the layers of each base network.
 
+    Returns
+    -------
+    PathPolynomial
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a depth is not a positive integer, or a part has no base network.
+
     Examples
     --------
     A deep network of 13 layers and a shallow one of 4, fused three times: short, long and mixed paths.
@@ -221,6 +272,20 @@ def deeply_fused(depths: Iterable[Iterable[int]]) -> PathPolynomial:
 
 def fractal(columns: int, blocks: int = 1) -> PathPolynomial:
     r"""Return FractalNet: :math:`F_1 = x`, :math:`F_{c+1} = F_c^2 + x`, `blocks` in series (arXiv 1605.07648, drop-path off).
+
+    Parameters
+    ----------
+    columns, blocks : int
+        `c`, and how many such blocks there are in series.
+
+    Returns
+    -------
+    PathPolynomial
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not a positive integer.
 
     Examples
     --------

@@ -32,6 +32,11 @@ def claims() -> list[Comparison]:
     Savings are per cent of the regular network's weights (of convolutions and classifier, batch-norm left out) or multiply–adds;
     gains are points of ImageNet top-1 accuracy.
 
+    Returns
+    -------
+    list of Comparison
+        In the order of the papers.
+
     Examples
     --------
     >>> claims()[0].comparison, round(claims()[0].counted, 1)
@@ -42,6 +47,10 @@ def claims() -> list[Comparison]:
 
 def claims_table() -> Table:
     """Return `claims` as a table, rounded to a tenth.
+
+    Returns
+    -------
+    Table
 
     Examples
     --------

@@ -35,6 +35,13 @@ class BlockFlow:
         Of the chain.
     min_paths, max_paths : float
         Smallest and largest number of paths of a pair, all branches of the block together.
+
+    Examples
+    --------
+    >>> from igc_theory.networks import network
+    >>> flow = block_flows(network("shufflenet"))[3]
+    >>> flow.name, str(flow.grade), flow.dense
+    ('stage2.unit3', 'dense, uneven: 6 to 7 paths a pair', True)
     """
 
     name: str
@@ -84,6 +91,15 @@ def block_flows(network: Network) -> list[BlockFlow]:
 
 def flow_table(network: Network) -> Table:
     """Return `block_flows` as a table: block, channels, grade of its main branch, paths a pair of the whole block.
+
+    Parameters
+    ----------
+    network : Network
+        Any network.
+
+    Returns
+    -------
+    Table
 
     Examples
     --------

@@ -104,6 +104,15 @@ class Pool:
 
     Pairs are (vertical, horizontal).
 
+    Parameters
+    ----------
+    kind : {"max", "average"}
+        What is taken of a window.
+    window, stride, padding : int or (int, int)
+        Window, step, and zeros on each side.
+    round_up : bool, default False
+        Whether a window that sticks out at the end counts.
+
     Examples
     --------
     >>> Pool("max", 3, 2, padding=1).output((64, 112, 112)), Pool("average").output((512, 7, 7))
@@ -133,7 +142,19 @@ class Pool:
 
 @dataclass(frozen=True, slots=True)
 class Shuffle:
-    """A channel permutation: no parameters, no arithmetic."""
+    """A channel permutation: no parameters, no arithmetic.
+
+    Parameters
+    ----------
+    permutation : ChannelPermutation
+        Which output reads which input.
+
+    Examples
+    --------
+    >>> from igc_theory import interleave
+    >>> Shuffle(interleave(2, 3)).output((6, 8, 8))
+    (6, 8, 8)
+    """
 
     permutation: ChannelPermutation
 
@@ -146,6 +167,11 @@ class Shuffle:
 @dataclass(frozen=True, slots=True)
 class Pad:
     """Zero channels appended behind the last: the shortcut without parameters of the CIFAR ResNets.
+
+    Parameters
+    ----------
+    channels : int
+        Channels written.
 
     Examples
     --------
@@ -166,7 +192,20 @@ class Pad:
 
 @dataclass(frozen=True, slots=True)
 class Norm:
-    """A normalisation that stands alone, in front of its convolution (pre-activation) or a layer norm: two parameters a channel."""
+    """A normalisation that stands alone, in front of its convolution (pre-activation) or a layer norm: two parameters a channel.
+
+    Parameters
+    ----------
+    channels : int
+        Channels read and written.
+    kind : str, default "batch norm"
+        Word for the tables.
+
+    Examples
+    --------
+    >>> Norm(64).counts.batch_norm
+    128
+    """
 
     channels: int
     kind: str = "batch norm"
@@ -185,6 +224,13 @@ class Norm:
 @dataclass(frozen=True, slots=True)
 class Linear:
     """A linear layer on all responses of an image, usually with biases.
+
+    Parameters
+    ----------
+    in_features, out_features : int
+        Responses read and written.
+    bias : bool, default True
+        Whether each output has a bias.
 
     Examples
     --------

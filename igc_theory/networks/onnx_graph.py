@@ -88,6 +88,11 @@ class PassedOver:
     reason : str
     parameters : int
         Numbers that it holds, which the counts of the network leave out.
+
+    Examples
+    --------
+    >>> PassedOver("mean", "ReduceMean", "is no layer of this library").parameters
+    0
     """
 
     name: str
@@ -109,6 +114,16 @@ class OnnxLayer(Layer):
         between; None if there is no such layer (a sum, a concatenation, the image).
     dilation : (int, int)
         Step within the window; it changes the resolution, not the counts.
+
+    Examples
+    --------
+    >>> import pytest, pathlib
+    >>> onnx = pytest.importorskip("onnx", reason="the extra onnx is not installed")
+    >>> from igc_theory.networks import read_onnx
+    >>> folder = pathlib.Path(onnx.__file__).parent / "backend/test/data/light"
+    >>> layer = read_onnx(folder / "light_resnet50.onnx").layers[0]
+    >>> layer.kind, layer.output_shape, layer.follows is None
+    ('regular 7×7 /2', (64, 112, 112), True)
     """
 
     weight: Array | None = field(default=None, compare=False, repr=False)
@@ -130,10 +145,24 @@ class OnnxNetwork(Network):
 
     Attributes
     ----------
+    read_layers : tuple of OnnxLayer
+        The same as `layers`.
+    longest : int
+        The same as `depth`.
     passed_over : tuple of PassedOver
         Operators that are not counted: unknown ones, and those of a form that is not a layer.
     open_sides : bool
         Whether the file leaves the size of the image open, so that it was chosen when reading.
+
+    Examples
+    --------
+    >>> import pytest, pathlib
+    >>> onnx = pytest.importorskip("onnx", reason="the extra onnx is not installed")
+    >>> from igc_theory.networks import read_onnx
+    >>> folder = pathlib.Path(onnx.__file__).parent / "backend/test/data/light"
+    >>> resnet = read_onnx(folder / "light_resnet50.onnx")
+    >>> resnet.depth, resnet.parameters, resnet.passed_over
+    (50, 25557032, ())
     """
 
     read_layers: tuple[OnnxLayer, ...] = ()

@@ -115,6 +115,10 @@ def published(table_id: str) -> PublishedTable:
     table_id : str
         One of the ids of `published_tables`.
 
+    Returns
+    -------
+    PublishedTable
+
     Raises
     ------
     ValueError
@@ -144,6 +148,10 @@ def _either(names: list[str]) -> str:
 
 def published_tables() -> tuple[PublishedTable, ...]:
     """Return all published tables, in the order of the papers.
+
+    Returns
+    -------
+    tuple of PublishedTable
 
     Examples
     --------

@@ -66,6 +66,12 @@ class Recount:
         Our count by the first of them.
     agrees : bool or None
         Whether a convention gives the printed digits; None if not counted.
+
+    Examples
+    --------
+    >>> found = recount("igcv1-table7")[0]
+    >>> found.row, found.printed, found.count, found.agrees
+    ('Swapout, 20 layers', '1.1', 1073962, True)
     """
 
     table: str
@@ -113,6 +119,11 @@ def recount(table_id: str | None = None) -> list[Recount]:
     list of Recount
         One a printed number of parameters or multiply–adds, in the order of the tables.
 
+    Raises
+    ------
+    ValueError
+        If there is no such table; the sentence names those there are.
+
     Examples
     --------
     >>> for figure in recount("igcv1-imagenet")[-2:]:
@@ -126,6 +137,20 @@ def recount(table_id: str | None = None) -> list[Recount]:
 
 def recount_table(table_id: str | None = None) -> Table:
     """Return `recount` as a table: printed, ours, and the convention that agrees.
+
+    Parameters
+    ----------
+    table_id : str, optional
+        As for `published`.
+
+    Returns
+    -------
+    Table
+
+    Raises
+    ------
+    ValueError
+        As in `recount`.
 
     Examples
     --------

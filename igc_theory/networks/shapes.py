@@ -13,6 +13,17 @@ Shape = tuple[int, int, int]
 class Counts(NamedTuple):
     """Parameters by what they do, so that any counting convention can be formed from them.
 
+    Attributes
+    ----------
+    convolution : int
+        Weights of convolutions.
+    batch_norm : int
+        Scales and shifts of batch normalisation; running statistics are not parameters.
+    linear : int
+        Weights of linear layers: the classifier, and the hidden layers before it.
+    bias : int
+        Biases of convolutions and linear layers.
+
     Examples
     --------
     >>> Counts(convolution=900, batch_norm=12, linear=60, bias=10).total

@@ -82,6 +82,10 @@ NAMED: dict[str, tuple[str, dict[str, Any]]] = {
 def network_names() -> list[str]:
     """Return every name that `network` knows, families first; each takes its builder's keywords.
 
+    Returns
+    -------
+    list of str
+
     Examples
     --------
     >>> "igcv3_d" in network_names() and "vgg16" in network_names()

@@ -35,6 +35,12 @@ class Grade:
         Largest number; None when the chain is not dense (counting stops at the first pair without a path).
     missing : (int, int) or None
         For a chain that is not dense, an (output, input) pair that no path connects.
+
+    Examples
+    --------
+    >>> from igc_theory import grade, group
+    >>> grade(group(4, 4, groups=2, kernel_size=1)).missing
+    (0, 2)
     """
 
     kind: Literal["strict", "loose", "dense", "not dense"]

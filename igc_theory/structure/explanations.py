@@ -37,6 +37,13 @@ class Witness:
         An index into ``chain.convolutions``.
     part : {"before", "after"} or None
         Which part of the chain, up to and including or from `convolution` on, is not a group convolution.
+
+    Examples
+    --------
+    >>> from igc_theory import group
+    >>> witness = explain_complementarity(group(4, 4, groups=2, kernel_size=1)).witness
+    >>> witness.input, witness.output, witness.paths
+    (2, 0, 0)
     """
 
     input: int
@@ -59,6 +66,12 @@ class Explanation:
         None when it holds.
     sentence : str
         Both in words.
+
+    Examples
+    --------
+    >>> from igc_theory import igcv2
+    >>> explain_complementarity(igcv2([2, 2])).holds
+    True
     """
 
     holds: bool

@@ -55,6 +55,10 @@ BLOCKS: tuple[Callable[[], Chain], ...] = (
 def block_summary() -> Table:
     """Return the named blocks at 64 channels: weights of a 3×3 window, a channel's share of them, and how they connect.
 
+    Returns
+    -------
+    Table
+
     Examples
     --------
     >>> print(to_markdown(block_summary()).splitlines()[2])
@@ -81,6 +85,15 @@ def network_summary(names: Iterable[str] = SUMMARY) -> Table:
     names : iterable of str, optional
         Of `network_names`; a selection that fits one page by default.
 
+    Returns
+    -------
+    Table
+
+    Raises
+    ------
+    ValueError
+        If a name is unknown.
+
     Examples
     --------
     >>> print(to_csv(network_summary(["igc_l24m2"])))
@@ -106,6 +119,15 @@ def network_summary(names: Iterable[str] = SUMMARY) -> Table:
 def to_markdown(table: Table) -> str:
     r"""Return a table as GitHub Markdown.
 
+    Parameters
+    ----------
+    table : Table
+        Any table of `igc_theory.networks` or `igc_theory.views`.
+
+    Returns
+    -------
+    str
+
     Examples
     --------
     >>> print(to_markdown(Table("t", {"layer": ["a|b"], "weights": [1728]})))
@@ -120,6 +142,15 @@ def to_markdown(table: Table) -> str:
 
 def to_csv(table: Table) -> str:
     """Return a table as CSV: numbers without separators, absent values empty; without the title and totals.
+
+    Parameters
+    ----------
+    table : Table
+        Any table of `igc_theory.networks` or `igc_theory.views`.
+
+    Returns
+    -------
+    str
 
     Examples
     --------
@@ -141,6 +172,15 @@ LATEX = str.maketrans({character: "\\" + character for character in "&%$#_{}"} |
 
 def to_latex(table: Table) -> str:
     r"""Return a table as a LaTeX ``tabular`` with booktabs rules; numbers flush right.
+
+    Parameters
+    ----------
+    table : Table
+        Any table of `igc_theory.networks` or `igc_theory.views`.
+
+    Returns
+    -------
+    str
 
     Examples
     --------

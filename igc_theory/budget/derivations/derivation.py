@@ -49,6 +49,13 @@ class Step:
         Why it follows, in one line; formulas stand between backticks.
     check : callable
         Maps the claim to True or False (see `igc_theory.budget.derivations.checks`).
+
+    Examples
+    --------
+    >>> from igc_theory.budget.derivations import width_theorem
+    >>> step = width_theorem().steps[0]
+    >>> step.claim, step.holds()
+    (Eq(T, L**2*M + L*M**2*S), True)
     """
 
     claim: Claim

@@ -28,6 +28,11 @@ Rows = list[tuple[str, int, int, int, int, str]]
 def chain_columns(chain: Chain) -> dict[str, list[Any]]:
     """Return what `plot_chain` draws of a chain.
 
+    Parameters
+    ----------
+    chain : Chain
+        Any chain.
+
     Returns
     -------
     dict of list
@@ -35,6 +40,11 @@ def chain_columns(chain: Chain) -> dict[str, list[Any]]:
         ``mark="channel"``: one row a channel `start` of that stage and input branch whose inputs reach it.
         ``mark="permutation"``: channel `start` goes to `end` of the next stage, in the colour of `branch` (-1: it carries several).
         ``mark="convolution"``: `start` is connected with `end` of the next stage by branch `branch` of this factor.
+
+    Raises
+    ------
+    TypeError
+        If `chain` is not a chain.
 
     Examples
     --------

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter
 from numpy.typing import NDArray
 
-from igc_theory.kernels.arrays import Array
+from igc_theory.kernels.arrays import Array, numbers
 from igc_theory.views.plots.columns import Columns, axes_or_new, checked_columns
 from igc_theory.views.plots.style import FAMILY_COLOURS, PALETTE
 
@@ -102,12 +102,30 @@ def factor_columns(matrix: Array) -> dict[str, NDArray[Any]]:
 
     Entries below a billionth of the largest count as zero.
 
+    Parameters
+    ----------
+    matrix : ndarray, shape (n, m)
+        Real or complex.
+
+    Returns
+    -------
+    dict of str to ndarray
+        `size`, `row`, `column`, `real`, `imaginary`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is no matrix of numbers.
+
     Examples
     --------
     >>> import numpy as np
     >>> {name: column.tolist() for name, column in factor_columns(np.array([[1, 0], [0, 2j]])).items()}
     {'size': [2, 2], 'row': [0, 1], 'column': [0, 1], 'real': [1.0, 0.0], 'imaginary': [0.0, 2.0]}
     """
+    matrix = numbers("matrix", matrix)
+    if matrix.ndim != 2 or not matrix.size:
+        raise ValueError(f"matrix has shape {matrix.shape}: give a matrix with rows and columns")
     rows, columns = np.nonzero(np.abs(matrix) > 1e-9 * np.abs(matrix).max())
     values = matrix[rows, columns]
     # Rounded, so that the table is the same whatever the last digits of the library's sines are.

@@ -112,6 +112,21 @@ def plot_support(columns: Columns, ax: Axes | None = None) -> Axes:
 def path_count_columns(chain: Chain) -> dict[str, NDArray[Any]]:
     """Return the path counts of `chain` as `plot_path_counts` draws them: one row a pair of channels.
 
+    Parameters
+    ----------
+    chain : Chain
+        Any chain.
+
+    Returns
+    -------
+    dict of str to ndarray
+        `output`, `input`, `paths`.
+
+    Raises
+    ------
+    TypeError
+        If `chain` is not a chain.
+
     Examples
     --------
     >>> from igc_theory.structure import group
