@@ -85,3 +85,9 @@ def test_bad_columns_are_refused(plot) -> None:
         plot({"panel": [1]})
     with pytest.raises(TypeError, match="mapping"):
         plot([1, 2])
+
+
+@pytest.mark.parametrize(("matrix", "rule"), [(3, "rows and columns"), ([[]], "rows and columns"), ([["a"]], "dtype")])
+def test_what_is_no_matrix_is_refused(matrix, rule):
+    with pytest.raises((TypeError, ValueError), match=rule):
+        factor_columns(matrix)
