@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tracemalloc
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from scipy.linalg import dft, hadamard
@@ -36,44 +36,47 @@ def run(quick: bool = False) -> list[Row]:
 def verdicts(rows: list[Row]) -> list[Verdict]:
     """Return the targets with what was measured."""
     two, many = ([row for row in rows if row["factors"] == task] for task in ("two", "log2 C"))
-    large = [
-        value for row in two if row["C"] == 4096 and row["kernel"] == "random" and (value := number(row, "project"))
-    ]
-    copies = max((value for row in rows if (value := number(row, "copies")) is not None), default=0.0)
+    large = [row for row in two if (row["C"], row["kernel"]) == (4096, "random")]
     return [
         *(_least(f"two factors, {name}", two, name, 2) for name in ("svd", "lazylinop")),
         _least("log2 C factors, lazylinop", many, "lazylinop", 5),
-        _least("log2 C factors, pyfaust", many, "pyfaust", 20),
-        Verdict(
-            "two factors, random, C = 4096: at most 150 ms",
-            f"{large[0]:.0f} ms" if large else "not run",
-            not large or large[0] <= 150,
+        *(
+            _least(f"log2 C factors, pyfaust, C = {C}", [row for row in many if row["C"] == C], "pyfaust", 20)
+            for C in sorted({int(row["C"] or 0) for row in many})
         ),
-        _errors("two factors: error as the peers' to 1e-9", two, equal=True),
-        _errors("log2 C factors: error not above the peers'", many, equal=False),
-        Verdict("memory: at most 3 kernels, the input included", f"{copies:.2f}", copies <= 3),
+        _most(
+            "two factors, random, C = 4096: at most 150 ms", [number(row, "project") for row in large], 150, "{:.0f} ms"
+        ),
+        _most("two factors: error as the peers' to 1e-9", [abs(excess) for excess in _excess(two)], 1e-9, "{:.1e}"),
+        _most("log2 C factors: error not above the peers' by 1e-9", _excess(many), 1e-9, "{:.1e}"),
+        _most("memory: at most 3 kernels, the input included", [number(row, "copies") for row in rows], 3, "{:.2f}"),
     ]
 
 
 def _least(title: str, rows: list[Row], name: str, least: float) -> Verdict:
     cells = [(value, row) for row in rows if (value := number(row, f"{name} / project")) is not None]
+    title = f"{title}, every cell: at least {least}"
     if not cells:
-        return Verdict(f"{title}, every cell: at least {least}", "not installed or not run", True)
+        return Verdict(title, "not installed or not run", None)
     found, row = min(cells, key=lambda cell: cell[0])
-    where = f"{row['kernel']}, C={row['C']}"
-    return Verdict(f"{title}, every cell: at least {least}", f"{found:.2f}× {where}", found >= least)
+    return Verdict(title, f"{found:.2f}× {row['kernel']}, C={row['C']}", found >= least)
 
 
-def _errors(title: str, rows: list[Row], *, equal: bool) -> Verdict:
-    """Return the largest excess of our error over a peer's, or the largest difference from it."""
-    excess = [
+def _most(title: str, values: Sequence[float | None], most: float, form: str) -> Verdict:
+    measured = [value for value in values if value is not None]
+    if not measured:
+        return Verdict(title, "not run", None)
+    return Verdict(title, form.format(max(measured)), max(measured) <= most)
+
+
+def _excess(rows: list[Row]) -> list[float]:
+    """Return by how much our error is above each peer's."""
+    return [
         ours - theirs
         for row in rows
         for name in PEERS
         if (ours := number(row, "error")) is not None and (theirs := number(row, f"error of {name}")) is not None
     ]
-    worst = max((abs(value) if equal else value for value in excess), default=0.0)
-    return Verdict(title, f"{worst:.1e}", worst <= 1e-9)
 
 
 def _cell(C: int, name: str, task: str) -> Row:
