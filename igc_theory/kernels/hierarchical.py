@@ -83,7 +83,11 @@ def _lost(blocks: Array, left: Array, right: Array) -> float:
         return float(np.linalg.norm(across)) ** 2
     whole = float(np.linalg.norm(blocks)) ** 2
     lost = whole - float(np.linalg.norm(left)) ** 2
-    return lost if lost > 1e-6 * whole else float(np.linalg.norm(blocks - left @ right)) ** 2
+    if lost > 1e-6 * whole:
+        return lost
+    difference = left * right if right.shape[-2] == 1 else left @ right
+    difference -= blocks
+    return float(np.linalg.norm(difference)) ** 2
 
 
 def in_tree_order(kernel: Array, trees: ChannelTrees) -> Array:

@@ -106,7 +106,7 @@ def _by_squaring(blocks: Array) -> Array:
     # The gap of a random n×n block is about n^(-2/3): so many squarings tell its first two singular values apart.
     for squarings in (0 if _of_rank_one(power) else max(3, round(1 + 2 / 3 * np.log2(blocks.shape[-1]))), 3):
         power, exponent = _squared(power, squarings), exponent << squarings
-        found, good = _refined(part, _iterated(power), power, exponent)
+        found, good = _refined(part, _iterated(power, _PRODUCTS if squarings else 2), power, exponent)
         vectors[left_over] = found.reshape(-1, found.shape[-1])
         if good.all():
             return vectors
@@ -142,15 +142,15 @@ def _squared(power: Array, times: int) -> Array:
     return power
 
 
-def _iterated(power: Array) -> Array:
-    """Return a vector multiplied by the power over and over, normalized; the start is random but always the same."""
+def _iterated(power: Array, products: int) -> Array:
+    """Return a vector multiplied by the power `products` times, normalized; the start is random but always the same."""
     start = np.random.default_rng(0).standard_normal((power.shape[-1],)).astype(power.dtype)
     vector: Array = np.broadcast_to(start, power.shape[:-1])
-    for product in range(_PRODUCTS):
+    for product in range(products):
         vector = np.matvec(power, vector)
         if product % 4 == 3:  # the trace is one, so four steps cannot underflow
             vector = _normalized(vector)
-    return vector
+    return _normalized(vector)
 
 
 def _refined(blocks: Array, vectors: Array, power: Array, exponent: int) -> tuple[Array, NDArray[np.bool_]]:
