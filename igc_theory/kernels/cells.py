@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from igc_theory.kernels.arrays import Array
-from igc_theory.kernels.lowrank import truncated
+from igc_theory.kernels.lowrank import squared_norm, truncated
 from igc_theory.structure.branches import wiring
 from igc_theory.structure.chains import Chain
 
@@ -85,7 +85,7 @@ def unreachable(kernel: Array, chain: Chain) -> float:
     inputs, energy = read.reshape(first.groups, -1), 0.0
     for rows, sources in zip(_outputs(chain), middle.reshape(second.groups, -1), strict=True):
         missed = np.setdiff1d(np.arange(first.groups), sources // first.out_width)
-        energy += float(np.linalg.norm(kernel[np.ix_(rows, inputs[missed].ravel())])) ** 2
+        energy += squared_norm(kernel[np.ix_(rows, inputs[missed].ravel())])
     return energy
 
 
@@ -108,7 +108,7 @@ def two_factors(kernel: Array, chain: Chain, spatial: int) -> tuple[list[Array],
         left, right = truncated(blocks, cells.rank)
         before[middle[cells.slots]] = right.reshape(n, cells.rank, a, areas[0])
         after.reshape(-1, b, areas[1])[cells.slots] = np.moveaxis(left, 2, 1).reshape(n, cells.rank, b, areas[1])
-        error += float(np.linalg.norm(blocks - left @ right)) ** 2
+        error += squared_norm(blocks - left @ right)
     return [before, after.swapaxes(1, 2).reshape(second.out_channels, second.in_width, areas[1])], error
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from igc_theory.kernels.arrays import Array
-from igc_theory.kernels.lowrank import truncated
+from igc_theory.kernels.lowrank import squared_norm, truncated
 from igc_theory.kernels.trees import ChannelTrees
 
 __all__ = ["butterfly", "in_tree_order", "split_bound"]
@@ -80,14 +80,14 @@ def _lost(blocks: Array, left: Array, right: Array) -> float:
     if right.shape[-2:] == (1, 2):  # the part along the other direction, faster than many tiny products
         across = blocks[..., 0] * right[..., 1]
         across -= blocks[..., 1] * right[..., 0]
-        return float(np.linalg.norm(across)) ** 2
-    whole = float(np.linalg.norm(blocks)) ** 2
-    lost = whole - float(np.linalg.norm(left)) ** 2
+        return squared_norm(across)
+    whole = squared_norm(blocks)
+    lost = whole - squared_norm(left)
     if lost > 1e-6 * whole:
         return lost
     difference = left * right if right.shape[-2] == 1 else left @ right
     difference -= blocks
-    return float(np.linalg.norm(difference)) ** 2
+    return squared_norm(difference)
 
 
 def in_tree_order(kernel: Array, trees: ChannelTrees) -> Array:
@@ -165,7 +165,7 @@ def _outside(columns: Array, trees: ChannelTrees) -> float:
     missed = (
         np.delete(columns[rows], slice(t * width, (t + 1) * width), axis=1) for t, rows in enumerate(trees.out_order)
     )
-    return sum(float(np.linalg.norm(entries)) ** 2 for entries in missed)
+    return sum(squared_norm(entries) for entries in missed)
 
 
 def _as_slice(order: Array) -> Array | slice:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from igc_theory.kernels.arrays import Array
 
-__all__ = ["truncated"]
+__all__ = ["squared_norm", "truncated"]
 
 _LOSS = 1e-11
 """Largest part of a leading squared singular value that may be lost: residual squared over gap, a bound on what is."""
@@ -169,6 +169,20 @@ def _refined(blocks: Array, vectors: Array, power: Array, exponent: int) -> tupl
         vectors = np.vecmat(u, blocks).conj()
     residual = _energies(vectors - energy[..., None] * before)
     return before, residual <= _LOSS * gap * energy**2
+
+
+def squared_norm(array: Array) -> float:
+    """Return the sum of the squared moduli of all entries; without a copy if the array has no gaps.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> squared_norm(np.array([[3.0, 4j]]))
+    25.0
+    """
+    flat = array.ravel(order="K")
+    parts = flat.view(flat.real.dtype)
+    return float(np.dot(parts, parts))
 
 
 def _energies(vectors: Array) -> NDArray[Any]:

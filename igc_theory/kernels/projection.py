@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from igc_theory.kernels.arrays import Array, finite, numbers
+from igc_theory.kernels.lowrank import squared_norm
 from igc_theory.kernels.methods import Fit, fit
 from igc_theory.kernels.products import Product
 from igc_theory.kernels.reorder import reordered, search
@@ -225,8 +226,9 @@ def _checked_rng(rng: np.random.Generator | None) -> np.random.Generator:
 
 def _scale(array: Array) -> float:
     """Return the power of two to divide by so that squares neither overflow nor vanish; 1 for kernels of ordinary size."""
-    parts = (array.real, array.imag) if array.dtype.kind == "c" else (array,)
-    peak = float(np.max([[part.max(), -part.min()] for part in parts]))  # NaN if there is one
+    flat = array.ravel(order="K")
+    parts = flat.view(flat.real.dtype)
+    peak = float(np.maximum(parts.max(), -parts.min()))  # NaN if there is one
     if not np.isfinite(peak):
         finite("kernel", array)
     return 1.0 if peak == 0 or 1e-6 < peak < 1e6 else float(2.0 ** np.floor(np.log2(peak)))
@@ -237,4 +239,4 @@ def _energy(array: Array) -> float:
     rows = max(1, 2**18 // array[0].size)
     double = np.result_type(array, np.float64)
     chunks = (array[start : start + rows].astype(double, copy=False) for start in range(0, len(array), rows))
-    return float(sum(np.linalg.norm(chunk) ** 2 for chunk in chunks))
+    return sum(squared_norm(chunk) for chunk in chunks)
