@@ -6,54 +6,61 @@ import pytest
 
 from igc_theory.budget import best_dense, widest_dense, widest_strict
 from igc_theory.kernels import project
-from igc_theory.structure import explain_complementarity, igcv1, interleaved
-from igc_theory.views.explorers.balance import balance_answer
-from igc_theory.views.explorers.blocks import block_answer
-from igc_theory.views.explorers.kernels import _example
-from igc_theory.views.explorers.paths import paths_answer
+from igc_theory.structure import Chain, explain_complementarity, igcv1, interleaved, path_counts
+from igc_theory.views import balance_answer, budget_answer, paths_answer
+from igc_theory.views.explorers.kernels import example_kernel
+from tests.browser.conftest import PATIENCE
 
 pytestmark = pytest.mark.xdist_group("browser")
 
 
 class Explorer:
-    """The controls of an explorer on the screen, and what is below them."""
+    """The controls of an explorer on the screen, and the answer below them, which comes a moment after a control is moved."""
 
     def __init__(self, opened):
-        self.opened = opened
+        from playwright.sync_api import expect
+
         opened.run_all()
         assert opened.problems() == []
+        self.expect = expect
+        expect.set_options(timeout=PATIENCE)
+        self.page = opened.page
         self.box = opened.cells.locator(".jp-OutputArea-output .jupyter-widgets.widget-vbox").first
-        self.picture = self.box.locator("img")
-        self.picture.wait_for()
+        self.box.locator("img").wait_for()
 
     def control(self, label):
-        return self.box.locator(".widget-inline-hbox", has=self.box.page.get_by_text(label, exact=True))
+        return self.box.locator(".widget-inline-hbox", has=self.page.get_by_text(label, exact=True))
 
     def press(self, label, *keys):
-        """Give a slider the focus, press keys on it, and wait until the answer is another one."""
-        before = self.picture_source()
+        """Give a slider the focus and press keys on it."""
         handle = self.control(label).get_by_role("slider")
         handle.focus()
         for key in keys:
             handle.press(key)
-        self.wait_for_another(before)
 
-    def picture_source(self):
-        return self.picture.get_attribute("src") if self.picture.count() else ""
+    def write(self, label, text):
+        field = self.control(label).get_by_role("textbox")
+        field.fill(text)
+        field.press("Enter")
 
-    def wait_for_another(self, before):
-        self.box.page.wait_for_function(
-            "([box, before]) => (box.querySelector('img')?.getAttribute('src') ?? '') !== before",
-            arg=[self.box.element_handle(), before],
-        )
-        self.opened.wait_until_idle()
+    def choose(self, label, option):
+        self.control(label).get_by_role("combobox").select_option(option)
 
     def fact(self, name):
-        row = self.box.locator("tr", has=self.box.page.get_by_role("rowheader", name=name, exact=True))
-        return row.locator("td").inner_text()
+        return self.box.locator("tr", has=self.page.get_by_role("rowheader", name=name, exact=True)).locator("td")
 
-    def sentence(self):
-        return self.box.locator("p").first.inner_text()
+    def shows(self, *, readout=(), sentence=None, refusal=None, **facts):
+        """Wait until the answer is this one; fail if it never is."""
+        if readout:
+            label, text = readout
+            self.expect(self.control(label).locator(".widget-readout")).to_have_text(text)
+        if refusal is not None:
+            self.expect(self.box.get_by_role("alert")).to_contain_text(refusal)
+            self.expect(self.box.locator("img")).to_have_count(0)
+        elif sentence is not None:
+            self.expect(self.box.locator("p").first).to_have_text(sentence)
+        for name, text in facts.items():
+            self.expect(self.fact(name.replace("_", " "))).to_have_text(text)
 
 
 @pytest.fixture
@@ -63,76 +70,63 @@ def explorer(notebook):
 
 def test_a_block(explorer):
     block = explorer("20_explore_blocks")
-    assert block.fact("weights") == f"{igcv1(4, 3).parameters:,}"
+    block.shows(weights=f"{igcv1(4, 3).parameters:,}")
     block.press("L, partitions", "ArrowRight", "ArrowRight")
-    assert block.control("L, partitions").locator(".widget-readout").inner_text() == "6"
-    assert block.fact("weights") == f"{igcv1(6, 3).parameters:,}"
-    assert block.sentence() == explain_complementarity(igcv1(6, 3)).sentence
-    before = block.picture_source()
+    found = explain_complementarity(igcv1(6, 3)).sentence
+    block.shows(readout=("L, partitions", "6"), sentence=found, weights=f"{igcv1(6, 3).parameters:,}")
     block.box.get_by_role("checkbox").press("Space")
-    block.wait_for_another(before)
-    assert block.sentence() == block_answer(6, 3, permuted=False).sentence
-    assert "no path" in block.sentence()
+    bare = explain_complementarity(Chain(igcv1(6, 3).convolutions)).sentence
+    assert "no path" in bare
+    block.shows(sentence=bare, weights=f"{igcv1(6, 3).parameters:,}")
 
 
 def test_paths(explorer):
     paths = explorer("21_explore_paths")
-    before = paths.picture_source()
-    paths.box.get_by_role("combobox").select_option("interleaved, 12: 1 × 4 × 4")
-    paths.wait_for_another(before)
+    paths.choose("chain", "interleaved, 12: 1 × 4 × 4")
+    paths.shows(paths_in_all="16")
     paths.press("output channel", "End")
-    answer = paths_answer(interleaved(12, [1, 4, 4]), output=11)
-    assert paths.sentence() == answer.sentence
-    assert [paths.fact(name) for name in answer.facts] == [str(number) for number in answer.facts.values()]
+    row = path_counts(interleaved(12, [1, 4, 4]))[11]
+    paths.shows(sentence=paths_answer(interleaved(12, [1, 4, 4]), output=11).sentence)
+    paths.shows(inputs_that_reach_it=str((row > 0).sum()), fewest_paths=str(row.min()), most_paths=str(row.max()))
 
 
 def test_a_budget(explorer):
     budget = explorer("22_explore_budgets")
     budget.press("weights", "ArrowRight")
-    assert budget.control("weights").locator(".widget-readout").inner_text() == "5,000"
-    row = budget.box.locator("tr", has=budget.box.page.get_by_role("cell", name="dense", exact=True))
-    assert row.locator("td").nth(1).inner_text() == f"{widest_dense(5000, 9).channels:,}"
+    budget.shows(readout=("weights", "5,000"))
+    row = budget.box.locator("tr", has=budget.page.get_by_role("cell", name="dense", exact=True))
+    budget.expect(row.locator("td").nth(1)).to_have_text(f"{widest_dense(5000, 9).channels:,}")
 
 
 def test_a_budget_that_pays_for_nothing_is_answered_with_the_sentence_of_the_library(explorer):
-    budget = explorer("22_explore_budgets")
-    before = budget.picture_source()
-    budget.box.get_by_role("combobox").select_option("7×7")
-    budget.wait_for_another(before)
-    budget.press("weights", "Home")
     with pytest.raises(ValueError, match="budget=10") as refusal:
         widest_strict(10, 49)
-    alert = budget.box.get_by_role("alert")
-    assert alert.inner_text() == str(refusal.value)
+    budget = explorer("22_explore_budgets")
+    budget.choose("kernel", "7×7")
+    budget.press("weights", "Home")
+    budget.shows(refusal=str(refusal.value))
     budget.press("weights", "End")
-    assert alert.count() == 0
+    budget.shows(sentence=budget_answer(100_000, 7).sentence)
+    budget.expect(budget.box.get_by_role("alert")).to_have_count(0)
 
 
 def test_a_balance(explorer):
     balance = explorer("23_explore_balance")
     balance.press("K₁", "ArrowLeft")
-    answer = balance_answer(64, [2, 16])
-    assert balance.sentence() == answer.sentence
-    assert "no path" in balance.sentence()
+    balance.shows(sentence=balance_answer(64, [2, 16]).sentence)
     balance.press("K₂", "ArrowRight")
-    assert balance.fact("weights a channel") == str(best_dense(64, 9, factors=2).parameters_per_channel)
+    balance.shows(weights_a_channel=str(best_dense(64, 9, factors=2).parameters_per_channel))
     balance.press("channels", "ArrowRight")
-    assert balance.sentence() == balance_answer(96, [2, 32]).sentence
+    balance.shows(sentence=balance_answer(96, [2, 32]).sentence)
 
 
 def test_a_kernel(explorer):
     kernel = explorer("24_explore_kernels")
-    field = kernel.control("branch widths").get_by_role("textbox")
-    before = kernel.picture_source()
-    field.fill("16, 4")
-    field.press("Enter")
-    kernel.wait_for_another(before)
-    expected = project(_example("Gabor filters", 64, 3), igcv1(4, 16)).relative_error
-    assert kernel.fact("relative error") == f"{expected:.4g}"
-    kernel.press("noise, percent", "PageUp")
-    assert float(kernel.fact("relative error")) > expected
-    before = kernel.picture_source()
-    field.fill("5, 8")
-    field.press("Enter")
-    kernel.wait_for_another(before)
-    assert "branch_widths[0]=5 does not divide channels=64" in kernel.box.get_by_role("alert").inner_text()
+    gabor = example_kernel("Gabor filters", 64, 3)
+    kernel.write("branch widths", "16, 4")
+    kernel.shows(relative_error=f"{project(gabor, igcv1(4, 16)).relative_error:.4g}")
+    kernel.press("channels", "ArrowLeft")
+    gabor = example_kernel("Gabor filters", 32, 3)
+    kernel.shows(readout=("channels", "32"), entries_of_the_kernel=f"{gabor.size:,}")
+    kernel.write("branch widths", "5, 8")
+    kernel.shows(refusal="branch_widths[0]=5 does not divide channels=32")

@@ -23,7 +23,7 @@ from igc_theory.views import (
     paths_answer,
 )
 from igc_theory.views.explorers.budgets import FAMILIES
-from igc_theory.views.explorers.kernels import _example
+from igc_theory.views.explorers.kernels import example_kernel
 
 
 class Shown:
@@ -136,12 +136,12 @@ def test_a_kernel_with_more_outputs_than_inputs_is_drawn():
 @pytest.mark.parametrize("widths", [(2,) * 6, (8, 8), (4, 16), (16, 4), (2, 4, 8)])
 def test_fast_transforms_are_products_whatever_the_widths(source, widths):
     for side in (1, 3):
-        assert kernel_answer(_example(source, 64, side), igcv2(widths, side)).facts["relative error"] == 0
+        assert kernel_answer(example_kernel(source, 64, side), igcv2(widths, side)).facts["relative error"] == 0
     assert kernel_answer(hadamard(64), igcv2(widths, 1)).sentence.startswith("The kernel is a product")
 
 
 def test_gabor_filters_have_blocks_of_rank_two():
-    kernel = _example("Gabor filters", 64, 3)
+    kernel = example_kernel("Gabor filters", 64, 3)
     chains = [interleaved(64, [8, 8]), igcv2([8, 8]), interleaved(64, [8, 16])]
     errors = [kernel_answer(kernel, chain).facts["relative error"] for chain in chains]
     assert min(errors[:2]) > 0.5

@@ -95,7 +95,7 @@ class Answer:
     def _png(self) -> str:
         buffer = io.BytesIO()
         with mpl.rc_context(_STYLE):
-            self.picture().savefig(buffer, format="png", dpi=_DPI)
+            self.picture().savefig(buffer, format="png", dpi=_DPI, pil_kwargs={"compress_level": 1})
         return base64.b64encode(buffer.getvalue()).decode("ascii")
 
 

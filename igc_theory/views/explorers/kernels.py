@@ -20,7 +20,7 @@ from igc_theory.views.explorers.answers import Answer, panels
 from igc_theory.views.explorers.panel import choice, panel, slider, text
 from igc_theory.views.plots.spectra import kernel_columns, plot_block_spectra, plot_kernel
 
-__all__ = ["explore_kernel", "kernel_answer"]
+__all__ = ["example_kernel", "explore_kernel", "kernel_answer"]
 
 _CHANNELS = (8, 16, 32, 64, 128, 256, 512, 1024)
 _MOST_ENTRIES = 2**20
@@ -72,7 +72,11 @@ def kernel_answer(kernel: ArrayLike, chain: Chain) -> Answer:
         "blocks": int(spectra["block"].max()) + 1,
         "their rank, at most": int(spectra["rank"].max()),
     }
-    product = f"The product found has relative error {error:.4g}" if error else "The kernel is a product of this chain, to rounding"
+    product = (
+        f"The product found has relative error {error:.4g}"
+        if error
+        else "The kernel is a product of this chain, to rounding"
+    )
     sentence = f"{product} ({projection.method})."
     alt = f"The kernel, its product, and the singular values of its {facts['blocks']} blocks."
     return Answer(sentence, facts, lambda: _picture(np.asarray(kernel), projection, spectra), alt)
@@ -113,7 +117,7 @@ def explore_kernel(kernel: ArrayLike | None = None, branch_widths: str = "8, 8")
     }
 
     def respond(source: str, channels: int, side: int, branch_widths: str, noise: int) -> Answer:
-        clean = own[source] if source in own else _example(source, channels, side)
+        clean = own[source] if source in own else example_kernel(source, channels, side)
         window = clean.shape[2:] or (1, 1)
         chain = Design(clean.shape[0], _widths(branch_widths), window).chain
         return kernel_answer(_with_noise(clean, noise / 100), chain)
@@ -163,8 +167,14 @@ _SOURCES: Mapping[str, Callable[[int, int], NDArray[Any]]] = {
 
 
 @cache
-def _example(source: str, channels: int, side: int) -> NDArray[Any]:
-    """Return a kernel by name; it is asked for again whenever another control moves."""
+def example_kernel(source: str, channels: int, side: int) -> NDArray[Any]:
+    """Return one of the explorer's own kernels; it is kept, since it is asked for again whenever another control moves.
+
+    Examples
+    --------
+    >>> example_kernel("Hadamard", 2, 1)[:, :, 0, 0].tolist()
+    [[1.0, 1.0], [1.0, -1.0]]
+    """
     if (entries := channels**2 * side**2) > _MOST_ENTRIES:
         raise ValueError(
             f"channels={channels} with a window of {side}×{side} are {entries:,} entries, too many to answer at once: "
