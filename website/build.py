@@ -33,7 +33,12 @@ HERE = ROOT / "website"
 FILES = {"CONTRIBUTING.md": "contributing.html", "CHANGELOG.md": "changelog.html"}
 """Pages of prose beside the front page."""
 
-COPIED = {"LICENSE": "LICENSE.txt", "CITATION.cff": "CITATION.cff.txt"}
+COPIED = {
+    "LICENSE": "LICENSE.txt",
+    "CITATION.cff": "CITATION.cff.txt",
+    "website/block_explorer.webp": "figures/block_explorer.webp",
+}
+"""Files that pages refer to, and their names in the site."""
 
 
 @cache
@@ -62,7 +67,7 @@ def with_links_of_the_site(html: str) -> str:
     html = re.sub(r'href="(?:notebooks/)?(\w+)\.ipynb', r'href="\1.html', html)
     html = html.replace('src="figures/out/', 'loading="lazy" src="figures/')
     for file, page in {**FILES, **COPIED, "README.md": "index.html"}.items():
-        html = html.replace(f'href="{file}', f'href="{page}')
+        html = re.sub(rf'(href|src)="{re.escape(file)}', rf'\1="{page}', html)
     return html
 
 
