@@ -111,7 +111,10 @@ def pages() -> dict[str, str]:
 def style() -> str:
     """Return the style sheet: that of this folder, and the colours of code."""
     formatter: Any = HtmlFormatter(style="default", nobackground=True)
-    return (HERE / "templates" / "style.css").read_text(encoding="utf-8") + str(formatter.get_style_defs(".highlight"))
+    colours = str(formatter.get_style_defs(".highlight"))
+    # What a session prints is no Python, but no mistake either.
+    unmarked = ".highlight .err { border: 0; color: inherit; }\n"
+    return f"{(HERE / 'templates' / 'style.css').read_text(encoding='utf-8')}\n{colours}\n{unmarked}"
 
 
 def assets(mathjax: Path) -> Mapping[str, Path]:
