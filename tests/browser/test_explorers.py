@@ -70,6 +70,7 @@ def explorer(notebook):
 
 def test_a_block(explorer):
     block = explorer("20_explore_blocks")
+    block.expect(block.page.locator(".jp-RenderedImage img")).to_have_count(2)  # drawn by plain calls
     block.shows(weights=f"{igcv1(4, 3).parameters:,}")
     block.press("L, partitions", "ArrowRight", "ArrowRight")
     found = explain_complementarity(igcv1(6, 3)).sentence

@@ -30,8 +30,8 @@ class Shown:
     """An explorer's controls by description, and the HTML below them."""
 
     def __init__(self, box):
-        controls, self.html = box.children
-        self.controls = {control.description: control for control in controls.children}
+        *rows, self.html = box.children
+        self.controls = {control.description: control for row in rows for control in row.children}
 
     def set(self, **values):
         for description, value in values.items():

@@ -10,6 +10,7 @@ from html import escape
 from typing import Any
 
 import matplotlib as mpl
+import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -28,6 +29,7 @@ _STYLE: Any = {
     "axes.spines.top": False,
     "axes.spines.right": False,
 }
+_CSS = "<style>.igc-answer {line-height: 1.5} .igc-answer :is(td, th) {padding: 0 0.5em 0 0}</style>"
 _DPI = 144  # twice the 72 points of an inch, so that text is sharp on dense screens
 
 
@@ -68,15 +70,15 @@ class Answer:
     table: Table | None = None
 
     def draw(self) -> Figure:
-        """Return the picture as a new Matplotlib figure."""
+        """Return the picture as a new figure of pyplot, which a notebook shows below the cell."""
         with mpl.rc_context(_STYLE):
             return self.picture()
 
     def html(self) -> str:
         """Return everything as one piece of HTML, the picture inside it."""
         picture = f"<img alt='{escape(self.alt)}' src='data:image/png;base64,{self._png()}' style='max-width:100%'>"
-        words = f"<div style='line-height: 1.5'>{self._repr_html_()}</div>"
-        return f"{words}<div style='max-width:{PAGE * 110:.0f}px'>{picture}</div>"
+        words = f"<div class='igc-answer'>{self._repr_html_()}</div>"
+        return f"{_CSS}{words}<div style='max-width:{PAGE * 110:.0f}px'>{picture}</div>"
 
     def __repr__(self) -> str:
         width = max(map(len, self.facts), default=0)
@@ -95,7 +97,9 @@ class Answer:
     def _png(self) -> str:
         buffer = io.BytesIO()
         with mpl.rc_context(_STYLE):
-            self.picture().savefig(buffer, format="png", dpi=_DPI, pil_kwargs={"compress_level": 1})
+            figure = self.picture()
+            figure.savefig(buffer, format="png", dpi=_DPI, pil_kwargs={"compress_level": 1})
+        plt.close(figure)
         return base64.b64encode(buffer.getvalue()).decode("ascii")
 
 
@@ -119,5 +123,7 @@ def panels(*ratios: float, height: float) -> tuple[Figure, Sequence[Axes]]:
     >>> len(axes)
     2
     """
-    figure = Figure(figsize=(PAGE, height), layout="constrained")
-    return figure, figure.subplots(1, len(ratios), width_ratios=ratios, squeeze=False)[0]
+    figure, axes = plt.subplots(
+        1, len(ratios), figsize=(PAGE, height), layout="constrained", width_ratios=ratios, squeeze=False
+    )
+    return figure, axes[0]

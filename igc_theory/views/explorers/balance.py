@@ -162,7 +162,9 @@ def _picture(design: Design) -> Figure:
         label="yours" if dense else "yours, not dense",
         zorder=6,
     )
+    low, high = right.get_ylim()
     plain_ticks(right.yaxis, (20, 50, 100, 200, 500, 1000, 2000, 5000, 10000))
+    right.set_ylim(low, high)
     right.legend(frameon=False)
     return figure
 

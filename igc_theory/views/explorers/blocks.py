@@ -85,7 +85,7 @@ def explore_block(L: int = 4, M: int = 3, kernel_size: int = 3, permuted: bool =
     Examples
     --------
     >>> [control.description for control in explore_block().children[0].children]
-    ['L, partitions', 'M, channels each', 'kernel', 'interleave']
+    ['L, partitions', 'M, channels each', 'kernel']
     """
     controls = {
         "L": slider("L, partitions", L, 32),

@@ -63,7 +63,7 @@ def text(description: str, value: str) -> Any:
 
 
 def panel(controls: Mapping[str, Any], respond: Callable[..., Answer]) -> Any:
-    """Return the controls and below them what `respond` answers to their values, given by name.
+    """Return a column: the controls, those to tick in a row of their own, and what `respond` answers to their values by name.
 
     A ValueError or TypeError is shown as its sentence, without a picture: nothing that belongs to other settings stays.
     """
@@ -76,8 +76,10 @@ def panel(controls: Mapping[str, Any], respond: Callable[..., Answer]) -> Any:
     for control in controls.values():
         control.observe(update, names="value")
     update()
-    box = kinds.Box(list(controls.values()), layout={"flex_flow": "row wrap", "width": "100%"})
-    return kinds.VBox([box, shown], layout={"width": "100%"})
+    ticks = [control for control in controls.values() if isinstance(control, kinds.Checkbox)]
+    others = [control for control in controls.values() if control not in ticks]
+    rows = [kinds.Box(row, layout={"flex_flow": "row wrap", "width": "100%"}) for row in (others, ticks) if row]
+    return kinds.VBox([*rows, shown], layout={"width": "100%"})
 
 
 def _answer_or_refusal(respond: Callable[..., Answer], settings: Mapping[str, Any]) -> str:

@@ -98,7 +98,7 @@ def explore_paths(chain: Chain | None = None, output: int = 0) -> Any:
 
     Examples
     --------
-    >>> chains, output, _ = explore_paths().children[0].children
+    >>> chains, output = explore_paths().children[0].children
     >>> len(chains.options), output.max
     (7, 11)
     """
