@@ -16,7 +16,7 @@ from figures.stored import DataMissingError
 from igc_theory.networks import OnnxNetwork, read_onnx
 from igc_theory.networks.layers import Conv
 
-__all__ = ["Kernel", "kernel", "kernels", "package", "shapes_once"]
+__all__ = ["Kernel", "kernel", "kernels", "shapes_once", "source"]
 
 PACKAGE = "rapidocr-onnxruntime"
 
@@ -58,6 +58,11 @@ def _network(name: str) -> OnnxNetwork:
         return read_onnx(paths[0], input_shape=shape)
     except ImportError as error:
         raise DataMissingError(str(error)) from error
+
+
+def source(rows: int) -> list[str]:
+    """Return a column that names the package in its first row."""
+    return [package(), *[""] * (rows - 1)]
 
 
 def kernels(name: str) -> Iterator[Kernel]:
