@@ -161,7 +161,7 @@ def test_numbers_that_cannot_be_computed_here_are_the_stored_ones_and_the_build_
         raise stored.DataMissingError("its kernels come from elsewhere")
 
     data, house.script.data = house.script.data, unavailable
-    with pytest.raises(stored.BuildError, match="line.csv is missing, and cannot be computed: its kernels come from elsewhere"):
+    with pytest.raises(stored.BuildError, match=r"line\.csv is missing, and cannot be computed: its kernels"):
         build.build("line")
     house.script.data = data
     build.build("line")
