@@ -44,9 +44,11 @@ def test_paths_are_those_of_the_path_counts_at_every_stage(chain):
             assert links == {(i, o) for o, i in np.argwhere(support).tolist() if taken[o]}
 
 
-def test_a_path_count_above_int64_is_exact():
-    chain = Chain([group(64, 64, 1, 1)] * 12)
-    assert path_columns(Chain([group(2, 2, 1, 1)] * 70), 0)["paths"][0] == 2**69
+def test_large_path_counts_are_exact_and_too_large_ones_refused():
+    chain = Chain([group(64, 64, 1, 1)] * 10)
+    assert path_columns(Chain([group(2, 2, 1, 1)] * 60), 0)["paths"][0] == 2**59
+    with pytest.raises(ValueError, match=f"{2**69} paths from one input, more than int64 holds"):
+        path_columns(Chain([group(2, 2, 1, 1)] * 70), 0)
     with pytest.raises(ValueError, match="more than 20,000 links: draw a chain of fewer channels"):
         path_columns(chain, 0)
 

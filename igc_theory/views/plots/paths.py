@@ -45,7 +45,7 @@ def path_columns(chain: Chain, output: int) -> dict[str, list[Any]]:
     Raises
     ------
     TypeError, ValueError
-        If `output` is no channel of the chain, or the paths have more than 20,000 links.
+        If `output` is no channel of the chain, or the paths have more than 20,000 links or are more than int64 holds.
 
     Examples
     --------
@@ -63,6 +63,10 @@ def path_columns(chain: Chain, output: int) -> dict[str, list[Any]]:
     counts[0][output] = 1
     for factor in reversed(chain.factors):
         counts.insert(0, _before(factor, counts[0]))
+    if (most := max(counts[0])) > np.iinfo(np.int64).max:
+        raise ValueError(
+            f"output={output} ends {most} paths from one input, more than int64 holds: draw a part of the chain"
+        )
     rows = [("channel", stage, c, c, n, "") for stage, column in enumerate(counts) for c, n in enumerate(column)]
     for stage, factor in enumerate(chain.factors):
         rows += [
