@@ -246,6 +246,13 @@ def test_a_bad_combination_is_answered_with_a_sentence_and_no_picture(widths, se
     assert "<img" in shown.html.value
 
 
+def test_a_kernel_that_is_not_square_is_answered_with_a_sentence():
+    assert (
+        "kernel has shape (8, 4), but the chain needs (8, 8, 1, 1)"
+        in Shown(explore_kernel(np.ones((8, 4)), "2, 4")).html.value
+    )
+
+
 def test_a_kernel_too_large_to_answer_at_once_is_refused():
     shown = Shown(explore_kernel(branch_widths="nothing"))
     shown.set(window=5, channels=1024)
@@ -270,6 +277,15 @@ def test_a_budget_that_pays_for_nothing_is_refused():
     (lambda: paths_answer(igcv1(4, 3), -1), ValueError, "output=-1 is below 0"),
     (lambda: paths_answer("igcv1", 0), TypeError, "give a Chain"),
     (lambda: explore_paths([1]), TypeError, "give a Chain"),
+    (lambda: explore_block(L=33), ValueError, "L, partitions=33 is not on the slider: use at most 32"),
+    (lambda: explore_block(M=0), ValueError, "M, channels each=0 is below 1"),
+    (lambda: explore_block(kernel_size=4), ValueError, "kernel=4 is not offered: use one of 1, 3, 5, 7"),
+    (lambda: explore_budget(0), ValueError, "budget=0 is below 1"),
+    (lambda: explore_budget(kernel_size="3"), ValueError, "kernel='3' is not offered"),
+    (lambda: explore_paths(output=12), ValueError, "output=12 is no channel of 12"),
+    (lambda: explore_kernel("hadamard"), TypeError, "kernel has dtype"),
+    (lambda: explore_kernel(np.zeros(3)), ValueError, r"kernel has shape \(3,\): give"),
+    (lambda: explore_kernel([[np.inf]]), ValueError, r"kernel\[0, 0\]=inf is not finite"),
     (lambda: kernel_answer(np.eye(3), igcv1(2, 2, 1)), ValueError, "kernel has shape"),
 ])  # fmt: skip
 def test_calls_that_cannot_be_answered_are_refused(call, error, sentence):

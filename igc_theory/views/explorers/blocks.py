@@ -79,6 +79,8 @@ def explore_block(L: int = 4, M: int = 3, kernel_size: int = 3, permuted: bool =
 
     Raises
     ------
+    TypeError, ValueError
+        If a first setting is none that the controls offer.
     ImportError
         If ipywidgets is not installed.
 

@@ -128,6 +128,8 @@ def explore_budget(budget: int = 4672, kernel_size: int = 3) -> Any:
 
     Raises
     ------
+    TypeError, ValueError
+        If a first setting is none that the controls offer.
     ImportError
         If ipywidgets is not installed.
 
@@ -136,7 +138,7 @@ def explore_budget(budget: int = 4672, kernel_size: int = 3) -> Any:
     >>> explore_budget().children[0].children[0].label
     '4,672'
     """
-    budgets = sorted({*_BUDGETS, budget})
+    budgets = sorted({*_BUDGETS, positive_int("budget", budget)})
     controls = {
         "budget": choice("weights", budget, [(f"{T:,}", T) for T in budgets], as_slider=True),
         "kernel_size": choice("kernel", kernel_size, [(f"{side}×{side}", side) for side in (1, 3, 5, 7)]),

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import dft, hadamard
 
 from igc_theory.budget.design import Design
+from igc_theory.kernels.arrays import finite, numbers
 from igc_theory.kernels.products import Product
 from igc_theory.kernels.projection import Projection, project
 from igc_theory.kernels.spectra import block_spectra
@@ -99,6 +100,8 @@ def explore_kernel(kernel: ArrayLike | None = None, branch_widths: str = "8, 8")
 
     Raises
     ------
+    TypeError, ValueError
+        If `kernel` has another number of axes, or holds something else than finite numbers.
     ImportError
         If ipywidgets is not installed.
 
@@ -107,7 +110,7 @@ def explore_kernel(kernel: ArrayLike | None = None, branch_widths: str = "8, 8")
     >>> [control.description for control in explore_kernel().children[0].children]
     ['kernel', 'channels', 'window', 'branch widths', 'noise, percent']
     """
-    own = {} if kernel is None else {"yours": np.asarray(kernel)}
+    own = {} if kernel is None else {"yours": _own(kernel)}
     controls = {
         "source": choice("kernel", "yours" if own else "Gabor filters", [*own, *_SOURCES]),
         "channels": choice("channels", 64, _CHANNELS, as_slider=True),
@@ -123,6 +126,13 @@ def explore_kernel(kernel: ArrayLike | None = None, branch_widths: str = "8, 8")
         return kernel_answer(_with_noise(clean, noise / 100), chain)
 
     return panel(controls, respond)
+
+
+def _own(kernel: ArrayLike) -> NDArray[Any]:
+    array = finite("kernel", numbers("kernel", kernel))
+    if array.ndim not in (2, 4) or 0 in array.shape:
+        raise ValueError(f"kernel has shape {array.shape}: give (C, C, kh, kw), or (C, C) for a pointwise one")
+    return array
 
 
 def _widths(written: str) -> tuple[int, ...]:

@@ -7,6 +7,7 @@ from html import escape
 from types import ModuleType
 from typing import Any
 
+from igc_theory.structure.arguments import positive_int
 from igc_theory.views.explorers.answers import Answer
 
 __all__ = ["checkbox", "choice", "panel", "slider", "text", "widgets"]
@@ -34,18 +35,24 @@ def widgets() -> ModuleType:
 
 
 def slider(description: str, value: int, most: int, least: int = 1) -> Any:
-    """Return a slider for integers, which answers when it is let go and follows the arrow keys."""
+    """Return a slider for integers, which answers when it is let go and follows the arrow keys; refuse a value beyond it."""
+    value = positive_int(description, value, minimum=least)
+    if value > most:
+        raise ValueError(f"{description}={value} is not on the slider: use at most {most}")
     return widgets().IntSlider(
         value, least, most, description=description, continuous_update=False, style=_WIDE, layout={"width": "26em"}
     )
 
 
 def choice(description: str, value: Any, options: Iterable[Any], *, as_slider: bool = False) -> Any:
-    """Return a list of options to choose from, dropped down or along a slider; pairs are (label, value)."""
-    kinds = widgets()
+    """Return a list of options to choose from, dropped down or along a slider; pairs are (label, value), one of them `value`."""
+    kinds, options = widgets(), list(options)
+    values = [option[1] if isinstance(option, tuple) else option for option in options]
+    if value not in values:
+        raise ValueError(f"{description}={value!r} is not offered: use one of {', '.join(map(str, values))}")
     kind, more = (kinds.SelectionSlider, {"continuous_update": False}) if as_slider else (kinds.Dropdown, {})
     layout = {"width": "26em"}
-    return kind(options=list(options), value=value, description=description, style=_WIDE, layout=layout, **more)
+    return kind(options=options, value=value, description=description, style=_WIDE, layout=layout, **more)
 
 
 def checkbox(description: str, value: bool = True) -> Any:
