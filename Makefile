@@ -46,7 +46,7 @@ help:  ## this list
 	@echo "make TARGET, where TARGET is one of"
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r target text; do \
 	  printf '  %-12s %s\n' "$$target" "$$text"; done
-	@echo "New here? Run make paper, then make lab, and open notebooks/01_….ipynb. CONTRIBUTING.md says how to add things."
+	@echo "New here? Run make lab: it opens a tour of ten minutes. CONTRIBUTING.md says how to add things."
 	@echo "One figure: .venv/bin/python figures/build.py NAME. One notebook: .venv/bin/python notebooks/build.py FILE."
 
 paper: figures notebooks  ## the main job: set up, regenerate every figure and every notebook
@@ -77,8 +77,8 @@ bench: .venv-bench/.ready  ## speed beside other libraries, as ratios (own envir
 experiment: .venv-experiment/.ready  ## train the small networks again, under an hour (QUICK=1: one seed of each, five minutes)
 	.venv-experiment/bin/python -m experiments.run $(if $(QUICK),--quick) $(ARGS)
 
-lab: $(READY)  ## open the notebooks in JupyterLab
-	$(RUN) -m jupyter lab notebooks
+lab: $(READY)  ## open the notebooks in JupyterLab, the tour first
+	$(RUN) -m jupyter lab notebooks/00_take_the_tour.ipynb
 
 setup: $(READY)  ## only set up .venv
 
@@ -88,8 +88,8 @@ realdata: $(READY)  ## also fetch trained networks (15 MB), from which four figu
 constraints: $(READY)  ## pin the newest versions that pyproject.toml allows in constraints.txt
 	$(RUN) -m uv pip compile pyproject.toml --all-extras --universal --upgrade --no-annotate --no-header -o constraints.txt
 
-clean:  ## remove caches and untracked pictures; the next make paper builds all
-	rm -rf .make .pytest_cache .mypy_cache .ruff_cache .hypothesis figures/out/*.pdf figures/out/*.png
+clean:  ## remove caches, untracked pictures and the site; the next make paper builds all
+	rm -rf site .make .pytest_cache .mypy_cache .ruff_cache .hypothesis figures/out/*.pdf figures/out/*.png
 	find igc_theory figures notebooks tests -name __pycache__ -prune -exec rm -rf {} +
 
 distclean: clean  ## also remove the environments
