@@ -153,7 +153,7 @@ class Network:
         """
         computing = (layer for layer in self.layers if isinstance(layer.node, (Conv, Linear, Pool)))
         sizes = ((layer.input_shape, layer.output_shape) for layer in computing)
-        return max(c * h * w + d * i * j for (c, h, w), (d, i, j) in sizes)
+        return max((c * h * w + d * i * j for (c, h, w), (d, i, j) in sizes), default=0)
 
     @property
     def blocks(self) -> tuple[Block, ...]:

@@ -6,8 +6,9 @@ from html import escape
 from itertools import groupby
 from typing import Any
 
+from igc_theory.networks.architecture import Network
 from igc_theory.networks.audit_network import Audit, ChainAudit, DenseAudit
-from igc_theory.networks.onnx_graph import OnnxNetwork
+from igc_theory.networks.onnx_graph import NO_SHAPE, OnnxNetwork
 from igc_theory.networks.table import Table
 from igc_theory.structure.chains import Chain
 from igc_theory.structure.factors import GroupConv
@@ -124,7 +125,19 @@ def _summary(audit: Audit) -> str:
     kib = BYTES * network.peak_activations / 1024
     return (
         f"{network.name} ({network.source}): {network.parameters:,} parameters, {network.multiply_adds:,} multiply–adds "
-        f"for an image of {shape}, at most {kib:,.0f} KiB read and written by one layer."
+        f"for an image of {shape}, at most {kib:,.0f} KiB read and written by one layer.{_advice(network)}"
+    )
+
+
+def _advice(network: Network) -> str:
+    """Return what to do about layers that have no shape, where that may be because of the size of the image."""
+    if not isinstance(network, OnnxNetwork) or not network.open_sides:
+        return ""
+    missing = sum(entry.reason == NO_SHAPE for entry in network.passed_over)
+    return (
+        f" {missing} layers do not work at this size and are not counted: give the right one (--input)."
+        if missing
+        else ""
     )
 
 

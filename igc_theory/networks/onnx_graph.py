@@ -15,9 +15,12 @@ from numpy.typing import NDArray
 from igc_theory.networks.architecture import Layer, Network
 from igc_theory.networks.table import Table
 
-__all__ = ["Graph", "OnnxLayer", "OnnxNetwork", "Operation", "PassedOver", "frozen", "words"]
+__all__ = ["NO_SHAPE", "Graph", "OnnxLayer", "OnnxNetwork", "Operation", "PassedOver", "frozen", "words"]
 
 Array = NDArray[Any]
+
+NO_SHAPE = "the shape of what it reads or writes is not known"
+"""Why a layer is passed over that stands behind an unknown operator, or that the image is too small or large for."""
 
 
 @dataclass(frozen=True)

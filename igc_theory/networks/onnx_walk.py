@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from math import prod
 
 from igc_theory.networks.layers import Conv, Leaf, Linear, Pool, Shape
-from igc_theory.networks.onnx_graph import Array, Graph, OnnxLayer, Operation, PassedOver, frozen, words
+from igc_theory.networks.onnx_graph import NO_SHAPE, Array, Graph, OnnxLayer, Operation, PassedOver, frozen, words
 
 __all__ = ["NOT_A_LAYER", "Walk", "carry", "pair", "weightless"]
 
@@ -71,7 +71,7 @@ class Walk:
         read = self.shape(operation.inputs[0], channels_last=channels_last)
         written = self.shape(operation.outputs[0], channels_last=channels_last)
         if read is None or written is None:
-            self.pass_over(operation, "the shape of what it reads or writes is not known")
+            self.pass_over(operation, NO_SHAPE)
             return
         follows, output = self.carried.get(operation.inputs[0]), operation.outputs[0]
         dilation = tuple(operation.attributes.get("dilations", ()))

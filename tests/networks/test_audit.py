@@ -11,10 +11,10 @@ import pytest
 
 from igc_theory.__main__ import main
 from igc_theory.kernels import low_rank, prune, sparse_product
-from igc_theory.networks import Network, audit, audit_data, audit_page, audit_tables, network
+from igc_theory.networks import Audit, Network, audit, audit_data, audit_page, audit_tables, network
 from igc_theory.networks.audit_network import consecutive
 from igc_theory.networks.layers import Block, Conv, Linear, Node, Pool, Shuffle, convolution
-from igc_theory.networks.onnx_graph import OnnxLayer, OnnxNetwork, PassedOver
+from igc_theory.networks.onnx_graph import NO_SHAPE, OnnxLayer, OnnxNetwork, PassedOver
 from igc_theory.structure import path_counts
 from igc_theory.structure.permutations import interleave
 
@@ -176,6 +176,22 @@ def test_command_line_of_a_file(capsys: pytest.CaptureFixture[str], tmp_path: Pa
     assert "is not an ONNX model, or is cut off" in capsys.readouterr().err
     assert main(["audit", str(tmp_path / "missing.onnx")]) == 1
     assert "missing.onnx" in capsys.readouterr().err
+
+
+def test_a_network_of_which_nothing_is_understood_can_be_audited() -> None:
+    found = audit(
+        OnnxNetwork("strange", (3, 8, 8), (), passed_over=(PassedOver("a", "my.own.Twist", "unknown operator"),))
+    )
+    assert (found.chains, found.dense, audit_data(found)["peak_response_bytes"]) == ((), (), 0)
+    assert "my.own.Twist" in "".join(map(str, audit_tables(found)))
+
+
+def test_a_report_says_when_the_size_of_the_image_is_the_wrong_one() -> None:
+    passed = (PassedOver("conv7", "Conv", NO_SHAPE, 9),)
+    for is_open, advised in (True, True), (False, False):
+        read = OnnxNetwork("made", (3, 224, 224), (), passed_over=passed, open_sides=is_open)
+        page = audit_page(Audit(read, (), ()))
+        assert ("1 layers do not work at this size" in page) == advised
 
 
 @pytest.mark.parametrize("size", ["3x5", "3x0x5", "axbxc"])
