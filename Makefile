@@ -78,7 +78,7 @@ experiment: .venv-experiment/.ready  ## train the small networks again, under an
 	.venv-experiment/bin/python -m experiments.run $(if $(QUICK),--quick) $(ARGS)
 
 lab: $(READY)  ## open the notebooks in JupyterLab, the tour first
-	$(RUN) -m jupyter lab notebooks/00_take_the_tour.ipynb
+	$(RUN) -m jupyter lab notebooks --LabApp.default_url=/lab/tree/00_take_the_tour.ipynb
 
 setup: $(READY)  ## only set up .venv
 
