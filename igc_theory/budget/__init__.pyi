@@ -27,6 +27,7 @@ from .designs import dense_designs as dense_designs
 from .designs import factorizations as factorizations
 from .designs import strict_designs as strict_designs
 from .pareto import pareto_front as pareto_front
+from .rectangular import best_rectangular as best_rectangular
 from .tradeoffs import attainable_width as attainable_width
 from .tradeoffs import integer_optima as integer_optima
 from .tradeoffs import weights_against_factors as weights_against_factors
@@ -54,4 +55,3 @@ from .widths import igcv3_width as igcv3_width
 from .widths import regular_width as regular_width
 from .widths import stationary_parameters as stationary_parameters
 from .widths import stationary_width as stationary_width
-from .rectangular import best_rectangular as best_rectangular

@@ -1,5 +1,10 @@
 from .architecture import Layer as Layer
 from .architecture import Network as Network
+from .audit_network import Audit as Audit
+from .audit_network import audit as audit
+from .audit_report import audit_data as audit_data
+from .audit_report import audit_page as audit_page
+from .audit_report import audit_tables as audit_tables
 from .branching import PathPolynomial as PathPolynomial
 from .branching import deeply_fused as deeply_fused
 from .branching import fractal as fractal
@@ -37,8 +42,3 @@ from .torch_export import from_torch as from_torch
 from .torch_export import to_torch as to_torch
 from .zoo import network as network
 from .zoo import network_names as network_names
-from .audit_network import Audit as Audit
-from .audit_network import audit as audit
-from .audit_report import audit_data as audit_data
-from .audit_report import audit_page as audit_page
-from .audit_report import audit_tables as audit_tables
