@@ -44,7 +44,7 @@ class Answer:
     facts : mapping of str to int, float or str
         The numbers by name, with units in the name where they are not plain counts.
     picture : callable
-        Draws the answer on a new figure.
+        Draws the answer on a figure that it is given.
     alt : str
         What the picture shows, for who cannot see it.
     table : Table or None
@@ -65,14 +65,16 @@ class Answer:
 
     sentence: str
     facts: Mapping[str, int | float | str]
-    picture: Callable[[], Figure]
+    picture: Callable[[Figure], None]
     alt: str
     table: Table | None = None
 
     def draw(self) -> Figure:
         """Return the picture as a new figure of pyplot, which a notebook shows below the cell."""
+        figure = plt.figure()  # outside the context, which would undo what loading a notebook's backend sets
         with mpl.rc_context(_STYLE):
-            return self.picture()
+            self.picture(figure)
+        return figure
 
     def html(self) -> str:
         """Return everything as one piece of HTML, the picture inside it."""
@@ -95,11 +97,10 @@ class Answer:
         return f"<p>{escape(self.sentence)}</p>{facts}{self.table._repr_html_() if self.table is not None else ''}"
 
     def _png(self) -> str:
-        buffer = io.BytesIO()
+        figure, buffer = Figure(), io.BytesIO()
         with mpl.rc_context(_STYLE):
-            figure = self.picture()
+            self.picture(figure)
             figure.savefig(buffer, format="png", dpi=_DPI, pil_kwargs={"compress_level": 1})
-        plt.close(figure)
         return base64.b64encode(buffer.getvalue()).decode("ascii")
 
 
@@ -114,16 +115,14 @@ def fact_text(value: int | float | str) -> str:
     return f"{value:.4g}" if isinstance(value, float) else cell_text(value)
 
 
-def panels(*ratios: float, height: float) -> tuple[Figure, Sequence[Axes]]:
-    """Return a figure as wide as a page, and axes side by side in these ratios.
+def panels(figure: Figure, *ratios: float, height: float) -> Sequence[Axes]:
+    """Return axes side by side in these ratios on a figure, which becomes as wide as a page.
 
     Examples
     --------
-    >>> figure, axes = panels(2, 1, height=2.4)
-    >>> len(axes)
+    >>> len(panels(Figure(), 2, 1, height=2.4))
     2
     """
-    figure, axes = plt.subplots(
-        1, len(ratios), figsize=(PAGE, height), layout="constrained", width_ratios=ratios, squeeze=False
-    )
-    return figure, axes[0]
+    figure.set_size_inches(PAGE, height)
+    figure.set_layout_engine("constrained")
+    return list(figure.subplots(1, len(ratios), width_ratios=ratios, squeeze=False)[0])

@@ -80,7 +80,7 @@ def balance_answer(channels: int, branch_widths: Sequence[int], kernel_size: int
         f"{found[0].upper()}{found[1:]}."
     )
     alt = f"What each of the factors {widths} adds to the weights of a channel, and the fewest weights of any number of factors."
-    return Answer(sentence, facts, lambda: _picture(design), alt)
+    return Answer(sentence, facts, lambda figure: _picture(figure, design), alt)
 
 
 def explore_balance(channels: int = 64, branch_widths: Sequence[int] = (4, 16), kernel_size: int = 3) -> Any:
@@ -145,9 +145,9 @@ def _from_controls(channels: int, kernel_size: int, factors: int, **widths: int)
     return balance_answer(channels, list(widths.values())[:factors], kernel_size)
 
 
-def _picture(design: Design) -> Figure:
+def _picture(figure: Figure, design: Design) -> None:
     """Draw what each factor adds, and the design among the fewest weights of every number of factors."""
-    figure, (left, right) = panels(1, 1.3, height=2.8)
+    left, right = panels(figure, 1, 1.3, height=2.8)
     plot_bars(_terms(design), left).set_title("weights a channel, by factor")
     left.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=3, frameon=False)
     plot_weights_against_factors(_curves(design.channels, design.kernel_area), right)
@@ -166,7 +166,6 @@ def _picture(design: Design) -> Figure:
     plain_ticks(right.yaxis, (20, 50, 100, 200, 500, 1000, 2000, 5000, 10000))
     right.set_ylim(low, high)
     right.legend(frameon=False)
-    return figure
 
 
 def _terms(design: Design) -> dict[str, list[Any]]:

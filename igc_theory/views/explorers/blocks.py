@@ -62,7 +62,7 @@ def block_answer(L: int, M: int, kernel_size: int = 3, permuted: bool = True) ->
     }
     sentence = explain_complementarity(chain).sentence
     alt = f"Branches of {chain.name}, its path counts, and its {weights:,} weights beside {regular:,} of a regular convolution."
-    return Answer(sentence, facts, lambda: _picture(chain, regular), alt)
+    return Answer(sentence, facts, lambda figure: _picture(figure, chain, regular), alt)
 
 
 def explore_block(L: int = 4, M: int = 3, kernel_size: int = 3, permuted: bool = True) -> Any:
@@ -98,10 +98,10 @@ def explore_block(L: int = 4, M: int = 3, kernel_size: int = 3, permuted: bool =
     return panel(controls, block_answer)
 
 
-def _picture(chain: Chain, regular: int) -> Figure:
+def _picture(figure: Figure, chain: Chain, regular: int) -> None:
     """Draw branches if there are few enough, path counts, and weights."""
     with_branches = chain.in_channels <= _MOST_CHANNELS
-    figure, axes = panels(*([1.8] * with_branches), 1, 1, height=2.6)
+    axes = panels(figure, *([1.8] * with_branches), 1, 1, height=2.6)
     if with_branches:
         plot_chain(chain_columns(chain), axes[0])
     columns = path_count_columns(chain)
@@ -111,7 +111,6 @@ def _picture(chain: Chain, regular: int) -> Figure:
     plot_bars(_weights(chain, regular), axes[-1]).set_title("weights")
     axes[-1].legend(loc="upper center", bbox_to_anchor=(0.5, -0.1), ncols=2, frameon=False)
     axes[-1].set_xticks([])
-    return figure
 
 
 def _weights(chain: Chain, regular: int) -> dict[str, list[Any]]:

@@ -111,7 +111,7 @@ def budget_answer(budget: int, kernel_size: int = 3, families: Iterable[str] = F
     beside = f"a regular convolution up to {regular:,}" if regular else "and they pay for no regular convolution"
     sentence = f"{budget:,} weights: an interleaved chain is up to {widest:,} channels wide, {beside}."
     alt = f"Width over weights of {', '.join(chosen) or 'no family'}, and the widths at {budget:,} weights."
-    return Answer(sentence, {}, lambda: _picture(budget, side, chosen, by_name), alt, table)
+    return Answer(sentence, {}, lambda figure: _picture(figure, budget, side, chosen, by_name), alt, table)
 
 
 def explore_budget(budget: int = 4672, kernel_size: int = 3) -> Any:
@@ -183,9 +183,9 @@ def _widest_block(budget: int, side: int, step: int, make: Callable[[int, int], 
     return make(number * step, side) if number else None
 
 
-def _picture(budget: int, side: int, families: Sequence[str], widths: Mapping[str, int]) -> Figure:
+def _picture(figure: Figure, budget: int, side: int, families: Sequence[str], widths: Mapping[str, int]) -> None:
     """Draw the curves of the families, and a point for each at the budget."""
-    figure, (ax,) = panels(1, height=3.2)
+    (ax,) = panels(figure, 1, height=3.2)
     series = [name for family in families for name in _SERIES[family]]
     if series:
         curves = _curves(side * side)
@@ -200,7 +200,6 @@ def _picture(budget: int, side: int, families: Sequence[str], widths: Mapping[st
     handles, labels = ax.get_legend_handles_labels()
     labels = ["IGCV1: IGCV2, L = 2" if label == "IGCV2, L = 2" else label for label in labels]
     figure.legend(handles, labels, loc="outside right upper", frameon=False)
-    return figure
 
 
 @cache

@@ -80,7 +80,7 @@ def kernel_answer(kernel: ArrayLike, chain: Chain) -> Answer:
     )
     sentence = f"{product} ({projection.method})."
     alt = f"The kernel, its product, and the singular values of its {facts['blocks']} blocks."
-    return Answer(sentence, facts, lambda: _picture(np.asarray(kernel), projection, spectra), alt)
+    return Answer(sentence, facts, lambda figure: _picture(figure, np.asarray(kernel), projection, spectra), alt)
 
 
 def explore_kernel(kernel: ArrayLike | None = None, branch_widths: str = "8, 8") -> Any:
@@ -205,9 +205,9 @@ def _rounded(error: float) -> float:
     return 0.0 if error < _ROUNDING else error
 
 
-def _picture(kernel: NDArray[Any], projection: Projection, spectra: Mapping[str, Any]) -> Figure:
+def _picture(figure: Figure, kernel: NDArray[Any], projection: Projection, spectra: Mapping[str, Any]) -> None:
     """Draw the kernel and its product, of large ones a corner, and the spectra."""
-    figure, axes = panels(1, 1, 1.2, height=2.5)
+    axes = panels(figure, 1, 1, 1.2, height=2.5)
     rows, columns = (
         min(channels, _MOST_PIXELS // side)
         for channels, side in zip(kernel.shape, (kernel.shape[2:] or (1, 1)), strict=False)
@@ -220,7 +220,6 @@ def _picture(kernel: NDArray[Any], projection: Projection, spectra: Mapping[str,
         plot_kernel(kernel_columns(whole[:rows, :columns]), ax, largest=largest).set_title(title)
         ax.set_xlabel("" if (rows, columns) == kernel.shape[:2] else f"{rows} of {kernel.shape[0]} channels")
     plot_block_spectra(spectra, axes[2]).set_title("singular values of the blocks")
-    return figure
 
 
 def _first_outputs(product: Product, rows: int) -> NDArray[Any]:

@@ -72,7 +72,7 @@ def paths_answer(chain: Chain, output: int = 0, permuted: bool = True) -> Answer
     }
     sentence = f"Output {output} is reached from {reached} of {len(paths)} inputs. The chain is {grade(kept)}."
     alt = f"The paths through {kept.name or 'the chain'} that end in output {output}."
-    return Answer(sentence, facts, lambda: _picture(columns), alt)
+    return Answer(sentence, facts, lambda figure: _picture(figure, columns), alt)
 
 
 def explore_paths(chain: Chain | None = None, output: int = 0) -> Any:
@@ -123,7 +123,6 @@ def _stop_at_last_output(controls: Mapping[str, Any]) -> None:
     controls["chain"].observe(stop, names="value")
 
 
-def _picture(columns: dict[str, list[Any]]) -> Figure:
-    figure, (ax,) = panels(1, height=3.2)
+def _picture(figure: Figure, columns: dict[str, list[Any]]) -> None:
+    (ax,) = panels(figure, 1, height=3.2)
     plot_paths(columns, ax)
-    return figure
