@@ -1,4 +1,4 @@
-"""Strict, loose and uneven designs of one width and exactly equal weights: only the number of paths differs."""
+"""Strict, loose and uneven designs of one width and exactly equal weights: paths differ, and with them what is spatial."""
 
 from __future__ import annotations
 

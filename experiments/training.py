@@ -1,4 +1,4 @@
-"""One run: a network trained by stochastic gradient descent, the same way for every design, and tested once at the end."""
+"""One run: a network trained by stochastic gradient descent, the same way for every design of a family, and tested once at the end."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ class Schedule:
     batch: int = 64
     momentum: float = 0.9
     decay: float = 5e-4
+    largest_gradient: float = float("inf")
 
 
 STEPS = {"digits": 300, "mnist1d": 500}
@@ -43,6 +44,8 @@ def train(network: nn.Module, data: Data, schedule: Schedule, seed: int) -> None
     for rows in torch.from_numpy(order).split(schedule.batch)[: schedule.steps]:
         optimiser.zero_grad()
         nn.functional.cross_entropy(network(inputs[rows]), classes[rows]).backward()
+        if schedule.largest_gradient < float("inf"):
+            nn.utils.clip_grad_norm_(network.parameters(), schedule.largest_gradient)
         optimiser.step()
         rates.step()
 
