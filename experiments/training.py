@@ -1,4 +1,4 @@
-"""One run: a network trained by stochastic gradient descent, the same way for every design of a family, and tested once at the end."""
+"""One run: a network trained by stochastic gradient descent, for every design of a family alike, and tested once at the end."""
 
 from __future__ import annotations
 
