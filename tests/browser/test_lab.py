@@ -63,7 +63,10 @@ def test_a_request_that_leaves_is_seen(browser):
     asked = watched(context)
     page = context.new_page()
     page.set_content("<img src='http://example.invalid/a.png'><script>new WebSocket('ws://example.invalid/b')</script>")
-    page.wait_for_timeout(500)
+    for _ in range(50):
+        if len(asked) == 2:
+            break
+        page.wait_for_timeout(200)
     context.close()
     assert {url for url in asked if leaves_this_machine(url)} == {
         "http://example.invalid/a.png",
