@@ -8,7 +8,8 @@ import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from igc_theory.structure.blocks import group, igcv1
+from igc_theory.structure.blocks import group
+from igc_theory.structure.interleaved_blocks import igcv1
 from igc_theory.structure.permutations import interleave
 from igc_theory.views.plots.columns import stacked, unstacked
 from igc_theory.views.plots.structure import path_count_columns, plot_path_counts

@@ -10,8 +10,8 @@ from math import isqrt, prod
 
 from igc_theory.budget.cost import interleaved_parameters
 from igc_theory.structure.arguments import positive_int, window_of
-from igc_theory.structure.blocks import igcv2, interleaved
 from igc_theory.structure.chains import Chain
+from igc_theory.structure.interleaved_blocks import igcv2, interleaved
 
 __all__ = ["Area", "Design", "kernel_window"]
 

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from tqdm import tqdm
 
+from igc_theory.budget.block_widths import depthwise_separable_width, group_width, regular_width
 from igc_theory.budget.cost import interleaved_parameters, regular_parameters
 from igc_theory.budget.design import Design
 from igc_theory.budget.designs import best_dense, best_strict, factorizations
@@ -27,9 +28,6 @@ from igc_theory.budget.widths import (
     channelwise_width,
     constrained_parameters,
     constrained_width,
-    depthwise_separable_width,
-    group_width,
-    regular_width,
 )
 from igc_theory.structure.arguments import positive_int
 

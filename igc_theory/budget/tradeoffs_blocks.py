@@ -7,12 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
+from igc_theory.budget.block_widths import igcv1_width, igcv3_width, regular_width
 from igc_theory.budget.cost import group_parameters, igcv1_parameters, igcv3_parameters, interleaved_parameters
 from igc_theory.budget.designs import strict_designs
 from igc_theory.budget.quantities import quantity
 from igc_theory.budget.tradeoffs import Table, by_columns
 from igc_theory.budget.widest import igcv1_pairs
-from igc_theory.budget.widths import balanced_parameters, igcv1_width, igcv3_width, regular_width
+from igc_theory.budget.widths import balanced_parameters
 from igc_theory.structure.arguments import positive_int
 
 __all__ = [

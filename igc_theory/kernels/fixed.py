@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 
 from igc_theory.kernels.arrays import Array, kernel_of
 from igc_theory.kernels.products import Product
-from igc_theory.structure.blocks import regular_as_igc, summation_fusion
+from igc_theory.structure.interleaved_blocks import regular_as_igc, summation_fusion
 
 __all__ = ["regular_as_igc_product", "summation_fusion_product"]
 

@@ -7,8 +7,8 @@ from math import prod
 
 from igc_theory.kernels.redundancy_products import two_factor_chain
 from igc_theory.structure.arguments import window_of
-from igc_theory.structure.blocks import igcv2
 from igc_theory.structure.chains import Chain
+from igc_theory.structure.interleaved_blocks import igcv2
 
 __all__ = ["product_chains"]
 

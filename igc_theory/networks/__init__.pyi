@@ -5,7 +5,6 @@ from .audit_network import audit as audit
 from .audit_report import audit_data as audit_data
 from .audit_report import audit_page as audit_page
 from .audit_report import audit_tables as audit_tables
-from .branching import PathPolynomial as PathPolynomial
 from .branching import deeply_fused as deeply_fused
 from .branching import fractal as fractal
 from .branching import highway as highway
@@ -30,6 +29,7 @@ from .onnx_graph import OnnxLayer as OnnxLayer
 from .onnx_graph import OnnxNetwork as OnnxNetwork
 from .onnx_graph import PassedOver as PassedOver
 from .onnx_reader import read_onnx as read_onnx
+from .path_polynomials import PathPolynomial as PathPolynomial
 from .published import PublishedTable as PublishedTable
 from .published import published as published
 from .published import published_tables as published_tables

@@ -7,153 +7,16 @@ blocks of b convolutions are :math:`(1 + x^b)^n`, and FractalNet follows :math:`
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
-from dataclasses import dataclass
-from fractions import Fraction
-from itertools import accumulate
 from math import prod
 
 from igc_theory.networks.architecture import Network
 from igc_theory.networks.layers import Block, Conv, Linear, Node
+from igc_theory.networks.path_polynomials import PathPolynomial
 from igc_theory.networks.zoo import network
 from igc_theory.structure.arguments import positive_int
 
-__all__ = ["PathPolynomial", "deeply_fused", "fractal", "highway", "path_polynomial", "plain", "residual"]
-
-
-@dataclass(frozen=True)
-class PathPolynomial:
-    """A polynomial with non-negative integer coefficients: entry k counts the paths through k convolutions.
-
-    Parameters
-    ----------
-    coefficients : tuple of int
-        Lowest power first, without trailing zeros; Python ints, exact at any size.
-
-    Examples
-    --------
-    >>> x = PathPolynomial((0, 1))
-    >>> residual_block = 1 + x**2
-    >>> residual_block**3
-    1 + 3 x^2 + 3 x^4 + x^6
-    >>> (residual_block**3).paths, (residual_block**3).mean
-    (8, Fraction(3, 1))
-    """
-
-    coefficients: tuple[int, ...]
-
-    def __post_init__(self) -> None:
-        for k, value in enumerate(self.coefficients):
-            positive_int(f"coefficients[{k}]", value, minimum=0)
-        if not any(self.coefficients) or not self.coefficients[-1]:
-            raise ValueError(
-                f"coefficients={self.coefficients} end with zero: leave trailing zeros out, and count one path"
-            )
-
-    @property
-    def paths(self) -> int:
-        """Number of paths, F(1)."""
-        return sum(self.coefficients)
-
-    @property
-    def shortest(self) -> int:
-        """Convolutions on the shortest path."""
-        return next(k for k, value in enumerate(self.coefficients) if value)
-
-    @property
-    def longest(self) -> int:
-        """Convolutions on the longest path: the depth."""
-        return len(self.coefficients) - 1
-
-    @property
-    def mean(self) -> Fraction:
-        """Mean length of a path, F'(1)/F(1), exact."""
-        return self.effective_depth(1)
-
-    @property
-    def distribution(self) -> tuple[Fraction, ...]:
-        """Share of the paths of each length, exact."""
-        return tuple(Fraction(value, self.paths) for value in self.coefficients)
-
-    def effective_depth(self, passed: float | Fraction = Fraction(1, 2)) -> Fraction:
-        r"""Return the mean length of a path when each convolution passes a share of the gradient.
-
-        .. math:: r F'(r) / F(r) = \frac{\sum_k k\,a_k r^k}{\sum_k a_k r^k}
-
-        Veit, Wilber and Belongie (arXiv 1605.06431, section 5) measured that the gradient through a path shrinks about
-        exponentially with its length, so that short paths carry most of it. The share itself depends on the network and its
-        training; it is an argument here.
-
-        Parameters
-        ----------
-        passed : float or Fraction, default 1/2
-            `r`, above 0; 1 gives the mean length.
-
-        Examples
-        --------
-        Of 54 residual blocks the longest path has 54, the mean one 27:
-
-        >>> blocks = residual(blocks=54, convolutions=1)
-        >>> blocks.effective_depth(1), blocks.effective_depth(Fraction(1, 3))
-        (Fraction(27, 1), Fraction(27, 2))
-        """
-        r = Fraction(passed)
-        if r <= 0:
-            raise ValueError(
-                f"passed={passed} is not above 0: give the share of the gradient that a convolution passes"
-            )
-        weights = [value * r**k for k, value in enumerate(self.coefficients)]
-        return sum((k * weight for k, weight in enumerate(weights)), Fraction(0)) / sum(weights)
-
-    def central(self, share: float | Fraction = Fraction(95, 100)) -> tuple[int, int]:
-        """Return the lengths between which at least `share` of the paths lie, as many left out below as above.
-
-        Examples
-        --------
-        More than 95 % of the paths of 54 residual blocks go through 19 to 35 of them (arXiv 1605.06431, section 4.1, says so):
-
-        >>> low, high = residual(blocks=54, convolutions=1).central()
-        >>> 19 <= low and high <= 35
-        True
-        """
-        if not 0 < share <= 1:
-            raise ValueError(f"share={share} is not in (0, 1]: give a share of the paths such as 0.95")
-        tail = (1 - Fraction(share)) / 2 * self.paths
-        upward = accumulate(self.coefficients)
-        downward = accumulate(reversed(self.coefficients))
-        low = next(k for k, total in enumerate(upward) if total > tail)
-        high = self.longest - next(k for k, total in enumerate(downward) if total > tail)
-        return low, high
-
-    def __add__(self, other: PathPolynomial | int) -> PathPolynomial:
-        first, second = self.coefficients, _coefficients(other)
-        length = max(len(first), len(second))
-        pairs = zip(_filled(first, length), _filled(second, length), strict=True)
-        return PathPolynomial(tuple(a + b for a, b in pairs))
-
-    __radd__ = __add__
-
-    def __mul__(self, other: PathPolynomial | int) -> PathPolynomial:
-        first, second = self.coefficients, _coefficients(other)
-        product = [0] * (len(first) + len(second) - 1)
-        for j, a in enumerate(first):
-            if a:
-                for k, b in enumerate(second):
-                    product[j + k] += a * b
-        return PathPolynomial(tuple(product))
-
-    __rmul__ = __mul__
-
-    def __pow__(self, exponent: int) -> PathPolynomial:
-        return prod([self] * positive_int("exponent", exponent, minimum=0), start=_ONE)
-
-    def __repr__(self) -> str:
-        terms = (_term(value, k) for k, value in enumerate(self.coefficients) if value)
-        return " + ".join(terms)
-
-    def _repr_latex_(self) -> str:
-        return "$" + re.sub(r"x\^(\d+)", r"x^{\1}", repr(self)) + "$"
+__all__ = ["deeply_fused", "fractal", "highway", "path_polynomial", "plain", "residual"]
 
 
 _ONE, _X = PathPolynomial((1,)), PathPolynomial((0, 1))
@@ -339,16 +202,3 @@ def _of_node(node: Node) -> PathPolynomial:
     if isinstance(node, Block):
         return sum((_of_series(branch) for branch in node.branches[1:]), start=_of_series(node.branches[0]))
     return _X if isinstance(node, (Conv, Linear)) else _ONE
-
-
-def _coefficients(other: PathPolynomial | int) -> tuple[int, ...]:
-    return other.coefficients if isinstance(other, PathPolynomial) else (other,)
-
-
-def _filled(values: tuple[int, ...], length: int) -> tuple[int, ...]:
-    return values + (0,) * (length - len(values))
-
-
-def _term(value: int, power: int) -> str:
-    variable = "" if power == 0 else "x" if power == 1 else f"x^{power}"
-    return variable if value == 1 and variable else f"{value} {variable}".strip()

@@ -9,9 +9,10 @@ from igc_theory.networks.layers import Block, Conv, Linear, Node, Pool, Shuffle,
 from igc_theory.networks.zoo_classic import CIFAR, IMAGENET, Entry, residual
 from igc_theory.networks.zoo_mobile import as_nodes, positive_width
 from igc_theory.structure.arguments import positive_int
-from igc_theory.structure.blocks import igcv3, interleaved
+from igc_theory.structure.blocks import igcv3
 from igc_theory.structure.chains import Chain
 from igc_theory.structure.factors import GroupConv
+from igc_theory.structure.interleaved_blocks import interleaved
 from igc_theory.structure.permutations import interleave
 
 __all__ = ["igc_cifar", "igc_imagenet", "igcv2_star", "igcv3_d", "regular_cifar", "summation_cifar"]

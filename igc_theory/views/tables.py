@@ -15,10 +15,7 @@ from igc_theory.networks.zoo import network
 from igc_theory.structure.blocks import (
     depthwise_separable,
     group,
-    igcv1,
-    igcv2,
     igcv3,
-    interleaved,
     inverted_residual,
     regular,
     shufflenet_unit,
@@ -26,6 +23,7 @@ from igc_theory.structure.blocks import (
 )
 from igc_theory.structure.chains import Chain
 from igc_theory.structure.conditions import grade
+from igc_theory.structure.interleaved_blocks import igcv1, igcv2, interleaved
 
 __all__ = ["SUMMARY", "block_summary", "network_summary", "paths_text", "to_csv", "to_latex", "to_markdown"]
 

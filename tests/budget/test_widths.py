@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize, minimize_scalar
 
 from igc_theory import budget as b
-from igc_theory.budget import widths
+from igc_theory.budget import block_widths, widths
 from igc_theory.budget.derivations.symbols import SYMBOLIC
 from tests import cases
 
@@ -125,15 +125,15 @@ def test_symbols_give_the_same_numbers() -> None:
     T, S, L = sp.symbols("T S L", positive=True)
     values = {T: sp.Integer(4672), S: sp.Integer(9), L: sp.Integer(3)}
     pairs = [
-        (widths.regular_width(T, S, SYMBOLIC), b.regular_width(4672, 9)),
-        (widths.group_width(T, 4, S, SYMBOLIC), b.group_width(4672, 4, 9)),
-        (widths.depthwise_separable_width(T, S, SYMBOLIC), b.depthwise_separable_width(4672, 9)),
-        (widths.igcv1_width(T, L, S, SYMBOLIC), b.igcv1_width(4672, 3, 9)),
+        (block_widths.regular_width(T, S, SYMBOLIC), b.regular_width(4672, 9)),
+        (block_widths.group_width(T, 4, S, SYMBOLIC), b.group_width(4672, 4, 9)),
+        (block_widths.depthwise_separable_width(T, S, SYMBOLIC), b.depthwise_separable_width(4672, 9)),
+        (block_widths.igcv1_width(T, L, S, SYMBOLIC), b.igcv1_width(4672, 3, 9)),
         (widths.balanced_width(T, L, S), b.balanced_width(4672, 3, 9)),
         (widths.balanced_parameters(T, L, S), b.balanced_parameters(4672, 3, 9)),
         (widths.stationary_width(T, S, SYMBOLIC), b.stationary_width(4672, 9)),
         (widths.constrained_width(T, S, SYMBOLIC), b.constrained_width(4672, 9)),
-        (widths.igcv3_width(T, 6, (sp.Integer(2), sp.Integer(2)), S, SYMBOLIC), b.igcv3_width(4672, 6, (2, 2), 9)),
+        (block_widths.igcv3_width(T, 6, (sp.Integer(2), sp.Integer(2)), S, SYMBOLIC), b.igcv3_width(4672, 6, (2, 2), 9)),
     ]
     for formula, number in pairs:
         assert float(formula.subs(values).evalf(20)) == pytest.approx(float(number), rel=1e-14)

@@ -11,8 +11,9 @@ from matplotlib.colors import to_hex
 
 from igc_theory.kernels.convolution import convolve
 from igc_theory.networks.published import published
-from igc_theory.structure.blocks import group, igcv1, igcv2, igcv3, regular
+from igc_theory.structure.blocks import group, igcv3, regular
 from igc_theory.structure.chains import Chain
+from igc_theory.structure.interleaved_blocks import igcv1, igcv2
 from igc_theory.structure.paths import path_counts
 from igc_theory.structure.permutations import ChannelPermutation
 from igc_theory.views.plots.accuracy import plot_design_accuracies, plot_design_widths

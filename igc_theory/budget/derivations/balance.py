@@ -14,7 +14,7 @@ from igc_theory.budget.derivations.derivation import Claim, Derivation, Step
 from igc_theory.budget.derivations.symbols import C, P, Q, S, at_least, equation, more_than, x
 from igc_theory.budget.widths import balanced_parameters
 from igc_theory.structure.arguments import positive_int
-from igc_theory.structure.blocks import igcv2
+from igc_theory.structure.interleaved_blocks import igcv2
 
 __all__ = ["balance_condition"]
 

@@ -6,11 +6,12 @@ from itertools import product
 
 import sympy as sp
 
-from igc_theory.budget import cost, widths
+from igc_theory.budget import block_widths, cost, widths
 from igc_theory.budget.derivations.checks import identity_with, measured, only_root, sign
 from igc_theory.budget.derivations.derivation import Check, Derivation, Step
 from igc_theory.budget.derivations.symbols import G1, SYMBOLIC, C, G, L, S, T, equation, more_than, n
-from igc_theory.structure.blocks import depthwise_separable, group, igcv1, regular
+from igc_theory.structure.blocks import depthwise_separable, group, regular
+from igc_theory.structure.interleaved_blocks import igcv1
 
 __all__ = ["width_at_budget"]
 
@@ -56,19 +57,19 @@ def _plain() -> tuple[tuple[Step, ...], ...]:
             equation(T, cost.regular_parameters(C, S)),
             "Regular convolution.",
             measured(lambda C, S: regular(C, C, (1, S)).parameters, SIZES),
-            equation(C, widths.regular_width(T, S, SYMBOLIC)),
+            equation(C, block_widths.regular_width(T, S, SYMBOLIC)),
         ),
         _family(
             equation(T, cost.group_parameters(C, G1, S)),
             "Group convolution with `G_1` branches, alone: wider, but its branches never meet.",
             measured(lambda C, S, G_1: group(C, C, G_1, (1, S)).parameters, two_branches),
-            equation(C, widths.group_width(T, G1, S, SYMBOLIC)),
+            equation(C, block_widths.group_width(T, G1, S, SYMBOLIC)),
         ),
         _family(
             equation(T, cost.depthwise_separable_parameters(C, S)),
             "Depthwise separable convolution: `K_1 = 1` and one pointwise factor.",
             measured(lambda C, S: depthwise_separable(C, C, (1, S)).parameters, SIZES),
-            equation(C, widths.depthwise_separable_width(T, S, SYMBOLIC)),
+            equation(C, block_widths.depthwise_separable_width(T, S, SYMBOLIC)),
         ),
     )
 
@@ -83,7 +84,7 @@ def _igcv1() -> tuple[Step, ...]:
         equation(T, sp.expand(weights)),
         "IGCV1 with `L` primary partitions of `G/L` channels.",
         measured(lambda L, G, S: igcv1(L, G // L, (1, S)).parameters, blocks),
-        equation(G, widths.igcv1_width(T, L, S, SYMBOLIC)),
+        equation(G, block_widths.igcv1_width(T, L, S, SYMBOLIC)),
     )
 
 

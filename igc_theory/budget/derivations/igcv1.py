@@ -6,6 +6,7 @@ from itertools import product
 
 import sympy as sp
 
+from igc_theory.budget.block_widths import regular_width
 from igc_theory.budget.cost import igcv1_parameters, regular_parameters
 from igc_theory.budget.derivations.checks import (
     equivalence,
@@ -19,8 +20,8 @@ from igc_theory.budget.derivations.checks import (
 )
 from igc_theory.budget.derivations.derivation import Derivation, Step
 from igc_theory.budget.derivations.symbols import SYMBOLIC, C, G, L, M, S, T, at_least, equation, more_than, x
-from igc_theory.budget.widths import balanced_width, regular_width
-from igc_theory.structure.blocks import igcv1
+from igc_theory.budget.widths import balanced_width
+from igc_theory.structure.interleaved_blocks import igcv1
 
 __all__ = ["widest_igcv1_bound", "width_theorem"]
 

@@ -1,0 +1,190 @@
+"""What a given chain costs on an image: weights, multiply–adds, bytes, arithmetic intensity."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from igc_theory.structure.arguments import positive_int
+from igc_theory.structure.chains import Chain
+from igc_theory.structure.factors import GroupConv
+
+__all__ = ["activation_bytes", "arithmetic_intensity", "multiply_adds", "parameters", "weight_bytes"]
+
+
+def parameters(chain: Chain) -> int:
+    """Return the weights stored by a chain: ``chain.parameters``, for code that wants a function.
+
+    Parameters
+    ----------
+    chain : Chain
+        Any chain.
+
+    Returns
+    -------
+    int
+        Weights, without biases.
+
+    Raises
+    ------
+    TypeError
+        If `chain` is not a chain.
+
+    Examples
+    --------
+    >>> from igc_theory.budget import igcv2_parameters
+    >>> from igc_theory.structure import igcv2
+    >>> parameters(igcv2([4, 4, 4])) == igcv2_parameters([4, 4, 4], 9)
+    True
+    """
+    return _checked_chain(chain).parameters
+
+
+def multiply_adds(chain: Chain, height: int, width: int) -> int:
+    """Return the multiply–adds of a chain on an image: every weight is used once an output position.
+
+    Parameters
+    ----------
+    chain : Chain
+        Permutations cost none.
+    height, width : int
+        Of the input image. Padding is "same": a convolution of stride `s` writes ``ceil(height / s)`` rows, and
+        products with the zeros of the padding are counted, as is usual.
+
+    Returns
+    -------
+    int
+        Multiply–adds; one is a multiplication and an addition.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `chain` is not a Chain, or a side is not a positive integer.
+
+    Examples
+    --------
+    >>> from igc_theory.structure import igcv3, regular
+    >>> multiply_adds(regular(64, 64), 32, 32) == 36_864 * 32 * 32
+    True
+    >>> multiply_adds(igcv3(24, 32, stride=2), 56, 56)
+    8241408
+    """
+    return sum(conv.parameters * after for conv, _, after in _positions(chain, height, width))
+
+
+def weight_bytes(chain: Chain, bytes_per_weight: int = 4) -> int:
+    """Return the bytes that store a chain's weights, 4 each in single precision.
+
+    Parameters
+    ----------
+    chain : Chain
+        Any chain.
+    bytes_per_weight : int, default 4
+        4 in single precision.
+
+    Returns
+    -------
+    int
+        Bytes.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not a positive integer.
+
+    Examples
+    --------
+    >>> from igc_theory.structure import regular
+    >>> weight_bytes(regular(64, 64)), weight_bytes(regular(64, 64), bytes_per_weight=1)
+    (147456, 36864)
+    """
+    return parameters(chain) * positive_int("bytes_per_weight", bytes_per_weight)
+
+
+def activation_bytes(chain: Chain, height: int, width: int, bytes_per_response: int = 4) -> int:
+    """Return the bytes that store the input and what every convolution writes, all kept, as in training.
+
+    Permutations are views and need none. Sizes as in `multiply_adds`.
+
+    Parameters
+    ----------
+    chain : Chain
+        Any chain.
+    height, width : int
+        Size of the input image, in positions.
+    bytes_per_response : int, default 4
+        4 in single precision.
+
+    Returns
+    -------
+    int
+        Bytes.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not a positive integer.
+
+    Examples
+    --------
+    >>> from igc_theory.structure import igcv1
+    >>> activation_bytes(igcv1(24, 2), 32, 32) == 3 * 48 * 32 * 32 * 4
+    True
+    """
+    size = positive_int("bytes_per_response", bytes_per_response)
+    written = sum(conv.out_channels * after for conv, _, after in _positions(chain, height, width))
+    return size * (chain.in_channels * height * width + written)
+
+
+def arithmetic_intensity(chain: Chain, height: int, width: int, bytes_per_number: int = 4) -> float:
+    """Return the multiply–adds done for each byte moved, when convolutions are computed one after the other.
+
+    Every convolution reads its weights and its input once and writes its output once. This is the horizontal axis of
+    the roofline model (Williams, Waterman, Patterson, Communications of the ACM 52, 2009): many small branches do
+    little arithmetic for what they move, so fewer multiply–adds need not mean less time.
+
+    Parameters
+    ----------
+    chain : Chain
+        Any chain.
+    height, width : int
+        Size of the input image, in positions.
+    bytes_per_number : int, default 4
+        Of a weight and of a response; 4 in single precision.
+
+    Returns
+    -------
+    float
+        Multiply–adds per byte.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not a positive integer.
+
+    Examples
+    --------
+    >>> from igc_theory.structure import depthwise_separable, regular
+    >>> [round(arithmetic_intensity(block(64, 64), 32, 32), 1) for block in (regular, depthwise_separable)]
+    [56.2, 4.5]
+    """
+    size = positive_int("bytes_per_number", bytes_per_number)
+    moved = sum(
+        conv.parameters + conv.in_channels * before + conv.out_channels * after
+        for conv, before, after in _positions(chain, height, width)
+    )
+    return multiply_adds(chain, height, width) / (size * moved) if moved else 0.0
+
+
+def _positions(chain: Chain, height: int, width: int) -> Iterator[tuple[GroupConv, int, int]]:
+    """Yield every convolution with the positions it reads and the positions it writes."""
+    height, width = positive_int("height", height), positive_int("width", width)
+    for conv in _checked_chain(chain).convolutions:
+        before, (vertical, horizontal) = height * width, conv.strides
+        height, width = -(-height // vertical), -(-width // horizontal)
+        yield conv, before, height * width
+
+
+def _checked_chain(chain: Chain) -> Chain:
+    if not isinstance(chain, Chain):
+        raise TypeError(f"chain={chain!r} is a {type(chain).__name__}: give a Chain, such as igcv1(24, 2)")
+    return chain
