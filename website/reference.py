@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import inspect
+import sys
 import warnings
 from pathlib import Path
+from types import ModuleType
 
 import pdoc
 
@@ -18,6 +21,7 @@ ROOMS = ("structure", "kernels", "budget", "networks", "views", "views.plots", "
 
 def write(folder: Path, templates: Path) -> None:
     """Write the reference into `folder`."""
+    stand_in_for_torch()
     modules = ["igc_theory", *(f"igc_theory.{room}" for room in ROOMS)]
     for name in modules:
         load_lazy_names(name)
@@ -33,18 +37,18 @@ def write(folder: Path, templates: Path) -> None:
 
 
 def load_lazy_names(name: str) -> None:
-    """Put every name that the package promises into it, where pdoc looks; modules are listed anyway.
-
-    What needs a library that is not installed (PyTorch is large) is left out of the page, and said to be.
-    """
+    """Put every name that the package promises into it, where pdoc looks; modules are listed anyway."""
     package = importlib.import_module(name)
-    names = [*package.__all__]
-    for public in names:
-        try:
-            thing = getattr(package, public)
-        except ImportError as error:
-            print(f"{name}.{public} is left out of the reference: {error}")
-            package.__all__.remove(public)
-            continue
+    for public in package.__all__:
+        thing = getattr(package, public)
         if not inspect.ismodule(thing):
             vars(package)[public] = thing
+
+
+def stand_in_for_torch() -> None:
+    """Let what needs PyTorch be imported, to be described and not to be run, where it is not installed: it is large."""
+    if importlib.util.find_spec("torch") is None:
+        torch, nn = ModuleType("torch"), ModuleType("torch.nn")
+        vars(nn)["Module"] = type("Module", (), {"__module__": "torch.nn"})
+        vars(torch).update(nn=nn, Tensor=type("Tensor", (), {"__module__": "torch"}))
+        sys.modules.update({"torch": torch, "torch.nn": nn})

@@ -208,6 +208,15 @@ def test_the_reference_is_searched_offline(visit):
     page.locator("main").get_by_text("ChannelPermutation").first.wait_for()
 
 
+def test_the_reference_describes_every_name(site):
+    for stub in sorted((ROOT / "igc_theory").glob("*/**/__init__.pyi")):
+        room = stub.parent.relative_to(ROOT)
+        described = links(site / "api" / f"{room}.html").names
+        promised = set(re.findall(r"^from \S+ import \w+ as (\w+)$", stub.read_text(encoding="utf-8"), re.MULTILINE))
+        assert len(promised) > 3
+        assert promised <= described, room
+
+
 def test_the_reference_leads_back(visit):
     page = visit("api/igc_theory/views/plots.html")
     page.get_by_role("link", name="Front page").click()
