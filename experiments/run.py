@@ -192,6 +192,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             for name in names:
                 print(f"{name:<20} {(importlib.import_module(f'experiments.{name}').__doc__ or '').strip()}")
             return 0
+        if options.quick and not options.names:
+            names.remove("learning_rate")  # a quick run trains at the rates that are stored
         run(names, quick=options.quick, workers=options.workers)
     except (BuildError, ValueError) as error:
         sys.exit(f"experiments: {error}")
