@@ -1,0 +1,31 @@
+"""The claims of the papers against our runs: margins with intervals and verdicts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from experiments.verdicts import DATASETS, verdicts
+from igc_theory.views.plots.experiments import plot_claims
+from igc_theory.views.plots.style import PAGE
+
+
+def data() -> dict[str, list[Any]]:
+    """Return the verdicts on the stored runs, a row a claim and data set; nothing is trained."""
+    found = verdicts()
+    return {
+        "claim": [verdict.claim.words for verdict in found],
+        "dataset": [DATASETS[verdict.dataset] for verdict in found],
+        **{name: [getattr(verdict, name) for verdict in found] for name in ("margin", "low", "high")},
+        "verdict": [verdict.word for verdict in found],
+    }
+
+
+def draw(columns: dict[str, NDArray[Any]]) -> Figure:
+    """Draw one row a claim."""
+    figure, ax = plt.subplots(figsize=(PAGE, 3.4))
+    plot_claims(columns, ax)
+    return figure
