@@ -133,7 +133,10 @@ def test_symbols_give_the_same_numbers() -> None:
         (widths.balanced_parameters(T, L, S), b.balanced_parameters(4672, 3, 9)),
         (widths.stationary_width(T, S, SYMBOLIC), b.stationary_width(4672, 9)),
         (widths.constrained_width(T, S, SYMBOLIC), b.constrained_width(4672, 9)),
-        (block_widths.igcv3_width(T, 6, (sp.Integer(2), sp.Integer(2)), S, SYMBOLIC), b.igcv3_width(4672, 6, (2, 2), 9)),
+        (
+            block_widths.igcv3_width(T, 6, (sp.Integer(2), sp.Integer(2)), S, SYMBOLIC),
+            b.igcv3_width(4672, 6, (2, 2), 9),
+        ),
     ]
     for formula, number in pairs:
         assert float(formula.subs(values).evalf(20)) == pytest.approx(float(number), rel=1e-14)
