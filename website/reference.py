@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import inspect
-import sys
 import warnings
 from pathlib import Path
-from types import ModuleType
 
 import pdoc
 
@@ -21,7 +18,6 @@ ROOMS = ("structure", "kernels", "budget", "networks", "views", "views.plots", "
 
 def write(folder: Path, templates: Path) -> None:
     """Write the reference into `folder`."""
-    stand_in_for_torch()
     modules = ["igc_theory", *(f"igc_theory.{room}" for room in ROOMS)]
     for name in modules:
         load_lazy_names(name)
@@ -43,12 +39,3 @@ def load_lazy_names(name: str) -> None:
         thing = getattr(package, public)
         if not inspect.ismodule(thing):
             vars(package)[public] = thing
-
-
-def stand_in_for_torch() -> None:
-    """Let what needs PyTorch be imported, to be described and not to be run, where it is not installed: it is large."""
-    if importlib.util.find_spec("torch") is None:
-        torch, nn = ModuleType("torch"), ModuleType("torch.nn")
-        vars(nn)["Module"] = type("Module", (), {"__module__": "torch.nn"})
-        vars(torch).update(nn=nn, Tensor=type("Tensor", (), {"__module__": "torch"}))
-        sys.modules.update({"torch": torch, "torch.nn": nn})

@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 
@@ -26,8 +27,8 @@ from igc_theory.structure.permutations import ChannelPermutation
 try:
     import torch
     from torch import nn
-except ImportError as error:
-    raise ImportError('to_torch and from_torch need PyTorch: pip install "igc_theory[torch]"') from error
+except ImportError:  # the names are there without the extra, and say on use what is missing
+    torch, nn = None, SimpleNamespace(Module=object)
 
 __all__ = ["Permute", "from_torch", "to_torch"]
 
@@ -50,6 +51,7 @@ class Permute(nn.Module):
     indices: torch.Tensor
 
     def __init__(self, permutation: ChannelPermutation) -> None:
+        _need_torch()
         super().__init__()
         self.register_buffer("indices", torch.tensor(permutation.indices))
 
@@ -81,6 +83,8 @@ def to_torch(operand: Chain | Product, *, axes: int = 2) -> nn.Sequential:
 
     Raises
     ------
+    ImportError
+        If PyTorch is not installed; the sentence names the extra.
     TypeError
         If `operand` is neither a Chain nor a Product.
     ValueError
@@ -97,6 +101,7 @@ def to_torch(operand: Chain | Product, *, axes: int = 2) -> nn.Sequential:
     >>> np.allclose(responses, product.convolve(image), atol=1e-12)
     True
     """
+    _need_torch()
     chain, weights = _parts(operand)
     if axes not in (1, 2) or isinstance(axes, bool):
         raise ValueError(f"axes={axes!r} is not 1 or 2: use 2 for images (N, C, H, W), 1 for sequences (N, C, W)")
@@ -131,6 +136,8 @@ def from_torch(module: nn.Module, input_shape: tuple[int, ...]) -> OnnxNetwork:
 
     Raises
     ------
+    ImportError
+        If PyTorch is not installed; the sentence names the extra.
     TypeError
         If `module` is not a torch.nn.Module.
     ValueError
@@ -143,6 +150,7 @@ def from_torch(module: nn.Module, input_shape: tuple[int, ...]) -> OnnxNetwork:
     >>> from_torch(module, (3, 32, 32)).counts
     Counts(convolution=1032, batch_norm=16, linear=0, bias=8)
     """
+    _need_torch()
     if not isinstance(module, nn.Module):
         raise TypeError(f"module={module!r} is a {type(module).__name__}: give a torch.nn.Module")
     if not isinstance(input_shape, (tuple, list)) or not 1 <= len(input_shape) <= 3:
@@ -154,6 +162,11 @@ def from_torch(module: nn.Module, input_shape: tuple[int, ...]) -> OnnxNetwork:
         path = Path(folder) / f"{type(module).__name__}.onnx"
         _export(still, torch.zeros(1, *sizes, dtype=like.dtype, device=like.device), path)
         return replace(read_onnx(path), source=f"PyTorch {torch.__version__}, {type(module).__name__}")
+
+
+def _need_torch() -> None:
+    if torch is None:
+        raise ImportError('to_torch and from_torch need PyTorch: pip install "igc_theory[torch]"')
 
 
 def _export(module: nn.Module, example: torch.Tensor, path: Path) -> None:

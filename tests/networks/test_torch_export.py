@@ -31,8 +31,8 @@ from tests.cases import FOUR_CYCLE, UNEVEN
 
 def test_without_torch_the_error_names_the_extra():
     code = (
-        "import sys\nsys.modules['torch'] = None\nfrom igc_theory import networks\n"
-        "try:\n    networks.to_torch\nexcept ImportError as error:\n    print(error)"
+        "import sys\nsys.modules['torch'] = None\nfrom igc_theory import igcv1, networks\n"
+        "try:\n    networks.to_torch(igcv1(4, 2))\nexcept ImportError as error:\n    print(error)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert 'pip install "igc_theory[torch]"' in done.stdout
