@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from igc_theory.structure.arguments import positive_int
+from igc_theory.structure.branches import checked
 from igc_theory.structure.chains import Chain
 from igc_theory.structure.factors import GroupConv
 
@@ -36,7 +37,7 @@ def parameters(chain: Chain) -> int:
     >>> parameters(igcv2([4, 4, 4])) == igcv2_parameters([4, 4, 4], 9)
     True
     """
-    return _checked_chain(chain).parameters
+    return checked(chain).parameters
 
 
 def multiply_adds(chain: Chain, height: int, width: int) -> int:
@@ -178,13 +179,7 @@ def arithmetic_intensity(chain: Chain, height: int, width: int, bytes_per_number
 def _positions(chain: Chain, height: int, width: int) -> Iterator[tuple[GroupConv, int, int]]:
     """Yield every convolution with the positions it reads and the positions it writes."""
     height, width = positive_int("height", height), positive_int("width", width)
-    for conv in _checked_chain(chain).convolutions:
+    for conv in checked(chain).convolutions:
         before, (vertical, horizontal) = height * width, conv.strides
         height, width = -(-height // vertical), -(-width // horizontal)
         yield conv, before, height * width
-
-
-def _checked_chain(chain: Chain) -> Chain:
-    if not isinstance(chain, Chain):
-        raise TypeError(f"chain={chain!r} is a {type(chain).__name__}: give a Chain, such as igcv1(24, 2)")
-    return chain

@@ -20,7 +20,7 @@ from igc_theory.kernels.redundancy_products import sparse_product
 from igc_theory.networks.architecture import Layer, Network
 from igc_theory.networks.layers import Conv, Linear, Shuffle
 from igc_theory.networks.onnx_graph import OnnxLayer
-from igc_theory.structure.arguments import positive_int
+from igc_theory.structure.arguments import instance_of, positive_int
 from igc_theory.structure.chains import Chain
 from igc_theory.structure.conditions import Grade, grade
 from igc_theory.structure.factors import GroupConv
@@ -143,7 +143,7 @@ def audit(network: Network, *, workers: int = 1, progress: bool = True) -> Audit
     ImportError
         If more than one worker is asked for and joblib is missing.
     TypeError, ValueError
-        If `workers` is not an integer of at least 1.
+        If `network` is not a Network, or `workers` is not an integer of at least 1.
 
     Examples
     --------
@@ -152,6 +152,7 @@ def audit(network: Network, *, workers: int = 1, progress: bool = True) -> Audit
     >>> print(found.chains[1].grade)
     dense, uneven: 6 to 7 paths a pair
     """
+    instance_of("network", network, Network, "give one from network(name) or read_onnx(path)")
     workers = positive_int("workers", workers)
     chains = tuple(_chain_audit(network, run) for run in consecutive(network))
     layers = [layer for layer in network.layers if _is_dense(layer)]

@@ -10,6 +10,7 @@ from igc_theory.networks.architecture import Network
 from igc_theory.networks.audit_network import Audit, ChainAudit, DenseAudit
 from igc_theory.networks.onnx_graph import NO_SHAPE, OnnxNetwork
 from igc_theory.networks.table import Table
+from igc_theory.structure.arguments import instance_of
 from igc_theory.structure.chains import Chain
 from igc_theory.structure.factors import GroupConv
 
@@ -38,6 +39,11 @@ def audit_tables(audit: Audit) -> list[Table]:
     -------
     list of Table
 
+    Raises
+    ------
+    TypeError
+        If `audit` is something else.
+
     Examples
     --------
     >>> from igc_theory.networks import audit, network
@@ -45,6 +51,7 @@ def audit_tables(audit: Audit) -> list[Table]:
     >>> chains.columns["chain"][0], chains.columns["grade"][0]
     ('depthwise 3×3, dense 1×1; 32 to 64', 'strict: every input reaches every output by exactly one path')
     """
+    instance_of("audit", audit, Audit, "give what audit(network) returns")
     tables = [_layer_table(audit)]
     tables += [_chain_table(audit.chains)] if audit.chains else []
     tables += [_dense_table(audit.dense)] if audit.dense else []
@@ -68,13 +75,18 @@ def audit_data(audit: Audit) -> dict[str, Any]:
     -------
     dict
 
+    Raises
+    ------
+    TypeError
+        If `audit` is something else.
+
     Examples
     --------
     >>> from igc_theory.networks import audit, network
     >>> audit_data(audit(network("mobilenet_v1")))["dense_layers"][0]["strict"]
     {'branch_widths': [4, 4, 2], 'parameters': 384}
     """
-    network = audit.network
+    network = instance_of("audit", audit, Audit, "give what audit(network) returns").network
     passed = network.passed_over if isinstance(network, OnnxNetwork) else ()
     return {
         "network": network.name,
@@ -104,14 +116,19 @@ def audit_page(audit: Audit) -> str:
     str
         HTML.
 
+    Raises
+    ------
+    TypeError
+        If `audit` is something else.
+
     Examples
     --------
     >>> from igc_theory.networks import audit, network
     >>> audit_page(audit(network("mobilenet_v1")))[:15]
     '<!DOCTYPE html>'
     """
-    title = escape(f"Audit of {audit.network.name}")
     body = "".join(table._repr_html_() for table in audit_tables(audit))
+    title = escape(f"Audit of {audit.network.name}")
     head = f"<meta charset='utf-8'><meta name='viewport' content='width=device-width'><title>{title}</title>"
     return (
         f"<!DOCTYPE html>\n<html lang='en'><head>{head}<style>{STYLE}</style></head>"

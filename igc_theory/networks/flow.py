@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from igc_theory.networks.architecture import Network
 from igc_theory.networks.layers import Block, Conv, Node, Pad, Shape, Shuffle
 from igc_theory.networks.table import Table
+from igc_theory.structure.arguments import instance_of
 from igc_theory.structure.chains import Chain
 from igc_theory.structure.conditions import Grade, grade
 from igc_theory.structure.factors import GroupConv
@@ -69,6 +70,11 @@ def block_flows(network: Network) -> list[BlockFlow]:
     list of BlockFlow
         In order; linear layers are left out (they are dense).
 
+    Raises
+    ------
+    TypeError
+        If `network` is not a Network.
+
     Examples
     --------
     >>> from igc_theory.networks import network
@@ -81,6 +87,7 @@ def block_flows(network: Network) -> list[BlockFlow]:
     """
     known: dict[Node, tuple[Chain | None, Grade | None, float, float]] = {}
     flows = []
+    instance_of("network", network, Network, "give one from network(name) or read_onnx(path)")
     for name, node, shape in _parts(network):
         plain = _unnamed(node)
         if plain not in known:
@@ -100,6 +107,11 @@ def flow_table(network: Network) -> Table:
     Returns
     -------
     Table
+
+    Raises
+    ------
+    TypeError
+        If `network` is not a Network.
 
     Examples
     --------
@@ -141,6 +153,8 @@ def stage_path_counts(network: Network, stage: str) -> Counts:
 
     Raises
     ------
+    TypeError
+        If `network` is not a Network.
     ValueError
         If no block belongs to the stage.
 
@@ -153,6 +167,7 @@ def stage_path_counts(network: Network, stage: str) -> Counts:
     >>> counts.shape, counts.min(), counts.max()
     ((32, 32), np.float64(32.0), np.float64(32.0))
     """
+    instance_of("network", network, Network, "give one from network(name) or read_onnx(path)")
     parts = [(node, shape) for _, node, shape in _parts(network) if isinstance(node, Block) and node.stage == stage]
     if not parts:
         stages = dict.fromkeys(block.stage for block in network.blocks)

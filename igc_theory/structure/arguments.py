@@ -6,9 +6,28 @@ An error names the argument, its value, the rule it breaks and the way out.
 from __future__ import annotations
 
 import operator
-from typing import Any
+from typing import Any, TypeVar
 
-__all__ = ["branches_of", "positive_int", "window_of"]
+__all__ = ["branches_of", "instance_of", "positive_int", "window_of"]
+
+Kind = TypeVar("Kind")
+
+
+def instance_of(name: str, value: Any, kind: type[Kind], way_out: str) -> Kind:
+    """Return `value` if it is of the kind asked for.
+
+    Examples
+    --------
+    >>> instance_of("name", "a chain", str, "give a string")
+    'a chain'
+    >>> instance_of("name", 4, str, "give a string")
+    Traceback (most recent call last):
+    ...
+    TypeError: name=4 is a int: give a string
+    """
+    if not isinstance(value, kind):
+        raise TypeError(f"{name}={value!r} is a {type(value).__name__}: {way_out}")
+    return value
 
 
 def positive_int(name: str, value: Any, *, minimum: int = 1, way_out: str = "") -> int:

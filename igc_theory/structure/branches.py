@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from igc_theory.structure.arguments import instance_of
 from igc_theory.structure.chains import Chain
 from igc_theory.structure.permutations import ChannelPermutation
 
@@ -125,11 +126,7 @@ def wiring(chain: Chain) -> list[NDArray[np.int64]]:
 
 def checked(chain: Chain) -> Chain:
     """Return `chain` if it is one; the first thing that every question about a chain asks."""
-    if not isinstance(chain, Chain):
-        raise TypeError(
-            f"chain={chain!r} is a {type(chain).__name__}: give a Chain, such as igcv1(4, 8) or Chain([factor, …])"
-        )
-    return chain
+    return instance_of("chain", chain, Chain, "give a Chain, such as igcv1(4, 8) or Chain([factor, …])")
 
 
 def branch_graph(chain: Chain) -> BranchGraph:

@@ -12,6 +12,7 @@ from igc_theory.networks.branching import path_polynomial
 from igc_theory.networks.flow import block_flows
 from igc_theory.networks.table import Table
 from igc_theory.networks.zoo import network
+from igc_theory.structure.arguments import instance_of
 from igc_theory.structure.blocks import (
     depthwise_separable,
     group,
@@ -126,6 +127,11 @@ def to_markdown(table: Table) -> str:
     -------
     str
 
+    Raises
+    ------
+    TypeError
+        If `table` is not a Table.
+
     Examples
     --------
     >>> print(to_markdown(Table("t", {"layer": ["a|b"], "weights": [1728]})))
@@ -133,7 +139,10 @@ def to_markdown(table: Table) -> str:
     | --- | ---: |
     | a\|b | 1,728 |
     """
-    head, *body = ([cell.replace("|", r"\|") for cell in line] for line in table.texts())
+    head, *body = (
+        [cell.replace("|", r"\|") for cell in line]
+        for line in instance_of("table", table, Table, "give one of igc_theory.networks or igc_theory.views").texts()
+    )
     rule = ["---:" if numeric else "---" for numeric in table.numeric]
     return "\n".join(f"| {' | '.join(line)} |" for line in (head, rule, *body))
 
@@ -150,6 +159,11 @@ def to_csv(table: Table) -> str:
     -------
     str
 
+    Raises
+    ------
+    TypeError
+        If `table` is not a Table.
+
     Examples
     --------
     >>> print(to_csv(Table("t", {"layer": ["a,b"], "weights": [1728]})))
@@ -158,7 +172,7 @@ def to_csv(table: Table) -> str:
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(table.columns)
+    writer.writerow(instance_of("table", table, Table, "give one of igc_theory.networks or igc_theory.views").columns)
     writer.writerows(table.rows)
     return text.getvalue().removesuffix("\n")
 
@@ -180,6 +194,11 @@ def to_latex(table: Table) -> str:
     -------
     str
 
+    Raises
+    ------
+    TypeError
+        If `table` is not a Table.
+
     Examples
     --------
     >>> print(to_latex(Table("t", {"layer": ["a_1"], "weights": [1728]})))
@@ -191,6 +210,7 @@ def to_latex(table: Table) -> str:
     \bottomrule
     \end{tabular}
     """
+    instance_of("table", table, Table, "give one of igc_theory.networks or igc_theory.views")
     head, *body = (" & ".join(cell.translate(LATEX) for cell in line) + r" \\" for line in table.texts())
     if table.totals is not None:
         body.insert(-1, r"\midrule")

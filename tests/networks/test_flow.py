@@ -124,3 +124,17 @@ def test_unknown_stage() -> None:
 def test_table_has_a_row_a_block() -> None:
     net = network("igcv3_d")
     assert len(flow_table(net).rows) == len(net.blocks) + 2
+
+
+@pytest.mark.parametrize(
+    ("function", "sentence"),
+    [
+        *[(name, "network=3 is a int: give one from network") for name in ("block_flows", "flow_table", "audit")],
+        *[(name, "audit=3 is a int: give what audit") for name in ("audit_data", "audit_page", "audit_tables")],
+    ],
+)
+def test_only_networks_and_audits_are_asked(function: str, sentence: str) -> None:
+    from igc_theory import networks
+
+    with pytest.raises(TypeError, match=sentence):
+        getattr(networks, function)(3)

@@ -3,6 +3,8 @@
 import csv
 import io
 
+import pytest
+
 from igc_theory.networks import Table, network, published_tables
 from igc_theory.views.tables import SUMMARY, block_summary, network_summary, to_csv, to_latex, to_markdown
 
@@ -50,3 +52,11 @@ def test_every_published_table_goes_to_latex() -> None:
     for table in published_tables():
         shown = Table(table.id, {name: list(table.column(name)) for name in table.columns})
         assert to_latex(shown).count("\n") == len(table.rows) + 5
+
+
+@pytest.mark.parametrize("function", ["to_csv", "to_latex", "to_markdown"])
+def test_only_tables_are_written(function: str) -> None:
+    from igc_theory import views
+
+    with pytest.raises(TypeError, match="table=3 is a int: give one of igc_theory.networks"):
+        getattr(views, function)(3)

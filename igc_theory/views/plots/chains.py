@@ -10,7 +10,7 @@ from matplotlib.collections import LineCollection, PatchCollection
 from matplotlib.patches import Polygon, Rectangle
 from numpy.typing import NDArray
 
-from igc_theory.structure.branches import branch_graph
+from igc_theory.structure.branches import branch_graph, checked
 from igc_theory.structure.chains import Chain, Factor
 from igc_theory.structure.factors import GroupConv
 from igc_theory.structure.paths import path_counts
@@ -53,7 +53,7 @@ def chain_columns(chain: Chain) -> dict[str, list[Any]]:
     >>> columns["mark"].count("permutation"), sorted(set(columns["label"]))
     (8, ['', '1×1, 2 branches', '3×3, 2 branches', 'interleave'])
     """
-    colours = [_reached(chain, stage) for stage in range(len(chain) + 1)]
+    colours = [_reached(chain, stage) for stage in range(len(checked(chain)) + 1)]
     rows: Rows = []
     for stage, reached in enumerate(colours):
         rows += [("channel", stage, int(c), int(c), int(branch), "") for c, branch in np.argwhere(reached)]
