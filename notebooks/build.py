@@ -92,7 +92,9 @@ def _run(notebook: Notebook, tries: int = 2) -> None:
     except CellExecutionError as error:
         raise BuildError(f"{_cell_id(started[-1])}: {error.ename}: {error.evalue}") from None
     except CellTimeoutError:
-        if tries > 1:  # a new kernel that never answers is seen once in some hundred runs: Jupyter's fault, not the cell's
+        if (
+            tries > 1
+        ):  # a new kernel that never answers is seen once in some hundred runs: Jupyter's fault, not the cell's
             return _run(notebook, tries - 1)
         raise BuildError(f"{_cell_id(started[-1])}: still running after {TIMEOUT} s") from None
     except DeadKernelError:
