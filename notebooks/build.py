@@ -40,6 +40,8 @@ WORKERS = 2
 TIMEOUT = 200
 """Seconds that one cell may take before the build starts again, and then gives up on it."""
 
+BACKEND = {"MPLBACKEND": "module://matplotlib_inline.backend_inline"}
+
 PREAMBLE = """
 import warnings
 for category in (UserWarning, RuntimeWarning, FutureWarning):
@@ -88,7 +90,9 @@ def _run(notebook: Notebook, tries: int = 2) -> None:
         on_cell_start=lambda cell, cell_index: started.append(cell_index),
     )
     try:
-        asyncio.run(client.async_execute(env=os.environ | {"MPLBACKEND": "module://matplotlib_inline.backend_inline"}))
+        # In a thread of its own, since the caller's may have a running event loop: JupyterLab's has, a browser test's too.
+        with ThreadPoolExecutor(1) as thread:
+            thread.submit(asyncio.run, client.async_execute(env=os.environ | BACKEND)).result()
     except CellExecutionError as error:
         raise BuildError(f"{_cell_id(started[-1])}: {error.ename}: {error.evalue}") from None
     except CellTimeoutError:
