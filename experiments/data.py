@@ -15,7 +15,9 @@ from sklearn.model_selection import train_test_split
 
 __all__ = ["DATASETS", "Data", "Part", "load"]
 
-SPLIT_SEED = 2026
+SPLIT_SEED = 2027
+"""Of the splits and of the MNIST-1D recipe. What 2026 gave served a pilot, which settled rates and gradients, and is not used."""
+
 DATASETS = ("digits", "mnist1d")
 
 
@@ -52,14 +54,14 @@ def load(name: str) -> Data:
     """Return a data set by name, always split alike.
 
     Digits: 1,797 images of 8×8 pixels. MNIST-1D (arXiv 2011.14439): sequences of 40 values, made with its authors' default
-    arguments except for their number. Few examples to train on, so that the tasks are not solved, and many to test on,
+    arguments except for their number and seed. Few examples to train on, so that the tasks are not solved, and many to test on,
     so that small differences can be seen.
     """
     if name == "digits":
         bunch = load_digits()
         return _split(name, bunch.images[:, None] / 8 - 1, bunch.target, train=600, validation=197)
     if name == "mnist1d":
-        made = make_dataset(ObjectView(get_dataset_args(as_dict=True) | {"num_samples": 8000}))
+        made = make_dataset(ObjectView(get_dataset_args(as_dict=True) | {"num_samples": 8000, "seed": SPLIT_SEED}))
         inputs = np.concatenate([made["x"], made["x_test"]])[:, None]
         return _split(name, inputs, np.concatenate([made["y"], made["y_test"]]), train=2000, validation=500)
     raise ValueError(f"name={name!r} is no data set: use {' or '.join(map(repr, DATASETS))}")

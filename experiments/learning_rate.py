@@ -10,7 +10,7 @@ from experiments.models import Design
 
 CLAIM = "none: the rate with the best mean validation accuracy over unlike designs is used for all of their family"
 SEEDS = 2
-RATES = (0.1, 0.2, 0.4, 0.8)
+RATES = (0.1, 0.2, 0.4, 0.8, 1.6)
 
 
 def designs(data: Data, seed: int) -> list[Design]:

@@ -43,6 +43,9 @@ NAMES = (
 TOLERANCE = 1.02
 """The largest ratio of the weights of two designs of one budget."""
 
+FIRST_SEED = 5
+"""Seeds 0 to 4 were those of the pilot."""
+
 LARGEST_GRADIENT = {"linear": float("inf"), "residual": 1.0}
 """Norm to which the gradient of a batch is cut, by family: without it three in forty runs of residual blocks diverged."""
 
@@ -60,7 +63,7 @@ class Task(NamedTuple):
 def tasks(experiment: str, seeds: int | None = None) -> Iterator[Task]:
     """Yield the runs of an experiment, one seed after the other, after checking that weights are equal."""
     module = importlib.import_module(f"experiments.{experiment}")
-    for seed in range(seeds or module.SEEDS):
+    for seed in range(FIRST_SEED, FIRST_SEED + (seeds or module.SEEDS)):
         for dataset in DATASETS:
             data = load(dataset)
             designs = module.designs(data, seed)
