@@ -10,18 +10,21 @@ Gribonval, arXiv 2110.01230): optimal for two factors, exact on products, within
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from igc_theory.kernels.arrays import Array
-from igc_theory.kernels.lowrank import squared_norm, truncated
+from igc_theory.kernels.lowrank import squared_norm, truncated, truncated_pairs
 from igc_theory.kernels.trees import ChannelTrees
 
-__all__ = ["butterfly", "in_tree_order", "split_bound"]
+__all__ = ["butterfly", "columns_in_order", "in_tree_order", "split_bound"]
 
 _PANEL = 2**17
 """Entries worked on at a time: they stay in the processor's cache, and nothing of the size of the kernel is needed."""
+
+_PANEL_OF_PAIRS = 2**14
+"""The same for blocks of two columns, which are done in fewer passes."""
 
 
 @dataclass(frozen=True)
@@ -40,23 +43,30 @@ class _Splitting:
     ahead: bool
 
     def panels(self) -> Iterator[tuple[slice, slice, Array]]:
-        """Yield (output nodes, input nodes, their blocks of shape (outputs, inputs, m, n)), small enough for the cache."""
+        """Yield (output nodes, input nodes, the part between them), small enough for the cache, in double precision.
+
+        A part is of shape (output nodes, rows of a node, input nodes, columns of a node, S).
+        """
         rows = self.row_order.reshape(self.outputs, -1)
         rest, (_, columns, area) = rows.shape[1], self.columns.shape
-        width = columns // self.inputs
-        step = max(1, _PANEL // (rest * columns * area)), max(1, min(self.inputs, _PANEL // (rest * width * area)))
+        width, entries = columns // self.inputs, _PANEL if self.wide else _PANEL_OF_PAIRS
+        step = max(1, entries // (rest * columns * area)), max(1, min(self.inputs, entries // (rest * width * area)))
         for y in range(0, self.outputs, step[0]):
             for x in range(0, self.inputs, step[1]):
                 nodes = slice(y, min(y + step[0], self.outputs)), slice(x, min(x + step[1], self.inputs))
                 part = self.columns[:, x * width : nodes[1].stop * width][_as_slice(rows[nodes[0]].ravel())]
-                panel = part.reshape(nodes[0].stop - y, rest, nodes[1].stop - x, width, area)
-                panel = panel.transpose(0, 2, 1, 4, 3) if self.ahead else panel.swapaxes(1, 2)
-                shape = panel.shape[:2] + ((rest * area, width) if self.ahead else (rest, width * area))
-                yield *nodes, panel.reshape(shape).astype(np.result_type(panel, np.float64), copy=False)
+                part = part.reshape(nodes[0].stop - y, rest, nodes[1].stop - x, width, area)
+                yield *nodes, part.astype(np.result_type(part, np.float64), copy=False)
+
+    @property
+    def wide(self) -> bool:
+        """False if the blocks have two columns and the rank one, for which there is a closed form."""
+        columns, area = self.columns.shape[1:]
+        return self.rank > 1 or columns * area != 2 * self.inputs or (self.ahead and area > 1)
 
     def error(self) -> float:
         """Return the squared distance to the nearest array whose blocks have that rank."""
-        return sum(_lost(blocks, *truncated(blocks, self.rank)) for _, _, blocks in self.panels())
+        return sum(self._truncated(part)[2] for _, _, part in self.panels())
 
     def solve(self) -> tuple[Array, Array, float]:
         """Return the left and right factors of all blocks, and the squared distance.
@@ -68,19 +78,26 @@ class _Splitting:
         left = np.empty((self.outputs, rest, self.inputs, self.rank, area), self.columns.dtype)
         right = np.empty((self.outputs, self.inputs, self.rank, n), self.columns.dtype)
         lost = 0.0
-        for y, x, blocks in self.panels():
-            u, right[y, x] = pair = truncated(blocks, self.rank)
-            left[y, :, x] = u.reshape(*u.shape[:2], rest, area, self.rank).transpose(0, 2, 1, 4, 3)
-            lost += _lost(blocks, *pair)
+        for y, x, part in self.panels():
+            left[y, :, x], right[y, x], error = self._truncated(part)
+            lost += error
         return left, right, lost
+
+    def _truncated(self, part: Array) -> tuple[Array, Array, float]:
+        """Return what `solve` does, for one panel."""
+        outputs, rest, inputs, width, area = part.shape
+        if not self.wide:
+            left, right, lost = truncated_pairs(part.reshape(outputs, rest, inputs, 2))
+            return left[..., None, None], right[:, :, None], lost
+        blocks = part.transpose(0, 2, 1, 4, 3) if self.ahead else part.swapaxes(1, 2)
+        blocks = blocks.reshape(outputs, inputs, *((rest * area, width) if self.ahead else (rest, width * area)))
+        left, right = truncated(blocks, self.rank)
+        unfolded = left.reshape(outputs, inputs, rest, -1, self.rank).transpose(0, 2, 1, 4, 3)
+        return unfolded, right, _lost(blocks, left, right)
 
 
 def _lost(blocks: Array, left: Array, right: Array) -> float:
     """Return the squared distance of blocks to their projections; by the difference itself where it is small."""
-    if right.shape[-2:] == (1, 2):  # the part along the other direction, faster than many tiny products
-        across = blocks[..., 0] * right[..., 1]
-        across -= blocks[..., 1] * right[..., 0]
-        return squared_norm(across)
     whole = squared_norm(blocks)
     lost = whole - squared_norm(left)
     if lost > 1e-6 * whole:
@@ -90,10 +107,20 @@ def _lost(blocks: Array, left: Array, right: Array) -> float:
     return squared_norm(difference)
 
 
-def in_tree_order(kernel: Array, trees: ChannelTrees) -> Array:
+def columns_in_order(kernel: Array, trees: ChannelTrees) -> Array:
     """Return the kernel, shape (C_out, C_in, S), with its columns in the order of the trees; a view if that is evenly spaced."""
     order = _as_slice(trees.in_order.ravel())
     return kernel[:, order] if isinstance(order, slice) else np.take(kernel, order, axis=1)
+
+
+def in_tree_order(kernel: Array, trees: ChannelTrees) -> tuple[Array, ChannelTrees]:
+    """Return a copy of the kernel with columns and rows in the order of the trees, and the trees that find them there."""
+    rows = trees.out_order.ravel()
+    ordered = np.empty(kernel.shape, kernel.dtype)
+    step = max(1, _PANEL // kernel[0].size)
+    for start in range(0, rows.size, step):
+        ordered[start : start + step] = columns_in_order(kernel[rows[start : start + step]], trees)
+    return ordered, replace(trees, out_order=np.arange(rows.size).reshape(trees.out_order.shape))
 
 
 def butterfly(columns: Array, trees: ChannelTrees, spatial: int) -> tuple[list[Array], float]:
@@ -102,7 +129,7 @@ def butterfly(columns: Array, trees: ChannelTrees, spatial: int) -> tuple[list[A
     Parameters
     ----------
     columns : numpy.ndarray, shape (C_out, C_in, S)
-        A kernel as `in_tree_order` returns it; not modified.
+        A kernel with its columns in the order of the trees; not modified.
     trees : ChannelTrees
         The chain's.
     spatial : int

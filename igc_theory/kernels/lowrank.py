@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from igc_theory.kernels.arrays import Array
 
-__all__ = ["squared_norm", "truncated"]
+__all__ = ["squared_norm", "truncated", "truncated_pairs"]
 
 _LOSS = 1e-11
 """Largest part of a leading squared singular value that may be lost: residual squared over gap, a bound on what is."""
@@ -49,23 +49,71 @@ def truncated(blocks: Array, rank: int) -> tuple[Array, Array]:
     m, n = blocks.shape[-2:]
     if rank > 1:
         return _by_svd(blocks, rank)
+    if n == 2 <= m:
+        left, right, _ = truncated_pairs(blocks[..., None, :])
+        return left, right
     if n <= m:
         v = _leading(blocks)
-        return _times(blocks, v)[..., None], v[..., None, :].conj()
+        return np.matvec(blocks, v)[..., None], v[..., None, :].conj()
     u = _leading(blocks.mT).conj()
     right = np.vecmat(u, blocks)
     return (u * _norms(right)[..., None])[..., None], _normalized(right)[..., None, :]
 
 
-def _times(blocks: Array, v: Array) -> Array:
-    """Return ``blocks @ v``; of two columns, the sum is faster than the call of a matrix routine a block."""
-    if v.shape[-1] > 2:
-        product: Array = np.matvec(blocks, v)
-        return product
-    product = blocks[..., 0] * v[..., 0, None]
-    if v.shape[-1] == 2:
-        product += blocks[..., 1] * v[..., 1, None]
-    return product
+def truncated_pairs(pairs: Array) -> tuple[Array, Array, float]:
+    r"""Return the factors of the nearest matrix of rank one to each block of two columns, and the squared distance, in closed form.
+
+    A rotation of the plane turns one of its axes to where the rows of a block have the most energy: with the Gram matrix
+    [[a, b], [b*, d]] by half the angle of :math:`a - d + 2i|b|`, after the second column was multiplied by the phase of b*.
+
+    Parameters
+    ----------
+    pairs : numpy.ndarray of float64 or complex128, shape (..., m, p, 2)
+        Next to each other p blocks (m, 2); not modified.
+
+    Returns
+    -------
+    left : numpy.ndarray, shape (..., m, p)
+    right : numpy.ndarray, shape (..., p, 2)
+    lost : float
+        The sum over all blocks.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> left, right, lost = truncated_pairs(np.array([[[3.0, 4.0]], [[6.0, 8.0]], [[4.0, -3.0]]]))
+    >>> right, round(lost)
+    (array([[0.6, 0.8]]), 25)
+    """
+    return _complex_pairs(pairs) if pairs.dtype.kind == "c" else _real_pairs(pairs)
+
+
+def _real_pairs(pairs: Array) -> tuple[Array, Array, float]:
+    r"""Rows are complex numbers: the sum of their squares is :math:`a - d + 2ib`, and one product rotates a row."""
+    rows = np.ascontiguousarray(pairs).view(np.complex128)[..., 0]
+    squares = np.square(rows).sum(axis=-2)
+    right = _half_turn(squares.imag, squares.real)
+    rotated = rows * right.view(np.complex128)[..., 0].conj()[..., None, :]
+    return rotated.real, right, squared_norm(rotated.reshape(-1).imag)
+
+
+def _complex_pairs(pairs: Array) -> tuple[Array, Array, float]:
+    """Multiplied by its phase, the second column rotates with the first: real parts among themselves, and imaginary ones."""
+    x, y = np.ascontiguousarray(pairs[..., 0]), np.ascontiguousarray(pairs[..., 1])
+    b = (x.conj() * y).sum(axis=-2)
+    size = np.abs(b)
+    right = _half_turn(2 * size, _energies(x.swapaxes(-1, -2)) - _energies(y.swapaxes(-1, -2)))
+    phase = b.conj() / np.where(size > 0, size, 1)
+    y *= phase[..., None, :]
+    cosine, sine = right[..., None, :, 0], right[..., None, :, 1]
+    left, across = x * cosine + y * sine, y * cosine - x * sine
+    return left, np.stack([right[..., 0].astype(phase.dtype), right[..., 1] * phase.conj()], axis=-1), squared_norm(across)
+
+
+def _half_turn(y: Array, x: Array) -> Array:
+    """Return the cosine and the sine of half the angle of (x, y), shape (..., 2)."""
+    angle = np.arctan2(y, x) / 2
+    return np.stack([np.cos(angle), np.sin(angle)], axis=-1)
 
 
 def _by_svd(blocks: Array, rank: int) -> tuple[Array, Array]:
@@ -82,21 +130,7 @@ def _leading(blocks: Array) -> Array:
     """Return the leading right singular vector of each block, shape (..., n)."""
     if blocks.shape[-1] == 1:
         return np.ones((*blocks.shape[:-2], 1), blocks.dtype)
-    return _of_pairs(blocks) if blocks.shape[-1] == 2 else _by_squaring(blocks)
-
-
-def _of_pairs(blocks: Array) -> Array:
-    r"""Return the leading right singular vectors of blocks of two columns, in closed form.
-
-    With the Gram matrix [[a, b], [b*, d]] it is :math:`(\cos θ, e^{-i \arg b} \sin θ)`, :math:`\tan 2θ = 2|b| / (a - d)`.
-    """
-    first, second = blocks[..., 0], blocks[..., 1]
-    b = np.einsum("...r,...r->...", first.conj(), second)
-    a_minus_d = _energies(first) - _energies(second)
-    size = np.abs(b)
-    angle = np.arctan2(2 * size, a_minus_d) / 2
-    phase = b.conj() / np.where(size > 0, size, 1)
-    return np.stack([np.cos(angle).astype(blocks.dtype), np.sin(angle) * phase], axis=-1)
+    return _by_squaring(blocks)
 
 
 def _by_squaring(blocks: Array) -> Array:
@@ -172,7 +206,7 @@ def _refined(blocks: Array, vectors: Array, power: Array, exponent: int) -> tupl
 
 
 def squared_norm(array: Array) -> float:
-    """Return the sum of the squared moduli of all entries; without a copy if the array has no gaps.
+    """Return the sum of the squared moduli of all entries; without a copy if the array is evenly spaced.
 
     Examples
     --------
@@ -180,7 +214,7 @@ def squared_norm(array: Array) -> float:
     >>> squared_norm(np.array([[3.0, 4j]]))
     25.0
     """
-    flat = array.ravel(order="K")
+    flat = array if array.ndim == 1 else array.ravel(order="K")
     parts = flat.view(flat.real.dtype)
     return float(np.dot(parts, parts))
 

@@ -11,7 +11,7 @@ import numpy as np
 from igc_theory.kernels.alternating import channelwise_middle
 from igc_theory.kernels.arrays import Array
 from igc_theory.kernels.cells import two_factors
-from igc_theory.kernels.hierarchical import butterfly, in_tree_order, split_bound
+from igc_theory.kernels.hierarchical import butterfly, columns_in_order, in_tree_order, split_bound
 from igc_theory.kernels.trees import channel_trees
 from igc_theory.structure.chains import Chain, Factor
 from igc_theory.structure.factors import GroupConv
@@ -67,12 +67,12 @@ def fit(kernel: Array, chain: Chain, rng: np.random.Generator, restarts: int) ->
             raise ValueError(f"chain={chain.name or 'Chain'!r} cannot be projected onto: {trees}. {_METHODS}")
         weights, error = two_factors(kernel, reduced, spatial)
         return Fit(_expanded(weights, chain, reduced), error, lambda: error, _CLOSED_FORM)
-    columns = in_tree_order(kernel, trees)
-    weights, error = butterfly(columns, trees, spatial)
     if len(trees) <= 2:
+        weights, error = butterfly(columns_in_order(kernel, trees), trees, spatial)
         return Fit(_expanded(weights, chain, reduced), error, lambda: error, _CLOSED_FORM)
     # The bound takes longer than the fit: it waits until somebody asks, with a kernel that nobody else can change.
-    kept = columns.copy() if np.may_share_memory(columns, kernel) else columns
+    kept, trees = in_tree_order(kernel, trees)
+    weights, error = butterfly(kept, trees, spatial)
     return Fit(_expanded(weights, chain, reduced), error, partial(split_bound, kept, trees, spatial), "hierarchical")
 
 

@@ -161,8 +161,10 @@ def project(
     array, rng = _checked_kernel(kernel, chain), _checked_rng(rng)
     restarts = positive_int("restarts", restarts, minimum=0)
     _check_windows(chain)
-    scale = _scale(array)
-    energy = _energy(array) if scale == 1 else _energy(array := array / array.dtype.type(scale))
+    with np.errstate(over="ignore"):
+        scale = _scale(array, energy := _energy(array))
+    if scale != 1:
+        energy = _energy(array := array / array.dtype.type(scale))
     if reorder:
         found, rows, columns = search(array, chain, partial(fit, chain=chain, rng=rng, restarts=0), rng, restarts)
         chain = reordered(chain, rows, columns)
@@ -224,14 +226,14 @@ def _checked_rng(rng: np.random.Generator | None) -> np.random.Generator:
     return rng
 
 
-def _scale(array: Array) -> float:
+def _scale(array: Array, energy: float) -> float:
     """Return the power of two to divide by so that squares neither overflow nor vanish; 1 for kernels of ordinary size."""
-    flat = array.ravel(order="K")
+    if 1e-12 * array.size < energy < 1e12:  # then the largest entry is of ordinary size, and all are finite
+        return 1.0
+    flat = finite("kernel", array).ravel(order="K")
     parts = flat.view(flat.real.dtype)
-    peak = float(np.maximum(parts.max(), -parts.min()))  # NaN if there is one
-    if not np.isfinite(peak):
-        finite("kernel", array)
-    return 1.0 if peak == 0 or 1e-6 < peak < 1e6 else float(2.0 ** np.floor(np.log2(peak)))
+    peak = float(np.maximum(parts.max(), -parts.min()))
+    return 1.0 if peak == 0 else float(2.0 ** np.floor(np.log2(peak)))
 
 
 def _energy(array: Array) -> float:
