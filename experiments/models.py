@@ -10,9 +10,11 @@ import torch
 from torch import nn
 
 from experiments.data import Data
-from igc_theory.kernels.products import Product, random_product
+from igc_theory.kernels.products import Product
+from igc_theory.kernels.random_products import random_product
 from igc_theory.networks.architecture import Network
-from igc_theory.networks.layers import Conv, Linear, Node, Pool, Shuffle
+from igc_theory.networks.layers import Conv, Linear, Pool, Shuffle
+from igc_theory.networks.nodes import Node
 from igc_theory.networks.torch_export import to_torch
 from igc_theory.structure.chains import Chain
 from igc_theory.structure.factors import GroupConv

@@ -14,9 +14,9 @@ from .operators import OperatorCheck as OperatorCheck
 from .operators import check_operator as check_operator
 from .plans import Plan as Plan
 from .products import Product as Product
-from .products import random_product as random_product
 from .projection import Projection as Projection
 from .projection import project as project
+from .random_products import random_product as random_product
 from .redundancy import fewer_inputs as fewer_inputs
 from .redundancy import fewer_outputs as fewer_outputs
 from .redundancy import low_rank as low_rank

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from igc_theory.structure.arguments import branches_of, positive_int
 
-__all__ = ["Array", "finite", "float_type", "generator", "image_of", "kernel_of", "numbers"]
+__all__ = ["Array", "finite", "float_type", "image_of", "kernel_of", "numbers"]
 
 Array = NDArray[Any]
 
@@ -68,24 +68,6 @@ def float_type(name: str, dtype: DTypeLike | None) -> np.dtype[Any]:
     if kind.char not in "fdFD":
         raise TypeError(f"{name}={dtype!r} is not a type to compute in: give float32, float64, complex64 or complex128")
     return kind
-
-
-def generator(name: str, rng: Any) -> np.random.Generator:
-    """Return `rng` if it is a generator.
-
-    Examples
-    --------
-    >>> generator("rng", 0)
-    Traceback (most recent call last):
-    ...
-    TypeError: rng=0 is a int, not a random generator: give np.random.default_rng(0)
-    """
-    if not isinstance(rng, np.random.Generator):
-        seed = rng if isinstance(rng, int) else "seed"
-        raise TypeError(
-            f"{name}={rng!r} is a {type(rng).__name__}, not a random generator: give np.random.default_rng({seed})"
-        )
-    return rng
 
 
 def finite(name: str, array: Array) -> Array:

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from igc_theory.kernels.arrays import Array
-from igc_theory.kernels.lowrank import squared_norm, truncated
+from igc_theory.kernels.lowrank import truncated
+from igc_theory.kernels.pairs import squared_norm
 from igc_theory.structure.branches import wiring
 from igc_theory.structure.chains import Chain
 

@@ -10,8 +10,9 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import brentq
 
 from igc_theory.kernels.arrays import Array
-from igc_theory.kernels.products import Product, random_product
+from igc_theory.kernels.products import Product
 from igc_theory.kernels.projection import project
+from igc_theory.kernels.random_products import random_product
 from igc_theory.structure.arguments import branches_of, positive_int
 from igc_theory.structure.chains import Chain
 from igc_theory.structure.factors import GroupConv

@@ -15,16 +15,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from igc_theory.kernels.arrays import Array
-from igc_theory.kernels.lowrank import squared_norm, truncated, truncated_pairs
+from igc_theory.kernels.lowrank import truncated
+from igc_theory.kernels.pairs import squared_norm, truncated_pairs
 from igc_theory.kernels.trees import ChannelTrees
 
 __all__ = ["butterfly", "columns_in_order", "in_tree_order", "split_bound"]
 
 _PANEL = 2**17
 """Entries worked on at a time: they stay in the processor's cache, and nothing of the size of the kernel is needed."""
-
-_PANEL_OF_PAIRS = 2**14
-"""The same for blocks of two columns, which are done in fewer passes."""
 
 
 @dataclass(frozen=True)
@@ -43,20 +41,21 @@ class _Splitting:
     ahead: bool
 
     def panels(self) -> Iterator[tuple[slice, slice, Array]]:
-        """Yield (output nodes, input nodes, the part between them), small enough for the cache, in double precision.
+        """Yield (output nodes, input nodes, the part between them), few enough for the cache.
 
         A part is of shape (output nodes, rows of a node, input nodes, columns of a node, S).
         """
         rows = self.row_order.reshape(self.outputs, -1)
         rest, (_, columns, area) = rows.shape[1], self.columns.shape
-        width, entries = columns // self.inputs, _PANEL if self.wide else _PANEL_OF_PAIRS
-        step = max(1, entries // (rest * columns * area)), max(1, min(self.inputs, entries // (rest * width * area)))
-        for y in range(0, self.outputs, step[0]):
-            for x in range(0, self.inputs, step[1]):
-                nodes = slice(y, min(y + step[0], self.outputs)), slice(x, min(x + step[1], self.inputs))
+        width, inputs = columns // self.inputs, self.inputs
+        if self.wide:  # blocks of two columns are taken apart by rows instead
+            inputs = max(1, min(inputs, _PANEL // (rest * width * area)))
+        outputs = max(1, _PANEL // (rest * columns * area))
+        for y in range(0, self.outputs, outputs):
+            for x in range(0, self.inputs, inputs):
+                nodes = slice(y, min(y + outputs, self.outputs)), slice(x, min(x + inputs, self.inputs))
                 part = self.columns[:, x * width : nodes[1].stop * width][_as_slice(rows[nodes[0]].ravel())]
-                part = part.reshape(nodes[0].stop - y, rest, nodes[1].stop - x, width, area)
-                yield *nodes, part.astype(np.result_type(part, np.float64), copy=False)
+                yield *nodes, part.reshape(nodes[0].stop - y, rest, nodes[1].stop - x, width, area)
 
     @property
     def wide(self) -> bool:
@@ -66,7 +65,7 @@ class _Splitting:
 
     def error(self) -> float:
         """Return the squared distance to the nearest array whose blocks have that rank."""
-        return sum(self._truncated(part)[2] for _, _, part in self.panels())
+        return sum(self._truncated(part)[1] for _, _, part in self.panels())
 
     def solve(self) -> tuple[Array, Array, float]:
         """Return the left and right factors of all blocks, and the squared distance.
@@ -79,21 +78,23 @@ class _Splitting:
         right = np.empty((self.outputs, self.inputs, self.rank, n), self.columns.dtype)
         lost = 0.0
         for y, x, part in self.panels():
-            left[y, :, x], right[y, x], error = self._truncated(part)
+            right[y, x], error = self._truncated(part, left[y, :, x])
             lost += error
         return left, right, lost
 
-    def _truncated(self, part: Array) -> tuple[Array, Array, float]:
-        """Return what `solve` does, for one panel."""
+    def _truncated(self, part: Array, left: Array | None = None) -> tuple[Array, float]:
+        """Return the right factors of a part and the squared distance; write the left ones if there is a place for them."""
         outputs, rest, inputs, width, area = part.shape
         if not self.wide:
-            left, right, lost = truncated_pairs(part.reshape(outputs, rest, inputs, 2))
-            return left[..., None, None], right[:, :, None], lost
+            right, lost = truncated_pairs(part.reshape((*part.shape[:3], 2)), None if left is None else left[..., 0, 0])
+            return right[:, :, None], lost
         blocks = part.transpose(0, 2, 1, 4, 3) if self.ahead else part.swapaxes(1, 2)
         blocks = blocks.reshape(outputs, inputs, *((rest * area, width) if self.ahead else (rest, width * area)))
-        left, right = truncated(blocks, self.rank)
-        unfolded = left.reshape(outputs, inputs, rest, -1, self.rank).transpose(0, 2, 1, 4, 3)
-        return unfolded, right, _lost(blocks, left, right)
+        blocks = blocks.astype(np.result_type(blocks, np.float64), copy=False)
+        u, right = truncated(blocks, self.rank)
+        if left is not None:
+            left[...] = u.reshape(outputs, inputs, rest, -1, self.rank).transpose(0, 2, 1, 4, 3)
+        return right, _lost(blocks, u, right)
 
 
 def _lost(blocks: Array, left: Array, right: Array) -> float:
@@ -109,18 +110,22 @@ def _lost(blocks: Array, left: Array, right: Array) -> float:
 
 def columns_in_order(kernel: Array, trees: ChannelTrees) -> Array:
     """Return the kernel, shape (C_out, C_in, S), with its columns in the order of the trees; a view if that is evenly spaced."""
-    order = _as_slice(trees.in_order.ravel())
-    return kernel[:, order] if isinstance(order, slice) else np.take(kernel, order, axis=1)
+    return _taken(kernel, trees.in_order.ravel())
 
 
 def in_tree_order(kernel: Array, trees: ChannelTrees) -> tuple[Array, ChannelTrees]:
     """Return a copy of the kernel with columns and rows in the order of the trees, and the trees that find them there."""
-    rows = trees.out_order.ravel()
+    rows, order = trees.out_order.ravel(), trees.in_order.ravel()
     ordered = np.empty(kernel.shape, kernel.dtype)
     step = max(1, _PANEL // kernel[0].size)
     for start in range(0, rows.size, step):
-        ordered[start : start + step] = columns_in_order(kernel[rows[start : start + step]], trees)
+        ordered[start : start + step] = _taken(kernel[rows[start : start + step]], order)
     return ordered, replace(trees, out_order=np.arange(rows.size).reshape(trees.out_order.shape))
+
+
+def _taken(kernel: Array, order: Array) -> Array:
+    evenly = _as_slice(order)
+    return kernel[:, evenly] if isinstance(evenly, slice) else np.take(kernel, order, axis=1)
 
 
 def butterfly(columns: Array, trees: ChannelTrees, spatial: int) -> tuple[list[Array], float]:

@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from igc_theory.kernels.arrays import Array
+from igc_theory.kernels.pairs import truncated_pairs
 
-__all__ = ["squared_norm", "truncated", "truncated_pairs"]
+__all__ = ["truncated"]
 
 _LOSS = 1e-11
 """Largest part of a leading squared singular value that may be lost: residual squared over gap, a bound on what is."""
@@ -50,70 +51,14 @@ def truncated(blocks: Array, rank: int) -> tuple[Array, Array]:
     if rank > 1:
         return _by_svd(blocks, rank)
     if n == 2 <= m:
-        left, right, _ = truncated_pairs(blocks[..., None, :])
-        return left, right
+        left = np.empty((*blocks.shape[:-1], 1), blocks.dtype)
+        return left, truncated_pairs(blocks[..., None, :], left)[0]
     if n <= m:
         v = _leading(blocks)
         return np.matvec(blocks, v)[..., None], v[..., None, :].conj()
     u = _leading(blocks.mT).conj()
     right = np.vecmat(u, blocks)
     return (u * _norms(right)[..., None])[..., None], _normalized(right)[..., None, :]
-
-
-def truncated_pairs(pairs: Array) -> tuple[Array, Array, float]:
-    r"""Return the factors of the nearest matrix of rank one to each block of two columns, and the squared distance, in closed form.
-
-    A rotation of the plane turns one of its axes to where the rows of a block have the most energy: with the Gram matrix
-    [[a, b], [b*, d]] by half the angle of :math:`a - d + 2i|b|`, after the second column was multiplied by the phase of b*.
-
-    Parameters
-    ----------
-    pairs : numpy.ndarray of float64 or complex128, shape (..., m, p, 2)
-        Next to each other p blocks (m, 2); not modified.
-
-    Returns
-    -------
-    left : numpy.ndarray, shape (..., m, p)
-    right : numpy.ndarray, shape (..., p, 2)
-    lost : float
-        The sum over all blocks.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> left, right, lost = truncated_pairs(np.array([[[3.0, 4.0]], [[6.0, 8.0]], [[4.0, -3.0]]]))
-    >>> right, round(lost)
-    (array([[0.6, 0.8]]), 25)
-    """
-    return _complex_pairs(pairs) if pairs.dtype.kind == "c" else _real_pairs(pairs)
-
-
-def _real_pairs(pairs: Array) -> tuple[Array, Array, float]:
-    r"""Rows are complex numbers: the sum of their squares is :math:`a - d + 2ib`, and one product rotates a row."""
-    rows = np.ascontiguousarray(pairs).view(np.complex128)[..., 0]
-    squares = np.square(rows).sum(axis=-2)
-    right = _half_turn(squares.imag, squares.real)
-    rotated = rows * right.view(np.complex128)[..., 0].conj()[..., None, :]
-    return rotated.real, right, squared_norm(rotated.reshape(-1).imag)
-
-
-def _complex_pairs(pairs: Array) -> tuple[Array, Array, float]:
-    """Multiplied by its phase, the second column rotates with the first: real parts among themselves, and imaginary ones."""
-    x, y = np.ascontiguousarray(pairs[..., 0]), np.ascontiguousarray(pairs[..., 1])
-    b = (x.conj() * y).sum(axis=-2)
-    size = np.abs(b)
-    right = _half_turn(2 * size, _energies(x.swapaxes(-1, -2)) - _energies(y.swapaxes(-1, -2)))
-    phase = b.conj() / np.where(size > 0, size, 1)
-    y *= phase[..., None, :]
-    cosine, sine = right[..., None, :, 0], right[..., None, :, 1]
-    left, across = x * cosine + y * sine, y * cosine - x * sine
-    return left, np.stack([right[..., 0].astype(phase.dtype), right[..., 1] * phase.conj()], axis=-1), squared_norm(across)
-
-
-def _half_turn(y: Array, x: Array) -> Array:
-    """Return the cosine and the sine of half the angle of (x, y), shape (..., 2)."""
-    angle = np.arctan2(y, x) / 2
-    return np.stack([np.cos(angle), np.sin(angle)], axis=-1)
 
 
 def _by_svd(blocks: Array, rank: int) -> tuple[Array, Array]:
@@ -127,14 +72,12 @@ def _by_svd(blocks: Array, rank: int) -> tuple[Array, Array]:
 
 
 def _leading(blocks: Array) -> Array:
-    """Return the leading right singular vector of each block, shape (..., n)."""
+    """Return the leading right singular vector of each block, shape (..., n).
+
+    By powers of the Gram matrices, and by SVD where two singular values are close.
+    """
     if blocks.shape[-1] == 1:
         return np.ones((*blocks.shape[:-2], 1), blocks.dtype)
-    return _by_squaring(blocks)
-
-
-def _by_squaring(blocks: Array) -> Array:
-    """Return the leading right singular vectors by powers of the Gram matrices, and by SVD where two singular values are close."""
     vectors = np.empty(blocks.shape[:-2] + blocks.shape[-1:], blocks.dtype)
     left_over, part, power, exponent = np.ones(blocks.shape[:-2], bool), blocks, _gram(blocks), 1
     # The gap of a random n×n block is about n^(-2/3): so many squarings tell its first two singular values apart.
@@ -170,6 +113,8 @@ def _squared(power: Array, times: int) -> Array:
         if step > 0:
             np.matmul(power, power, out=other)
             power, other = other, power
+        if step > 0 and (times - step) % 2 == 1:  # two squarings of a matrix of trace one stay in range
+            continue
         trace = np.trace(power, axis1=-2, axis2=-1).real
         # Trained kernels have blocks of denormal numbers: the inverse of their trace would overflow, and they count as zero.
         power *= (1 / np.where(trace > np.finfo(trace.dtype).tiny, trace, 1))[..., None, None]
@@ -203,20 +148,6 @@ def _refined(blocks: Array, vectors: Array, power: Array, exponent: int) -> tupl
         vectors = np.vecmat(u, blocks).conj()
     residual = _energies(vectors - energy[..., None] * before)
     return before, residual <= _LOSS * gap * energy**2
-
-
-def squared_norm(array: Array) -> float:
-    """Return the sum of the squared moduli of all entries; without a copy if the array is evenly spaced.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> squared_norm(np.array([[3.0, 4j]]))
-    25.0
-    """
-    flat = array if array.ndim == 1 else array.ravel(order="K")
-    parts = flat.view(flat.real.dtype)
-    return float(np.dot(parts, parts))
 
 
 def _energies(vectors: Array) -> NDArray[Any]:

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.sparse.linalg import LinearOperator, aslinearoperator
 
-from igc_theory.kernels.arrays import Array, generator
+from igc_theory.kernels.arrays import Array
+from igc_theory.structure.arguments import instance_of
 
 __all__ = ["OperatorCheck", "check_operator"]
 
@@ -85,7 +86,7 @@ def check_operator(op: Any, rng: np.random.Generator, rtol: float | None = None)
     ...
     AssertionError: the adjoint identity <Ax, y> = <x, A^H y> fails by 4.4e-02, more than rtol=1.8e-12
     """
-    A, rng = _as_operator(op), generator("rng", rng)
+    A, rng = _as_operator(op), instance_of("rng", rng, np.random.Generator, "give numpy.random.default_rng(seed)")
     inexact = A.dtype if np.issubdtype(A.dtype, np.inexact) else np.dtype(np.float64)
     tolerance = float(np.finfo(inexact).eps) ** 0.75 if rtol is None else rtol
     x, z, alpha = _random(rng, A.shape[1], inexact), _random(rng, A.shape[1], inexact), _random(rng, 1, inexact)[0]

@@ -16,12 +16,12 @@ from igc_theory.kernels.convolution import convolution_matrix, kernel_tensor
 from igc_theory.kernels.correlation import Padding, Pair, correlate, correlate_adjoint, padded, permuted
 from igc_theory.kernels.plans import Plan
 from igc_theory.kernels.storage import read_product, write_product
-from igc_theory.kernels.weights import checked_weights, random_weights
+from igc_theory.kernels.weights import checked_weights
 from igc_theory.structure.chains import Chain
 from igc_theory.structure.factors import GroupConv
 from igc_theory.structure.permutations import ChannelPermutation
 
-__all__ = ["Product", "random_product"]
+__all__ = ["Product"]
 
 
 class Product(LinearOperator):
@@ -69,7 +69,7 @@ class Product(LinearOperator):
     Examples
     --------
     >>> import numpy as np
-    >>> from igc_theory import igcv1
+    >>> from igc_theory import igcv1, random_product
     >>> rng = np.random.default_rng(0)
     >>> product = random_product(igcv1(L=4, M=2), rng)
     >>> product
@@ -90,7 +90,7 @@ class Product(LinearOperator):
 
     def __init__(self, chain: Chain, weights: Sequence[ArrayLike]) -> None:
         self.chain, self.weights = chain, checked_weights(chain, weights)
-        self.window, self.stride = _field_of_view(chain)
+        self.window, self.stride = chain.window, chain.strides
         dtype = self.weights[0].dtype if self.weights else np.dtype(np.float64)
         shape = chain.out_channels, chain.in_channels * self.window[0] * self.window[1]
         super().__init__(dtype, shape)  # type: ignore[call-arg]  # the stubs know __new__ only
@@ -121,7 +121,7 @@ class Product(LinearOperator):
         Two 3×3 factors see 5×5:
 
         >>> import numpy as np
-        >>> from igc_theory import group, regular
+        >>> from igc_theory import group, random_product, regular
         >>> random_product(regular(4, 6) + group(6, 6, groups=2), np.random.default_rng(0)).kernel().shape
         (6, 4, 5, 5)
         """
@@ -135,7 +135,7 @@ class Product(LinearOperator):
         Examples
         --------
         >>> import numpy as np
-        >>> from igc_theory import igcv1
+        >>> from igc_theory import igcv1, random_product
         >>> [factor.shape for factor in random_product(igcv1(L=4, M=2), np.random.default_rng(0)).sparse_factors()]
         [(8, 72), (8, 8), (8, 8), (8, 8)]
         """
@@ -174,7 +174,7 @@ class Product(LinearOperator):
         Examples
         --------
         >>> import numpy as np
-        >>> from igc_theory import igcv3
+        >>> from igc_theory import igcv3, random_product
         >>> random_product(igcv3(8, 12, stride=2), np.random.default_rng(0)).convolve(np.ones((8, 14, 14))).shape
         (12, 7, 7)
         """
@@ -224,7 +224,7 @@ class Product(LinearOperator):
         Examples
         --------
         >>> import numpy as np, tempfile
-        >>> from igc_theory import igcv1
+        >>> from igc_theory import igcv1, random_product
         >>> product = random_product(igcv1(L=4, M=2), np.random.default_rng(0))
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     product.save(f"{folder}/product.npz")
@@ -292,59 +292,11 @@ class Product(LinearOperator):
         return f"{rows}x{columns}, {self.dtype}, {self.chain.parameters:,} weights for {rows * columns:,}{name}"
 
 
-def random_product(chain: Chain, rng: np.random.Generator, dtype: DTypeLike = np.float64) -> Product:
-    r"""Return a product with normally distributed weights that keeps the variance of its input.
-
-    .. math:: \operatorname{var} w = 1 / n, \qquad n = a S_l
-
-    for a factor with `a` input channels a branch and a window of area :math:`S_l`: every output is a sum of `n` terms, so the
-    output of every factor has variance one when the entries of the input are uncorrelated and have variance one. It is the
-    rule of He et al. (arXiv 1502.01852) without the factor 2 that pays for a ReLU.
-
-    Parameters
-    ----------
-    chain : Chain
-        The structure.
-    rng : numpy.random.Generator
-        Source of randomness.
-    dtype : data-type, default float64
-        float32, float64, complex64 or complex128; the variance of a complex weight is shared by its two parts.
-
-    Returns
-    -------
-    Product
-
-    Raises
-    ------
-    TypeError
-        If `chain` is not a chain, `rng` not a generator, or `dtype` not a type to compute in.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from igc_theory import igcv2
-    >>> product = random_product(igcv2([8, 8, 8]), np.random.default_rng(0))
-    >>> round(float(np.var(product @ np.random.default_rng(1).standard_normal((product.shape[1], 100)))), 1)
-    1.0
-    """
-    return Product(chain, random_weights(chain, rng, dtype))
-
-
 def _permutation_matrix(permutation: ChannelPermutation, positions: int, dtype: np.dtype[Any]) -> csr_array[Any]:
     """Return the permutation as a sparse matrix on channels of `positions` entries each."""
     size = permutation.channels * positions
     columns = permutation(np.arange(size).reshape(-1, positions)).ravel()
     return csr_array((np.ones(size, dtype), columns, np.arange(size + 1)), shape=(size, size))
-
-
-def _field_of_view(chain: Chain) -> tuple[Pair, Pair]:
-    """Return the window of the input that one output depends on, and the step between outputs."""
-    window, stride = [1, 1], [1, 1]
-    for conv in chain.convolutions:
-        for axis in range(2):
-            window[axis] += (conv.window[axis] - 1) * stride[axis]
-            stride[axis] *= conv.strides[axis]
-    return (window[0], window[1]), (stride[0], stride[1])
 
 
 def _operand(x: ArrayLike, rows: int, *, columns: bool) -> Array:

@@ -11,11 +11,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from igc_theory.kernels.arrays import Array, finite, numbers
-from igc_theory.kernels.lowrank import squared_norm
 from igc_theory.kernels.methods import Fit, fit
+from igc_theory.kernels.pairs import squared_norm
 from igc_theory.kernels.products import Product
 from igc_theory.kernels.reorder import reordered, search
-from igc_theory.structure.arguments import positive_int
+from igc_theory.structure.arguments import instance_of, positive_int
+from igc_theory.structure.branches import checked
 from igc_theory.structure.chains import Chain
 
 __all__ = ["Projection", "project"]
@@ -158,7 +159,8 @@ def project(
     >>> projection.relative_error < 1e-13
     True
     """
-    array, rng = _checked_kernel(kernel, chain), _checked_rng(rng)
+    array, rng = _checked_kernel(kernel, checked(chain)), np.random.default_rng(0) if rng is None else rng
+    instance_of("rng", rng, np.random.Generator, "give numpy.random.default_rng(seed)")
     restarts = positive_int("restarts", restarts, minimum=0)
     _check_windows(chain)
     with np.errstate(over="ignore"):
@@ -188,8 +190,6 @@ def _projection(chain: Chain, found: Fit, scale: float, norm: float) -> Projecti
 
 def _checked_kernel(kernel: ArrayLike, chain: Chain) -> Array:
     """Return the kernel in the shape (C_out, C_in, S) after checking it against the chain."""
-    if not isinstance(chain, Chain):
-        raise TypeError(f"chain={chain!r} is a {type(chain).__name__}: give a Chain, such as igcv1(L=4, M=2)")
     if not chain.convolutions:
         raise ValueError(f"chain={chain.name or 'Chain'!r} has no convolution: there is no weight to choose")
     array = numbers("kernel", kernel)
@@ -215,15 +215,6 @@ def _check_windows(chain: Chain) -> None:
                 f"chain={chain.name or 'Chain'!r} has stride {conv.stride} in convolution {k}, in front of the spatial one, "
                 f"which spreads its window: move the stride to convolution {spatial[0]} or behind it"
             )
-
-
-def _checked_rng(rng: np.random.Generator | None) -> np.random.Generator:
-    """Return the source of randomness."""
-    if rng is None:
-        return np.random.default_rng(0)
-    if not isinstance(rng, np.random.Generator):
-        raise TypeError(f"rng={rng!r} is a {type(rng).__name__}: give numpy.random.default_rng(seed)")
-    return rng
 
 
 def _scale(array: Array, energy: float) -> float:

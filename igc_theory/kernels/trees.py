@@ -10,7 +10,7 @@ every complementary chain, whatever its permutations, is the same butterfly.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -70,16 +70,28 @@ class ChannelTrees:
         blocks : numpy.ndarray, shape (components, input nodes, output nodes, out_width, in_width, S)
             The nodes are the branches' own, as in `branch_shape`.
         """
-        nodes, outputs, out_width, in_width = self.branch_shape(k)
-        component, x, y, q = _split(self._places[k + 1], nodes, self.outputs[k + 1], self.paths[k + 1])
-        per_node = out_width // self.paths[k + 1]
-        branch = (component * nodes + x) * outputs + y // per_node
-        row = branch * out_width + y % per_node * self.paths[k + 1] + q
-        _, x, _, q = _split(self._places[k], self.inputs[k], outputs, self.paths[k])
-        column = (x % (in_width // self.paths[k]) * self.paths[k] + q)[self._gaps[k]].reshape(-1, in_width)
-        conv_branch = np.arange(row.size) // (row.size // column.shape[0])
-        weights: NDArray[Any] = blocks.reshape(-1, in_width, blocks.shape[-1])[row[:, None], column[conv_branch]]
-        return weights
+        rows, columns = self._orders[k]
+        in_width, area = blocks.shape[-2:]
+        weights: NDArray[Any] = blocks.reshape(-1, in_width, area)[rows]
+        if columns is None:
+            return weights
+        per_branch = weights.reshape(len(columns), -1, in_width, area)
+        return np.take_along_axis(per_branch, columns[:, None, :, None], axis=2).reshape(weights.shape)
+
+    @cached_property
+    def _orders(self) -> list[tuple[Indices, Indices | None]]:
+        """For each convolution the rows of its blocks in its order, and the columns a branch, None if they are in order."""
+        orders = []
+        for k in range(len(self)):
+            nodes, outputs, out_width, in_width = self.branch_shape(k)
+            component, x, y, q = _split(self._places[k + 1], nodes, self.outputs[k + 1], self.paths[k + 1])
+            per_node = out_width // self.paths[k + 1]
+            branch = (component * nodes + x) * outputs + y // per_node
+            rows = branch * out_width + y % per_node * self.paths[k + 1] + q
+            _, x, _, q = _split(self._places[k], self.inputs[k], outputs, self.paths[k])
+            columns = (x % (in_width // self.paths[k]) * self.paths[k] + q)[self._gaps[k]].reshape(-1, in_width)
+            orders.append((rows, None if (columns == np.arange(in_width)).all() else columns))
+        return orders
 
 
 class _UnevenError(Exception):

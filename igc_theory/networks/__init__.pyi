@@ -17,7 +17,6 @@ from .flow import BlockFlow as BlockFlow
 from .flow import block_flows as block_flows
 from .flow import flow_table as flow_table
 from .flow import stage_path_counts as stage_path_counts
-from .layers import Block as Block
 from .layers import Conv as Conv
 from .layers import Counts as Counts
 from .layers import Linear as Linear
@@ -25,6 +24,7 @@ from .layers import Norm as Norm
 from .layers import Pad as Pad
 from .layers import Pool as Pool
 from .layers import Shuffle as Shuffle
+from .nodes import Block as Block
 from .onnx_graph import OnnxLayer as OnnxLayer
 from .onnx_graph import OnnxNetwork as OnnxNetwork
 from .onnx_graph import PassedOver as PassedOver

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from igc_theory.networks.layers import Block, Conv, Counts, Leaf, Linear, Node, Norm, Pool, Shape, pair
+from igc_theory.networks.layers import Conv, Counts, Leaf, Linear, Norm, Pool, Shape, pair
+from igc_theory.networks.nodes import Block, Node
 from igc_theory.networks.table import Table
 
 __all__ = ["Layer", "Network"]

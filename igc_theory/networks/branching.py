@@ -11,7 +11,8 @@ from collections.abc import Iterable
 from math import prod
 
 from igc_theory.networks.architecture import Network
-from igc_theory.networks.layers import Block, Conv, Linear, Node
+from igc_theory.networks.layers import Conv, Linear
+from igc_theory.networks.nodes import Block, Node
 from igc_theory.networks.path_polynomials import PathPolynomial
 from igc_theory.networks.zoo import network
 from igc_theory.structure.arguments import positive_int

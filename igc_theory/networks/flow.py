@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from igc_theory.networks.architecture import Network
-from igc_theory.networks.layers import Block, Conv, Node, Pad, Shape, Shuffle
+from igc_theory.networks.layers import Conv, Pad, Shape, Shuffle
+from igc_theory.networks.nodes import Block, Node
 from igc_theory.networks.table import Table
 from igc_theory.structure.arguments import instance_of
 from igc_theory.structure.chains import Chain

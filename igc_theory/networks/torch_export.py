@@ -13,10 +13,8 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
-import numpy as np
-
 from igc_theory.kernels.arrays import Array
-from igc_theory.kernels.products import Product, random_product
+from igc_theory.kernels.products import Product
 from igc_theory.networks.onnx_graph import OnnxNetwork
 from igc_theory.networks.onnx_reader import read_onnx
 from igc_theory.structure.arguments import positive_int
@@ -108,7 +106,7 @@ def to_torch(operand: Chain | Product, *, axes: int = 2) -> nn.Sequential:
     if axes == 1:
         _refuse_height(chain)
     inside = _padding_inside(chain)
-    layers: list[nn.Module] = [] if inside else [_rim(_seen(operand), axes)]
+    layers: list[nn.Module] = [] if inside else [_rim(chain.window, axes)]
     rest = iter(weights)
     for factor in chain.factors:
         if isinstance(factor, ChannelPermutation):
@@ -208,11 +206,6 @@ def _refuse_height(chain: Chain) -> None:
 def _padding_inside(chain: Chain) -> bool:
     """Return whether the one spatial convolution, of odd window, can put the zeros around: a stride before it changes nothing."""
     return len(chain.spatial) == 0 or (len(chain.spatial) == 1 and all(side % 2 for side in chain.spatial[0].window))
-
-
-def _seen(operand: Chain | Product) -> tuple[int, int]:
-    """Return the window of the input that one output sees."""
-    return (operand if isinstance(operand, Product) else random_product(operand, np.random.default_rng(0))).window
 
 
 def _rim(window: tuple[int, int], axes: int) -> nn.Module:

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from igc_theory.networks.layers import Block, Conv, Linear, Node, Norm, Pad, Pool, Shape, convolution
+from igc_theory.networks.layers import Conv, Linear, Norm, Pad, Pool, Shape, convolution
+from igc_theory.networks.nodes import Block, Node
 from igc_theory.structure.arguments import positive_int
 
 __all__ = [

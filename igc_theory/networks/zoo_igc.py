@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache
 
-from igc_theory.networks.layers import Block, Conv, Linear, Node, Pool, Shuffle, convolution
+from igc_theory.networks.layers import Conv, Linear, Pool, Shuffle, convolution
+from igc_theory.networks.nodes import Block, Node
 from igc_theory.networks.zoo_classic import CIFAR, IMAGENET, Entry, residual
 from igc_theory.networks.zoo_mobile import as_nodes, positive_width
 from igc_theory.structure.arguments import positive_int

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from igc_theory.networks.layers import Block, Conv, Linear, Node, Pool, Shuffle, convolution
+from igc_theory.networks.layers import Conv, Linear, Pool, Shuffle, convolution
+from igc_theory.networks.nodes import Block, Node
 from igc_theory.networks.zoo_classic import IMAGENET, Entry
 from igc_theory.structure.blocks import inverted_residual, shufflenet_unit
 from igc_theory.structure.chains import Chain

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from igc_theory.networks.layers import Block, Linear, Node, Pool, convolution
+from igc_theory.networks.layers import Linear, Pool, convolution
+from igc_theory.networks.nodes import Block, Node
 from igc_theory.networks.zoo_classic import CIFAR, Entry
 from igc_theory.structure.arguments import positive_int
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from html import escape
 from itertools import pairwise
 
@@ -46,6 +47,8 @@ class Chain:
       GroupConv(6, 6, groups=3)                 group pointwise  2 in, 2 out a branch  12
     >>> chain + interleave(3, 2) == Chain([chain, interleave(3, 2)])
     True
+    >>> (chain + chain).window
+    (5, 5)
     >>> Chain([GroupConv(6, 8), GroupConv(6, 6)])
     Traceback (most recent call last):
     ...
@@ -83,6 +86,25 @@ class Chain:
     def spatial(self) -> tuple[GroupConv, ...]:
         """The convolutions whose window is larger than 1×1."""
         return tuple(conv for conv in self.convolutions if not conv.is_pointwise)
+
+    @property
+    def window(self) -> tuple[int, int]:
+        """Rows and columns of the input that one output sees; behind a stride `s` a window of `k` covers ``(k - 1)*s + 1``."""
+        return self._field_of_view[0]
+
+    @property
+    def strides(self) -> tuple[int, int]:
+        """Rows and columns between the windows of neighbouring outputs."""
+        return self._field_of_view[1]
+
+    @cached_property
+    def _field_of_view(self) -> tuple[tuple[int, int], tuple[int, int]]:
+        window, strides = [1, 1], [1, 1]
+        for conv in self.convolutions:
+            for axis in range(2):
+                window[axis] += (conv.window[axis] - 1) * strides[axis]
+                strides[axis] *= conv.strides[axis]
+        return (window[0], window[1]), (strides[0], strides[1])
 
     def __add__(self, other: Chain | Factor) -> Chain:
         if not isinstance(other, (Chain, GroupConv, ChannelPermutation)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from igc_theory.structure.arguments import branches_of, positive_int, window_of
 
@@ -77,12 +78,12 @@ class GroupConv:
         """Output channels of one branch (`b` in the interleaving theorem)."""
         return self.out_channels // self.groups
 
-    @property
+    @cached_property
     def window(self) -> tuple[int, int]:
         """The window as a pair (height, width)."""
         return window_of("kernel_size", self.kernel_size)
 
-    @property
+    @cached_property
     def strides(self) -> tuple[int, int]:
         """The stride as a pair (vertical, horizontal)."""
         return window_of("stride", self.stride)

@@ -7,6 +7,7 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
+from igc_theory.structure.arguments import instance_of
 from igc_theory.structure.branches import branch_graph, checked, gaps
 from igc_theory.structure.chains import Chain
 
@@ -90,8 +91,7 @@ def uniform_path_count(chain: Chain, rng: np.random.Generator) -> int | None:
     >>> uniform_path_count(group(6, 6, groups=2), rng) is None
     True
     """
-    if not isinstance(rng, np.random.Generator):
-        raise TypeError(f"rng={rng!r} is a {type(rng).__name__}: give numpy.random.default_rng(seed)")
+    instance_of("rng", rng, np.random.Generator, "give numpy.random.default_rng(seed)")
     paths, remainder = divmod(prod(conv.in_width for conv in checked(chain).convolutions), chain.in_channels)
     if remainder:
         return None

@@ -348,7 +348,7 @@ RNG = np.random.default_rng(19)
 @pytest.mark.parametrize(
     ("call", "error", "sentence"),
     [
-        (lambda: Product(CHAIN.factors, WEIGHTS), TypeError, "chain is a tuple, not a Chain: give one"),
+        (lambda: Product(CHAIN.factors, WEIGHTS), TypeError, "is a tuple: give a Chain"),
         (lambda: Product(CHAIN, WEIGHTS[:1]), ValueError, "weights has 1 arrays, but the chain has 2 convolutions"),
         (lambda: Product(CHAIN, None), TypeError, "weights=None is not a sequence"),
         (lambda: Product(CHAIN, "ab"), TypeError, "weights='ab' is not a sequence"),
@@ -390,14 +390,14 @@ RNG = np.random.default_rng(19)
             r"x has shape \(54, 1\), but the operator takes \(6,",
         ),
         (lambda: Product(CHAIN, WEIGHTS) @ np.array(["a"] * 54), TypeError, "x has dtype <U1"),
-        (lambda: random_product(WEIGHTS, RNG), TypeError, "chain is a list, not a Chain"),
+        (lambda: random_product(WEIGHTS, RNG), TypeError, "is a list: give a Chain"),
         (
             lambda: random_product(CHAIN, RNG, np.int8),
             TypeError,
             "dtype=.*int8.* is not a type to compute in: give float32",
         ),
-        (lambda: random_product(CHAIN, 7), TypeError, r"rng=7 is a int.*give np.random.default_rng\(7\)"),
-        (lambda: random_product(CHAIN, None), TypeError, "rng=None is a NoneType, not a random generator"),
+        (lambda: random_product(CHAIN, 7), TypeError, r"rng=7 is a int: give numpy\.random\.default_rng\(seed\)"),
+        (lambda: random_product(CHAIN, None), TypeError, "rng=None is a NoneType: give numpy.random.default_rng"),
         (lambda: random_product(CHAIN, RNG, "float1024"), TypeError, "dtype='float1024' is not a type"),
         (lambda: regular_as_igc_product(np.ones((6, 4, 3, 3))), ValueError, "6 output and 4 input channels"),
         (lambda: regular_as_igc_product(np.ones((3, 3, 3, 3))), ValueError, "groups=2 does not divide channels=3"),

@@ -14,7 +14,7 @@ from scipy.linalg import dft, hadamard
 from scipy.optimize import minimize
 
 from igc_theory import Chain, ChannelPermutation, GroupConv, depthwise_separable, group, igcv1, igcv2, igcv3, interleave
-from igc_theory.kernels import Product, Projection, hierarchical, project, random_product
+from igc_theory.kernels import Product, Projection, hierarchical, pairs, project, random_product
 from igc_theory.structure import interleaved, inverted_residual, regular, xception
 from tests import cases, oracles
 
@@ -241,6 +241,7 @@ def test_small_panels_give_the_same(chain: Chain, monkeypatch: pytest.MonkeyPatc
     whole = project(kernel, chain)
     monkeypatch.setattr(hierarchical, "_PANEL", 8)
     monkeypatch.setattr("igc_theory.kernels.cells._PANEL", 8)
+    monkeypatch.setattr(pairs, "_CHUNK", 8)
     parts = project(kernel, chain)
     assert parts.relative_error == pytest.approx(whole.relative_error, rel=1e-6)
     if "alternating" not in whole.method:
@@ -299,6 +300,7 @@ def test_spatial_kernels_may_be_matrices() -> None:
 @pytest.mark.parametrize("chain", [igcv1(16, 32, 1), igcv2([2] * 9, 1), Chain([bit_reversal(9), igcv2([2] * 9, 1)])])
 def test_memory_stays_below_three_kernels(chain: Chain, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hierarchical, "_PANEL", 2**14)  # in proportion to a kernel smaller than those that matter
+    monkeypatch.setattr(pairs, "_CHUNK", 2**13)
     kernel = np.random.default_rng(0).standard_normal((512, 512))
     project(kernel, chain)
     tracemalloc.start()

@@ -13,7 +13,8 @@ from igc_theory.__main__ import main
 from igc_theory.kernels import low_rank, prune, sparse_product
 from igc_theory.networks import Audit, Network, audit, audit_data, audit_page, audit_tables, network
 from igc_theory.networks.audit_network import consecutive
-from igc_theory.networks.layers import Block, Conv, Linear, Node, Pool, Shuffle, convolution
+from igc_theory.networks.layers import Conv, Linear, Pool, Shuffle, convolution
+from igc_theory.networks.nodes import Block, Node
 from igc_theory.networks.onnx_graph import NO_SHAPE, OnnxLayer, OnnxNetwork, PassedOver
 from igc_theory.structure import path_counts
 from igc_theory.structure.permutations import interleave

@@ -10,7 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.patches import FancyArrowPatch, Rectangle
 from numpy.typing import NDArray
 
-from igc_theory.networks.layers import Block, Conv, Linear, Node
+from igc_theory.networks.layers import Conv, Linear
+from igc_theory.networks.nodes import Block, Node
 from igc_theory.views.plots.columns import Columns, axes_or_new, checked_columns
 from igc_theory.views.plots.style import PALETTE
 
