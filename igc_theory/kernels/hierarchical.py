@@ -9,7 +9,7 @@ Gribonval, arXiv 2110.01230): optimal for two factors, exact on products, within
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -21,8 +21,11 @@ from igc_theory.kernels.trees import ChannelTrees
 
 __all__ = ["butterfly", "columns_in_order", "in_tree_order", "split_bound"]
 
-_PANEL = 2**17
+_PANEL = 2**18
 """Entries worked on at a time: they stay in the processor's cache, and nothing of the size of the kernel is needed."""
+
+_AT_ONCE = 2**18
+"""Entries split off for all output nodes together; of more, one output node after the other."""
 
 
 @dataclass(frozen=True)
@@ -67,14 +70,16 @@ class _Splitting:
         """Return the squared distance to the nearest array whose blocks have that rank."""
         return sum(self._truncated(part)[1] for _, _, part in self.panels())
 
-    def solve(self) -> tuple[Array, Array, float]:
+    def solve(self, left: Array | None = None) -> tuple[Array, Array, float]:
         """Return the left and right factors of all blocks, and the squared distance.
 
-        Of shape (outputs, rest, inputs, rank, S or 1) and (outputs, inputs, rank, n).
+        Of shape (outputs, rest, inputs, rank, S or 1) and (outputs, inputs, rank, n); the left ones are written into an array
+        of that shape if there is one.
         """
         rest, area = self.row_order.size // self.outputs, self.columns.shape[2] if self.ahead else 1
         n = self.columns[0].size // self.inputs // area
-        left = np.empty((self.outputs, rest, self.inputs, self.rank, area), self.columns.dtype)
+        if left is None:
+            left = np.empty((self.outputs, rest, self.inputs, self.rank, area), self.columns.dtype)
         right = np.empty((self.outputs, self.inputs, self.rank, n), self.columns.dtype)
         lost = 0.0
         for y, x, part in self.panels():
@@ -149,10 +154,11 @@ def butterfly(columns: Array, trees: ChannelTrees, spatial: int) -> tuple[list[A
     blocks = [np.empty((trees.components, *shape), columns.dtype) for shape in shapes]
     error = _outside(columns, trees)
     for t, (rows, part) in enumerate(zip(trees.out_order, _parts(columns, trees), strict=True)):
-        factors, lost = _factors(part, rows, trees, spatial)
-        for block, factor, shape in zip(blocks, factors, shapes, strict=True):
-            block[t] = factor.reshape(shape)
-        error += lost
+        by_node = [
+            block[t].reshape(trees.inputs[k + 1], trees.outputs[k + 1], trees.paths[k + 1], -1)
+            for k, block in enumerate(blocks)
+        ]
+        error += _split_off(0, part, rows, by_node, trees, spatial)
     return [trees.weights(k, block) for k, block in enumerate(blocks)], error
 
 
@@ -160,28 +166,34 @@ def split_bound(columns: Array, trees: ChannelTrees, spatial: int) -> float:
     """Return the largest squared error of two factors over all splits: any product is also a product of these two."""
     errors = np.full(len(trees) - 1, _outside(columns, trees))
     for rows, part in zip(trees.out_order, _parts(columns, trees), strict=True):
-        errors += [_splitting(part, rows, trees, k, spatial).error() for k in range(len(trees) - 1)]
+        splits = zip(trees.outputs[1:-1], trees.inputs[1:-1], trees.paths[1:-1], strict=True)
+        errors += [_Splitting(part, rows, *split, k < spatial).error() for k, split in enumerate(splits)]
     return float(errors.max())
 
 
-def _splitting(columns: Array, rows: Array, trees: ChannelTrees, k: int, spatial: int) -> _Splitting:
-    """Return the kernel split behind convolution k."""
-    return _Splitting(columns, rows, trees.outputs[k + 1], trees.inputs[k + 1], trees.paths[k + 1], k < spatial)
+def _split_off(
+    k: int, columns: Array, rows: Array, blocks: Sequence[Array], trees: ChannelTrees, spatial: int
+) -> float:
+    """Write the blocks of convolutions k, k + 1, …, and return the squared error.
 
-
-def _factors(columns: Array, rows: Array, trees: ChannelTrees, spatial: int) -> tuple[list[Array], float]:
-    """Return the blocks of all factors of one component, in the order of the trees, and the squared error.
-
-    All factors but the last have orthonormal rows, so what a step loses is orthogonal to all that the later ones lose.
+    Each of shape (input nodes, output nodes, paths, n) behind its convolution, the output nodes those of the rows. All factors
+    but the last have orthonormal rows, so what a step loses is orthogonal to all that the later ones lose.
     """
-    factors, lost = [], 0.0
-    for k in range(len(trees) - 1):
-        left, right, error = _splitting(columns, rows, trees, k, spatial).solve()
-        per_branch = right.reshape(trees.outputs[k], -1, *right.shape[1:])
-        factors.append(np.moveaxis(per_branch, 2, 0))
-        lost += error
-        columns, rows = left.reshape(rows.size, -1, left.shape[-1]), np.arange(rows.size)
-    return [*factors, columns[_as_slice(rows)]], lost
+    (block, *behind), nodes = blocks, blocks[0].shape[1]
+    if not behind:
+        block[0, :, 0] = columns[_as_slice(rows)].reshape(nodes, -1)
+        return 0.0
+    # What is left for one output node is a kernel of its own: a large one is finished before the next one is begun.
+    step, left, lost = nodes if rows.size * columns[0].size <= _AT_ONCE else 1, None, 0.0
+    for y in range(0, nodes, step):
+        here = rows.reshape(nodes, -1)[y : y + step].ravel()
+        splitting = _Splitting(columns, here, step, trees.inputs[k + 1], trees.paths[k + 1], k < spatial)
+        left, right, error = splitting.solve(left)
+        block[:, y : y + step] = right.swapaxes(0, 1)
+        below = [b[:, y * b.shape[1] // nodes : (y + step) * b.shape[1] // nodes] for b in behind]
+        rest = left.reshape(here.size, -1, left.shape[-1])
+        lost += error + _split_off(k + 1, rest, np.arange(here.size), below, trees, spatial)
+    return lost
 
 
 def _parts(columns: Array, trees: ChannelTrees) -> list[Array]:

@@ -20,7 +20,7 @@ __all__ = ["truncated"]
 _LOSS = 1e-11
 """Largest part of a leading squared singular value that may be lost: residual squared over gap, a bound on what is."""
 
-_PRODUCTS = 16
+_PRODUCTS = 12
 """Multiplications of a vector by the power, after the squarings."""
 
 
@@ -127,7 +127,7 @@ def _iterated(power: Array, products: int) -> Array:
     vector: Array = np.broadcast_to(start, power.shape[:-1])
     for product in range(products):
         vector = np.matvec(power, vector)
-        if product % 4 == 3:  # the trace is one, so four steps cannot underflow
+        if product % 8 == 7:  # the trace is one, so eight steps cannot underflow
             vector = _normalized(vector)
     return _normalized(vector)
 
@@ -162,7 +162,7 @@ def _energies(vectors: Array) -> NDArray[Any]:
 def _normalized(vectors: Array) -> Array:
     """Return the vectors scaled to norm one; zeros stay."""
     size = _norms(vectors)[..., None]
-    return vectors / np.where(size > 0, size, np.ones_like(size))
+    return vectors / np.where(size > 0, size, 1)
 
 
 def _norms(vectors: Array) -> NDArray[Any]:

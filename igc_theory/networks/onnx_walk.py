@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from math import prod
+from typing import Any
 
 from igc_theory.networks.layers import Conv, Leaf, Linear, Pool, Shape
 from igc_theory.networks.onnx_graph import NO_SHAPE, Array, Graph, OnnxLayer, Operation, PassedOver, frozen, words
@@ -124,8 +125,8 @@ def _ungated(walk: Walk, names: list[str]) -> list[str]:
     return [name for name, gate in zip(names, gates, strict=True) if not gate] if sum(gates) == 1 else names
 
 
-def pair(values: object, fill: int = 1) -> tuple[int, int]:
+def pair(values: Any, fill: int = 1) -> tuple[int, int]:
     """Return the attribute of one or two spatial axes as (vertical, horizontal)."""
-    sides = [int(value) for value in values]  # type: ignore[attr-defined]
+    sides = [int(value) for value in values]
     height, width = [fill] * (2 - len(sides)) + sides
     return height, width

@@ -86,7 +86,7 @@ def _cell(C: int, name: str, task: str) -> Row:
     chain = chain if name != "Fourier" else Chain([ChannelPermutation(order), chain])
     straight = matrix[:, order]
     calls = {"project": lambda: project(matrix, chain)} | _peers(straight, task)
-    seconds = medians(calls, rounds=3 if C == 4096 else 7)
+    seconds = medians(calls, rounds=7)
     found = project(matrix, chain)
     row: Row = {"factors": task, "C": C, "kernel": name}
     row |= {label: 1e3 * seconds[label] if label in seconds else None for label in ("project", *PEERS)}

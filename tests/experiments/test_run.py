@@ -1,6 +1,7 @@
 """The experiments: equal weights, networks as counted, measures of structure, and a run that goes on where it stopped."""
 
 import importlib
+import io
 import sys
 
 import numpy as np
@@ -10,13 +11,13 @@ torch = pytest.importorskip("torch", reason="the extra experiment is not install
 pytest.importorskip("sklearn", reason="the extra experiment is not installed")
 pytest.importorskip("mnist1d", reason="the extra experiment is not installed")
 
-from experiments import run  # noqa: E402
-from experiments.data import DATASETS, load  # noqa: E402
-from experiments.models import Design, as_network, build, weights  # noqa: E402
-from experiments.records import read, write  # noqa: E402
-from experiments.training import Schedule, accuracy, train  # noqa: E402
-from igc_theory.structure import grade, group, igcv1, igcv3, path_counts, regular  # noqa: E402
-from tests.oracles import count_paths  # noqa: E402
+from experiments import run
+from experiments.data import DATASETS, load
+from experiments.models import Design, as_network, build, weights
+from experiments.records import read, write
+from experiments.training import Schedule, accuracy, train
+from igc_theory.structure import grade, group, igcv1, igcv3, path_counts, regular
+from tests.oracles import count_paths
 
 
 def designs(experiment, dataset, seed=0):
@@ -127,7 +128,7 @@ def test_a_run_goes_on_where_it_stopped(tmp_path, monkeypatch):
     missing = next(row for row in rows if row["dataset"] == "digits" and row["budget"] == "small")
     write(tmp_path / "running" / "inverted_residuals.csv", [row for row in reversed(rows) if row is not missing])
     monkeypatch.setattr(run, "HERE", tmp_path)
-    monkeypatch.setattr(sys, "stderr", open("/dev/null", "w"))  # noqa: SIM115
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
     performed = []
     monkeypatch.setattr(run, "ProcessPoolExecutor", lambda *_: Here(performed))
     monkeypatch.setattr(run, "chosen_rate", lambda *_: float(missing["rate"]))

@@ -241,6 +241,7 @@ def test_small_panels_give_the_same(chain: Chain, monkeypatch: pytest.MonkeyPatc
     whole = project(kernel, chain)
     monkeypatch.setattr(hierarchical, "_PANEL", 8)
     monkeypatch.setattr("igc_theory.kernels.cells._PANEL", 8)
+    monkeypatch.setattr(hierarchical, "_AT_ONCE", 8)
     monkeypatch.setattr(pairs, "_CHUNK", 8)
     parts = project(kernel, chain)
     assert parts.relative_error == pytest.approx(whole.relative_error, rel=1e-6)
@@ -300,6 +301,7 @@ def test_spatial_kernels_may_be_matrices() -> None:
 @pytest.mark.parametrize("chain", [igcv1(16, 32, 1), igcv2([2] * 9, 1), Chain([bit_reversal(9), igcv2([2] * 9, 1)])])
 def test_memory_stays_below_three_kernels(chain: Chain, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hierarchical, "_PANEL", 2**14)  # in proportion to a kernel smaller than those that matter
+    monkeypatch.setattr(hierarchical, "_AT_ONCE", 2**14)
     monkeypatch.setattr(pairs, "_CHUNK", 2**13)
     kernel = np.random.default_rng(0).standard_normal((512, 512))
     project(kernel, chain)
@@ -362,11 +364,11 @@ def test_displays_show_the_certificate() -> None:
 )
 def test_bad_input_is_refused_in_a_sentence(kernel: object, chain: object, kind: type[Exception], words: str) -> None:
     with pytest.raises(kind, match=words):
-        project(kernel, chain)  # type: ignore[arg-type]
+        project(kernel, chain)
 
 
 def test_bad_options_are_refused() -> None:
     with pytest.raises(TypeError, match="rng=0"):
-        project(np.ones((4, 4)), igcv1(2, 2, 1), rng=0)  # type: ignore[arg-type]
+        project(np.ones((4, 4)), igcv1(2, 2, 1), rng=0)
     with pytest.raises(ValueError, match="restarts=-1"):
         project(np.ones((4, 4)), igcv1(2, 2, 1), restarts=-1)

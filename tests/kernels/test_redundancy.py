@@ -253,7 +253,7 @@ BAD: list[tuple[Callable[[], object], type[Exception], str]] = [
     (lambda: binarize([["a"]]), TypeError, "give real or complex numbers"),
     (lambda: quantize(np.eye(2), 1), ValueError, "bits=1 is below 2"),
     (lambda: quantize(np.eye(2), 17), ValueError, "bits=17 is above 16"),
-    (lambda: quantize(np.eye(2), 4.0), TypeError, "bits=4.0"),  # type: ignore[arg-type]
+    (lambda: quantize(np.eye(2), 4.0), TypeError, "bits=4.0"),
     (lambda: quantize(np.eye(2), 4, per="row"), ValueError, "per='row' is not a rule"),
     (lambda: cluster(np.eye(2), 1), ValueError, "k=1 is below 2"),
     (lambda: low_rank(np.eye(2), 3), ValueError, "rank=3 exceeds the smaller side"),
@@ -268,7 +268,7 @@ BAD: list[tuple[Callable[[], object], type[Exception], str]] = [
     (lambda: prune_within(np.eye(4), 5, 4), ValueError, "kept=5 exceeds of=4"),
     (lambda: block_diagonal(np.eye(6), 4), ValueError, "groups=4 does not divide"),
     (lambda: sparse_product(np.eye(6), igcv2([2, 2], kernel_size=1)), ValueError, "kernel has shape"),
-    (lambda: sparse_product(np.eye(6), "chain"), TypeError, "chain='chain'"),  # type: ignore[arg-type]
+    (lambda: sparse_product(np.eye(6), "chain"), TypeError, "chain='chain'"),
     (lambda: sparse_low_rank(np.eye(6), 3), ValueError, "groups=2 does not divide"),
     (lambda: frontier(np.eye(6), kernel_size=4), ValueError, "kernel_size=4 does not fit"),
 ]

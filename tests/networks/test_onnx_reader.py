@@ -142,7 +142,7 @@ def test_shufflenet_has_its_shuffles_where_its_reshapes_are() -> None:
     assert len(shuffles) == 16
     for layer in shuffles:
         channels = layer.input_shape[0]
-        assert layer.node.permutation == interleave(4, channels // 4)  # type: ignore[union-attr]
+        assert layer.node.permutation == interleave(4, channels // 4)
         before = found.layers[layer.follows or 0]
         assert before.output_shape == layer.input_shape
         after = next(other for other in found.layers if other.follows == found.layers.index(layer))
@@ -188,7 +188,7 @@ def test_other_reshapes_are_no_shuffles(tmp_path: Path, five: tuple[int, ...], o
 def test_gather_along_channels_is_a_permutation_if_it_is_one(tmp_path: Path) -> None:
     for indices, expected in ([2, 0, 3, -3], [2, 0, 3, 1]), ([0, 0, 1, 2], None), ([1, 0], None):
         made = model([helper.make_node("Gather", ["x", "i"], ["y"], axis=1)], {"i": np.array(indices)})
-        found = [layer.node.permutation.indices.tolist() for layer in read(made, tmp_path).layers]  # type: ignore[union-attr]
+        found = [layer.node.permutation.indices.tolist() for layer in read(made, tmp_path).layers]
         assert found == ([expected] if expected else [])
 
 
@@ -213,7 +213,7 @@ def test_what_belongs_to_a_convolution(tmp_path: Path) -> None:
     assert [(entry.name, entry.parameters) for entry in found.passed_over] == [("late", 6)]
     assert np.array_equal(first.weight, constants["w"])
     with pytest.raises(ValueError, match="read-only"):
-        first.weight[0, 0, 0, 0] = 1  # type: ignore[index]
+        first.weight[0, 0, 0, 0] = 1
 
 
 def test_hard_swish_and_gates_carry_channels_and_sums_do_not(tmp_path: Path) -> None:
@@ -258,7 +258,7 @@ def test_linear_layers_of_every_form(tmp_path: Path) -> None:
     constants = {"w": weights(5, 144), "b": weights(5), "m": weights(5, 5), "n": weights(5, 7), "w2": weights(3, 7)}
     found = read(model(nodes, constants), tmp_path)
     assert [layer.counts for layer in found.layers] == [(0, 0, 720, 5), (0, 0, 25, 5), (0, 0, 35, 0), (0, 0, 21, 0)]
-    assert [layer.weight.shape for layer in found.layers] == [(5, 144), (5, 5), (7, 5), (3, 7)]  # type: ignore[union-attr]
+    assert [layer.weight.shape for layer in found.layers] == [(5, 144), (5, 5), (7, 5), (3, 7)]
     assert np.array_equal(found.layers[1].weight, constants["m"].T)
     assert np.array_equal(found.layers[3].weight, constants["w2"])
 

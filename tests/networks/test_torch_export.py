@@ -41,10 +41,10 @@ def test_without_torch_the_error_names_the_extra():
 torch = pytest.importorskip("torch", reason="the extra torch is not installed")
 pytest.importorskip("onnx", reason="the extra onnx is not installed")
 
-from torch import nn  # noqa: E402
+from torch import nn
 
-from igc_theory.networks import from_torch, read_onnx, to_torch  # noqa: E402
-from igc_theory.networks.layers import Shuffle  # noqa: E402
+from igc_theory.networks import from_torch, read_onnx, to_torch
+from igc_theory.networks.layers import Shuffle
 
 CHAINS = [
     regular(4, 6),

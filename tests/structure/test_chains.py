@@ -91,7 +91,7 @@ def test_chains_join_and_compare_by_their_factors() -> None:
     assert len({joined, Chain(joined.factors)}) == 1
     assert joined.spatial == first.convolutions
     with pytest.raises(TypeError):
-        first + 3  # type: ignore[operator]
+        first + 3
 
 
 class Tags(HTMLParser):

@@ -62,7 +62,7 @@ def test_no_other_permutations_connect_more_evenly(convs: tuple[cases.GroupConv,
     shuffled: list[object] = []
     for conv in convs:
         order = list(range(conv.out_channels))
-        random.shuffle(order)  # type: ignore[attr-defined]
+        random.shuffle(order)
         shuffled += [conv, ChannelPermutation(order)]
     ours, other = path_counts(cases.interleaved_chain(convs)), path_counts(Chain(shuffled))
     assert other.min() <= ours.min()

@@ -47,7 +47,7 @@ def test_indices_are_read_only_and_copied() -> None:
     with pytest.raises(ValueError, match="read-only"):
         p.indices[0] = 0
     with pytest.raises(AttributeError):
-        p.channels = 3  # type: ignore[misc]
+        p.channels = 3
 
 
 def test_a_million_interleaved_channels_keep_no_index_list_when_copied() -> None:
@@ -88,4 +88,4 @@ def test_arrays_that_do_not_fit() -> None:
     with pytest.raises(ValueError, match="groups=0 is below 1"):
         interleave(0, 2)
     with pytest.raises(TypeError, match=r"width=2.0 is a float, not an integer"):
-        interleave(2, 2.0)  # type: ignore[arg-type]
+        interleave(2, 2.0)

@@ -40,13 +40,13 @@ def test_heat_map_has_every_number_in_its_place() -> None:
     assert [tick.get_text() for tick in ax.get_xticklabels()] == ["x", "y"]
     texts = {text.get_position(): text.get_text() for text in ax.texts}
     assert texts == {(0, 0): ".10", (1, 0): ".90", (1, 1): ".25"}
-    image = np.asarray(ax.images[0].get_array().filled(np.nan))  # type: ignore[union-attr]
+    image = np.asarray(ax.images[0].get_array().filled(np.nan))
     assert np.array_equal(image, [[0.1, 0.9], [np.nan, 0.25]], equal_nan=True)
 
 
 def test_order_gain_counts_what_lies_above_the_line() -> None:
     ax = plot_order_gain({"given": [0.8, 0.5, 0.7], "found": [0.75, 0.4, 0.6], "low_rank": [0.7, 0.6, 0.65]})
-    labels = [text.get_text() for text in ax.get_legend().get_texts()]  # type: ignore[union-attr]
+    labels = [text.get_text() for text in ax.get_legend().get_texts()]
     assert labels == ["channels as given (2 of 3 lose)", "reordered (1 of 3 lose)"]
     assert np.array_equal(ax.lines[0].get_ydata(), [0.8, 0.5, 0.7])
     assert np.array_equal(ax.lines[1].get_ydata(), [0.75, 0.4, 0.6])
@@ -72,4 +72,4 @@ def test_other_columns_that_cannot_be_drawn() -> None:
     with pytest.raises(ValueError, match="has no 'found'"):
         plot_order_gain({"given": [0.1], "low_rank": [0.1]})
     with pytest.raises(TypeError, match="ax='left'"):
-        plot_order_gain({"given": [0.1], "found": [0.1], "low_rank": [0.1]}, ax="left")  # type: ignore[arg-type]
+        plot_order_gain({"given": [0.1], "found": [0.1], "low_rank": [0.1]}, ax="left")

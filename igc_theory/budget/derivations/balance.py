@@ -61,7 +61,6 @@ def balance_condition(L: int | None = None) -> Derivation:
 
 def _any_number() -> Derivation:
     L, l = sp.symbols("L l", integer=True, positive=True)
-    k, rate = sp.Symbol("k", real=True), sp.Symbol("lambda", positive=True)
     widths, mean = sp.IndexedBase("K", positive=True), (S * C) ** (1 / L)
     bound = at_least(Q, balanced_parameters(C, L, S))
     balance = equation(S * widths[1], mean), equation(widths[l], mean)
@@ -91,6 +90,25 @@ def _any_number() -> Derivation:
         Step(balance[1], "… and the others, `l ≥ 2`.", identity_with({widths[l]: mean})),
         Step(equation(mean / S * mean ** (L - 1), C), "These widths do multiply to `C` …", identity),
         Step(equation(C * (S * (mean / S) + (L - 1) * mean), bound.rhs), "… and cost what the bound says.", identity),
+        *_by_multiplier(L, mean),
+    )
+    return Derivation(
+        title="The balance condition for L factors",
+        assumptions=(
+            "`K_1, …, K_L` be positive reals",
+            "`C = K_1 ⋯ K_L` be the width and `S` the kernel area",
+            "`P = (S C)^(1/L)`",
+        ),
+        steps=steps,
+        result=(bound, *balance),
+        source=SOURCE,
+    )
+
+
+def _by_multiplier(L: sp.Symbol, mean: sp.Expr) -> tuple[Step, ...]:
+    """Return the same minimum by Lagrange."""
+    k, rate = sp.Symbol("k", real=True), sp.Symbol("lambda", positive=True)
+    return (
         Step(
             equation(sp.Derivative(S * sp.exp(k) - rate * k, k), S * sp.exp(k) - rate),
             "The same by Lagrange, in `k_l = ln K_l`: minimise the sum of the terms subject to `k_1 + … + k_L = ln C`. Stationary "
@@ -107,17 +125,6 @@ def _any_number() -> Derivation:
             "In `ln K` every term is strictly convex and the constraint linear: there is no other minimum.",
             sign(),
         ),
-    )
-    return Derivation(
-        title="The balance condition for L factors",
-        assumptions=(
-            "`K_1, …, K_L` be positive reals",
-            "`C = K_1 ⋯ K_L` be the width and `S` the kernel area",
-            "`P = (S C)^(1/L)`",
-        ),
-        steps=steps,
-        result=(bound, *balance),
-        source=SOURCE,
     )
 
 

@@ -69,22 +69,7 @@ def best_factor_count() -> Derivation:
         ),
         Step(value, "At the minimum every term of the sum, `S K_1 = K_2 = … = K_L`, is `e`.", identity),
         Step(bound, "So the weights are at least `L` terms of `e` a channel.", least_at(L, best, ABOVE_ONE)),
-        Step(
-            sp.Or(*(at_least(_balanced(n), _balanced(near(best))) for near in (sp.floor, sp.ceiling))),
-            "As the curve is convex, the best whole number of factors is next to `ln(S C)`, on one side. "
-            "(Checked for `n` up to 12.)",
-            in_every_case([{C: width, S: 9, n: count} for width in (2, 8, 64, 1000) for count in range(1, 13)]),
-        ),
-        Step(
-            equation(best.subs(EXAMPLE), sp.Float("6.36", 4)),
-            "For 64 channels and a 3×3 window.",
-            rounded(2),
-        ),
-        Step(
-            equation((bound.rhs / C).subs(EXAMPLE), sp.Float("17.28", 4)),
-            "Weights a channel that this promises, in the same example.",
-            rounded(2),
-        ),
+        *_whole_numbers(best, bound),
     )
     return Derivation(
         title="The best number of balanced factors",
@@ -130,6 +115,28 @@ def attainable_balance() -> Derivation:
         steps=(*_out_of_reach(allowed), *_given_number(), *_best_number(minimum), *_price(price)),
         result=(allowed, minimum, price),
         source="this project; the unconstrained problem is that of IGCV2, arXiv 1804.06202, section 3",
+    )
+
+
+def _whole_numbers(best: sp.Expr, bound: Claim) -> tuple[Step, ...]:
+    """Return what follows for whole numbers of factors, and an example."""
+    return (
+        Step(
+            sp.Or(*(at_least(_balanced(n), _balanced(near(best))) for near in (sp.floor, sp.ceiling))),
+            "As the curve is convex, the best whole number of factors is next to `ln(S C)`, on one side. "
+            "(Checked for `n` up to 12.)",
+            in_every_case([{C: width, S: 9, n: count} for width in (2, 8, 64, 1000) for count in range(1, 13)]),
+        ),
+        Step(
+            equation(best.subs(EXAMPLE), sp.Float("6.36", 4)),
+            "For 64 channels and a 3×3 window.",
+            rounded(2),
+        ),
+        Step(
+            equation((bound.rhs / C).subs(EXAMPLE), sp.Float("17.28", 4)),
+            "Weights a channel that this promises, in the same example.",
+            rounded(2),
+        ),
     )
 
 

@@ -18,7 +18,7 @@ from igc_theory.budget.derivations.checks import (
     rounded,
     sign,
 )
-from igc_theory.budget.derivations.derivation import Derivation, Step
+from igc_theory.budget.derivations.derivation import Claim, Derivation, Step
 from igc_theory.budget.derivations.symbols import SYMBOLIC, C, G, L, M, S, T, at_least, equation, more_than, x
 from igc_theory.budget.widths import balanced_width
 from igc_theory.structure.interleaved_blocks import igcv1
@@ -67,21 +67,7 @@ def width_theorem() -> Derivation:
             "Clear the denominators for `L ≥ 2`: both sides say `L M S - L - M S > 0`.",
             equivalence({L: 1 + x}),
         ),
-        Step(
-            fails,
-            "For `L = 1` the gain is below 1: a regular convolution, and a scale for every channel on top.",
-            sign(),
-        ),
-        Step(
-            at_least(2, L / (L - 1)),
-            "For `L ≥ 2` the condition asks `M S` to exceed at most 2: with a 3×3 window it always holds.",
-            sign({L: 2 + sp.Symbol("l", nonnegative=True)}),
-        ),
-        Step(
-            more_than(1, gain.subs({M: 1, S: 1})),
-            "With `M S = 1`, two pointwise factors of which one only scales, the gain is never above 1.",
-            sign(),
-        ),
+        *_special_cases(gain, fails),
     )
     return Derivation(
         title="IGCV1 is wider than a regular convolution of the same weights",
@@ -106,33 +92,13 @@ def widest_igcv1_bound() -> Derivation:
     >>> widest_igcv1_bound().result[1]
     Eq(L, M*S)
     """
-    weights, cost = igcv1_parameters(L, M, S), igcv1_parameters(L, G / L, S)
-    l, m = sp.symbols("l m", positive=True)
-    best, least = sp.sqrt(G * S), 2 * sp.sqrt(S) * G ** sp.Rational(3, 2)
-    excess = weights - least.subs(G, L * M)
-    bound = at_least(weights, least.subs(G, L * M))
+    least = 2 * sp.sqrt(S) * G ** sp.Rational(3, 2)
+    bound = at_least(igcv1_parameters(L, M, S), least.subs(G, L * M))
     where, widest = equation(L, M * S), equation(G, balanced_width(T, sp.Integer(2), S))
     steps = (
         _weights_step(),
-        Step(equation(cost, sp.expand(cost)), "At width `G`, `M = G/L` leaves one unknown.", identity),
-        Step(
-            equation(sp.Subs(sp.Derivative(sp.expand(cost), L), L, best), 0),
-            "The derivative in `L` vanishes at `L = √(G S)`.",
-            identity,
-        ),
-        Step(
-            more_than(sp.diff(cost, L, 2), 0),
-            "The second derivative is positive for every `L`, so the minimum is there and only there.",
-            sign(),
-        ),
-        Step(equation(sp.Subs(cost, L, best), least), "The weights at the minimum.", identity),
-        Step(
-            equation(excess, L * M * (sp.sqrt(M * S) - sp.sqrt(L)) ** 2),
-            "The same without calculus: what exceeds the bound is a square (arithmetic and geometric mean).",
-            identity,
-        ),
-        Step(bound, "A square is not negative.", sign({L: l**2, M: m**2, S: x**2})),
-        Step(where, "The square is zero exactly here; with `G = L M` this is `L = √(G S)` again.", root_of(excess)),
+        *_by_calculus(least),
+        *_by_the_means(bound, where),
         Step(
             widest,
             "Solved for the width, `G = (T/(2 √S))^(2/3)`: no block with `T` weights is wider.",
@@ -164,4 +130,59 @@ def _weights_step() -> Step:
         equation(T, sp.expand(igcv1_parameters(L, M, S))),
         "Count: `L` primary branches of `M × M S` weights, `M` secondary branches of `L × L`.",
         measured(lambda L, M, S: igcv1(L, M, (1, S)).parameters, SMALL_BLOCKS),
+    )
+
+
+def _special_cases(gain: sp.Expr, fails: Claim) -> tuple[Step, ...]:
+    """Return what the theorem says of one primary branch, of windows, and of pointwise blocks."""
+    return (
+        Step(
+            fails,
+            "For `L = 1` the gain is below 1: a regular convolution, and a scale for every channel on top.",
+            sign(),
+        ),
+        Step(
+            at_least(2, L / (L - 1)),
+            "For `L ≥ 2` the condition asks `M S` to exceed at most 2: with a 3×3 window it always holds.",
+            sign({L: 2 + sp.Symbol("l", nonnegative=True)}),
+        ),
+        Step(
+            more_than(1, gain.subs({M: 1, S: 1})),
+            "With `M S = 1`, two pointwise factors of which one only scales, the gain is never above 1.",
+            sign(),
+        ),
+    )
+
+
+def _by_calculus(least: sp.Expr) -> tuple[Step, ...]:
+    """Return the minimum over L at width G."""
+    cost, best = igcv1_parameters(L, G / L, S), sp.sqrt(G * S)
+    return (
+        Step(equation(cost, sp.expand(cost)), "At width `G`, `M = G/L` leaves one unknown.", identity),
+        Step(
+            equation(sp.Subs(sp.Derivative(sp.expand(cost), L), L, best), 0),
+            "The derivative in `L` vanishes at `L = √(G S)`.",
+            identity,
+        ),
+        Step(
+            more_than(sp.diff(cost, L, 2), 0),
+            "The second derivative is positive for every `L`, so the minimum is there and only there.",
+            sign(),
+        ),
+        Step(equation(sp.Subs(cost, L, best), least), "The weights at the minimum.", identity),
+    )
+
+
+def _by_the_means(bound: Claim, where: Claim) -> tuple[Step, ...]:
+    """Return the same from the inequality of the arithmetic and the geometric mean."""
+    l, m = sp.symbols("l m", positive=True)
+    excess = bound.lhs - bound.rhs
+    return (
+        Step(
+            equation(excess, L * M * (sp.sqrt(M * S) - sp.sqrt(L)) ** 2),
+            "The same without calculus: what exceeds the bound is a square (arithmetic and geometric mean).",
+            identity,
+        ),
+        Step(bound, "A square is not negative.", sign({L: l**2, M: m**2, S: x**2})),
+        Step(where, "The square is zero exactly here; with `G = L M` this is `L = √(G S)` again.", root_of(excess)),
     )
