@@ -56,9 +56,8 @@ def truncated(blocks: Array, rank: int) -> tuple[Array, Array]:
     if n <= m:
         v = _leading(blocks)
         return np.matvec(blocks, v)[..., None], v[..., None, :].conj()
-    u = _leading(blocks.mT).conj()
-    right = np.vecmat(u, blocks)
-    return (u * _norms(right)[..., None])[..., None], _normalized(right)[..., None, :]
+    right = _normalized(np.vecmat(_leading(blocks.mT).conj(), blocks))
+    return np.matvec(blocks, right.conj())[..., None], right[..., None, :]
 
 
 def _by_svd(blocks: Array, rank: int) -> tuple[Array, Array]:

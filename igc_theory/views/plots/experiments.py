@@ -146,7 +146,7 @@ def plot_accuracy_over(columns: Columns, ax: Axes | None = None) -> Axes:
     --------
     >>> interval = {"rho": [1.0] * 2, "low": [0.5] * 2, "high": [1.0] * 2}
     >>> plot_accuracy_over({"property": [16, 48], "accuracy": [96.0, 97.0]} | interval).get_title()
-    '$\\rho = +1.00$ [+0.50, +1.00]'
+    '$\\rho = +1.00$ [$+0.50$, $+1.00$]'
     """
     ax = axes_or_new(ax)
     table = checked_columns(columns, numbers=("property", "accuracy", "rho", "low", "high"))
@@ -154,5 +154,5 @@ def plot_accuracy_over(columns: Columns, ax: Axes | None = None) -> Axes:
     decided = low > 0 or high < 0
     colour = PALETTE[0] if decided else VERDICTS["undecided"]
     ax.plot(table["property"], table["accuracy"], "o", color=colour, markersize=2.5, alpha=0.5, markeredgewidth=0)
-    ax.set_title(f"$\\rho = {rho:+.2f}$ [{low:+.2f}, {high:+.2f}]", color=PALETTE[0] if decided else "black")
+    ax.set_title(f"$\\rho = {rho:+.2f}$ [${low:+.2f}$, ${high:+.2f}$]", color=PALETTE[0] if decided else "black")
     return ax
