@@ -25,7 +25,7 @@ _PANEL = 2**18
 """Entries worked on at a time: they stay in the processor's cache, and nothing of the size of the kernel is needed."""
 
 _AT_ONCE = 2**18
-"""Entries split off for all output nodes together; of more, one output node after the other."""
+"""Entries in the output nodes that go through all splits together."""
 
 
 @dataclass(frozen=True)
@@ -183,14 +183,15 @@ def _split_off(
     if not behind:
         block[0, :, 0] = columns[_as_slice(rows)].reshape(nodes, -1)
         return 0.0
-    # What is left for one output node is a kernel of its own: a large one is finished before the next one is begun.
-    step, left, lost = nodes if rows.size * columns[0].size <= _AT_ONCE else 1, None, 0.0
+    # What is left for one output node is a kernel of its own: so many of them are finished before the next ones are begun.
+    step = max(1, min(nodes, _AT_ONCE * nodes // (rows.size * columns[0].size)))
+    left, lost = None, 0.0
     for y in range(0, nodes, step):
-        here = rows.reshape(nodes, -1)[y : y + step].ravel()
-        splitting = _Splitting(columns, here, step, trees.inputs[k + 1], trees.paths[k + 1], k < spatial)
-        left, right, error = splitting.solve(left)
+        here = rows.reshape(nodes, -1)[y : y + step]
+        splitting = _Splitting(columns, here.ravel(), len(here), trees.inputs[k + 1], trees.paths[k + 1], k < spatial)
+        left, right, error = splitting.solve(None if left is None else left[: len(here)])
         block[:, y : y + step] = right.swapaxes(0, 1)
-        below = [b[:, y * b.shape[1] // nodes : (y + step) * b.shape[1] // nodes] for b in behind]
+        below = [b[:, y * b.shape[1] // nodes : (y + len(here)) * b.shape[1] // nodes] for b in behind]
         rest = left.reshape(here.size, -1, left.shape[-1])
         lost += error + _split_off(k + 1, rest, np.arange(here.size), below, trees, spatial)
     return lost

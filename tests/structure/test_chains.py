@@ -113,6 +113,21 @@ class Tags(HTMLParser):
         self.cells.append(data)
 
 
+@pytest.mark.parametrize("strides", [(1, 1, 1), (2, 1, 3), (1, (2, 3), 2)])
+@pytest.mark.parametrize("windows", [(1, 1, 1), (3, 1, 5), ((1, 5), 2, (3, 1))])
+def test_window_and_strides_are_those_of_the_positions_seen(windows: tuple, strides: tuple) -> None:
+    convs = [GroupConv(4, 4, kernel_size=window, stride=step) for window, step in zip(windows, strides, strict=True)]
+    chain = Chain([convs[0], interleave(2, 2), *convs[1:]])
+    for axis in range(2):
+        seen = [{0}, {1}]
+        for conv in reversed(convs):
+            seen = [
+                {p * conv.strides[axis] + k for p in positions for k in range(conv.window[axis])} for positions in seen
+            ]
+        assert chain.window[axis] == max(seen[0]) - min(seen[0]) + 1
+        assert chain.strides[axis] == min(seen[1]) - min(seen[0])
+
+
 def test_displays_name_every_factor() -> None:
     chain = Chain(igcv3(24, 24).factors, name="a < b & c")
     page = Tags(chain._repr_html_())
