@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from igc_theory.kernels.arrays import Array, float_type, numbers
 from igc_theory.kernels.fusion import fused
-from igc_theory.kernels.steps import Step, steps_of
+from igc_theory.kernels.steps import Step, over_branches, steps_of
 from igc_theory.structure.arguments import positive_int
 from igc_theory.structure.chains import Chain
 
@@ -52,7 +53,7 @@ class Plan:
     dtype : dtype
         Type of operand and result.
     threads : int
-        Threads that share the columns.
+        Threads that share the columns, or the branches if there are fewer columns.
 
     Examples
     --------
@@ -87,11 +88,14 @@ class Plan:
         width = max(stop - start for start, stop in tiles)
         self.chain, weights = fused(product.chain, product.weights, width, CALL[width > 1])
         kernels = [kernel.astype(self.dtype) for kernel in weights]
-        shares = [tiles[k :: self.threads] for k in range(min(self.threads, len(tiles)))]
-        self._shares: list[list[Step]] = [
-            steps_of(self.chain, kernels, product.window, self.batch, share, self.dtype) for share in shares
-        ]
-        self._pool = ThreadPoolExecutor(len(shares)) if len(shares) > 1 else None
+        steps = partial(steps_of, self.chain, kernels, product.window, self.batch, dtype=self.dtype)
+        # Stages follow each other; what stands in one stage may be done at the same time.
+        self._stages: list[list[list[Step]]] = (
+            [[steps(tiles=tiles[k :: self.threads]) for k in range(self.threads)]]
+            if len(tiles) >= self.threads
+            else [[[part] for part in over_branches(step, self.threads)] for step in steps(tiles=tiles)]
+        )
+        self._pool = ThreadPoolExecutor(self.threads - 1) if self.threads > 1 else None
 
     def __call__(self, x: ArrayLike, out: Array | None = None) -> Array:
         """Return the product times `x`.
@@ -113,10 +117,10 @@ class Plan:
         operand = self._operand(x)
         shape = (self.shape[0], *operand.shape[1:])
         result = np.empty(shape, self.dtype) if out is None else self._checked_out(out, shape, operand)
-        if self._pool is None:
-            _run(self._shares[0], operand, result)
-        else:
-            for done in [self._pool.submit(_run, share, operand, result) for share in self._shares]:
+        for first, *others in self._stages:
+            waiting = [self._pool.submit(_run, steps, operand, result) for steps in others] if self._pool else []
+            _run(first, operand, result)
+            for done in waiting:
                 done.result()
         return result
 
@@ -152,7 +156,7 @@ class Plan:
 
     def __repr__(self) -> str:
         rows, columns = self.shape
-        calls = sum(len(share) for share in self._shares)
+        calls = sum(len(steps) for stage in self._stages for steps in stage)
         threads = f", {self.threads} threads" if self.threads > 1 else ""
         return f"Plan({rows}x{columns} on {self.batch} columns, {self.dtype}, {calls} steps{threads})"
 

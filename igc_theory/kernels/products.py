@@ -191,7 +191,7 @@ class Product(LinearOperator):
         dtype : data-type, optional
             Type of operand and result; the product's own by default.
         threads : int, default 1
-            Threads that share the columns; of no use for one column.
+            Threads that share the columns, or the branches of each factor if there are fewer columns than threads.
 
         Returns
         -------

@@ -20,7 +20,7 @@ from igc_theory.structure.chains import Chain, Factor
 from igc_theory.structure.factors import GroupConv
 from igc_theory.structure.permutations import ChannelPermutation
 
-__all__ = ["Step", "steps_of"]
+__all__ = ["Step", "over_branches", "steps_of"]
 
 Place = Callable[[Array], Array]
 Step = tuple[Callable[..., Any], Place, Place]
@@ -53,6 +53,23 @@ def steps_of(
     routes = [_Route(chain, kernels, window, batch, tile, dtype) for tile in tiles]
     buffers = [_aligned(max(route.extent[k] for route in routes)) for k in range(2)]
     return [(f, _bound(a, buffers), _bound(b, buffers)) for route in routes for f, a, b in route.steps]
+
+
+def over_branches(step: Step, threads: int) -> list[Step]:
+    """Return up to `threads` steps that do the same at the same time, each some branches; the step itself if it is no product."""
+    function, source, target = step
+    if not isinstance(function, partial) or function.func is not np.matmul or function.args[0].ndim < 3:
+        return [step]
+    (blocks,) = function.args
+    cuts = [len(blocks) * k // threads for k in range(threads + 1)]
+    return [
+        (partial(np.matmul, blocks[some]), _part(source, some), _part(target, some))
+        for some in (slice(*ends) for ends in pairwise(cuts) if ends[0] < ends[1])
+    ]
+
+
+def _part(place: Place, some: slice) -> Place:
+    return lambda memory: place(memory)[some]
 
 
 class _Route:

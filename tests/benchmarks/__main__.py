@@ -1,4 +1,4 @@
-"""Run the benchmarks: ``python -m tests.benchmarks [--quick] [structure] [apply] [projection] [designs]``.
+"""Run the benchmarks: ``python -m tests.benchmarks [--quick] [structure] [projection] [apply] [designs]``.
 
 Each module beside this one offers ``TITLE``, ``NOTES``, ``run(quick) -> list of rows`` and
 ``verdicts(rows) -> list of Verdict``. A full run of all of them writes ``results.md``; every full run of a module writes its
@@ -18,7 +18,8 @@ from types import ModuleType
 from tests.benchmarks.timing import Row, Verdict, machine
 
 HERE = Path(__file__).parent
-MODULES = ("structure", "apply", "projection", "designs")
+# `apply` takes gigabytes, and leaves the system memory in pieces that slow down whoever needs fresh memory behind it.
+MODULES = ("structure", "projection", "apply", "designs")
 PEERS = ("scipy", "lazylinop", "pyfaust", "torch", "threadpoolctl")
 
 HEAD = """# Benchmarks

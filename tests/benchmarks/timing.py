@@ -34,7 +34,7 @@ class Verdict(NamedTuple):
 
 
 def medians(
-    calls: Mapping[str, Callable[[], object]], *, rounds: int = 7, slice_seconds: float = 0.01
+    calls: Mapping[str, Callable[[], object]], *, rounds: int = 7, slice_seconds: float = 0.03
 ) -> dict[str, float]:
     """Return the median seconds of each call, the calls taking turns.
 

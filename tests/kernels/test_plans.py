@@ -12,6 +12,10 @@ from tests import cases
 from tests.kernels import blocks
 
 
+def steps_in(plan):
+    return [step for stage in plan._stages for steps in stage for step in steps]
+
+
 def product_of(chain, rng, dtype=np.float64):
     return random_product(chain, rng, dtype) if chain.convolutions else Product(chain, [])
 
@@ -52,6 +56,18 @@ def test_tiles_of_any_width_cover_all_columns_once(monkeypatch, row, name):
         for threads in (1, 2, 5):
             x = rng.standard_normal((product.shape[1], batch))
             np.testing.assert_allclose(product.plan(batch, threads=threads)(x), product.matrix() @ x, atol=1e-12)
+
+
+@pytest.mark.parametrize("threads", [2, 3, 40])
+@pytest.mark.parametrize("chain", blocks.ALL.values(), ids=blocks.ALL)
+def test_threads_share_the_branches_of_a_single_column(chain, threads):
+    product = product_of(chain, np.random.default_rng(5))
+    plan, x = product.plan(threads=threads), np.random.default_rng(6).standard_normal(product.shape[1])
+    np.testing.assert_allclose(plan(x), product.matrix() @ x, atol=1e-12)
+    together = [len(stage) for stage in plan._stages]
+    assert max(together, default=1) <= threads
+    if any(conv.groups > 1 for conv in plan.chain.convolutions):
+        assert max(together) > 1
 
 
 @pytest.mark.parametrize("call", [0, 1, 10, 100, 10**6])
@@ -102,7 +118,7 @@ def test_no_step_reads_where_it_writes(chain):
     product = product_of(chain, np.random.default_rng(7))
     plan = product.plan(3)
     x, out = np.empty((product.shape[1], 3)), np.empty((product.shape[0], 3))
-    for _, source, target in plan._shares[0]:
+    for _, source, target in steps_in(plan):
         assert not np.may_share_memory(source(x), target(out))
 
 
@@ -111,7 +127,7 @@ def test_long_single_columns_are_copied_into_place(widths):
     rng = np.random.default_rng(7)
     product = random_product(igcv2(widths, 1), rng)
     plan, x = product.plan(), rng.standard_normal(product.shape[1])
-    assert len(plan._shares[0]) > len(plan.chain.convolutions)
+    assert len(steps_in(plan)) > len(plan.chain.convolutions)
     np.testing.assert_allclose(plan(x), product @ x, atol=1e-12)
 
 
