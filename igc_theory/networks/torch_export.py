@@ -90,6 +90,7 @@ def to_torch(operand: Chain | Product, *, axes: int = 2) -> nn.Sequential:
 
     Examples
     --------
+    >>> import numpy as np
     >>> from igc_theory.kernels import random_product
     >>> from igc_theory.structure import igcv1
     >>> product = random_product(igcv1(L=4, M=2), np.random.default_rng(0))

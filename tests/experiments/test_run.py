@@ -114,7 +114,7 @@ def test_effective_rank_of_equal_singular_values_is_their_number(values, rank):
 
 def test_training_is_repeatable_and_learns():
     data, design = load("digits"), Design("a", "a", (igcv1(4, 2),))
-    schedule, found = Schedule(rate=0.2, steps=60), []
+    schedule, found = Schedule(rate=0.2, steps=150), []
     for _ in range(2):
         network, _ = build(design, data, np.random.default_rng(0))
         before = accuracy(network, data.validation)
