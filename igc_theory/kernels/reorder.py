@@ -155,7 +155,7 @@ def _clustered(kernel: Array, chain: Chain, rng: np.random.Generator) -> tuple[O
         counts = [[chain.convolutions[0].groups], [chain.convolutions[-1].groups]]
     else:
         places = [trees.in_order.ravel(), trees.out_order.ravel()]
-        counts = [[trees.components * n for n in side[1:-1]] for side in (trees.inputs[::-1], trees.outputs)]
+        counts = [[trees.components * n for n in side[:-1]] for side in (trees.inputs[::-1], trees.outputs)]
     orders = []
     for axis, place, levels in zip((1, 0), places, counts, strict=True):
         vectors = np.moveaxis(kernel, axis, 0).reshape(kernel.shape[axis], -1)

@@ -157,13 +157,16 @@ def test_block_diagonal_is_what_it_keeps() -> None:
     assert (found.storage_bits, found.multiply_adds) == (32 * 108, 108)
 
 
-def test_reordering_finds_a_hidden_block_diagonal_and_is_paid_for() -> None:
-    blocks = np.kron(np.eye(2), np.ones((4, 4))) * RNG.standard_normal((8, 8))
-    hidden = blocks[RNG.permutation(8)][:, RNG.permutation(8)]
-    plain, found = block_diagonal(hidden, 2), block_diagonal(hidden, 2, reorder=True)
+@pytest.mark.parametrize("groups", [2, 4])
+@pytest.mark.parametrize("seed", range(10))
+def test_reordering_finds_a_hidden_block_diagonal_and_is_paid_for(groups: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    blocks = np.kron(np.eye(groups), np.ones((4, 4))) * rng.standard_normal((4 * groups, 4 * groups))
+    hidden = blocks[rng.permutation(len(blocks))][:, rng.permutation(len(blocks))]
+    plain, found = block_diagonal(hidden, groups), block_diagonal(hidden, groups, reorder=True)
     assert plain.relative_error > 0.3
     assert found.relative_error < 1e-12
-    assert found.storage_bits == plain.storage_bits + 2 * 8 * 3
+    assert found.storage_bits == plain.storage_bits + 2 * len(blocks) * np.log2(len(blocks))
 
 
 def test_product_is_the_projection() -> None:
