@@ -115,22 +115,17 @@ def _lost(blocks: Array, left: Array, right: Array) -> float:
 
 def columns_in_order(kernel: Array, trees: ChannelTrees) -> Array:
     """Return the kernel, shape (C_out, C_in, S), with its columns in the order of the trees; a view if that is evenly spaced."""
-    return _taken(kernel, trees.in_order.ravel())
+    order = _as_slice(trees.in_order.ravel())
+    return kernel[:, order] if isinstance(order, slice) else np.take(kernel, order, axis=1)
 
 
 def in_tree_order(kernel: Array, trees: ChannelTrees) -> tuple[Array, ChannelTrees]:
     """Return a copy of the kernel with columns and rows in the order of the trees, and the trees that find them there."""
-    rows, order = trees.out_order.ravel(), trees.in_order.ravel()
-    ordered = np.empty(kernel.shape, kernel.dtype)
+    rows, ordered = trees.out_order.ravel(), np.empty(kernel.shape, kernel.dtype)
     step = max(1, _PANEL // kernel[0].size)
     for start in range(0, rows.size, step):
-        ordered[start : start + step] = _taken(kernel[rows[start : start + step]], order)
+        ordered[start : start + step] = columns_in_order(kernel[rows[start : start + step]], trees)
     return ordered, replace(trees, out_order=np.arange(rows.size).reshape(trees.out_order.shape))
-
-
-def _taken(kernel: Array, order: Array) -> Array:
-    evenly = _as_slice(order)
-    return kernel[:, evenly] if isinstance(evenly, slice) else np.take(kernel, order, axis=1)
 
 
 def butterfly(columns: Array, trees: ChannelTrees, spatial: int) -> tuple[list[Array], float]:
