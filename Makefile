@@ -121,7 +121,7 @@ $(READY): pyproject.toml constraints.txt
 	$(RUN) figures/build.py
 	@mkdir -p $(@D) && touch $@
 
-.make/notebooks: $(READY) $(LIBRARY) $(RUNS) $(wildcard notebooks/*.ipynb) notebooks/build.py figures/stored.py
+.make/notebooks: $(READY) $(LIBRARY) $(RUNS) $(wildcard notebooks/*.ipynb) notebooks/build.py tools/files.py
 	$(RUN) notebooks/build.py
 	@mkdir -p $(@D) && touch $@
 

@@ -11,7 +11,8 @@ from hypothesis import settings
 os.environ["MPLBACKEND"] = "Agg"
 
 # Its doctests need the extra torch; tests/networks/test_torch_export.py says so where it is not installed.
-collect_ignore = [] if find_spec("torch") else ["igc_theory/networks/torch_export.py"]
+_TORCH = ["igc_theory/networks/readers/torch_modules.py", "igc_theory/networks/rewriting/torch_modules.py"]
+collect_ignore = [] if find_spec("torch") else _TORCH
 
 # Machines differ in speed, so no example has a deadline; CI draws the same examples every time.
 settings.register_profile("project", deadline=None, derandomize="CI" in os.environ)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from experiments.data import Data
 from experiments.models import Design
-from igc_theory.structure.blocks import regular
-from igc_theory.structure.interleaved_blocks import igcv1
+from igc_theory.structure.blocks import igcv1, regular
 
 CLAIM = "at equal weights the wider IGCV1 block beats a regular convolution, and accuracy peaks near the widest design"
 SEEDS = 5

@@ -10,12 +10,12 @@ import torch
 from torch import nn
 
 from experiments.data import Data
-from igc_theory.kernels.products import Product
-from igc_theory.kernels.random_products import random_product
-from igc_theory.networks.architecture import Network
-from igc_theory.networks.layers import Conv, Linear, Pool, Shuffle
-from igc_theory.networks.nodes import Node
-from igc_theory.networks.torch_export import to_torch
+from igc_theory.kernels.products.product import Product
+from igc_theory.kernels.products.random_product import random_product
+from igc_theory.networks.description.layers import Conv, Linear, Pool, Shuffle
+from igc_theory.networks.description.network import Network
+from igc_theory.networks.description.nodes import Node
+from igc_theory.networks.rewriting.torch_modules import to_torch
 from igc_theory.structure.chains import Chain
 from igc_theory.structure.factors import GroupConv
 

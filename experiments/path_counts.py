@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from experiments.data import Data
 from experiments.models import Design
-from igc_theory.structure.interleaved_blocks import interleaved
+from igc_theory.structure.blocks import interleaved
 
 CLAIM = "loose beats strict when width is scarce; even path counts beat uneven ones"
 SEEDS = 5

@@ -8,9 +8,9 @@ import numpy as np
 
 from experiments.data import Data
 from experiments.models import Design
+from igc_theory.structure.blocks import igcv1, interleaved
 from igc_theory.structure.chains import Chain, Factor
 from igc_theory.structure.factors import GroupConv
-from igc_theory.structure.interleaved_blocks import igcv1, interleaved
 from igc_theory.structure.permutations import ChannelPermutation
 
 CLAIM = "complementary factors beat the same factors un-permuted, and randomly permuted ones lie between"

@@ -7,7 +7,7 @@ import io
 from collections.abc import Sequence
 from pathlib import Path
 
-from figures.stored import replace_file
+from tools.files import replace_file
 
 __all__ = ["KEY", "Row", "key", "read", "write"]
 

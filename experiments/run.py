@@ -31,10 +31,10 @@ from experiments.models import Design, build, weights
 from experiments.records import Row, key, read, write
 from experiments.training import STEPS, Schedule, accuracy, train
 from experiments.verdicts import chosen_rate
-from figures.stored import BuildError, chosen, shown
 from igc_theory import __version__
-from igc_theory.kernels.products import Product
+from igc_theory.kernels.products.product import Product
 from igc_theory.structure.paths import path_counts
+from tools.files import BuildError, chosen, shown
 
 HERE = Path(__file__).resolve().parent
 NAMES = (

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy.stats import norm, spearmanr, t
 
 from experiments.records import Row, read
-from figures.stored import update_section
+from tools.files import update_section
 
 __all__ = [
     "CLAIMS",

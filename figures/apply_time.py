@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from igc_theory.views.plots.columns import stacked, unstacked
-from igc_theory.views.plots.kernels import plot_apply_times
+from igc_theory.views.plots.kernels.products import plot_apply_times
 from igc_theory.views.plots.style import PAGE
 
 RESULTS = Path(__file__).resolve().parents[1] / "tests" / "benchmarks" / "results_apply.csv"

@@ -8,11 +8,11 @@ import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from igc_theory.networks.layers import convolution
-from igc_theory.networks.nodes import Block, Node
-from igc_theory.networks.zoo import network
-from igc_theory.views.plots.architectures import architecture_columns, plot_architecture
+from igc_theory.networks.description.layers import convolution
+from igc_theory.networks.description.nodes import Block, Node
+from igc_theory.networks.zoo.catalogue import network
 from igc_theory.views.plots.columns import stacked, unstacked
+from igc_theory.views.plots.networks.architectures import architecture_columns, plot_architecture
 from igc_theory.views.plots.style import PAGE
 
 CONV = convolution(4, 4)

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from figures.realdata import kernel, source
 from igc_theory.kernels import block_spectra
-from igc_theory.kernels.redundancy_products import two_factor_chain
+from igc_theory.kernels.compression.structured import two_factor_chain
 from igc_theory.views.plots.columns import stacked, unstacked
-from igc_theory.views.plots.spectra import plot_block_spectra
+from igc_theory.views.plots.kernels.spectra import plot_block_spectra
 from igc_theory.views.plots.style import COLUMN
 
 LAYER = ("detector", "p2o.Conv.14")

@@ -16,6 +16,7 @@ import argparse
 import csv
 import importlib
 import io
+import re
 import sys
 import time
 import tomllib
@@ -37,7 +38,7 @@ from numpy.typing import ArrayLike, NDArray
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from figures.stored import (
+from tools.files import (
     ROOT,
     BuildError,
     DataMissingError,
@@ -169,7 +170,25 @@ def draw(module: ModuleType, name: str, columns: Columns, suffixes: Sequence[str
 def _saved(figure: Figure, suffix: str) -> bytes:
     buffer = io.BytesIO()
     figure.savefig(buffer, format=suffix, metadata=METADATA[suffix])
-    return buffer.getvalue()
+    return numbered(buffer.getvalue()) if suffix == "svg" else buffer.getvalue()
+
+
+def numbered(svg: bytes) -> bytes:
+    """Return an SVG whose clips and markers are numbered in order of appearance.
+
+    Matplotlib names them by a hash of their coordinates, whose last digits are those of the processor.
+
+    Examples
+    --------
+    >>> numbered(b'<path id="p0f82f0f409"/> <g clip-path="url(#p0f82f0f409)"/> <use xlink:href="#m0f82f0f40a"/>')
+    b'<path id="p1"/> <g clip-path="url(#p1)"/> <use xlink:href="#m2"/>'
+    """
+    names: dict[bytes, bytes] = {}
+    return re.sub(
+        rb'(?<=["#])[a-zA-Z](?:\d+_\d+_)?[0-9a-f]{10}(?=["\)])',
+        lambda found: names.setdefault(found[0], found[0][:1] + str(len(names) + 1).encode()),
+        svg,
+    )
 
 
 def numbers(name: str, module: ModuleType) -> tuple[str, list[str]]:

@@ -10,13 +10,13 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from scipy.linalg import dft, hadamard
 
-from igc_theory.kernels.errors import butterflies
-from igc_theory.kernels.projection import project
+from igc_theory.kernels.projection.errors import butterflies
+from igc_theory.kernels.projection.project import project
+from igc_theory.structure.blocks import igcv2
 from igc_theory.structure.chains import Chain
-from igc_theory.structure.interleaved_blocks import igcv2
 from igc_theory.structure.permutations import ChannelPermutation
 from igc_theory.views.plots.columns import stacked, unstacked
-from igc_theory.views.plots.kernels import factor_columns, plot_factor
+from igc_theory.views.plots.kernels.products import factor_columns, plot_factor
 from igc_theory.views.plots.style import PAGE
 
 BITS = 4

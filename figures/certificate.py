@@ -9,10 +9,10 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from igc_theory.kernels.errors import certificates
-from igc_theory.structure.interleaved_blocks import igcv2
+from igc_theory.kernels.projection.errors import certificates
+from igc_theory.structure.blocks import igcv2
 from igc_theory.views.plots.columns import stacked, unstacked
-from igc_theory.views.plots.kernels import plot_certificate
+from igc_theory.views.plots.kernels.products import plot_certificate
 from igc_theory.views.plots.style import PAGE
 
 WIDTHS = ([8, 8], [4, 4, 4], [2] * 6)

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from igc_theory.views.plots.patches import patch_columns, plot_patch_matrix
+from igc_theory.views.plots.structure.patches import patch_columns, plot_patch_matrix
 from igc_theory.views.plots.style import COLUMN
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from experiments.verdicts import DATASETS, PREDICTORS, comparable_runs, correlations
 from igc_theory.views.plots.columns import stacked, unstacked
-from igc_theory.views.plots.experiments import plot_accuracy_over
+from igc_theory.views.plots.networks.experiments import plot_accuracy_over
 from igc_theory.views.plots.style import PAGE
 
 

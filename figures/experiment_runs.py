@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from experiments.records import Row
 from experiments.verdicts import DATASETS, runs
 from igc_theory.views.plots.columns import stacked, unstacked
-from igc_theory.views.plots.experiments import plot_runs
+from igc_theory.views.plots.networks.experiments import plot_runs
 from igc_theory.views.plots.style import PAGE
 
 PANELS = {

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from experiments.verdicts import DATASETS, verdicts
-from igc_theory.views.plots.experiments import plot_claims
+from igc_theory.views.plots.networks.experiments import plot_claims
 from igc_theory.views.plots.style import PAGE
 
 

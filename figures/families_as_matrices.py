@@ -20,9 +20,9 @@ from igc_theory.kernels import (
     prune_within,
     sparse_product,
 )
-from igc_theory.kernels.redundancy_products import two_factor_chain
+from igc_theory.kernels.compression.structured import two_factor_chain
 from igc_theory.views.plots.columns import stacked, unstacked
-from igc_theory.views.plots.spectra import kernel_columns, plot_kernel
+from igc_theory.views.plots.kernels.spectra import kernel_columns, plot_kernel
 from igc_theory.views.plots.style import PAGE
 
 LAYER = ("classifier", "Conv@16")

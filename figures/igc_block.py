@@ -8,8 +8,8 @@ import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from igc_theory.structure.interleaved_blocks import igcv1
-from igc_theory.views.plots.chains import chain_columns, plot_chain
+from igc_theory.structure.blocks import igcv1
+from igc_theory.views.plots.structure.chains import chain_columns, plot_chain
 from igc_theory.views.plots.style import COLUMN
 
 

@@ -8,11 +8,11 @@ import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from igc_theory.budget.cost import igcv1_parameters
-from igc_theory.budget.widths import balanced_width
-from igc_theory.networks.published import published
-from igc_theory.views.plots.accuracy import plot_design_accuracies, plot_design_widths
+from igc_theory.budget.formulas.cost import igcv1_parameters
+from igc_theory.budget.formulas.widths import balanced_width
+from igc_theory.networks.printed.published import published
 from igc_theory.views.plots.columns import unstacked
+from igc_theory.views.plots.networks.accuracy import plot_design_accuracies, plot_design_widths
 from igc_theory.views.plots.style import PAGE
 
 PANELS = {"(a)": "igcv1-fig3a", "(b)": "igcv1-fig3b"}

@@ -9,10 +9,10 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from igc_theory.budget.tradeoffs import width_of_equal_branches
-from igc_theory.networks.published import published
-from igc_theory.views.plots.budget import plain_ticks
-from igc_theory.views.plots.budget_blocks import plot_equal_branches
+from igc_theory.budget.curves.tradeoffs import width_of_equal_branches
+from igc_theory.networks.printed.published import published
+from igc_theory.views.plots.budget.blocks import plot_equal_branches
+from igc_theory.views.plots.budget.curves import plain_ticks
 from igc_theory.views.plots.style import PAGE, PALETTE
 
 BUDGET = 4672  # weights of 64 channels with one pointwise factor, the figure's first design

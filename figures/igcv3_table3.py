@@ -8,8 +8,8 @@ import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from igc_theory.networks.published import published
-from igc_theory.views.plots.networks import plot_width_series
+from igc_theory.networks.printed.published import published
+from igc_theory.views.plots.networks.networks import plot_width_series
 from igc_theory.views.plots.style import COLUMN
 
 PLACES = {

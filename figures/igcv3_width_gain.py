@@ -9,8 +9,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from igc_theory.budget.tradeoffs_blocks import width_gain_of_igcv3
-from igc_theory.views.plots.budget_blocks import plot_width_gain
+from igc_theory.budget.curves.blocks import width_gain_of_igcv3
+from igc_theory.views.plots.budget.blocks import plot_width_gain
 from igc_theory.views.plots.style import COLUMN
 
 

@@ -8,8 +8,8 @@ import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from igc_theory.budget.tradeoffs import integer_optima
-from igc_theory.views.plots.budget import plot_integer_optima
+from igc_theory.budget.curves.tradeoffs import integer_optima
+from igc_theory.views.plots.budget.curves import plot_integer_optima
 from igc_theory.views.plots.style import PAGE
 
 

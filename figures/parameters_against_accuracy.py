@@ -9,9 +9,9 @@ import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from igc_theory.networks.published import published
+from igc_theory.networks.printed.published import published
 from igc_theory.views.plots.columns import unstacked
-from igc_theory.views.plots.networks import plot_size_against_accuracy
+from igc_theory.views.plots.networks.networks import plot_size_against_accuracy
 from igc_theory.views.plots.style import PAGE
 
 CIFAR = {"CIFAR-10": "cifar10_error_percent", "CIFAR-100": "cifar100_error_percent"}

@@ -8,11 +8,10 @@ import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from igc_theory.structure.blocks import group
-from igc_theory.structure.interleaved_blocks import igcv1
+from igc_theory.structure.blocks import group, igcv1
 from igc_theory.structure.permutations import interleave
 from igc_theory.views.plots.columns import stacked, unstacked
-from igc_theory.views.plots.structure import path_count_columns, plot_path_counts
+from igc_theory.views.plots.structure.supports import path_count_columns, plot_path_counts
 from igc_theory.views.plots.style import PAGE
 
 CHANNELS = 8

@@ -8,8 +8,8 @@ import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from igc_theory.networks.branching import path_polynomial
-from igc_theory.views.plots.networks import plot_path_lengths
+from igc_theory.networks.paths.branching import path_polynomial
+from igc_theory.views.plots.networks.networks import plot_path_lengths
 from igc_theory.views.plots.style import COLUMN
 
 ARCHITECTURES = {

@@ -9,8 +9,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from igc_theory.kernels.errors import path_errors
-from igc_theory.views.plots.kernels import plot_path_errors
+from igc_theory.kernels.projection.errors import path_errors
+from igc_theory.views.plots.kernels.products import plot_path_errors
 from igc_theory.views.plots.style import COLUMN
 
 

@@ -9,8 +9,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from igc_theory.budget.tradeoffs_blocks import imbalance_of_designs, price_of_imbalance
-from igc_theory.views.plots.budget_maps import plot_imbalance
+from igc_theory.budget.curves.blocks import imbalance_of_designs, price_of_imbalance
+from igc_theory.views.plots.budget.maps import plot_imbalance
 from igc_theory.views.plots.style import COLUMN
 
 CHANNELS = 144

@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from figures.stored import DataMissingError
-from igc_theory.networks import OnnxNetwork, read_onnx
-from igc_theory.networks.layers import Conv
+from igc_theory.networks import LayerGraph, read_onnx
+from igc_theory.networks.description.layers import Conv
+from tools.files import DataMissingError
 
 __all__ = ["Kernel", "kernel", "kernels", "shapes_once", "source"]
 
@@ -45,7 +45,7 @@ def package() -> str:
 
 
 @cache
-def _network(name: str) -> OnnxNetwork:
+def _network(name: str) -> LayerGraph:
     """Return a network; its package need not be importable, for only the files in it are read."""
     package()
     spec = find_spec(PACKAGE.replace("-", "_"))

@@ -9,9 +9,9 @@ import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from igc_theory.networks.recount import Recount, recount
+from igc_theory.networks.printed.recount import Recount, recount
 from igc_theory.views.plots.columns import unstacked
-from igc_theory.views.plots.networks import plot_recount
+from igc_theory.views.plots.networks.networks import plot_recount
 from igc_theory.views.plots.style import PAGE
 
 LETTERS = {10**6: "M", 10**9: "G"}

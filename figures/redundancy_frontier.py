@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from figures.realdata import kernel, source
 from igc_theory.kernels import frontier
 from igc_theory.views.plots.columns import stacked, unstacked
-from igc_theory.views.plots.redundancy import plot_redundancy_frontier
+from igc_theory.views.plots.kernels.compression import plot_redundancy_frontier
 from igc_theory.views.plots.style import PAGE
 
 LAYERS = (("recognizer", "p2o.Conv.6"), ("detector", "p2o.Conv.14"), ("recognizer", "p2o.Conv.30"))

@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from figures.realdata import FILES, Kernel, shapes_once, source
 from igc_theory.kernels import within_budget
-from igc_theory.views.plots.redundancy import plot_budget_errors
+from igc_theory.views.plots.kernels.compression import plot_budget_errors
 from igc_theory.views.plots.style import PAGE
 
 BUDGET = 5.0

@@ -12,8 +12,8 @@ from tqdm import tqdm
 
 from figures.realdata import FILES, Kernel, shapes_once, source
 from igc_theory.kernels import low_rank, sparse_product
-from igc_theory.kernels.redundancy_chains import product_chains
-from igc_theory.views.plots.redundancy import plot_order_gain
+from igc_theory.kernels.compression.chains import product_chains
+from igc_theory.views.plots.kernels.compression import plot_order_gain
 from igc_theory.views.plots.style import COLUMN
 
 LEAST = 24

@@ -9,12 +9,11 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from igc_theory.structure.blocks import group, regular
+from igc_theory.structure.blocks import group, igcv1, regular
 from igc_theory.structure.chains import Chain
-from igc_theory.structure.interleaved_blocks import igcv1
 from igc_theory.structure.permutations import interleave
 from igc_theory.views.plots.columns import stacked, unstacked
-from igc_theory.views.plots.structure import plot_support, support_columns
+from igc_theory.views.plots.structure.supports import plot_support, support_columns
 from igc_theory.views.plots.style import PAGE
 
 CHANNELS, L, M = 8, 4, 2

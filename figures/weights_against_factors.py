@@ -9,8 +9,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from igc_theory.budget.tradeoffs import weights_against_factors
-from igc_theory.views.plots.budget import plain_ticks, plot_weights_against_factors
+from igc_theory.budget.curves.tradeoffs import weights_against_factors
+from igc_theory.views.plots.budget.curves import plain_ticks, plot_weights_against_factors
 from igc_theory.views.plots.columns import stacked, unstacked
 from igc_theory.views.plots.style import PAGE
 

@@ -9,8 +9,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from igc_theory.budget.tradeoffs import width_against_parameters
-from igc_theory.views.plots.budget import plot_width_against_parameters, plot_width_share
+from igc_theory.budget.curves.tradeoffs import width_against_parameters
+from igc_theory.views.plots.budget.curves import plot_width_against_parameters, plot_width_share
 from igc_theory.views.plots.style import PAGE
 
 

@@ -9,11 +9,11 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from igc_theory.budget.cost import igcv1_parameters
-from igc_theory.budget.tradeoffs import by_columns
-from igc_theory.budget.tradeoffs_blocks import width_of_igcv1_designs
-from igc_theory.networks.published import published
-from igc_theory.views.plots.budget_blocks import plot_igcv1_designs
+from igc_theory.budget.curves.blocks import width_of_igcv1_designs
+from igc_theory.budget.curves.tradeoffs import by_columns
+from igc_theory.budget.formulas.cost import igcv1_parameters
+from igc_theory.networks.printed.published import published
+from igc_theory.views.plots.budget.blocks import plot_igcv1_designs
 from igc_theory.views.plots.columns import stacked, unstacked
 from igc_theory.views.plots.style import PAGE
 

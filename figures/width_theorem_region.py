@@ -8,8 +8,8 @@ import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from igc_theory.budget.tradeoffs_blocks import width_gain_of_igcv1
-from igc_theory.views.plots.budget_maps import plot_width_theorem
+from igc_theory.budget.curves.blocks import width_gain_of_igcv1
+from igc_theory.views.plots.budget.maps import plot_width_theorem
 from igc_theory.views.plots.style import COLUMN
 
 

@@ -257,10 +257,10 @@ def _add_audit(commands: Any) -> None:
 
 def _audit(options: argparse.Namespace) -> Iterator[str]:
     """Answer `audit`: tables of layers, chains, dense layers and errors."""
-    if options.network in networks.network_names() and not Path(options.network).exists():
-        audited = networks.network(options.network)
-    else:
-        audited = networks.read_onnx(options.network, input_shape=options.input)
+    known = options.network in networks.network_names() and not Path(options.network).exists()
+    audited = (
+        networks.network(options.network) if known else networks.read_onnx(options.network, input_shape=options.input)
+    )
     found = networks.audit(audited, workers=options.workers)
     if options.html:
         options.html.write_text(networks.audit_page(found), encoding="utf-8")

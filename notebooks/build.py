@@ -29,7 +29,7 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from figures.stored import ROOT, BuildError, chosen, matplotlib_is_pinned, replace_file, shown, update_section
+from tools.files import ROOT, BuildError, chosen, matplotlib_is_pinned, replace_file, shown, update_section
 
 __all__ = ["build", "check", "execute", "index", "normalise", "notebooks", "opening", "read"]
 

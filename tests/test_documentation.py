@@ -8,7 +8,7 @@ import types
 
 import pytest
 
-from figures.stored import ROOT
+from tools.files import ROOT
 
 PACKAGE = ROOT / "igc_theory"
 SECTION = re.compile(r"^(\w[\w ]*)\n-{3,}$", re.MULTILINE)

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from figures import build, stored
+from figures import build
+from tools import files as stored
 
 ENTRIES = build.manifest()
 

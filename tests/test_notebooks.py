@@ -7,7 +7,7 @@ from copy import deepcopy
 import nbformat
 import pytest
 
-from figures import stored
+from tools import files as stored
 from notebooks import build
 
 NOTEBOOKS = build.notebooks()

@@ -8,7 +8,9 @@ import re
 import subprocess
 import sys
 import tomllib
+from collections import Counter
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from itertools import chain
 from pathlib import Path
 
@@ -18,8 +20,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from figures import build as figures_build
-from figures.stored import ROOT, update_section
 from notebooks import build as notebooks_build
+from tools.files import ROOT, update_section
 
 PACKAGE = ROOT / "igc_theory"
 ROOMS = ("structure", "kernels", "budget", "networks", "views")
@@ -117,8 +119,8 @@ ONLY_IN = {
     "matplotlib": r"views/",
     "mpl_toolkits": r"views/",
     "ipywidgets": r"views/",
-    "onnx": r"networks/onnx_reader\.py",
-    "torch": r"networks/torch_export\.py",
+    "onnx": r"networks/(readers|rewriting)/",
+    "torch": r"networks/(readers|rewriting)/torch_modules\.py",
 }
 
 
@@ -162,7 +164,7 @@ def test_imports_go_one_way():
     ("structure/a.py", "def f():\n    import igc_theory.budget"),
     ("structure/a.py", "from igc_theory import igcv1"),
     ("structure/a.py", "from .. import views"),
-    ("kernels/a.py", "from igc_theory.budget.cost import parameters"),
+    ("kernels/a.py", "from igc_theory.budget.formulas.cost import parameters"),
     ("budget/a.py", "from ..kernels import project"),
     ("budget/__init__.pyi", "from ..networks.zoo import network as network"),
     ("networks/a.py", "from igc_theory.views import plots"),
@@ -184,11 +186,11 @@ def test_a_wrong_import_is_found(tmp_path, place, source):
 
 
 @pytest.mark.parametrize(("place", "source"), [
-    ("networks/a.py", "from igc_theory.structure.chains import Chain\nfrom igc_theory.budget.cost import parameters"),
+    ("networks/a.py", "from igc_theory.structure.chains import Chain\nfrom igc_theory.budget.formulas.cost import parameters"),
     ("budget/derivations/widths.py", "import sympy\nfrom igc_theory.structure.chains import Chain"),
     ("views/plots/chains.py", "import matplotlib.pyplot as plt\nfrom .style import PALETTE"),
     ("__main__.py", "from igc_theory import igcv1, networks"),
-    ("networks/onnx_reader.py", "def read():\n    import onnx"),
+    ("networks/readers/onnx_reader.py", "def read():\n    import onnx"),
     ("structure/a.py", "import numpy as np\nfrom scipy.sparse import csr_array"),
 ])  # fmt: skip
 def test_a_right_import_is_let_through(tmp_path, place, source):
@@ -196,6 +198,52 @@ def test_a_right_import_is_let_through(tmp_path, place, source):
     path.parent.mkdir(parents=True)
     path.write_text(source)
     assert wrong_imports(tmp_path / "igc_theory") == []
+
+
+def import_graph(package: Path) -> dict[str, set[str]]:
+    """Return which module of the package imports which others, at the top or later; `__init__` files and stubs left out."""
+    paths = {path for path in package.rglob("*.py") if path.name != "__init__.py"}
+    names = {".".join(["igc_theory", *path.relative_to(package).with_suffix("").parts]): path for path in paths}
+    graph = {}
+    for name, path in names.items():
+        imported = imported_modules(ast.parse(path.read_text(encoding="utf-8")), name.split(".")[:-1])
+        found = {module for full in imported for module in (full, full.rpartition(".")[0]) if module in names}
+        graph[name] = found - {name}
+    return graph
+
+
+def test_no_file_imports_itself_by_a_detour():
+    TopologicalSorter(import_graph(PACKAGE)).prepare()
+
+
+def test_a_circle_is_found(tmp_path):
+    package = tmp_path / "igc_theory"
+    (package / "structure").mkdir(parents=True)
+    (package / "structure/a.py").write_text("from igc_theory.structure.b import f")
+    (package / "structure/b.py").write_text("def f():\n    from igc_theory.structure import a")
+    with pytest.raises(CycleError):
+        TopologicalSorter(import_graph(package)).prepare()
+
+
+def test_no_folder_has_more_than_ten_modules():
+    folders = Counter(path.parent for path in PACKAGE.rglob("*.py") if path.name not in ("__init__.py", "__main__.py"))
+    assert {folder.relative_to(ROOT).as_posix(): count for folder, count in folders.items() if count > 10} == {}
+
+
+SCRIPTS_USE = {
+    "experiments": set(),
+    "figures": {"experiments"},
+    "notebooks": set(),
+    "website": {"notebooks"},
+    "tools": set(),
+}
+
+
+@pytest.mark.parametrize("folder", SCRIPTS_USE)
+def test_builds_share_only_tools(folder):
+    for path in (ROOT / folder).glob("*.py"):
+        tops = {name.partition(".")[0] for name in imported_modules(ast.parse(path.read_text("utf-8")), [folder])}
+        assert tops & (SCRIPTS_USE.keys() - {folder, "tools"}) <= SCRIPTS_USE[folder], path
 
 
 def test_importing_the_package_loads_nothing_heavy():

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from figures import build, realdata
-from figures.stored import ROOT, DataMissingError
+from tools.files import ROOT, DataMissingError
 
 OF_TRAINED_KERNELS = (
     "families_as_matrices",
@@ -59,7 +59,7 @@ def test_stored_numbers_are_of_the_version_that_make_installs(name: str) -> None
 
 def test_kernels_are_those_of_the_file() -> None:
     onnx: Any = pytest.importorskip("onnx", reason="the extra onnx is not installed")
-    from tests.networks import onnx_models
+    from tests.networks.readers import onnx_models
 
     if not onnx_models.trained():
         pytest.skip("rapidocr-onnxruntime is not installed (make realdata)")

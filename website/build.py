@@ -25,8 +25,8 @@ from pygments.formatters import HtmlFormatter
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from figures.stored import ROOT, replace_file
 from notebooks.build import notebooks, opening
+from tools.files import ROOT, replace_file
 from website import reference, widths
 
 HERE = ROOT / "website"

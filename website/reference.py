@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pdoc
 
-from figures.stored import replace_file
+from tools.files import replace_file
 
 __all__ = ["ROOMS", "write"]
 

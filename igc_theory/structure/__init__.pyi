@@ -1,9 +1,14 @@
 from .blocks import depthwise_separable as depthwise_separable
 from .blocks import group as group
+from .blocks import igcv1 as igcv1
+from .blocks import igcv2 as igcv2
 from .blocks import igcv3 as igcv3
+from .blocks import interleaved as interleaved
 from .blocks import inverted_residual as inverted_residual
 from .blocks import regular as regular
+from .blocks import regular_as_igc as regular_as_igc
 from .blocks import shufflenet_unit as shufflenet_unit
+from .blocks import summation_fusion as summation_fusion
 from .blocks import xception as xception
 from .chains import Chain as Chain
 from .chains import Factor as Factor
@@ -17,11 +22,6 @@ from .explanations import Explanation as Explanation
 from .explanations import Witness as Witness
 from .explanations import explain_complementarity as explain_complementarity
 from .factors import GroupConv as GroupConv
-from .interleaved_blocks import igcv1 as igcv1
-from .interleaved_blocks import igcv2 as igcv2
-from .interleaved_blocks import interleaved as interleaved
-from .interleaved_blocks import regular_as_igc as regular_as_igc
-from .interleaved_blocks import summation_fusion as summation_fusion
 from .paths import path_counts as path_counts
 from .paths import uniform_path_count as uniform_path_count
 from .permutations import ChannelPermutation as ChannelPermutation

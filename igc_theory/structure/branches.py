@@ -105,7 +105,7 @@ def gaps(chain: Chain) -> Iterator[NDArray[np.int64]]:
 
     Examples
     --------
-    >>> from igc_theory.structure.interleaved_blocks import igcv1
+    >>> from igc_theory.structure.blocks import igcv1
     >>> [gap.tolist() for gap in gaps(igcv1(2, 2))]
     [[0, 1, 2, 3], [0, 2, 1, 3], [0, 2, 1, 3]]
     """
@@ -134,7 +134,7 @@ def branch_graph(chain: Chain) -> BranchGraph:
 
     Examples
     --------
-    >>> from igc_theory.structure.interleaved_blocks import igcv1
+    >>> from igc_theory.structure.blocks import igcv1
     >>> branch_graph(igcv1(2, 3)).tables[0].toarray().tolist()
     [[1, 1], [1, 1], [1, 1]]
     """

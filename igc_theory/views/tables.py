@@ -7,16 +7,19 @@ import io
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from igc_theory.networks.architecture import Network
-from igc_theory.networks.branching import path_polynomial
-from igc_theory.networks.flow import block_flows
-from igc_theory.networks.table import Table
-from igc_theory.networks.zoo import network
+from igc_theory.networks.description.network import Network
+from igc_theory.networks.description.table import Table
+from igc_theory.networks.paths.branching import path_polynomial
+from igc_theory.networks.paths.flow import block_flows
+from igc_theory.networks.zoo.catalogue import network
 from igc_theory.structure.arguments import instance_of
 from igc_theory.structure.blocks import (
     depthwise_separable,
     group,
+    igcv1,
+    igcv2,
     igcv3,
+    interleaved,
     inverted_residual,
     regular,
     shufflenet_unit,
@@ -24,7 +27,6 @@ from igc_theory.structure.blocks import (
 )
 from igc_theory.structure.chains import Chain
 from igc_theory.structure.conditions import grade
-from igc_theory.structure.interleaved_blocks import igcv1, igcv2, interleaved
 
 __all__ = ["SUMMARY", "block_summary", "network_summary", "paths_text", "to_csv", "to_latex", "to_markdown"]
 

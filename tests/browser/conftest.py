@@ -32,7 +32,7 @@ from urllib.parse import urlsplit
 import nbformat
 import pytest
 
-from figures.stored import ROOT
+from tools.files import ROOT
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Locator, Page

@@ -3,9 +3,9 @@
 import nbformat
 import pytest
 
-from figures.stored import ROOT
 from notebooks.build import METADATA, read
 from tests.browser.conftest import leaves_this_machine, watched
+from tools.files import ROOT
 
 pytestmark = pytest.mark.xdist_group("browser")  # one JupyterLab and one Chromium are enough for two cores
 

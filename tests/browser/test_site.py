@@ -10,9 +10,9 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from figures.stored import ROOT
 from igc_theory.budget import widest_dense, widest_strict, width_against_parameters
 from tests.browser.conftest import unavailable
+from tools.files import ROOT
 
 pytestmark = pytest.mark.xdist_group("browser")
 

@@ -11,7 +11,7 @@ from scipy.stats import norm, spearmanr, t
 
 from experiments import verdicts
 from experiments.verdicts import CLAIMS, DATASETS, Claim, difference, expanded_interval, verdict
-from figures.stored import update_section
+from tools.files import update_section
 
 EXPERIMENTS = {claim.experiment for claim in CLAIMS}
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from figures import architectures_as_graphs
-from igc_theory.networks import Network, path_polynomial
+from igc_theory.networks import Conv, Network, path_polynomial
 from igc_theory.views.plots import (
     architecture_columns,
     plot_architecture,
@@ -63,9 +63,15 @@ def _as_counter(title: str) -> Counter[int]:
     return Counter({power: int(c) for power, c in enumerate(value.coeffs[::-1]) if c})
 
 
+def _channels_read(nodes: tuple) -> int:
+    """Return the channels that the first convolution reads."""
+    first = nodes[0]
+    return first.convolution.in_channels if isinstance(first, Conv) else _channels_read(max(first.branches, key=len))
+
+
 def test_titles_of_the_figure_give_the_paths_of_what_is_drawn() -> None:
     for title, nodes in architectures_as_graphs._pieces().items():
-        polynomial = path_polynomial(Network("piece", (4, 8, 8), nodes))
+        polynomial = path_polynomial(Network("piece", (_channels_read(nodes), 8, 8), nodes))
         if "F_c" not in title:
             assert _as_counter(title) == +Counter(dict(enumerate(polynomial.coefficients))), title
 

@@ -5,7 +5,7 @@ import pytest
 from matplotlib.colors import to_hex
 
 from igc_theory.views.plots import plot_accuracy_over, plot_claims, plot_runs
-from igc_theory.views.plots.experiments import VERDICTS
+from igc_theory.views.plots.networks.experiments import VERDICTS
 
 
 def test_runs_and_their_means():

@@ -9,7 +9,7 @@ import pytest
 
 from igc_theory.kernels import frontier
 from igc_theory.views.plots import plot_budget_errors, plot_order_gain, plot_redundancy_frontier
-from igc_theory.views.plots.redundancy import FAMILIES
+from igc_theory.views.plots.kernels.compression import FAMILIES
 
 POINTS: dict[str, list[Any]] = {
     "family": ["quantized", "quantized", "quantized", "low rank", "rounded low rank"],

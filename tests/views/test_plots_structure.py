@@ -10,17 +10,21 @@ import pytest
 from matplotlib.colors import to_hex
 
 from igc_theory.kernels.convolution import convolve
-from igc_theory.networks.published import published
-from igc_theory.structure.blocks import group, igcv3, regular
+from igc_theory.networks.printed.published import published
+from igc_theory.structure.blocks import group, igcv1, igcv2, igcv3, regular
 from igc_theory.structure.chains import Chain
-from igc_theory.structure.interleaved_blocks import igcv1, igcv2
 from igc_theory.structure.paths import path_counts
 from igc_theory.structure.permutations import ChannelPermutation
-from igc_theory.views.plots.accuracy import plot_design_accuracies, plot_design_widths
-from igc_theory.views.plots.chains import chain_columns, plot_chain
 from igc_theory.views.plots.columns import checked_columns, stacked, unstacked
-from igc_theory.views.plots.patches import patch_columns, plot_patch_matrix
-from igc_theory.views.plots.structure import path_count_columns, plot_path_counts, plot_support, support_columns
+from igc_theory.views.plots.networks.accuracy import plot_design_accuracies, plot_design_widths
+from igc_theory.views.plots.structure.chains import chain_columns, plot_chain
+from igc_theory.views.plots.structure.patches import patch_columns, plot_patch_matrix
+from igc_theory.views.plots.structure.supports import (
+    path_count_columns,
+    plot_path_counts,
+    plot_support,
+    support_columns,
+)
 from igc_theory.views.plots.style import PALETTE, branch_colours
 
 STYLE = Path(__file__).resolve().parents[2] / "figures" / "igc.mplstyle"

@@ -8,13 +8,13 @@ from typing import Any
 
 import sympy as sp
 
-from igc_theory.budget.cost import igcv2_parameters
 from igc_theory.budget.derivations.checks import identity, identity_with, least_at, measured, root_of, sign
 from igc_theory.budget.derivations.derivation import Claim, Derivation, Step
 from igc_theory.budget.derivations.symbols import C, P, Q, S, at_least, equation, more_than, x
-from igc_theory.budget.widths import balanced_parameters
+from igc_theory.budget.formulas.cost import igcv2_parameters
+from igc_theory.budget.formulas.widths import balanced_parameters
 from igc_theory.structure.arguments import positive_int
-from igc_theory.structure.interleaved_blocks import igcv2
+from igc_theory.structure.blocks import igcv2
 
 __all__ = ["balance_condition"]
 

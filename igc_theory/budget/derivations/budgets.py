@@ -6,12 +6,11 @@ from itertools import product
 
 import sympy as sp
 
-from igc_theory.budget import block_widths, cost, widths
 from igc_theory.budget.derivations.checks import identity_with, measured, only_root, sign
 from igc_theory.budget.derivations.derivation import Check, Derivation, Step
 from igc_theory.budget.derivations.symbols import G1, SYMBOLIC, C, G, L, S, T, equation, more_than, n
-from igc_theory.structure.blocks import depthwise_separable, group, regular
-from igc_theory.structure.interleaved_blocks import igcv1
+from igc_theory.budget.formulas import block_widths, cost, widths
+from igc_theory.structure.blocks import depthwise_separable, group, igcv1, regular
 
 __all__ = ["width_at_budget"]
 

@@ -16,7 +16,7 @@ from igc_theory.budget.derivations.checks import (
 )
 from igc_theory.budget.derivations.derivation import Claim, Derivation, Step
 from igc_theory.budget.derivations.symbols import SYMBOLIC, C, L, S, at_least, equation, more_than, n
-from igc_theory.budget.widths import (
+from igc_theory.budget.formulas.widths import (
     balanced_parameters,
     channelwise_parameters,
     constrained_parameters,

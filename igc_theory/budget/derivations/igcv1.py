@@ -6,8 +6,6 @@ from itertools import product
 
 import sympy as sp
 
-from igc_theory.budget.block_widths import regular_width
-from igc_theory.budget.cost import igcv1_parameters, regular_parameters
 from igc_theory.budget.derivations.checks import (
     equivalence,
     identity,
@@ -20,8 +18,10 @@ from igc_theory.budget.derivations.checks import (
 )
 from igc_theory.budget.derivations.derivation import Claim, Derivation, Step
 from igc_theory.budget.derivations.symbols import SYMBOLIC, C, G, L, M, S, T, at_least, equation, more_than, x
-from igc_theory.budget.widths import balanced_width
-from igc_theory.structure.interleaved_blocks import igcv1
+from igc_theory.budget.formulas.block_widths import regular_width
+from igc_theory.budget.formulas.cost import igcv1_parameters, regular_parameters
+from igc_theory.budget.formulas.widths import balanced_width
+from igc_theory.structure.blocks import igcv1
 
 __all__ = ["widest_igcv1_bound", "width_theorem"]
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import sympy as sp
 
-from igc_theory.budget.cost import igcv3_parameters
 from igc_theory.budget.derivations.checks import equivalence, identity, identity_with, measured, root_of, rounded
 from igc_theory.budget.derivations.derivation import Derivation, Step
 from igc_theory.budget.derivations.symbols import G1, G2, C, S, T, equation, more_than, t
+from igc_theory.budget.formulas.cost import igcv3_parameters
 from igc_theory.structure.blocks import igcv3, inverted_residual
 from igc_theory.structure.paths import path_counts
 

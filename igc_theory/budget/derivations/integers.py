@@ -12,8 +12,8 @@ import sympy as sp
 from igc_theory.budget.derivations.checks import in_every_case, least_at, sign
 from igc_theory.budget.derivations.derivation import Check, Claim, Derivation, Step
 from igc_theory.budget.derivations.symbols import SYMBOLIC, C, S, at_least, equation
-from igc_theory.budget.widths import constrained_parameters
-from igc_theory.structure.interleaved_blocks import interleaved
+from igc_theory.budget.formulas.widths import constrained_parameters
+from igc_theory.structure.blocks import interleaved
 from igc_theory.structure.paths import path_counts
 
 __all__ = ["dense", "integer_optimum", "sopfr", "strict"]

@@ -6,7 +6,7 @@ from typing import Any
 
 import sympy as sp
 
-from igc_theory.budget.widths import Functions
+from igc_theory.budget.formulas.widths import Functions
 
 __all__ = [
     "G1",
@@ -32,7 +32,7 @@ __all__ = [
 C, G, K, L, M, P, Q, S, T, G1, G2, n, t, x = sp.symbols("C G K L M P Q S T G_1 G_2 n t x", positive=True)
 
 SYMBOLIC = Functions(sp.sqrt, sp.exp, sp.log, sp.LambertW)
-"""For the formulas of `igc_theory.budget.widths`; ``T / L`` and powers work on symbols as they are."""
+"""For the formulas of `igc_theory.budget.formulas.widths`; ``T / L`` and powers work on symbols as they are."""
 
 
 def equation(left: Any, right: Any) -> sp.Eq:

@@ -14,7 +14,7 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from igc_theory.networks.table import Table, cell_text
+from igc_theory.networks.description.table import Table, cell_text
 from igc_theory.views.plots.style import PAGE
 
 __all__ = ["Answer", "fact_text", "panels"]

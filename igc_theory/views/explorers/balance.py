@@ -9,16 +9,16 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from igc_theory.budget.design import Design
-from igc_theory.budget.designs import best_dense
-from igc_theory.budget.designs_search import divisors
-from igc_theory.budget.tradeoffs import Table, weights_against_factors
-from igc_theory.budget.widths import attainable_parameters, balanced_parameters
+from igc_theory.budget.curves.tradeoffs import Table, weights_against_factors
+from igc_theory.budget.designs.cheapest import best_dense
+from igc_theory.budget.designs.design import Design
+from igc_theory.budget.designs.search import divisors
+from igc_theory.budget.formulas.widths import attainable_parameters, balanced_parameters
 from igc_theory.structure.conditions import grade
 from igc_theory.views.explorers.answers import Answer, panels
 from igc_theory.views.explorers.panel import choice, panel, slider
 from igc_theory.views.plots.bars import plot_bars
-from igc_theory.views.plots.budget import plain_ticks, plot_weights_against_factors
+from igc_theory.views.plots.budget.curves import plain_ticks, plot_weights_against_factors
 
 __all__ = ["balance_answer", "explore_balance"]
 

@@ -6,17 +6,17 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from igc_theory.budget.block_widths import regular_width
 from igc_theory.budget.chain_cost import parameters
-from igc_theory.budget.cost import regular_parameters
+from igc_theory.budget.formulas.block_widths import regular_width
+from igc_theory.budget.formulas.cost import regular_parameters
+from igc_theory.structure.blocks import igcv1
 from igc_theory.structure.chains import Chain
 from igc_theory.structure.explanations import explain_complementarity
-from igc_theory.structure.interleaved_blocks import igcv1
 from igc_theory.views.explorers.answers import Answer, panels
 from igc_theory.views.explorers.panel import checkbox, choice, panel, slider
 from igc_theory.views.plots.bars import plot_bars
-from igc_theory.views.plots.chains import chain_columns, plot_chain
-from igc_theory.views.plots.structure import path_count_columns, plot_path_counts
+from igc_theory.views.plots.structure.chains import chain_columns, plot_chain
+from igc_theory.views.plots.structure.supports import path_count_columns, plot_path_counts
 
 __all__ = ["block_answer", "explore_block"]
 

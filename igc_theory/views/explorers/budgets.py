@@ -11,17 +11,17 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from igc_theory.budget.design import Design
-from igc_theory.budget.tradeoffs import width_against_parameters
-from igc_theory.budget.widest import widest_dense, widest_igcv1, widest_strict
-from igc_theory.networks.table import Table
+from igc_theory.budget.curves.tradeoffs import width_against_parameters
+from igc_theory.budget.designs.design import Design
+from igc_theory.budget.designs.widest import widest_dense, widest_igcv1, widest_strict
+from igc_theory.networks.description.table import Table
 from igc_theory.structure.arguments import positive_int
 from igc_theory.structure.blocks import depthwise_separable, group, igcv3, regular
 from igc_theory.structure.chains import Chain
 from igc_theory.structure.conditions import grade
 from igc_theory.views.explorers.answers import Answer, panels
 from igc_theory.views.explorers.panel import checkbox, choice, panel
-from igc_theory.views.plots.budget import plain_ticks, plot_width_against_parameters
+from igc_theory.views.plots.budget.curves import plain_ticks, plot_width_against_parameters
 from igc_theory.views.tables import paths_text
 
 __all__ = ["FAMILIES", "budget_answer", "explore_budget"]

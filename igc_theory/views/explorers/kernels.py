@@ -11,15 +11,15 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import dft, hadamard
 
-from igc_theory.budget.design import Design
+from igc_theory.budget.designs.design import Design
 from igc_theory.kernels.arrays import finite, numbers
-from igc_theory.kernels.products import Product
-from igc_theory.kernels.projection import Projection, project
-from igc_theory.kernels.spectra import block_spectra
+from igc_theory.kernels.products.product import Product
+from igc_theory.kernels.projection.project import Projection, project
+from igc_theory.kernels.projection.spectra import block_spectra
 from igc_theory.structure.chains import Chain
 from igc_theory.views.explorers.answers import Answer, panels
 from igc_theory.views.explorers.panel import choice, panel, slider, text
-from igc_theory.views.plots.spectra import kernel_columns, plot_block_spectra, plot_kernel
+from igc_theory.views.plots.kernels.spectra import kernel_columns, plot_block_spectra, plot_kernel
 
 __all__ = ["example_kernel", "explore_kernel", "kernel_answer"]
 

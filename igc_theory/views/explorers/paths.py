@@ -7,14 +7,13 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from igc_theory.structure.blocks import group, igcv3, shufflenet_unit
+from igc_theory.structure.blocks import group, igcv1, igcv2, igcv3, interleaved, shufflenet_unit
 from igc_theory.structure.branches import checked
 from igc_theory.structure.chains import Chain
 from igc_theory.structure.conditions import grade
-from igc_theory.structure.interleaved_blocks import igcv1, igcv2, interleaved
 from igc_theory.views.explorers.answers import Answer, panels
 from igc_theory.views.explorers.panel import checkbox, choice, panel, slider
-from igc_theory.views.plots.paths import path_columns, plot_paths
+from igc_theory.views.plots.structure.paths import path_columns, plot_paths
 
 __all__ = ["explore_paths", "paths_answer"]
 

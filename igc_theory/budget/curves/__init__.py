@@ -1,0 +1,1 @@
+"""Curves: what is gained and what is paid, as columns of numbers."""

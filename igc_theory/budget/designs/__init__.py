@@ -1,0 +1,1 @@
+"""Searches over integers: the cheapest and the widest designs, exactly."""

@@ -1,0 +1,250 @@
+r"""What a chain costs: weights, multiply–adds, bytes; each formula of the papers once.
+
+The formulas use only ``+ * / **``: ints go in and exact ints come out, and the same function takes NumPy arrays for a
+curve and SymPy symbols for a derivation. `C` is a width (channels), `S` a kernel area (9 for a 3×3 window); weights are
+counted without biases.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+
+from igc_theory.budget.formulas.quantities import Quantity, exact_quotient, quantity
+
+__all__ = [
+    "depthwise_separable_parameters",
+    "group_parameters",
+    "igcv1_parameters",
+    "igcv2_parameters",
+    "igcv3_parameters",
+    "interleaved_parameters",
+    "regular_parameters",
+]
+
+
+def regular_parameters(C: Quantity, S: Quantity, C_out: Quantity | None = None) -> Quantity:
+    r"""Return the weights of a regular convolution, :math:`C\,C_{out}\,S`.
+
+    Parameters
+    ----------
+    C : int, array or symbol
+        Input channels.
+    S : int, array or symbol
+        Kernel area.
+    C_out : int, array or symbol, optional
+        Output channels; `C` when not given.
+
+    Returns
+    -------
+    int, array or expression
+        Weights; an exact int for ints.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not a positive quantity.
+
+    Examples
+    --------
+    >>> regular_parameters(64, 9)
+    36864
+    """
+    return group_parameters(C, 1, S, C_out)
+
+
+def group_parameters(C: Quantity, groups: Quantity, S: Quantity, C_out: Quantity | None = None) -> Quantity:
+    r"""Return the weights of a group convolution, :math:`C\,C_{out}\,S/G`: one block a branch.
+
+    Parameters
+    ----------
+    C, S, C_out : int, array or symbol
+        As in `regular_parameters`.
+    groups : int, array or symbol
+        `G`, the number of branches; for integers a divisor of the channels on both sides.
+
+    Returns
+    -------
+    int, array or expression
+        Weights; an exact int for ints.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not a positive quantity, or `groups` does not divide integer channels.
+
+    Examples
+    --------
+    >>> group_parameters(6, 2, 25), group_parameters(6, 2, 25, C_out=4)
+    (450, 300)
+    """
+    C, groups, S = quantity("C", C), quantity("groups", groups), quantity("S", S)
+    C_out = C if C_out is None else quantity("C_out", C_out)
+    exact_quotient("C/groups", C, groups)
+    return C * exact_quotient("C_out/groups", C_out, groups) * S
+
+
+def depthwise_separable_parameters(C: Quantity, S: Quantity, C_out: Quantity | None = None) -> Quantity:
+    r"""Return the weights of a channel-wise spatial and a dense pointwise convolution, :math:`C\,S + C\,C_{out}`.
+
+    (MobileNetV1, arXiv 1704.04861.) With :math:`C_{out} = C` it is IGCV1 with M = 1.
+
+    Parameters
+    ----------
+    C, S, C_out : int, array or symbol
+        As in `regular_parameters`.
+
+    Returns
+    -------
+    int, array or expression
+        Weights; an exact int for ints.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not a positive quantity.
+
+    Examples
+    --------
+    >>> depthwise_separable_parameters(64, 9), igcv1_parameters(L=64, M=1, S=9)
+    (4672, 4672)
+    """
+    C, S = quantity("C", C), quantity("S", S)
+    return C * S + regular_parameters(C, 1, C_out)
+
+
+def igcv1_parameters(L: Quantity, M: Quantity, S: Quantity) -> Quantity:
+    r"""Return the weights of the IGCV1 block, :math:`T = L M^2 S + M L^2 = G^2 (S/L + 1/M)` with width :math:`G = L M`.
+
+    Parameters
+    ----------
+    L, M : int, array or symbol
+        Primary partitions, and channels in each (IGCV1, arXiv 1707.02725, section 3.3).
+    S : int, array or symbol
+        Kernel area of the primary convolution.
+
+    Returns
+    -------
+    int, array or expression
+        Weights; an exact int for ints.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not a positive quantity.
+
+    Examples
+    --------
+    >>> igcv1_parameters(24, 2, 9)
+    2016
+    """
+    L, M = quantity("L", L), quantity("M", M)
+    return igcv2_parameters([M, L], S)
+
+
+def igcv2_parameters(branch_widths: Sequence[Quantity], S: Quantity) -> Quantity:
+    r"""Return the weights of the IGCV2 chain, :math:`Q = C (S K_1 + K_2 + … + K_L)` with width :math:`C = \prod K_l`.
+
+    Parameters
+    ----------
+    branch_widths : sequence of int, array or symbol
+        `K_1 … K_L`, channels of a branch; the first factor is spatial (IGCV2, arXiv 1804.06202, section 3).
+    S : int, array or symbol
+        Kernel area of the first factor.
+
+    Returns
+    -------
+    int, array or expression
+        Weights; an exact int for ints.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not a positive quantity, or there are no widths.
+
+    Examples
+    --------
+    >>> igcv2_parameters([1, 2, 2, 2, 2, 2, 2], 9)
+    1344
+    """
+    return interleaved_parameters(prod(_checked_widths(branch_widths)), branch_widths, S)
+
+
+def interleaved_parameters(C: Quantity, branch_widths: Sequence[Quantity], S: Quantity) -> Quantity:
+    r"""Return the weights of `interleaved`, :math:`C (S K_1 + K_2 + … + K_L)`, whatever the product of the widths is.
+
+    Parameters
+    ----------
+    C : int, array or symbol
+        Channels, the same before and after every factor.
+    branch_widths, S : as in `igcv2_parameters`
+        That a width divides `C` is for the chain to check, not for the formula.
+
+    Returns
+    -------
+    int, array or expression
+        Weights; an exact int for ints.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As in `igcv2_parameters`.
+
+    Examples
+    --------
+    >>> interleaved_parameters(416, [1] + 9 * [2], 9) == 416 * 27
+    True
+    """
+    C, S, (first, *others) = quantity("C", C), quantity("S", S), _checked_widths(branch_widths)
+    return C * (S * first + sum(others))
+
+
+def igcv3_parameters(C_in: Quantity, C_out: Quantity, t: Quantity, groups: Sequence[Quantity], S: Quantity) -> Quantity:
+    r"""Return the weights of the IGCV3 block, :math:`tC·C/G_1 + S·tC + tC·C_{out}/G_2`.
+
+    Parameters
+    ----------
+    C_in, C_out : int, array or symbol
+        Channels read and written.
+    t : int, array or symbol
+        Expansion: the middle has :math:`t C` channels.
+    groups : pair of int, array or symbol
+        :math:`(G_1, G_2)`, branches of the two pointwise convolutions; (1, 1) is MobileNetV2 (IGCV3, arXiv 1806.00178,
+        section 3).
+    S : int, array or symbol
+        Kernel area of the channel-wise convolution.
+
+    Returns
+    -------
+    int, array or expression
+        Weights; an exact int for ints.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not a positive quantity, `groups` is not a pair, or does not divide integer channels.
+
+    Examples
+    --------
+    >>> igcv3_parameters(24, 24, 6, (2, 2), 9), igcv3_parameters(24, 24, 6, (1, 1), 9)
+    (4752, 8208)
+    """
+    if not isinstance(groups, (tuple, list)) or len(groups) != 2:
+        raise ValueError(
+            f"groups={groups!r} is not a pair: give (G1, G2), the branches of the two pointwise convolutions"
+        )
+    C_in, C_out, S = quantity("C_in", C_in), quantity("C_out", C_out), quantity("S", S)
+    middle = quantity("t", t) * C_in
+    expand, reduce = group_parameters(C_in, groups[0], 1, middle), group_parameters(middle, groups[1], 1, C_out)
+    return expand + S * middle + reduce
+
+
+def _checked_widths(branch_widths: Sequence[Quantity]) -> list[Quantity]:
+    if isinstance(branch_widths, (str, int)) or not hasattr(branch_widths, "__iter__"):
+        raise TypeError(
+            f"branch_widths={branch_widths!r} is not a sequence: give one width a factor, such as [1, 8, 8]"
+        )
+    widths = [quantity(f"branch_widths[{k}]", width) for k, width in enumerate(branch_widths)]
+    if not widths:
+        raise ValueError("branch_widths=[] is empty: give one width a factor, such as [1, 8, 8]")
+    return widths

@@ -1,0 +1,1 @@
+"""The families that remove redundancy from a kernel, on one scale."""

@@ -1,0 +1,215 @@
+"""Low precision: kernels with few different values, and what they cost."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.cluster.vq import kmeans2
+
+from igc_theory.kernels.arrays import Array
+from igc_theory.kernels.compression.approximation import (
+    REAL_BITS,
+    Approximation,
+    approximation,
+    index_bits,
+    real_matrix,
+)
+from igc_theory.structure.arguments import positive_int
+
+__all__ = ["binarize", "cluster", "quantize", "rounded", "stored"]
+
+_SHARES = np.linspace(0.05, 1, 39)
+"""Steps tried for the largest level, as shares of the largest weight."""
+
+
+def binarize(matrix: ArrayLike) -> Approximation:
+    r"""Return the nearest matrix with two values ±α in each row: one α a kernel.
+
+    .. math:: \min_{α, B} ‖w - α b‖^2, \quad b ∈ \{-1, 1\}^n: \qquad b = \mathrm{sign}(w), \; α = \tfrac1n ‖w‖_1
+
+    (XNOR-Net, arXiv 1603.05279, section 3.1). Multiplications become additions, and one by α an output.
+
+    Parameters
+    ----------
+    matrix : array_like, shape (C_out, C_in * S)
+        Finite real numbers. Not modified.
+
+    Returns
+    -------
+    Approximation
+        One bit a weight, and a real number a row.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the matrix is not a matrix of finite real numbers.
+
+    Examples
+    --------
+    >>> binarize([[1, -2, 3]]).matrix
+    array([[ 2., -2.,  2.]])
+    """
+    kernel = real_matrix(matrix)
+    alpha = np.abs(kernel).mean(axis=1, keepdims=True)
+    signs = np.where(kernel < 0, -1, 1)
+    storage = kernel.size + REAL_BITS * len(kernel)
+    return approximation("binary", "", kernel, alpha * signs, storage, len(kernel), kernel.size)
+
+
+def quantize(matrix: ArrayLike, bits: int, *, per: str = "kernel") -> Approximation:
+    r"""Return the matrix rounded to b-bit integers times a scale: :math:`Δ \{-q, …, q\}`, :math:`q = 2^{b-1} - 1`.
+
+    Parameters
+    ----------
+    matrix : array_like, shape (C_out, C_in * S)
+        Finite real numbers. Not modified.
+    bits : int
+        From 2 to 16.
+    per : {"kernel", "tensor"}, default "kernel"
+        One scale a row, or one for all.
+
+    Returns
+    -------
+    Approximation
+        `bits` a weight, and a real number a scale. A multiply–add is one of integers; the scale is one more an output.
+
+    Notes
+    -----
+    Of 39 trial steps, each with the scale refitted by least squares, the best is taken. It is never worse than the step that
+    just reaches the largest weight, and near the optimum, which a finer search could improve a little.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the matrix is not a matrix of finite real numbers, or `bits` or `per` is none of the above.
+
+    Examples
+    --------
+    >>> quantize([[0.9, -0.4, 0.1]], 3).matrix.round(2)
+    array([[ 0.93, -0.31,  0.  ]])
+    """
+    kernel = real_matrix(matrix)
+    if per not in ("kernel", "tensor"):
+        raise ValueError(f"per={per!r} is not a rule: use 'kernel' for a scale a row, or 'tensor' for one scale")
+    rows = kernel if per == "kernel" else kernel.reshape(1, -1)
+    scale, levels = rounded(rows, bits)
+    setting = f"{bits} bits" + ("" if per == "kernel" else ", one scale")
+    storage = bits * kernel.size + REAL_BITS * len(rows)
+    multiply_adds = kernel.size + len(kernel)
+    return approximation("quantized", setting, kernel, (scale * levels).reshape(kernel.shape), storage, multiply_adds)
+
+
+def rounded(rows: Array, bits: int) -> tuple[Array, NDArray[np.int64]]:
+    """Return scales, shape (rows, 1), and integers: each row is near its scale times its integers.
+
+    Examples
+    --------
+    >>> scale, levels = rounded(np.array([[3.0, -1.0, 2.0]]), 3)
+    >>> levels, scale.round(6)
+    (array([[ 3, -1,  2]]), array([[1.]]))
+    """
+    bits = positive_int("bits", bits, minimum=2, way_out="use 2 to 16 bits; binarize is for one")
+    if bits > 16:
+        raise ValueError(f"bits={bits} is above 16: use 2 to 16 bits, beyond that weights are stored as they are")
+    top = 2 ** (bits - 1) - 1
+    peak = np.abs(rows).max(axis=1, keepdims=True).astype(np.float64)
+    scale, levels = _fitted(rows, np.where(peak > 0, peak, 1) / top, top)
+    for share in _SHARES[:-1]:
+        other = _fitted(rows, np.where(peak > 0, peak, 1) * share / top, top)
+        better = _squared_error(rows, *other) < _squared_error(rows, scale, levels)
+        scale, levels = np.where(better, other[0], scale), np.where(better, other[1], levels)
+    return scale, levels
+
+
+def stored(factors: list[Array], bits: int | None) -> tuple[list[Array], int]:
+    """Return factors as they are stored, rounded if `bits` says so, and the bits that they take.
+
+    Examples
+    --------
+    >>> stored([np.ones((2, 3))], None)[1], stored([np.ones((2, 3))], 8)[1]
+    (192, 112)
+    """
+    if bits is None:
+        return factors, REAL_BITS * sum(factor.size for factor in factors)
+    pairs = [rounded(factor, bits) for factor in factors]
+    storage = sum(bits * levels.size + REAL_BITS * scale.size for scale, levels in pairs)
+    return [scale * levels for scale, levels in pairs], storage
+
+
+def cluster(matrix: ArrayLike, k: int, rng: np.random.Generator | None = None) -> Approximation:
+    r"""Return the matrix with every entry replaced by the nearest of `k` values, a code book found by k-means.
+
+    Parameters
+    ----------
+    matrix : array_like, shape (C_out, C_in * S)
+        Finite real numbers. Not modified.
+    k : int
+        Values, at least 2.
+    rng : numpy.random.Generator, optional
+        Chooses the first centres (k-means++); None stands for ``numpy.random.default_rng(0)``.
+
+    Returns
+    -------
+    Approximation
+        ``ceil(log2(k))`` bits a weight, and `k` real numbers. Inputs with a common centre are added first: an addition a weight,
+        and at most `k` multiply–adds an output. A local optimum: every centre is the mean of its entries, every entry takes the
+        nearest centre.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the matrix is not a matrix of finite real numbers, or `k` is below 2.
+
+    Examples
+    --------
+    >>> cluster([[2.91, 3.06, 3.21], [-1.0, -1.2, -1.4]], 2).matrix.round(2)
+    array([[ 3.06,  3.06,  3.06],
+           [-1.2 , -1.2 , -1.2 ]])
+    """
+    kernel = real_matrix(matrix)
+    k = positive_int("k", k, minimum=2)
+    centres, labels = _code_book(kernel.ravel().astype(np.float64), k, np.random.default_rng(0) if rng is None else rng)
+    storage = index_bits(k) * kernel.size + REAL_BITS * k
+    cost = len(kernel) * min(k, kernel.shape[1])
+    return approximation(
+        "clustered", f"{k} values", kernel, centres[labels].reshape(kernel.shape), storage, cost, kernel.size
+    )
+
+
+def _code_book(values: Array, k: int, rng: np.random.Generator) -> tuple[Array, NDArray[np.int64]]:
+    """Return centres, and the centre of each value, at a fixed point of k-means."""
+    distinct, labels = np.unique(values, return_inverse=True)
+    if distinct.size <= k:
+        return distinct, labels
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # a cluster may run empty: it is not used then
+        centres = np.unique(kmeans2(values, k, iter=5, minit="++", rng=rng)[0])
+    centres = _settled(np.sort(values), centres)
+    return centres, np.searchsorted((centres[1:] + centres[:-1]) / 2, values)
+
+
+def _settled(values: Array, centres: Array) -> Array:
+    """Return the centres after iterations of k-means on sorted values until nothing moves: clusters are intervals there."""
+    sums = np.concatenate([[0.0], np.cumsum(values)])
+    while True:
+        ends = np.searchsorted(values, (centres[1:] + centres[:-1]) / 2, side="right")
+        ends = np.unique(np.concatenate([[0], ends, [values.size]]))
+        means: Array = np.diff(sums[ends]) / np.diff(ends)
+        if np.array_equal(means, centres):
+            return means
+        centres = means
+
+
+def _fitted(rows: Array, step: Array, top: int) -> tuple[Array, NDArray[np.int64]]:
+    """Return the integers for a step, and the scale that suits them best."""
+    levels = np.clip(np.rint(rows / step), -top, top).astype(np.int64)
+    energy = (levels.astype(np.float64) ** 2).sum(axis=1, keepdims=True)
+    scale = (rows * levels).sum(axis=1, keepdims=True, dtype=np.float64) / np.where(energy > 0, energy, 1)
+    return scale, levels
+
+
+def _squared_error(rows: Array, scale: Array, levels: Array) -> Array:
+    error: Array = ((rows - scale * levels) ** 2).sum(axis=1, keepdims=True)
+    return error

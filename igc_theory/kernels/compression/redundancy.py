@@ -1,0 +1,266 @@
+r"""Ways to remove redundancy from a kernel: low rank, fewer channels, pruning.
+
+Each is a set of matrices. A function takes a kernel as its matrix (C_out, C_in * S) and returns the member of the set that is
+nearest in the Frobenius norm, with its storage and its arithmetic. `redundancy_precision` holds those of few different values,
+`redundancy_products` those of structured sparse factors.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from igc_theory.kernels.arrays import Array
+from igc_theory.kernels.compression.approximation import (
+    REAL_BITS,
+    Approximation,
+    approximation,
+    index_bits,
+    real_matrix,
+)
+from igc_theory.kernels.compression.precision import stored
+from igc_theory.structure.arguments import branches_of, positive_int, window_of
+
+__all__ = ["fewer_inputs", "fewer_outputs", "input_channels", "low_rank", "prune", "prune_within", "pruned_bits"]
+
+Window = int | tuple[int, int]
+
+
+def low_rank(matrix: ArrayLike, rank: int, *, bits: int | None = None) -> Approximation:
+    r"""Return the nearest matrix of bounded rank, as the product (C_out × rank)(rank × C_in·S).
+
+    The singular value decomposition cut off behind `rank` terms (Eckart and Young); its error is
+    :math:`\sqrt{\sum_{k > r} σ_k^2}`.
+
+    Parameters
+    ----------
+    matrix : array_like, shape (C_out, C_in * S)
+        Finite real numbers. Not modified.
+    rank : int
+        From 1 to the smaller side.
+    bits : int, optional
+        Round both factors to so many bits, a scale a row of each.
+
+    Returns
+    -------
+    Approximation
+        ``rank * (C_out + C_in * S)`` weights and as many multiply–adds.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the matrix is not a matrix of finite real numbers, or the rank exceeds its sides.
+
+    Examples
+    --------
+    Rank 10 of 100×100 takes a fifth of the weights:
+
+    >>> import numpy as np
+    >>> low_rank(np.eye(100), 10)
+    Approximation(low rank, rank 10: relative error 0.9487, 64,000 bits (20.0%), 2,000 multiply–adds)
+    """
+    kernel = real_matrix(matrix)
+    rank = positive_int("rank", rank)
+    if rank > min(kernel.shape):
+        raise ValueError(
+            f"rank={rank} exceeds the smaller side of matrix, {kernel.shape}: use at most {min(kernel.shape)}"
+        )
+    u, s, vt = np.linalg.svd(kernel, full_matrices=False)
+    factors = [vt[:rank] * np.sqrt(s[:rank, None]), u[:, :rank] * np.sqrt(s[:rank])]
+    factors, storage = stored(factors, bits)
+    setting = f"rank {rank}" + ("" if bits is None else f", {bits} bits")
+    cost = rank * sum(kernel.shape)
+    return approximation("low rank", setting, kernel, factors[1] @ factors[0], storage, cost)
+
+
+def fewer_outputs(matrix: ArrayLike, keep: int) -> Approximation:
+    """Return the kernel with its strongest outputs only; the others are zero.
+
+    Parameters
+    ----------
+    matrix : array_like, shape (C_out, C_in * S)
+    keep : int
+        Outputs kept: those whose kernels have the largest norms, which is optimal.
+
+    Returns
+    -------
+    Approximation
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the matrix is not one, or `keep` exceeds its rows.
+
+    Examples
+    --------
+    >>> fewer_outputs([[3, 0], [0, 4]], 1).matrix
+    array([[0., 0.],
+           [0., 4.]])
+    """
+    kernel = real_matrix(matrix)
+    rows = len(kernel)
+    kept = _strongest(np.linalg.norm(kernel, axis=1), keep, "outputs")
+    storage = REAL_BITS * keep * kernel.shape[1] + min(rows, keep * index_bits(rows))
+    setting = f"{keep} of {rows} outputs"
+    return approximation("fewer outputs", setting, kernel, kernel * kept[:, None], storage, keep * kernel.shape[1])
+
+
+def fewer_inputs(matrix: ArrayLike, keep: int, *, kernel_size: Window = 1) -> Approximation:
+    """Return the kernel reading its strongest inputs only.
+
+    Parameters
+    ----------
+    matrix : array_like, shape (C_out, C_in * S)
+    keep : int
+        Inputs kept: those whose columns have the largest norms, which is optimal.
+    kernel_size : int or (int, int), default 1
+        The window: an input has `S` neighbouring columns.
+
+    Returns
+    -------
+    Approximation
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the matrix is not one, its columns are no multiple of S, or `keep` exceeds the inputs.
+
+    Examples
+    --------
+    >>> fewer_inputs([[3, 0], [0, 4]], 1).relative_error
+    0.6
+    """
+    kernel = real_matrix(matrix)
+    channels, area = input_channels(kernel, kernel_size)
+    norms = np.linalg.norm(kernel.reshape(len(kernel), channels, area), axis=(0, 2))
+    kept = np.repeat(_strongest(norms, keep, "inputs"), area)
+    storage = REAL_BITS * keep * area * len(kernel) + min(channels, keep * index_bits(channels))
+    return approximation(
+        "fewer inputs", f"{keep} of {channels} inputs", kernel, kernel * kept, storage, keep * area * len(kernel)
+    )
+
+
+def prune(matrix: ArrayLike, keep: float) -> Approximation:
+    """Return the kernel with its largest entries only: unstructured sparsity.
+
+    Parameters
+    ----------
+    matrix : array_like, shape (C_out, C_in * S)
+    keep : int or float
+        Entries kept: a number of them, or a float from 0 to 1 for a share. The largest in size, which is optimal.
+
+    Returns
+    -------
+    Approximation
+        Where the entries are is stored in the cheaper of two ways: a bit for every position; or row pointers, and a column index
+        for every entry.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the matrix is not one, or `keep` is no such number.
+
+    Examples
+    --------
+    >>> prune([[3, 0], [1, 4]], 2).matrix
+    array([[3., 0.],
+           [0., 4.]])
+    >>> prune([[3, 0], [1, 4]], 0.25).storage_bits
+    36
+    """
+    kernel = real_matrix(matrix)
+    kept = _strongest(np.abs(kernel).ravel(), _entries(keep, kernel.size), "entries").reshape(kernel.shape)
+    count = int(kept.sum())
+    rows, columns = kernel.shape
+    setting = f"{count / kernel.size:.1%} of the entries"
+    return approximation("pruned", setting, kernel, kernel * kept, pruned_bits(rows, columns, count), count)
+
+
+def pruned_bits(rows: int, columns: int, count: int) -> int:
+    """Return the bits of a matrix with so many entries: the numbers, and the cheaper way to say where they are.
+
+    Examples
+    --------
+    >>> pruned_bits(8, 12, 48), pruned_bits(8, 12, 3)
+    (1632, 140)
+    """
+    return REAL_BITS * count + min(rows * columns, count * index_bits(columns) + rows * index_bits(columns + 1))
+
+
+def prune_within(matrix: ArrayLike, kept: int = 2, of: int = 4) -> Approximation:
+    """Return the kernel with the `kept` largest of every `of` neighbouring entries of a row: 2:4 sparsity.
+
+    Parameters
+    ----------
+    matrix : array_like, shape (C_out, C_in * S)
+    kept, of : int, default 2 and 4
+        `of` divides the columns. Keeping the largest in size is optimal.
+
+    Returns
+    -------
+    Approximation
+        An entry kept needs ``log2(of)`` bits for its place, as in the format that GPUs read.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the matrix is not one, or the numbers do not fit.
+
+    Examples
+    --------
+    >>> prune_within([[3, -5, 1, 4]]).matrix
+    array([[ 0., -5.,  0.,  4.]])
+    """
+    kernel = real_matrix(matrix)
+    kept, of = positive_int("kept", kept), positive_int("of", of)
+    if kept > of:
+        raise ValueError(f"kept={kept} exceeds of={of}: keep at most all entries of a group")
+    if kernel.shape[1] % of:
+        raise ValueError(f"of={of} does not divide the {kernel.shape[1]} columns of matrix: pad them, or use a divisor")
+    groups = np.abs(kernel).reshape(-1, of)
+    order = np.argsort(-groups, axis=1, kind="stable")
+    mask = np.zeros(groups.shape, bool)
+    np.put_along_axis(mask, order[:, :kept], True, axis=1)
+    count = kernel.size // of * kept
+    storage = count * (REAL_BITS + index_bits(of))
+    return approximation(f"{kept}:{of} pruned", "", kernel, kernel * mask.reshape(kernel.shape), storage, count)
+
+
+def input_channels(kernel: Array, kernel_size: Window) -> tuple[int, int]:
+    """Return the input channels of a matrix and the area of the window.
+
+    Examples
+    --------
+    >>> input_channels(np.ones((4, 18)), 3)
+    (2, 9)
+    """
+    height, width = window_of("kernel_size", kernel_size)
+    area = height * width
+    if kernel.shape[1] % area:
+        raise ValueError(
+            f"kernel_size={kernel_size} does not fit the {kernel.shape[1]} columns of matrix: they are no multiple of {area}"
+        )
+    return branches_of(kernel.shape[1], area, "columns"), area
+
+
+def _strongest(sizes: Array, keep: int, what: str) -> NDArray[np.bool_]:
+    """Return which of the entries are kept, the `keep` largest; the first of equals."""
+    keep = positive_int("keep", keep)
+    if keep > sizes.size:
+        raise ValueError(f"keep={keep} exceeds the {sizes.size} {what} of matrix: keep at most all")
+    mask = np.zeros(sizes.size, bool)
+    mask[np.argsort(-sizes, kind="stable")[:keep]] = True
+    return mask
+
+
+def _entries(keep: float, size: int) -> int:
+    """Return the number of entries that a number or a share stands for."""
+    if not isinstance(keep, (float, np.floating)):
+        return positive_int(
+            "keep", keep, way_out="give a number of entries, or a float from 0 to 1 for a share of them"
+        )
+    if not 0 < keep <= 1:
+        raise ValueError(
+            f"keep={keep} is not a share: give a float above 0 and at most 1, or an integer number of entries"
+        )
+    return max(1, round(keep * size))

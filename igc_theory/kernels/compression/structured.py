@@ -1,0 +1,177 @@
+"""Products of structured sparse matrices as a way to remove redundancy: block-diagonal, interleaved, low rank between the two."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from igc_theory.kernels.compression.approximation import Approximation, approximation, index_bits, real_matrix
+from igc_theory.kernels.compression.precision import stored
+from igc_theory.kernels.compression.redundancy import input_channels
+from igc_theory.kernels.products.product import Product
+from igc_theory.kernels.projection.project import project
+from igc_theory.structure.arguments import positive_int
+from igc_theory.structure.chains import Chain
+from igc_theory.structure.factors import GroupConv
+from igc_theory.structure.permutations import interleave
+
+__all__ = ["block_diagonal", "sparse_low_rank", "sparse_product", "two_factor_chain"]
+
+Window = int | tuple[int, int]
+
+
+def block_diagonal(
+    matrix: ArrayLike,
+    groups: int,
+    *,
+    kernel_size: Window = 1,
+    reorder: bool = False,
+    rng: np.random.Generator | None = None,
+) -> Approximation:
+    """Return the nearest group convolution.
+
+    Parameters
+    ----------
+    matrix : array_like, shape (C_out, C_in * S)
+    groups : int
+        Branches; divides both sides.
+    kernel_size : int or (int, int), default 1
+        The window.
+    reorder : bool, default False
+        Also look for orders of the channels, see `project`; they are stored.
+    rng : numpy.random.Generator, optional
+        For the search; None stands for ``numpy.random.default_rng(0)``.
+
+    Returns
+    -------
+    Approximation
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the matrix is not one, or `groups` does not divide its channels.
+
+    Examples
+    --------
+    Two groups of three keep half of a 6×6 kernel:
+
+    >>> import numpy as np
+    >>> block_diagonal(np.ones((6, 6)), 2)
+    Approximation(block-diagonal, 2 groups: relative error 0.7071, 576 bits (50.0%), 18 multiply–adds)
+    """
+    kernel = real_matrix(matrix)
+    channels, _ = input_channels(kernel, kernel_size)
+    chain = Chain([GroupConv(channels, len(kernel), groups, kernel_size)])
+    found = sparse_product(kernel, chain, reorder=reorder, rng=rng)
+    setting = f"{groups} groups" + (", reordered" if reorder else "")
+    return replace(found, family="block-diagonal", setting=setting)
+
+
+def sparse_product(
+    matrix: ArrayLike,
+    chain: Chain,
+    *,
+    bits: int | None = None,
+    reorder: bool = False,
+    rng: np.random.Generator | None = None,
+) -> Approximation:
+    """Return the product of a chain nearest to a kernel, as `project` finds it.
+
+    Parameters
+    ----------
+    matrix : array_like, shape (C_out, C_in * S)
+    chain : Chain
+        The structure; permutations that it gives cost no storage.
+    bits : int, optional
+        Round the weights of every factor to so many bits, a scale an output of each.
+    reorder : bool, default False
+        Also look for orders of the channels; those found are stored, an index a channel.
+    rng : numpy.random.Generator, optional
+        For the search; None stands for ``numpy.random.default_rng(0)``.
+
+    Returns
+    -------
+    Approximation
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the matrix does not fit the chain, or no method projects onto it.
+
+    Examples
+    --------
+    >>> from igc_theory import igcv2
+    >>> from scipy.linalg import hadamard
+    >>> sparse_product(hadamard(16), igcv2([2, 2, 2, 2], kernel_size=1)).relative_error < 1e-7
+    True
+    """
+    kernel = real_matrix(matrix)
+    found = project(kernel, chain, reorder=reorder, rng=rng).product
+    factors, storage = stored([weight.reshape(len(weight), -1) for weight in found.weights], bits)
+    weights = [rows.reshape(weight.shape) for rows, weight in zip(factors, found.weights, strict=True)]
+    if reorder:
+        storage += sum(channels * index_bits(channels) for channels in (chain.in_channels, chain.out_channels))
+    rounding, order = "" if bits is None else f", {bits} bits", ", reordered" if reorder else ""
+    setting = f"{chain.name or _described(chain)}{rounding}{order}"
+    result = Product(found.chain, weights).matrix()
+    return approximation("sparse product", setting, kernel, result, storage, chain.parameters)
+
+
+def sparse_low_rank(
+    matrix: ArrayLike, rank: int, groups: tuple[int, int] = (2, 2), *, bits: int | None = None
+) -> Approximation:
+    """Return the nearest product of two pointwise group convolutions with `rank` channels between: low rank × structured sparse.
+
+    The two pointwise convolutions of IGCV3 (arXiv 1806.00178) without the channel-wise one in between.
+
+    Parameters
+    ----------
+    matrix : array_like, shape (C_out, C_in)
+    rank : int
+        Channels in between; a multiple of both numbers of groups.
+    groups : (int, int), default (2, 2)
+        Branches of the first and of the second convolution.
+    bits : int, optional
+        Round the weights to so many bits.
+
+    Returns
+    -------
+    Approximation
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the matrix is not one, or the branches do not divide the channels.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> sparse_low_rank(np.eye(8), 4)
+    Approximation(sparse low rank, 8 to 4 to 8 in 2 and 2 groups: relative error 0.866, 1,024 bits (50.0%), 32 multiply–adds)
+    """
+    kernel = real_matrix(matrix)
+    rank = positive_int("rank", rank)
+    chain = two_factor_chain(kernel.shape[1], rank, len(kernel), groups)
+    found = sparse_product(kernel, chain, bits=bits)
+    setting = "{} to {} to {} in {} and {} groups".format(kernel.shape[1], rank, len(kernel), *groups)
+    return replace(found, family="sparse low rank", setting=setting + ("" if bits is None else f", {bits} bits"))
+
+
+def two_factor_chain(
+    in_channels: int, middle: int, out_channels: int, groups: tuple[int, int], kernel_size: Window = 1
+) -> Chain:
+    """Return two group convolutions with an interleaving between them; the first has the window.
+
+    Examples
+    --------
+    >>> two_factor_chain(8, 4, 8, (2, 2)).parameters
+    32
+    """
+    first = GroupConv(in_channels, middle, groups[0], kernel_size)
+    return Chain([first, interleave(groups[0], first.out_width), GroupConv(middle, out_channels, groups[1])])
+
+
+def _described(chain: Chain) -> str:
+    return " × ".join(str(conv.in_width) for conv in chain.convolutions)

@@ -1,0 +1,192 @@
+"""Plans: a product made ready for operands of one shape, with its buffers, so that applying it allocates nothing.
+
+Permutations that interleave cost nothing, for the next factor reads (or the last one writes) a strided view. Columns are
+taken in tiles small enough for the cache, and small neighbouring factors are fused where calls cost more than arithmetic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from math import prod
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
+
+from igc_theory.kernels.arrays import Array, float_type, numbers
+from igc_theory.kernels.products.fusion import fused
+from igc_theory.kernels.products.steps import Step, over_branches, steps_of
+from igc_theory.kernels.products.weights import checked_weights
+from igc_theory.structure.arguments import positive_int
+from igc_theory.structure.chains import Chain
+
+__all__ = ["Plan"]
+
+ROW_BYTES = 1024
+"""Bytes of one channel in a tile: rows this long keep both buffers in the cache and the matrix products efficient."""
+
+CALL = 1000, 3000
+"""Price of one small matrix product in multiply-adds, for one column and for many; measured, and only speed depends on it."""
+
+
+class Plan:
+    """A product made ready for operands of `batch` columns: ``plan(x)`` is ``product @ x``, faster.
+
+    Made by `Product.plan`. A plan owns its buffers, so it must not be called from two threads at a time.
+
+    Parameters
+    ----------
+    chain, weights :
+        As in `Product`.
+    batch, dtype, threads :
+        As in `Product.plan`.
+
+    Attributes
+    ----------
+    chain : Chain
+        The factors that are applied: those of the product, neighbours fused where that pays.
+    shape : (int, int)
+        That of the product.
+    batch : int
+        Columns of an operand.
+    dtype : dtype
+        Type of operand and result.
+    threads : int
+        Threads that share the columns, or the branches if there are fewer columns.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from igc_theory import igcv2
+    >>> from igc_theory.kernels import random_product
+    >>> product = random_product(igcv2([8, 8, 8, 8], kernel_size=1), np.random.default_rng(0))
+    >>> plan = product.plan(batch=64, dtype=np.float32)
+    >>> x = np.random.default_rng(1).standard_normal((4096, 64)).astype(np.float32)
+    >>> y = np.empty_like(x)
+    >>> plan(x, out=y) is y
+    True
+    >>> np.allclose(y, product @ x, atol=1e-4)
+    True
+    >>> plan(x[:, :3])
+    Traceback (most recent call last):
+    ...
+    ValueError: x has shape (4096, 3), but the plan was made for (4096, 64): make another plan with product.plan(batch)
+    """
+
+    chain: Chain
+    shape: tuple[int, int]
+    batch: int
+    dtype: np.dtype[Any]
+    threads: int
+
+    def __init__(
+        self,
+        chain: Chain,
+        weights: Sequence[Array],
+        batch: int = 1,
+        dtype: DTypeLike | None = None,
+        threads: int = 1,
+    ) -> None:
+        self.batch, self.threads = positive_int("batch", batch), positive_int("threads", threads)
+        weights = checked_weights(chain, weights)
+        self.dtype = _checked_dtype(weights[0].dtype if weights else np.dtype(np.float64), dtype)
+        area = prod(chain.window)
+        self.shape = chain.out_channels, chain.in_channels * area
+        tiles = list(_tiles(self.batch, self.threads, max(1, ROW_BYTES // self.dtype.itemsize // area)))
+        width = max(stop - start for start, stop in tiles)
+        self.chain, joined = fused(chain, weights, width, CALL[width > 1])
+        kernels = [kernel.astype(self.dtype) for kernel in joined]
+        steps = partial(steps_of, self.chain, kernels, chain.window, self.batch, dtype=self.dtype)
+        # Stages follow each other; what stands in one stage may be done at the same time.
+        self._stages: list[list[list[Step]]] = (
+            [[steps(tiles=tiles[k :: self.threads]) for k in range(self.threads)]]
+            if len(tiles) >= self.threads
+            else [[[part] for part in over_branches(step, self.threads)] for step in steps(tiles=tiles)]
+        )
+        self._pool = ThreadPoolExecutor(self.threads - 1) if self.threads > 1 else None
+
+    def __call__(self, x: ArrayLike, out: Array | None = None) -> Array:
+        """Return the product times `x`.
+
+        Parameters
+        ----------
+        x : array_like, shape (C_in * S, batch), or (C_in * S,) if the batch is 1
+            Operand, read in place if it is C-contiguous and of the plan's type.
+        out : ndarray, shape (C_out, batch) or (C_out,), optional
+            Where the result goes: C-contiguous, of the plan's type, not overlapping `x`. A new array by default.
+
+        Raises
+        ------
+        TypeError
+            If `x` cannot be cast to the plan's type, or `out` is not an array of that type.
+        ValueError
+            If `x` or `out` has another shape, or `out` another memory order, is read-only, or overlaps `x`.
+        """
+        operand = self._operand(x)
+        shape = (self.shape[0], *operand.shape[1:])
+        result = np.empty(shape, self.dtype) if out is None else self._checked_out(out, shape, operand)
+        for first, *others in self._stages:
+            waiting = [self._pool.submit(_run, steps, operand, result) for steps in others] if self._pool else []
+            _run(first, operand, result)
+            for done in waiting:
+                done.result()
+        return result
+
+    def _operand(self, x: ArrayLike) -> Array:
+        """Return `x` as a C-contiguous array of the plan's type, after checking its shape."""
+        array = x if isinstance(x, np.ndarray) and x.dtype == self.dtype else numbers("x", x)
+        shape = self.shape[1], self.batch
+        if array.shape != shape and not (self.batch == 1 and array.shape == shape[:1]):
+            raise ValueError(
+                f"x has shape {array.shape}, but the plan was made for {shape}: make another plan with product.plan(batch)"
+            )
+        if not np.can_cast(array.dtype, self.dtype, "same_kind"):
+            raise TypeError(f"x has dtype {array.dtype}, the plan {self.dtype}: make a complex plan, or give x.real")
+        return np.ascontiguousarray(array, self.dtype)
+
+    def _checked_out(self, out: Any, shape: tuple[int, ...], operand: Array) -> Array:
+        """Return `out` if a result can be written into it."""
+        if not isinstance(out, np.ndarray) or out.dtype != self.dtype:
+            kind = f"an array of {out.dtype}" if isinstance(out, np.ndarray) else f"a {type(out).__name__}"
+            raise TypeError(
+                f"out is {kind}, but the result is an array of {self.dtype}: give np.empty({shape}, {self.dtype})"
+            )
+        if out.shape != shape:
+            raise ValueError(
+                f"out has shape {out.shape}, but the result has {shape}: give np.empty({shape}, {self.dtype})"
+            )
+        if not out.flags.c_contiguous or not out.flags.writeable:
+            fault = "is not C-contiguous" if out.flags.writeable else "is read-only"
+            raise ValueError(f"out {fault}: give np.empty({shape}, {self.dtype})")
+        if np.may_share_memory(out, operand):
+            raise ValueError("out overlaps x, which would be overwritten while it is read: give an array of its own")
+        return out
+
+    def __repr__(self) -> str:
+        rows, columns = self.shape
+        calls = sum(len(steps) for stage in self._stages for steps in stage)
+        threads = f", {self.threads} threads" if self.threads > 1 else ""
+        return f"Plan({rows}x{columns} on {self.batch} columns, {self.dtype}, {calls} steps{threads})"
+
+
+def _run(steps: list[Step], x: Array, out: Array) -> None:
+    """Execute the steps: each a NumPy function, where it reads, and where it writes."""
+    for function, source, target in steps:
+        function(source(x), out=target(out))
+
+
+def _tiles(batch: int, threads: int, width: int) -> Iterator[tuple[int, int]]:
+    """Yield the column ranges (start, stop), about `width` wide, at least one for each thread if there are columns enough."""
+    count = min(batch, max(-(-batch // width), threads))
+    for k in range(count):
+        yield batch * k // count, batch * (k + 1) // count
+
+
+def _checked_dtype(own: np.dtype[Any], dtype: DTypeLike | None) -> np.dtype[Any]:
+    """Return the type a plan computes in, after checking that the weights can be cast to it."""
+    kind = own if dtype is None else float_type("dtype", dtype)
+    if not np.can_cast(own, kind, "same_kind"):
+        raise TypeError(f"dtype={kind} cannot hold the product's {own} weights: use a complex dtype")
+    return kind

@@ -1,0 +1,1 @@
+"""The nearest product to a kernel, and how near it can be."""

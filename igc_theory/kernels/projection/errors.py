@@ -1,0 +1,214 @@
+"""How near products come to kernels: what theory expects of random ones, and measurements to set beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import brentq
+
+from igc_theory.kernels.arrays import Array
+from igc_theory.kernels.products.product import Product
+from igc_theory.kernels.products.random_product import random_product
+from igc_theory.kernels.projection.project import project
+from igc_theory.structure.arguments import branches_of, positive_int
+from igc_theory.structure.chains import Chain
+from igc_theory.structure.factors import GroupConv
+from igc_theory.structure.permutations import ChannelPermutation, interleave
+
+__all__ = ["butterflies", "certificates", "even_paths", "expected_error", "path_errors"]
+
+
+def expected_error(share: ArrayLike) -> NDArray[np.float64]:
+    r"""Return the relative error of the nearest matrix of rank ``share * n`` to a random n×n matrix, n large.
+
+    The singular values of a matrix with independent entries of equal variance, over :math:`\sqrt n`, follow the quarter-circle
+    law (Marchenko and Pastur 1967), density :math:`\sqrt{4 - s^2}/π`. With the smallest one kept at :math:`s = 2 \sin φ`,
+
+    .. math:: \text{share} = 1 - \frac{2φ + \sin 2φ}{π}, \qquad \text{error}^2 = \frac{2φ - \tfrac12 \sin 4φ}{π}.
+
+    Parameters
+    ----------
+    share : array_like
+        Rank over size, 0 to 1: number of paths over channels of a branch.
+
+    Returns
+    -------
+    numpy.ndarray of float64
+
+    Raises
+    ------
+    ValueError
+        If a share is outside 0 … 1.
+
+    Examples
+    --------
+    Half the rank leaves a third of a random matrix, in the Frobenius norm:
+
+    >>> expected_error([0, 0.5, 1]).round(3).tolist()
+    [1.0, 0.326, 0.0]
+    """
+    shares = np.asarray(share, np.float64)
+    if not ((shares >= 0) & (shares <= 1)).all():
+        raise ValueError(f"share={share!r} is not within 0 … 1: give a rank over the size of a block")
+    angle = np.reshape([_smallest_kept(t) for t in shares.ravel()], shares.shape)
+    error: NDArray[np.float64] = np.sqrt(np.maximum(0, 2 * angle - np.sin(4 * angle) / 2) / np.pi)
+    return error
+
+
+def _smallest_kept(share: float) -> float:
+    """Return the angle φ of the smallest singular value kept."""
+    return float(brentq(lambda angle: 1 - (2 * angle + np.sin(2 * angle)) / np.pi - share, 0, np.pi / 2))
+
+
+def even_paths(channels: int, groups: int, paths: int) -> Chain:
+    """Return two pointwise group convolutions of equally many branches that share `paths` channels, whichever two one takes.
+
+    Parameters
+    ----------
+    channels, groups, paths : int
+        Channels read and written; branches, a divisor of them; and channels that two branches share.
+
+    Returns
+    -------
+    Chain
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not a positive integer, or `groups` does not divide `channels`.
+
+    Examples
+    --------
+    >>> from igc_theory.structure import uniform_path_count
+    >>> uniform_path_count(even_paths(12, groups=3, paths=2), np.random.default_rng(0))
+    2
+    """
+    channels, groups = positive_int("channels", channels), positive_int("groups", groups)
+    branches_of(channels, groups, "channels")
+    middle = groups**2 * positive_int("paths", paths)
+    first, second = GroupConv(channels, middle, groups), GroupConv(middle, channels, groups)
+    return Chain([first, interleave(groups, first.out_width), second], name=f"{groups} branches, {paths} paths")
+
+
+def path_errors(channels: int, groups: Sequence[int], rng: np.random.Generator) -> dict[str, NDArray[Any]]:
+    """Return the errors of the nearest products to one random kernel, by number of paths, with what is expected.
+
+    Parameters
+    ----------
+    channels : int
+        The kernel is pointwise, channels × channels, normally distributed.
+    groups : sequence of int
+        Branches of both factors; all numbers of paths up to the channels of a branch are tried.
+    rng : numpy.random.Generator
+        Draws the kernel.
+
+    Returns
+    -------
+    dict of numpy.ndarray
+        `groups`, `paths`, `measured`, `expected`: one row a chain.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a number of branches does not divide `channels`, or `rng` is not a generator.
+
+    Examples
+    --------
+    >>> columns = path_errors(16, [1, 4], np.random.default_rng(0))
+    >>> columns["paths"].tolist()
+    [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 1, 2, 3, 4]
+    """
+    kernel = rng.standard_normal((positive_int("channels", channels),) * 2)
+    rows = [(g, p) for g in groups for p in range(1, branches_of(channels, positive_int("groups", g), "channels") + 1)]
+    measured = [project(kernel, even_paths(channels, g, p)).relative_error for g, p in rows]
+    branches, paths = np.array(rows).T
+    expected = expected_error(branches * paths / channels)
+    return {"groups": branches, "paths": paths, "measured": np.array(measured), "expected": expected}
+
+
+def certificates(chain: Chain, noise: Sequence[float], rng: np.random.Generator) -> dict[str, NDArray[np.float64]]:
+    """Return error and lower bound of the products found for a random product with more and more noise added.
+
+    Parameters
+    ----------
+    chain : Chain
+        Of a kind that `project` handles.
+    noise : sequence of float
+        Norms of the noise over the norm of the product, none negative.
+    rng : numpy.random.Generator
+        Draws product and noise, the same for all.
+
+    Returns
+    -------
+    dict of numpy.ndarray
+        `noise`, `error`, `bound`, and `hidden`: the error of the product that was there before the noise.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the noise is not a list of norms, or `rng` not a generator.
+
+    Examples
+    --------
+    >>> from igc_theory import igcv2
+    >>> columns = certificates(igcv2([2, 2, 2], kernel_size=1), [0.1, 1], np.random.default_rng(0))
+    >>> bool((columns["bound"] <= columns["error"]).all())
+    True
+    """
+    levels = np.asarray(noise, np.float64)
+    if levels.ndim != 1 or not (levels >= 0).all():
+        raise ValueError(f"noise={noise!r} is not a list of norms: give numbers of at least 0")
+    product = random_product(chain, rng).kernel()
+    added = rng.standard_normal(product.shape)
+    added *= np.linalg.norm(product) / np.linalg.norm(added)
+    kernels = [product + level * added for level in levels]
+    found = [project(kernel, chain) for kernel in kernels]
+    hidden = [np.linalg.norm(kernel - product) / np.linalg.norm(kernel) for kernel in kernels]
+    columns = [levels, [p.relative_error for p in found], [p.lower_bound for p in found], hidden]
+    return dict(zip(("noise", "error", "bound", "hidden"), map(np.array, columns), strict=True))
+
+
+def butterflies(product: Product) -> list[Array]:
+    """Return the factors of a pointwise product as matrices that act on channels in one numbering throughout.
+
+    All permutations up to a factor are undone behind it, so that ``last @ … @ first`` is still the matrix. With factors of
+    width two these are the butterflies of the fast Fourier transform.
+
+    Parameters
+    ----------
+    product : Product
+        Square pointwise factors.
+
+    Returns
+    -------
+    list of numpy.ndarray, shape (C, C)
+        One a convolution; a last matrix is the permutation left over, if there is one.
+
+    Raises
+    ------
+    ValueError
+        If a factor is spatial or not square.
+
+    Examples
+    --------
+    >>> from igc_theory import igcv2
+    >>> from scipy.linalg import hadamard
+    >>> factors = butterflies(project(hadamard(4), igcv2([2, 2], kernel_size=1)).product)
+    >>> [abs(factor).round().astype(int).tolist() for factor in factors]
+    [[[1, 1, 0, 0], [1, 1, 0, 0], [0, 0, 1, 1], [0, 0, 1, 1]], [[1, 0, 1, 0], [0, 1, 0, 1], [1, 0, 1, 0], [0, 1, 0, 1]]]
+    """
+    for factor in product.chain.factors:
+        if isinstance(factor, GroupConv) and (not factor.is_pointwise or factor.in_channels != factor.out_channels):
+            raise ValueError(f"product has {factor!r}: give one whose convolutions are pointwise and square")
+    factors, order = [], np.arange(product.shape[1])
+    for factor, matrix in zip(product.chain.factors, product.sparse_factors(), strict=True):
+        if isinstance(factor, ChannelPermutation):
+            order = order[factor.indices]
+        else:
+            back = np.argsort(order)
+            factors.append(matrix.toarray()[back][:, back])
+    left_over: Array = np.eye(order.size, dtype=product.dtype)[order]
+    return factors if np.array_equal(order, np.arange(order.size)) else [*factors, left_over]

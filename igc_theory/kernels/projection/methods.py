@@ -1,0 +1,122 @@
+"""Which method finds the nearest product of a chain."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from igc_theory.kernels.arrays import Array
+from igc_theory.kernels.projection.canonical_polyadic import channelwise_middle
+from igc_theory.kernels.projection.channel_trees import channel_trees
+from igc_theory.kernels.projection.hierarchical import butterfly, columns_in_order, in_tree_order, split_bound
+from igc_theory.kernels.projection.two_factors import two_factors
+from igc_theory.structure.chains import Chain, Factor
+from igc_theory.structure.factors import GroupConv
+
+__all__ = ["Fit", "fit"]
+
+_METHODS = (
+    "project handles one or two group convolutions of any kind, any number that is strictly complementary (or loosely, "
+    "channels with common branches before and behind staying together), and a channel-wise spatial one between two pointwise"
+)
+
+_CLOSED_FORM = "closed form, the nearest product"
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """The weights found for a chain, and how good they are.
+
+    Attributes
+    ----------
+    weights : list of numpy.ndarray, shapes (out_channels, in_width, kh, kw)
+        One a convolution, of equal Frobenius norms.
+    error : float
+        The squared Frobenius distance.
+    bound : callable
+        Returns a lower bound on the squared distance of any product.
+    method : str
+        In words.
+    """
+
+    weights: list[Array]
+    error: float
+    bound: Callable[[], float]
+    method: str
+
+
+def fit(kernel: Array, chain: Chain, rng: np.random.Generator, restarts: int) -> Fit:
+    """Return the nearest product of a chain to a kernel of shape (C_out, C_in, S), as near as the method for the chain comes.
+
+    Raises
+    ------
+    ValueError
+        If no method projects onto the chain; the sentence says which ones there are.
+    """
+    reduced = _without_scales(chain)
+    spatial = _spatial(reduced)
+    convs, trees = reduced.convolutions, channel_trees(reduced)
+    if _has_channelwise_middle(reduced):
+        weights, error, bound = channelwise_middle(kernel, reduced, rng, restarts)
+        return Fit(_expanded(weights, chain, reduced), error, lambda: bound, "alternating least squares")
+    if isinstance(trees, str):
+        if len(convs) > 2:
+            raise ValueError(f"chain={chain.name or 'Chain'!r} cannot be projected onto: {trees}. {_METHODS}")
+        weights, error = two_factors(kernel, reduced, spatial)
+        return Fit(_expanded(weights, chain, reduced), error, lambda: error, _CLOSED_FORM)
+    if len(trees) <= 2:
+        weights, error = butterfly(columns_in_order(kernel, trees), trees, spatial)
+        return Fit(_expanded(weights, chain, reduced), error, lambda: error, _CLOSED_FORM)
+    # The bound takes longer than the fit: it waits until somebody asks, with a kernel that nobody else can change.
+    kept, trees = in_tree_order(kernel, trees)
+    weights, error = butterfly(kept, trees, spatial)
+    return Fit(_expanded(weights, chain, reduced), error, partial(split_bound, kept, trees, spatial), "hierarchical")
+
+
+def _without_scales(chain: Chain) -> Chain:
+    """Return the chain without its pointwise channel-wise convolutions: their scales belong to the neighbours' weights."""
+    kept: list[Factor] = [factor for factor in chain.factors if not _is_scale(factor)]
+    if any(isinstance(factor, GroupConv) for factor in kept):
+        return Chain(kept)
+    first = chain.convolutions[0]
+    return Chain([factor for factor in chain.factors if factor is first or not _is_scale(factor)])
+
+
+def _is_scale(factor: Factor) -> bool:
+    """Return whether a factor only scales channels."""
+    return (
+        isinstance(factor, GroupConv)
+        and factor.is_pointwise
+        and factor.groups == factor.in_channels == factor.out_channels
+    )
+
+
+def _spatial(chain: Chain) -> int:
+    """Return which convolution has the window; the first one if all are pointwise."""
+    return next((k for k, conv in enumerate(chain.convolutions) if not conv.is_pointwise), 0)
+
+
+def _has_channelwise_middle(chain: Chain) -> bool:
+    """Return whether the chain is a channel-wise spatial convolution between two pointwise ones."""
+    if len(chain.convolutions) != 3:
+        return False
+    middle = chain.convolutions[1]
+    return not middle.is_pointwise and middle.groups == middle.in_channels == middle.out_channels
+
+
+def _expanded(weights: list[Array], chain: Chain, reduced: Chain) -> list[Array]:
+    """Return the weights for all convolutions of the chain, scales being ones, with equal Frobenius norms."""
+    kept, expanded = list(zip(weights, reduced.convolutions, strict=True)), []
+    for conv in chain.convolutions:
+        if kept and conv is kept[0][1]:
+            expanded.append(kept.pop(0)[0].reshape(conv.out_channels, conv.in_width, *conv.window))
+        else:
+            expanded.append(np.ones((conv.out_channels, 1, 1, 1), weights[0].dtype))
+    norms = np.array([float(np.linalg.norm(weight)) for weight in expanded])
+    if len(expanded) == 1 or not norms.all():
+        return expanded
+    mean = np.exp(np.log(norms).mean())
+    return [(weight * (mean / norm)).astype(weight.dtype) for weight, norm in zip(expanded, norms, strict=True)]

@@ -1,0 +1,307 @@
+"""What a network costs layer by layer, how its group convolutions connect channels, and what its dense layers could save."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache, partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm.auto import tqdm
+
+from igc_theory.budget.designs.rectangular import best_rectangular
+from igc_theory.kernels.compression.approximation import REAL_BITS
+from igc_theory.kernels.compression.chains import product_chains
+from igc_theory.kernels.compression.redundancy import low_rank, prune, pruned_bits
+from igc_theory.kernels.compression.structured import sparse_product
+from igc_theory.networks.description.layer_graph import Layer, LayerGraph
+from igc_theory.networks.description.layers import Conv, Linear, Shuffle
+from igc_theory.structure.arguments import instance_of, positive_int
+from igc_theory.structure.chains import Chain
+from igc_theory.structure.conditions import Grade, grade
+from igc_theory.structure.factors import GroupConv
+
+__all__ = ["Audit", "ChainAudit", "DenseAudit", "Errors", "audit", "consecutive"]
+
+SHARE = 1 / 4
+"""Bits at which approximations are compared, as a share of the dense layer's."""
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class ChainAudit:
+    """Consecutive convolutions, at least one of them with branches, and how well they connect their channels.
+
+    Attributes
+    ----------
+    layers : tuple of str
+        Names, in order.
+    chain : Chain
+    grade : Grade
+    """
+
+    layers: tuple[str, ...]
+    chain: Chain
+    grade: Grade
+
+
+@dataclass(frozen=True)
+class Errors:
+    """Relative errors of approximations of one layer's weights.
+
+    Attributes
+    ----------
+    strict : float
+        Of the nearest product of the layer's best strict chain.
+    bits : int
+        At which the other three are compared.
+    chain : str
+        Branch widths of the sparse product that takes so many bits: the largest one within a quarter of the dense bits, or the
+        smallest one if none is.
+    product, low_rank, pruned : float
+        Of that product, of low rank and of pruning within the same bits.
+    """
+
+    strict: float
+    bits: int
+    chain: str
+    product: float
+    low_rank: float
+    pruned: float
+
+
+@dataclass(frozen=True)
+class DenseAudit:
+    """A dense pointwise or linear layer, and the cheapest chains of its channels.
+
+    Attributes
+    ----------
+    layer : str
+    in_channels, out_channels, parameters : int
+    strict, dense : Chain
+        The cheapest chain with exactly one, and with at least one, path a pair.
+    errors : Errors or None
+        If the network has weights, and there is a product of fewer.
+    """
+
+    layer: str
+    in_channels: int
+    out_channels: int
+    parameters: int
+    strict: Chain
+    dense: Chain
+    errors: Errors | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Audit:
+    """All that `audit` found.
+
+    Attributes
+    ----------
+    network : LayerGraph
+    chains : tuple of ChainAudit
+    dense : tuple of DenseAudit
+
+    Examples
+    --------
+    >>> from igc_theory.networks import network
+    >>> found = audit(network("mobilenet_v1"), progress=False)
+    >>> len(found.chains), len(found.dense)
+    (13, 14)
+    """
+
+    network: LayerGraph
+    chains: tuple[ChainAudit, ...]
+    dense: tuple[DenseAudit, ...]
+
+
+def audit(network: LayerGraph, *, workers: int = 1, progress: bool = True) -> Audit:
+    """Return what a network costs, how it connects channels, and what its dense pointwise layers could save.
+
+    Parameters
+    ----------
+    network : LayerGraph
+        From `network` or `read_onnx`; with weights, approximations of the dense pointwise layers are measured too.
+    workers : int, default 1
+        Processes that share the measuring, through joblib (``pip install "igc_theory[onnx]"``); within
+        ``joblib.parallel_config`` another backend, such as Dask's or Ray's, takes the work over.
+    progress : bool, default True
+        Whether a progress bar is shown in a terminal.
+
+    Returns
+    -------
+    Audit
+
+    Raises
+    ------
+    ImportError
+        If more than one worker is asked for and joblib is missing.
+    TypeError, ValueError
+        If `network` is not a network, or `workers` is not an integer of at least 1.
+
+    Examples
+    --------
+    >>> from igc_theory.networks import network
+    >>> found = audit(network("shufflenet", groups=3))
+    >>> print(found.chains[1].grade)
+    dense, uneven: 6 to 7 paths a pair
+    """
+    instance_of("network", network, LayerGraph, "give one from network(name) or read_onnx(path)")
+    workers = positive_int("workers", workers)
+    chains = tuple(_chain_audit(network, run) for run in consecutive(network))
+    layers = [layer for layer in network.layers if _is_dense(layer)]
+    results = _mapped(_dense_audit, [_sizes(layer) for layer in layers], workers, progress)
+    return Audit(network, chains, tuple(results))
+
+
+def consecutive(network: LayerGraph) -> list[tuple[int, ...]]:
+    """Return the runs of layers that form chains, as positions in ``network.layers``.
+
+    Convolutions and channel shuffles of which each alone reads the one before, activations, normalisations and gates in between
+    not counted; at least two convolutions, at least one of them with branches. A dense convolution behind one with branches ends
+    a run, for it connects everything; a dense spatial one stands alone.
+    """
+    follows = _follows(network)
+    members = [isinstance(layer.node, (Conv, Shuffle)) for layer in network.layers]
+    readers: dict[int, list[int]] = {}
+    for k, before in enumerate(follows):
+        if before is not None and members[k] and members[before]:
+            readers.setdefault(before, []).append(k)
+    continued = {before: after[0] for before, after in readers.items() if len(after) == 1}
+    starts = [k for k, is_member in enumerate(members) if is_member and k not in continued.values()]
+    runs = [run for start in starts for run in _cut(network.layers, _walked(start, continued))]
+    return sorted(run for run in runs if _is_chain([network.layers[k] for k in run]))
+
+
+def _walked(start: int, continued: dict[int, int]) -> list[int]:
+    run = [start]
+    while run[-1] in continued:
+        run.append(continued[run[-1]])
+    return run
+
+
+def _cut(layers: Sequence[Layer], run: Iterable[int]) -> list[tuple[int, ...]]:
+    """Return the parts of a run between convolutions that connect everything."""
+    parts: list[list[int]] = [[]]
+    for k in run:
+        dense = layers[k].groups == 1
+        if dense and not _is_pointwise(layers[k]):
+            parts += [[], []]
+            parts[-2].append(k)
+            continue
+        if dense and parts[-1] and not _has_branches(layers[j] for j in parts[-1]):
+            parts.append([])
+        parts[-1].append(k)
+        if dense and _has_branches(layers[j] for j in parts[-1]):
+            parts.append([])
+    return [tuple(part) for part in parts if part]
+
+
+def _is_chain(layers: list[Layer]) -> bool:
+    return sum(layer.groups is not None for layer in layers) > 1 and _has_branches(layers)
+
+
+def _has_branches(layers: Iterable[Layer]) -> bool:
+    return any((layer.groups or 1) > 1 for layer in layers)
+
+
+def _is_pointwise(layer: Layer) -> bool:
+    return isinstance(layer.node, Conv) and layer.node.convolution.is_pointwise
+
+
+def _follows(network: LayerGraph) -> list[int | None]:
+    """Return the layer whose channels each layer reads in order, if it writes as many and stands in the same branch."""
+    return [
+        layer.follows
+        if layer.follows is not None
+        and (before := network.layers[layer.follows]).branch == layer.branch
+        and before.output_shape[0] == layer.input_shape[0]
+        else None
+        for layer in network.layers
+    ]
+
+
+def _chain_audit(network: LayerGraph, run: tuple[int, ...]) -> ChainAudit:
+    layers = [network.layers[k] for k in run]
+    nodes = [layer.node.convolution if isinstance(layer.node, Conv) else layer.node.permutation for layer in layers]  # type: ignore[union-attr]
+    chain = Chain(nodes)
+    return ChainAudit(tuple(layer.name for layer in layers), chain, _graded(chain))
+
+
+_graded = cache(grade)
+"""Blocks of a network are alike: each kind is graded once."""
+
+
+def _is_dense(layer: Layer) -> bool:
+    """Return whether a layer is one matrix from all channels to all channels, with more than one of each."""
+    node = layer.node
+    if isinstance(node, Conv):
+        conv = node.convolution
+        return conv.is_pointwise and conv.groups == 1 and min(conv.in_channels, conv.out_channels) > 1
+    return isinstance(node, Linear) and min(node.in_features, node.out_features) > 1
+
+
+def _sizes(layer: Layer) -> tuple[str, int, int, Array | None]:
+    """Return name, channels and weights of a dense layer."""
+    weight = layer.weight
+    if isinstance(layer.node, Linear):
+        out, into = layer.node.out_features, layer.node.in_features
+    else:
+        conv: GroupConv = layer.node.convolution  # type: ignore[union-attr]
+        out, into = conv.out_channels, conv.in_channels
+    return layer.name, out, into, None if weight is None else np.asarray(weight).reshape(out, into)
+
+
+def _dense_audit(name: str, out: int, into: int, weight: Array | None) -> DenseAudit:
+    strict, dense = (best_rectangular(into, out, dense=dense) for dense in (False, True))
+    errors = None if weight is None else _errors(weight, strict)
+    return DenseAudit(name, into, out, into * out, strict, dense, errors)
+
+
+def _errors(weight: Array, strict: Chain) -> Errors | None:
+    """Return the errors of approximations of a matrix; None if no product has fewer weights than the matrix."""
+    out, into = weight.shape
+    chains = sorted(product_chains(out, into), key=lambda chain: chain.parameters)
+    if not chains:
+        return None
+    within = [chain for chain in chains if chain.parameters <= SHARE * weight.size]
+    found = sparse_product(weight, within[-1] if within else chains[0])
+    rank = found.storage_bits // (REAL_BITS * (out + into))
+    return Errors(
+        strict=sparse_product(weight, strict).relative_error,
+        bits=found.storage_bits,
+        chain=found.setting,
+        product=found.relative_error,
+        low_rank=low_rank(weight, rank).relative_error if rank else 1.0,
+        pruned=_pruned_within(weight, found.storage_bits),
+    )
+
+
+def _pruned_within(weight: Array, bits: int) -> float:
+    """Return the error of pruning to the most entries whose storage is within `bits`."""
+    count = bisect_right(range(weight.size), bits, key=partial(pruned_bits, *weight.shape)) - 1
+    return prune(weight, count).relative_error if count > 0 else 1.0
+
+
+def _mapped(
+    function: Callable[..., DenseAudit], arguments: Sequence[tuple[Any, ...]], workers: int, progress: bool
+) -> list[DenseAudit]:
+    """Return the results in order, computed here or by workers, with a progress bar."""
+    if workers == 1:
+        results: Iterator[DenseAudit] = (function(*argument) for argument in arguments)
+    else:
+        try:
+            from joblib import Parallel, delayed
+        except ImportError as error:
+            raise ImportError('more than one worker needs joblib: pip install "igc_theory[onnx]"') from error
+        calls = (delayed(function)(*argument) for argument in arguments)
+        results = Parallel(n_jobs=workers, return_as="generator")(calls)
+    bar = tqdm(
+        results, total=len(arguments), desc="auditing", unit="layer", leave=False, disable=None if progress else True
+    )
+    return list(bar)

@@ -1,0 +1,1 @@
+"""What a network is: layers, what follows what, and what it costs."""

@@ -1,0 +1,73 @@
+"""Layers in series and side by side: what a network is made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from igc_theory.networks.description.layers import Leaf
+from igc_theory.networks.description.shapes import Shape
+
+__all__ = ["Block", "Node"]
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Branches side by side that read the same input, joined at their ends.
+
+    Parameters
+    ----------
+    name : str
+        ``"stage.block"``; what stands before the first point names the stage.
+    branches : tuple of tuple of nodes
+        Each a series of nodes; ``()`` is the identity. One branch alone is a block without a shortcut.
+    join : str, default "add"
+        ``"add"`` and ``"mean"`` need equal shapes, ``"concat"`` equal resolutions.
+
+    Examples
+    --------
+    >>> from igc_theory.networks.description.layers import Conv
+    >>> from igc_theory.structure import GroupConv
+    >>> conv = Conv(GroupConv(16, 16, kernel_size=3))
+    >>> Block("stage1.block1", ((conv, conv), ())).output((16, 32, 32))
+    (16, 32, 32)
+    """
+
+    name: str
+    branches: tuple[tuple[Node, ...], ...]
+    join: str = "add"
+
+    def __post_init__(self) -> None:
+        if self.join not in ("add", "mean", "concat"):
+            raise ValueError(f"join={self.join!r} is no way to join branches: use 'add', 'mean' or 'concat'")
+        if not self.branches:
+            raise ValueError(f"branches=() of block {self.name!r} are none: give at least one series of nodes")
+
+    @property
+    def stage(self) -> str:
+        """What stands before the first point of the name."""
+        return self.name.partition(".")[0]
+
+    def joined(self, ends: list[Shape]) -> Shape:
+        """Return the shape behind branches that end in shapes `ends`; ValueError if these do not fit."""
+        first, rest = ends[0], ends[1:]
+        if self.join == "concat":
+            fits = all(end[1:] == first[1:] for end in rest)
+            first = sum(end[0] for end in ends), *first[1:]
+        else:
+            fits = all(end == first for end in rest)
+        if not fits:
+            raise ValueError(f"block {self.name!r} cannot {self.join} shapes {ends}: make them equal")
+        return first
+
+    def output(self, shape: Shape) -> Shape:
+        """Return the shape it writes."""
+        return self.joined([_end(branch, shape) for branch in self.branches])
+
+
+Node = Leaf | Block
+
+
+def _end(nodes: tuple[Node, ...], shape: Shape) -> Shape:
+    for node in nodes:
+        shape = node.output(shape)
+    return shape

@@ -1,0 +1,1 @@
+"""From products to layers that train and run elsewhere."""

@@ -1,0 +1,166 @@
+"""`network(name)`: every network of this line of work, by name.
+
+A name is an entry of `NAMED`, or a family of `FAMILIES`; keywords change its parameters.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from difflib import get_close_matches
+from functools import lru_cache
+from typing import Any
+
+from igc_theory.networks.description.network import Network
+from igc_theory.networks.zoo import classic, igc, mobile
+from igc_theory.networks.zoo import path_examples as paths
+from igc_theory.networks.zoo.classic import Entry
+
+__all__ = ["network", "network_names"]
+
+Builder = Callable[..., Entry]
+
+FAMILIES: dict[str, Builder] = {
+    "alexnet": classic.alexnet,
+    "vgg": classic.vgg,
+    "googlenet": classic.googlenet,
+    "resnet": classic.resnet,
+    "cifar_resnet": classic.cifar_resnet,
+    "preactivation_resnet": classic.preactivation_resnet,
+    "wide_resnet": classic.wide_resnet,
+    "resnext_cifar": classic.resnext_cifar,
+    "densenet": classic.densenet,
+    "fractalnet": classic.fractalnet,
+    "highway": paths.highway_net,
+    "deeply_fused": paths.deeply_fused_net,
+    "xception": mobile.xception,
+    "mobilenet_v1": mobile.mobilenet_v1,
+    "mobilenet_v2": mobile.mobilenet_v2,
+    "shufflenet": mobile.shufflenet,
+    "regconv": igc.regular_cifar,
+    "sumfusion": igc.summation_cifar,
+    "igc": igc.igc_cifar,
+    "igc_imagenet": igc.igc_imagenet,
+    "igcv2_star": igc.igcv2_star,
+    "igcv3_d": igc.igcv3_d,
+}
+"""Builders by family name; their keywords are the network's."""
+
+NAMED: dict[str, tuple[str, dict[str, Any]]] = {
+    "alexnet_one_tower": ("alexnet", {"groups": 1}),
+    **{f"vgg{depth}": ("vgg", {"depth": depth}) for depth in (11, 13, 16, 19)},
+    **{f"resnet{depth}": ("resnet", {"depth": depth}) for depth in (18, 34, 50, 101, 152)},
+    "resnet18_c69": ("resnet", {"depth": 18, "width": 69}),
+    "resnext50_32x4d": ("resnet", {"depth": 50, "groups": 32, "branch_width": 4}),
+    "resnext101_32x8d": ("resnet", {"depth": 101, "groups": 32, "branch_width": 8}),
+    "wide_resnet50_2": ("resnet", {"depth": 50, "branch_width": 128}),
+    **{f"cifar_resnet{depth}": ("cifar_resnet", {"depth": depth}) for depth in (20, 32, 44, 56, 110, 1202)},
+    **{f"preactivation_resnet{depth}": ("preactivation_resnet", {"depth": depth}) for depth in (164, 1001)},
+    "wrn_16_8": ("wide_resnet", {"depth": 16, "widening": 8}),
+    "wrn_28_10": ("wide_resnet", {"depth": 28, "widening": 10}),
+    "resnext29_8x64d": ("resnext_cifar", {"cardinality": 8}),
+    "resnext29_16x64d": ("resnext_cifar", {"cardinality": 16}),
+    "highway19": ("highway", {"depth": 19}),
+    "highway32": ("highway", {"depth": 32}),
+    "regconv_w16": ("regconv", {"width": 16}),
+    "regconv_w18": ("regconv", {"width": 18}),
+    "igc_l4m8": ("igc", {"L": 4, "M": 8}),
+    "igc_l24m2": ("igc", {"L": 24, "M": 2}),
+    "igc_l16m32": ("igc", {"L": 16, "M": 32}),
+    "igc_l450m2": ("igc", {"L": 450, "M": 2}),
+    "igc_l32m26": ("igc", {"L": 32, "M": 26}),
+    "igc_imagenet_l4m32": ("igc_imagenet", {"L": 4, "M": 32, "doubling": "M"}),
+    "igc_imagenet_l16m16": ("igc_imagenet", {"L": 16, "M": 16, "doubling": "M"}),
+    "igc_imagenet_l100m2": ("igc_imagenet", {"L": 100, "M": 2, "doubling": "L"}),
+    "igcv2_star_c416": ("igcv2_star", {"width": 416}),
+}
+"""Names with their family and its keywords."""
+
+
+def network_names() -> list[str]:
+    """Return every name that `network` knows, families first; each takes its builder's keywords.
+
+    Returns
+    -------
+    list of str
+
+    Examples
+    --------
+    >>> "igcv3_d" in network_names() and "vgg16" in network_names()
+    True
+    """
+    return [*FAMILIES, *NAMED]
+
+
+def network(name: str, **parameters: Any) -> Network:
+    """Return a network by name.
+
+    Parameters
+    ----------
+    name : str
+        One of `network_names`; upper case, spaces and hyphens do not matter.
+    **parameters
+        Of that network: ``depth`` for CIFAR networks, ``width`` for the mobile ones, ``classes`` for all.
+
+    Returns
+    -------
+    Network
+        With ``.layers``, ``.counts``, ``.parameters``, ``.multiply_adds`` and ``.table()``.
+
+    Raises
+    ------
+    TypeError
+        If the name is not a string, or the network has no such parameter (its parameters are listed).
+    ValueError
+        If there is no such name (near matches are given), or a parameter breaks the network's rule.
+
+    Examples
+    --------
+    >>> network("mobilenet_v2", width=1.4)
+    mobilenet_v2(width=1.4): 6,108,776 parameters, 582,195,824 multiply–adds at 3×224×224
+    >>> network("igc_l24m2", depth=20).counts.convolution
+    149904
+    >>> network("VGG-16").parameters
+    138357544
+    >>> network("mobilenet")
+    Traceback (most recent call last):
+    ...
+    ValueError: name='mobilenet' is no known network: did you mean mobilenet_v2, mobilenet_v1, googlenet? network_names() lists all
+    """
+    key = _key(name)
+    family, defaults = NAMED.get(key, (key, {}))
+    known = list(inspect.signature(FAMILIES[family]).parameters)
+    for parameter in parameters:
+        if parameter not in known:
+            raise TypeError(
+                f"{parameter}={parameters[parameter]!r} is not a parameter of {key}: use {', '.join(known)}"
+            )
+    given = {parameter: _hashable(value) for parameter, value in parameters.items()}
+    return _built(key, family, tuple({**defaults, **given}.items()), tuple(given.items()))
+
+
+@lru_cache(maxsize=256)
+def _built(
+    key: str, family: str, arguments: tuple[tuple[str, Any], ...], given: tuple[tuple[str, Any], ...]
+) -> Network:
+    shape, nodes, source = FAMILIES[family](**dict(arguments))
+    shown = ", ".join(f"{parameter}={value!r}" for parameter, value in given)
+    return Network(f"{key}({shown})" if shown else key, shape, nodes, source)
+
+
+def _hashable(value: Any) -> Any:
+    """Return lists as tuples, so that a network can be remembered by its parameters."""
+    return tuple(map(_hashable, value)) if isinstance(value, (list, tuple)) else value
+
+
+def _key(name: Any) -> str:
+    """Return the known name that `name` spells."""
+    if not isinstance(name, str):
+        raise TypeError(f"name={name!r} is a {type(name).__name__}, not a string: network_names() lists the names")
+    plain = {"".join(filter(str.isalnum, known)): known for known in network_names()}
+    key = plain.get("".join(filter(str.isalnum, name.lower())))
+    if key is None:
+        near = get_close_matches(name.lower(), network_names(), n=3, cutoff=0.5)
+        hint = f"did you mean {', '.join(near)}? " if near else ""
+        raise ValueError(f"name={name!r} is no known network: {hint}network_names() lists all")
+    return key

@@ -1,0 +1,1 @@
+"""Pictures of whole networks and of trained ones."""

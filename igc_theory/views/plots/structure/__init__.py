@@ -1,0 +1,1 @@
+"""Pictures of who is connected to whom."""

@@ -1,0 +1,90 @@
+"""The recount takes every printed number once, tries the same conventions everywhere, and does not fit."""
+
+from decimal import Decimal
+
+import pytest
+
+from igc_theory.networks import claims, claims_table, network, published_tables, recount, recount_table
+from igc_theory.networks.printed.recount import CONVENTIONS, UNITS
+from igc_theory.networks.printed.recount_rows import CLASSES, ROWS
+
+
+def test_every_printed_count_has_one_row() -> None:
+    printed = [
+        (table.id, cell)
+        for table in published_tables()
+        for column in UNITS
+        if column in table.columns
+        for cell in table.column(column)
+        if cell is not None
+    ]
+    figures = recount()
+    assert sorted((figure.table, figure.printed) for figure in figures) == sorted((t, str(c)) for t, c in printed)
+    assert len(figures) > 80
+
+
+def test_no_row_of_the_map_is_idle() -> None:
+    labels = {
+        (
+            dict(zip(table.columns, row, strict=True)).get("network"),
+            dict(zip(table.columns, row, strict=True)).get("depth"),
+        )
+        for table in published_tables()
+        for row in table.rows
+    }
+    assert set(ROWS) <= labels
+    assert set(CLASSES) == {table.id for table in published_tables()}
+
+
+def test_agreement_means_the_printed_digits() -> None:
+    """Checked with float formatting and text truncation, which the library does not use."""
+    for figure in recount():
+        if not figure.agrees:
+            continue
+        value, places = figure.count / figure.unit, -Decimal(figure.printed).as_tuple().exponent
+        cut = f"{value:.12f}"[: len(f"{value:.12f}") - 12 + places].rstrip(".")
+        assert Decimal(figure.printed) in {Decimal(f"{value:.{places}f}"), Decimal(cut)}
+
+
+def test_counts_come_from_the_network_itself() -> None:
+    for figure in recount():
+        if figure.network is not None:
+            counts = [count(figure.network) for count in CONVENTIONS[figure.quantity].values()]
+            assert figure.count in counts
+
+
+def test_a_wrong_print_would_be_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One convolution more, and the printed figure of ResNet-110 no longer agrees."""
+    monkeypatch.setitem(ROWS, ("ResNet [10]", 110), ("cifar_resnet", {"depth": 134}))
+    figure = next(figure for figure in recount("igcv1-table7") if figure.row == "ResNet [10], 110 layers")
+    assert figure.agrees is False
+    assert "no convention found, off by +" in figure.verdict
+
+
+def test_known_agreements_and_mismatches() -> None:
+    figures = {(figure.row, figure.quantity): figure for figure in recount() if figure.table != "igcv3-shufflenetv2"}
+    agreeing = ["IGC-L16M32, 20 layers", "IGC-L450M2, 20 layers", "IGC-L32M26, 20 layers", "IGC-L100M2+Ident."]
+    assert all(figures[row, "parameters"].agrees for row in agreeing)
+    off = ["ResNet (C=69)", "ResNet stochastic depth, 1202 layers", "IGCV3-D (1.4)", "IGCV2*-C416, 20 layers"]
+    assert not any(figures[row, "parameters"].agrees for row in off)
+    assert figures["NasNet-A", "parameters"].verdict == "not counted here"
+    assert figures["MobileNetV2", "parameters"].verdict == "without batch-norm or weights only, cut off"
+    assert figures["IGC-L16M32, 20 layers", "parameters"].verdict.startswith("all parameters (100 classes) or ")
+
+
+def test_table_shows_every_figure() -> None:
+    assert len(recount_table().rows) == len(recount())
+
+
+def test_claims_are_ratios_of_counts() -> None:
+    by_words = {(row.claim, row.comparison): row for row in claims()}
+    row = by_words["CIFAR: nearly half of the weights saved", "IGC-L24M2 v. RegConv-W16, depth 20"]
+    assert row.counted == pytest.approx(100 * (1 - (149_904 + 1_920) / (267_696 + 640)))
+    row = by_words["ImageNet: half of the multiply–adds saved", "IGC-L100M2+Ident. v. ResNet (C=69)"]
+    assert row.counted == pytest.approx(100 * (1 - 1_264_780_800 / network("resnet18_c69").multiply_adds))
+    assert len(claims_table().rows) == len(by_words)
+
+
+def test_igcv3_leads_most_when_small() -> None:
+    gains = [row.printed for row in claims() if row.claim.startswith("IGCV3") and "our impl" in row.comparison]
+    assert gains[0] == max(gains)

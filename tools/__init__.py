@@ -1,0 +1,1 @@
+"""What the builds of figures, notebooks, website and experiments share."""

@@ -1,0 +1,113 @@
+"""What the two builds share: files written whole or not at all, and the generated parts of the README."""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from collections.abc import Iterable
+from difflib import get_close_matches
+from importlib.metadata import version
+from pathlib import Path
+
+__all__ = [
+    "ROOT",
+    "BuildError",
+    "DataMissingError",
+    "chosen",
+    "matplotlib_is_pinned",
+    "replace_file",
+    "shown",
+    "update_section",
+    "with_section",
+]
+
+ROOT = Path(__file__).resolve().parents[1]
+"""The checkout: every path in a message is relative to it."""
+
+
+class BuildError(Exception):
+    """One figure or notebook could not be built; the text says which, where and why."""
+
+
+class DataMissingError(Exception):
+    """A figure's numbers cannot be computed here, for something optional is missing; the text says what, and how to get it."""
+
+
+def shown(path: Path) -> str:
+    """Return `path` as messages name it: relative to the checkout where that is possible."""
+    return path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) else path.as_posix()
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Write `content` to `path` in one step: a build that is stopped leaves the old file or the new one."""
+    if path.exists() and path.read_bytes() == content:
+        return  # and `make` sees that nothing changed
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        os.chmod(name, 0o644)  # mkstemp gives 0600
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def chosen(kind: str, known: Iterable[str], wanted: Iterable[str]) -> list[str]:
+    """Return the `known` names that are `wanted`, in the order of `known`; all of them when none is wanted.
+
+    Examples
+    --------
+    >>> chosen("figure", ["heat_map", "bar_chart"], [])
+    ['heat_map', 'bar_chart']
+    >>> chosen("figure", ["heat_map", "bar_chart"], ["bar_char"])
+    Traceback (most recent call last):
+    ...
+    tools.files.BuildError: no figure 'bar_char': did you mean bar_chart? (--list names all)
+    """
+    known, wanted = list(known), list(wanted)
+    for name in wanted:
+        if name not in known:
+            close = get_close_matches(name, known, n=3, cutoff=0.4)
+            hint = f"did you mean {' or '.join(close)}?" if close else f"there are {len(known)}"
+            raise BuildError(f"no {kind} {name!r}: {hint} (--list names all)")
+    return [name for name in known if name in wanted or not wanted]
+
+
+def matplotlib_is_pinned() -> bool:
+    """Return whether the installed Matplotlib is that of constraints.txt, so that equal pictures are equal bytes."""
+    pin = re.search(r"^matplotlib==(\S+)", (ROOT / "constraints.txt").read_text(), re.MULTILINE)
+    return pin is not None and pin[1] == version("matplotlib")
+
+
+def with_section(text: str, name: str, content: str) -> str:
+    """Return `text` with `content` between the markers ``<!-- name -->`` and ``<!-- /name -->``.
+
+    Examples
+    --------
+    >>> print(with_section("a <!-- b --> old <!-- /b --> c", "b", "new"))
+    a <!-- b -->
+    new
+    <!-- /b --> c
+    """
+    start, end = f"<!-- {name} -->", f"<!-- /{name} -->"
+    before, opened, rest = text.partition(start)
+    _, closed, after = rest.partition(end)
+    if not (opened and closed):
+        raise BuildError(f"README.md has no {start} … {end}: put the two markers where the generated part belongs")
+    return f"{before}{start}\n{content.strip()}\n{end}{after}"
+
+
+def update_section(name: str, content: str, *, check: bool) -> list[str]:
+    """Bring one generated part of the README up to date, or only say that it is not; return what is wrong."""
+    readme = ROOT / "README.md"
+    text = readme.read_text(encoding="utf-8")
+    fresh = with_section(text, name, content)
+    if fresh == text:
+        return []
+    if check:
+        return [f"README.md: the {name} between the markers is not the one that the build writes"]
+    replace_file(readme, fresh.encode())
+    return []
