@@ -7,8 +7,8 @@ from copy import deepcopy
 import nbformat
 import pytest
 
-from tools import files as stored
 from notebooks import build
+from tools import files as stored
 
 NOTEBOOKS = build.notebooks()
 LONGEST_DEF, LONGEST_CELL = 3, 10
