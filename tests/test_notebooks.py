@@ -1,11 +1,15 @@
 """Every notebook runs, shows what is stored, and keeps the rules; and the build keeps its promises."""
 
 import ast
+import io
 import re
+from base64 import b64decode, b64encode
 from copy import deepcopy
 
 import nbformat
+import numpy as np
 import pytest
+from PIL import Image
 
 from notebooks import build
 from tools import files as stored
@@ -245,6 +249,31 @@ def test_check_names_what_differs_and_changes_nothing(edited, edit, sentence):
     (problem,) = build.check(path)
     assert re.search(sentence, problem)
     assert path.read_bytes() == before
+
+
+def with_pixel(png, change):
+    """Return a PNG of which one pixel differs by so many grey levels."""
+    pixels = np.asarray(Image.open(io.BytesIO(b64decode(png))).convert("RGBA")).copy()
+    pixels[0, 0, 0] = pixels[0, 0, 0] + change if pixels[0, 0, 0] < 128 else pixels[0, 0, 0] - change
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG")
+    return b64encode(file.getvalue()).decode()
+
+
+def test_a_pixel_rounded_otherwise_is_no_difference_and_the_stored_picture_stays(edited):
+    def nudged(change):
+        return lambda n: (
+            n.cells[2]
+            .outputs[1]
+            .data.update({"image/png": with_pixel(n.cells[2].outputs[1].data["image/png"], change)})
+        )
+
+    path = edited(nudged(1))
+    before = path.read_bytes()
+    assert build.check(path) == []
+    build.build(path)
+    assert path.read_bytes() == before
+    assert build.check(edited(nudged(9)))[0].startswith("cell-03: image/png")
 
 
 def test_check_runs_the_cells_again(house):
