@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from igc_theory.networks.description.layer_graph import Layer, PassedOver
 from igc_theory.networks.description.layers import Conv, Linear, Norm, Pool, Shape
-from igc_theory.networks.readers.onnx_graph import Graph, Operation
+from igc_theory.networks.readers.graph import Graph, Operation
 from igc_theory.networks.readers.onnx_patterns import addition, gather, multiplication, reshape
 from igc_theory.networks.readers.onnx_walk import Walk, carry, pair, weightless
 from igc_theory.structure.factors import GroupConv
@@ -54,7 +54,7 @@ def _convolution(walk: Walk, operation: Operation) -> None:
     padding = pair(attributes["pads"][: len(sizes) - 2], 0) if "pads" in attributes else (0, 0)
     if attributes.get("auto_pad", "NOTSET").startswith("SAME"):
         padding = window[0] // 2, window[1] // 2
-    values = walk.graph.constants[kernel]
+    values = walk.graph.constants[kernel].values()
     weight = None if values is None else values.reshape(sizes[0], sizes[1], *window)
     walk.append(operation, Conv(conv, batch_norm=False, bias=bool(operation.reads(2)), padding=padding), weight=weight)
 
@@ -77,7 +77,7 @@ def _matmul(walk: Walk, operation: Operation) -> None:
 
 def _linear(walk: Walk, operation: Operation, *, rows_are_outputs: bool, bias: bool) -> None:
     matrix = operation.inputs[1]
-    sizes, values = walk.graph.shapes[matrix], walk.graph.constants[matrix]
+    sizes, values = walk.graph.shapes[matrix], walk.graph.constants[matrix].values()
     out_features, in_features = sizes if rows_are_outputs else sizes[::-1]
     weight = values if values is None or rows_are_outputs else values.T
     walk.append(operation, Linear(in_features, out_features, bias), channels_last=True, weight=weight)

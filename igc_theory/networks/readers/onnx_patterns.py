@@ -8,7 +8,7 @@ from math import prod
 import numpy as np
 
 from igc_theory.networks.description.layers import Conv, Linear, Norm, Shuffle
-from igc_theory.networks.readers.onnx_graph import Operation
+from igc_theory.networks.readers.graph import Operation
 from igc_theory.networks.readers.onnx_walk import NOT_A_LAYER, Walk, carry, weightless
 from igc_theory.structure.permutations import ChannelPermutation, interleave
 
@@ -109,7 +109,8 @@ def _splits_channels(before: tuple[int, ...], between: tuple[int, ...]) -> bool:
 
 def gather(walk: Walk, operation: Operation) -> None:
     """Recognise channels taken in another order."""
-    indices = walk.graph.constants.get(operation.inputs[1])
+    constant = walk.graph.constants.get(operation.inputs[1])
+    indices = constant.values() if constant else None
     shape = walk.shape(operation.inputs[0])
     axis = int(operation.attributes.get("axis", 0))
     if indices is None or shape is None or axis != 1 or indices.shape != (shape[0],):

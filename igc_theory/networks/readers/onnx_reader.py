@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from igc_theory.networks.description.layer_graph import LayerGraph
-from igc_theory.networks.readers.onnx_graph import Array, Graph, Operation, words
+from igc_theory.networks.readers.graph import Array, Constant, Graph, Operation, Stored, words
 from igc_theory.networks.readers.onnx_layers import layers_of
 from igc_theory.structure.arguments import positive_int
 
@@ -87,7 +87,7 @@ def read_onnx(path: str | os.PathLike[str], *, input_shape: Shape | None = None)
     path = Path(path)
     model = _loaded(path)
     image, shape, open_sides = _with_fixed_image(model, input_shape, path)
-    graph = _graph(model, path)
+    graph = _graph(model, path, image)
     layers, longest, passed_over = layers_of(graph, image)
     opset = max(entry.version for entry in model.opset_import)
     sides = "; the file leaves the size of the image open" if open_sides else ""
@@ -187,7 +187,7 @@ def _image_shape(sizes: list[int | None], given: Shape | None) -> Shape:
     return sizes[0], height, width
 
 
-def _graph(model: Any, path: Path) -> Graph:
+def _graph(model: Any, path: Path, image: str) -> Graph:
     """Return the model as plain data, with the shapes of all tensors and the values of all constants."""
     operations = tuple(_operation(node) for node in model.graph.node)
     values: Values = {}
@@ -201,7 +201,13 @@ def _graph(model: Any, path: Path) -> Graph:
     except onnx.shape_inference.InferenceError as error:
         raise ValueError(_refusal(path, " ".join(str(error).split()))) from error
     kept = tuple(entry for entry in operations if not set(entry.outputs) <= set(values))
-    return Graph(kept, shapes, values)
+    constants = {name: _constant(name, array, shapes.get(name)) for name, array in values.items()}
+    stored = {name: Stored(constant.shape or (), constant.dtype) for name, constant in constants.items()}
+    return Graph(kept, shapes, constants, (image,), stored)
+
+
+def _constant(name: str, array: Array | None, shape: tuple[int, ...] | None) -> Constant:
+    return Constant(shape, "float32" if array is None else array.dtype.name, frozenset([name]), lambda: array)
 
 
 def _operation(node: Any) -> Operation:

@@ -8,7 +8,7 @@ from typing import Any
 
 from igc_theory.networks.description.layer_graph import NO_SHAPE, Layer, PassedOver
 from igc_theory.networks.description.layers import Conv, Leaf, Linear, Pool, Shape
-from igc_theory.networks.readers.onnx_graph import Array, Graph, Operation, frozen, words
+from igc_theory.networks.readers.graph import Array, Graph, Operation, words
 
 __all__ = ["NOT_A_LAYER", "Walk", "carry", "pair", "weightless"]
 
@@ -63,7 +63,7 @@ class Walk:
 
     def pass_over(self, operation: Operation, reason: str) -> None:
         """List an operator as not counted."""
-        numbers = self.graph.stored(operation)
+        numbers = self.graph.held(operation)
         self.passed_over.append(PassedOver(self.name(operation), operation.operator, reason, numbers))
 
     def append(
@@ -78,7 +78,7 @@ class Walk:
         follows, output = self.carried.get(operation.inputs[0]), operation.outputs[0]
         dilation = tuple(operation.attributes.get("dilations", ()))
         steps = (1, 1) if isinstance(node, Pool) or not dilation else (dilation[0], dilation[-1])
-        layer = Layer(self.name(operation), node, read, written, frozen(weight), follows, dilation=steps)
+        layer = Layer(self.name(operation), node, read, written, weight, follows, dilation=steps)
         self.carried[output] = self.raw[output] = len(self.layers)
         self.layers.append(layer)
         self.depth[output] += isinstance(node, (Conv, Linear))
@@ -100,7 +100,7 @@ def weightless(walk: Walk, operation: Operation) -> None:
     """Go past an operator that has nothing to count; list it if it is not known to be of that kind."""
     if operation.operator not in _CHANNELWISE | _OTHER_WEIGHTLESS:
         walk.pass_over(operation, "unknown operator")
-    elif walk.graph.stored(operation) and operation.operator not in ("Resize", "Upsample"):
+    elif walk.graph.held(operation) and operation.operator not in ("Resize", "Upsample"):
         walk.pass_over(operation, NOT_A_LAYER)
     if operation.operator in _CHANNELWISE:
         carry(walk, operation)
