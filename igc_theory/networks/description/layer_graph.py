@@ -9,7 +9,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from igc_theory.networks.description.layers import Conv, Counts, Leaf, Linear, Norm, Pool, Shape, pair
+from igc_theory.networks.description.layers import Conv, Counts, Leaf, Linear, Norm, Pool, Scale, Shape, pair
 from igc_theory.networks.description.table import Table
 
 __all__ = ["NO_SHAPE", "Layer", "LayerGraph", "PassedOver"]
@@ -28,7 +28,7 @@ class Layer:
     ----------
     name : str
         Its place, such as ``"stage1.block1.conv2"``.
-    node : Conv, Linear, Norm, Pool, Pad or Shuffle
+    node : Conv, Linear, Norm, Scale, Pool, Pad, Slice or Shuffle
         What it is.
     input_shape, output_shape : (int, int, int)
         Channels, height, width of what it reads and writes.
@@ -84,7 +84,7 @@ class Layer:
     @property
     def counts(self) -> Counts:
         """Its parameters."""
-        return self.node.counts if isinstance(self.node, (Conv, Linear, Norm)) else Counts()
+        return self.node.counts if isinstance(self.node, (Conv, Linear, Norm, Scale)) else Counts()
 
     @property
     def multiply_adds(self) -> int:
@@ -223,7 +223,7 @@ class LayerGraph:
         -------------------------------------------------------------------------------------
         total                                                           21,562      5,162,880
         """
-        shown = [layer for layer in self.layers if isinstance(layer.node, (Conv, Linear, Pool, Norm))]
+        shown = [layer for layer in self.layers if isinstance(layer.node, (Conv, Linear, Pool, Norm, Scale))]
         totals = {"layer": "total", "parameters": self.parameters, "multiply–adds": self.multiply_adds}
         columns: dict[str, list[Any]] = {
             "layer": [layer.name for layer in shown],

@@ -22,8 +22,10 @@ __all__ = [
     "Norm",
     "Pad",
     "Pool",
+    "Scale",
     "Shape",
     "Shuffle",
+    "Slice",
     "convolution",
     "pair",
 ]
@@ -189,6 +191,63 @@ class Pad:
 
 
 @dataclass(frozen=True, slots=True)
+class Slice:
+    """Some of the channels, next to each other: the half that a ShuffleNetV2 unit reads, a group of mixed depthwise windows.
+
+    Parameters
+    ----------
+    start, stop : int
+        The first channel that is passed on, and the first behind it that is not.
+
+    Examples
+    --------
+    >>> Slice(58, 116).output((116, 28, 28))
+    (58, 28, 28)
+    """
+
+    start: int
+    stop: int
+
+    def __post_init__(self) -> None:
+        positive_int("start", self.start, minimum=0)
+        positive_int("stop", self.stop, minimum=self.start + 1, way_out="pass on at least one channel")
+
+    def output(self, shape: Shape) -> Shape:
+        """Return the shape with ``stop - start`` channels; ValueError if there are fewer than ``stop``."""
+        if shape[0] < self.stop:
+            raise ValueError(f"shape={shape} has fewer than stop={self.stop} channels: stop at {shape[0]} at most")
+        return self.stop - self.start, *shape[1:]
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """A trained factor per channel without a shift, such as the layer scale of ConvNeXt.
+
+    Parameters
+    ----------
+    channels : int
+        Channels read and written.
+
+    Examples
+    --------
+    >>> Scale(96).counts.batch_norm
+    96
+    """
+
+    channels: int
+
+    @property
+    def counts(self) -> Counts:
+        """Its parameters."""
+        return Counts(batch_norm=self.channels)
+
+    def output(self, shape: Shape) -> Shape:
+        """Return the shape unchanged; ValueError if it has other channels."""
+        agree(self, self.channels, shape[0], shape)
+        return shape
+
+
+@dataclass(frozen=True, slots=True)
 class Norm:
     """A normalisation that stands alone, in front of its convolution (pre-activation) or a layer norm: two parameters a channel.
 
@@ -255,7 +314,7 @@ class Linear:
         return self.out_features, 1, 1
 
 
-Leaf = Conv | Pool | Shuffle | Pad | Norm | Linear
+Leaf = Conv | Pool | Shuffle | Pad | Slice | Scale | Norm | Linear
 
 
 @cache

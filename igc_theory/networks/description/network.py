@@ -78,7 +78,7 @@ def _walk(
     for node in nodes:
         if isinstance(node, Block):
             ends = [_walk(branch, shape, name, layers, before) for name, branch in _branches(node, prefix)]
-            shape, before = node.joined([end for end, _ in ends]), ends[0][1] if len(ends) == 1 else None
+            shape, before = node.joined([end for end, _ in ends]), ends[0][1] if len(node.paths) == 1 else None
             continue
         word, read, shape = type(node).__name__.lower(), shape, node.output(shape)
         seen[word] += 1
@@ -96,6 +96,5 @@ def _branches(block: Block, prefix: str) -> list[tuple[str, tuple[Node, ...]]]:
 
 def _depth(nodes: tuple[Node, ...]) -> int:
     return sum(
-        max(map(_depth, node.branches)) if isinstance(node, Block) else isinstance(node, (Conv, Linear))
-        for node in nodes
+        max(map(_depth, node.paths)) if isinstance(node, Block) else isinstance(node, (Conv, Linear)) for node in nodes
     )

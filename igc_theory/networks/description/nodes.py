@@ -21,7 +21,8 @@ class Block:
     branches : tuple of tuple of nodes
         Each a series of nodes; ``()`` is the identity. One branch alone is a block without a shortcut.
     join : str, default "add"
-        ``"add"`` and ``"mean"`` need equal shapes, ``"concat"`` equal resolutions.
+        ``"add"`` and ``"mean"`` need equal shapes, ``"concat"`` equal resolutions. ``"multiply"`` weighs the first branch by the
+        others, which are gates: of its shape, or one number per channel (squeeze-and-excitation, arXiv 1709.01507).
 
     Examples
     --------
@@ -30,6 +31,14 @@ class Block:
     >>> conv = Conv(GroupConv(16, 16, kernel_size=3))
     >>> Block("stage1.block1", ((conv, conv), ())).output((16, 32, 32))
     (16, 32, 32)
+
+    A gate costs what its layers cost, and is no path of its own:
+
+    >>> from igc_theory.networks import Pool
+    >>> gate = (Pool("average"), Conv(GroupConv(16, 16), batch_norm=False, bias=True))
+    >>> gated = Block("stage1.gate", ((), gate), "multiply")
+    >>> gated.output((16, 32, 32)), gated.paths
+    ((16, 32, 32), ((),))
     """
 
     name: str
@@ -37,8 +46,10 @@ class Block:
     join: str = "add"
 
     def __post_init__(self) -> None:
-        if self.join not in ("add", "mean", "concat"):
-            raise ValueError(f"join={self.join!r} is no way to join branches: use 'add', 'mean' or 'concat'")
+        if self.join not in ("add", "mean", "concat", "multiply"):
+            raise ValueError(
+                f"join={self.join!r} is no way to join branches: use 'add', 'mean', 'concat' or 'multiply'"
+            )
         if not self.branches:
             raise ValueError(f"branches=() of block {self.name!r} are none: give at least one series of nodes")
 
@@ -47,12 +58,19 @@ class Block:
         """What stands before the first point of the name."""
         return self.name.partition(".")[0]
 
+    @property
+    def paths(self) -> tuple[tuple[Node, ...], ...]:
+        """The branches that lead from input to output: all of them, but of a product only the first, which the others weigh."""
+        return self.branches[:1] if self.join == "multiply" else self.branches
+
     def joined(self, ends: list[Shape]) -> Shape:
         """Return the shape behind branches that end in shapes `ends`; ValueError if these do not fit."""
         first, rest = ends[0], ends[1:]
         if self.join == "concat":
             fits = all(end[1:] == first[1:] for end in rest)
             first = sum(end[0] for end in ends), *first[1:]
+        elif self.join == "multiply":
+            fits = all(end in (first, (first[0], 1, 1)) for end in rest)
         else:
             fits = all(end == first for end in rest)
         if not fits:

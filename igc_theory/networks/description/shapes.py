@@ -18,7 +18,7 @@ class Counts(NamedTuple):
     convolution : int
         Weights of convolutions.
     batch_norm : int
-        Scales and shifts of batch normalisation; running statistics are not parameters.
+        Scales and shifts of normalisations, and layer scales; running statistics are not parameters.
     linear : int
         Weights of linear layers: the classifier, and the hidden layers before it.
     bias : int
@@ -33,7 +33,7 @@ class Counts(NamedTuple):
     convolution: int = 0
     """Weights of convolutions."""
     batch_norm: int = 0
-    """Scales and shifts of batch normalisation (running statistics are not parameters)."""
+    """Scales and shifts of normalisations, and layer scales (running statistics are not parameters)."""
     linear: int = 0
     """Weights of linear layers: the classifier, and the hidden layers before it."""
     bias: int = 0

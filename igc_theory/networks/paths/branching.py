@@ -173,8 +173,8 @@ def path_polynomial(name: str | Network) -> PathPolynomial:
     Returns
     -------
     PathPolynomial
-        Exact. Gates are taken to be open. A shortcut with a projection counts as one convolution, so that a ResNet's polynomial is
-        :math:`(1 + x^b)^n` only where all shortcuts are identities.
+        Exact. Gates are taken to be open, and are no paths of their own. A shortcut with a projection counts as one convolution, so
+        that a ResNet's polynomial is :math:`(1 + x^b)^n` only where all shortcuts are identities.
 
     Raises
     ------
@@ -203,5 +203,5 @@ def _of_series(nodes: tuple[Node, ...]) -> PathPolynomial:
 
 def _of_node(node: Node) -> PathPolynomial:
     if isinstance(node, Block):
-        return sum((_of_series(branch) for branch in node.branches[1:]), start=_of_series(node.branches[0]))
+        return sum((_of_series(branch) for branch in node.paths[1:]), start=_of_series(node.paths[0]))
     return _X if isinstance(node, (Conv, Linear)) else _ONE

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from igc_theory.networks.description.layers import Conv, Pad, Shape, Shuffle
+from igc_theory.networks.description.layers import Conv, Pad, Shape, Shuffle, Slice
 from igc_theory.networks.description.network import Network, in_series
 from igc_theory.networks.description.nodes import Block, Node
 from igc_theory.networks.description.table import Table
@@ -202,11 +202,20 @@ def _flow(node: Conv | Block, shape: Shape) -> tuple[Chain | None, Grade | None,
 
 def main_chain(node: Conv | Block) -> Chain | None:
     """Return the longest branch as a chain; None if a branch branches again, or another one is more than a projection."""
-    branches = node.branches if isinstance(node, Block) else ((node,),)
-    if any(isinstance(part, Block) for branch in branches for part in branch):
+    branches = [tuple(_plain(branch)) for branch in (node.paths if isinstance(node, Block) else ((node,),))]
+    if any(isinstance(part, (Block, Slice)) for branch in branches for part in branch):
         return None
     *others, longest = sorted(map(_factors, branches), key=len)
     return Chain(longest) if longest and max(map(len, others), default=0) <= 1 else None
+
+
+def _plain(nodes: tuple[Node, ...]) -> Iterator[Node]:
+    """Yield the nodes, those of a block with only one way through in its place: a gate scales and connects nothing."""
+    for node in nodes:
+        if isinstance(node, Block) and len(node.paths) == 1:
+            yield from _plain(node.paths[0])
+        else:
+            yield node
 
 
 def _factors(branch: tuple[Node, ...]) -> list[GroupConv | ChannelPermutation]:
@@ -226,8 +235,10 @@ def _through(node: Node, counts: Counts, shape: Shape) -> Counts:
             return counts[permutation.indices]
         case Pad(channels=channels):
             return np.vstack([counts, np.zeros((channels - len(counts), counts.shape[1]))])
+        case Slice(start=start, stop=stop):
+            return counts[start:stop]
         case Block():
-            ends = [_series(branch, counts, shape) for branch in node.branches]
+            ends = [_series(branch, counts, shape) for branch in node.paths]
             return np.vstack(ends) if node.join == "concat" else np.sum(ends, axis=0)
     return counts
 

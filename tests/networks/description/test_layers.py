@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from igc_theory.networks import Block, Conv, Linear, Norm, Pad, Pool, Shuffle
+from igc_theory.networks import Block, Conv, Linear, Network, Norm, Pad, Pool, Scale, Shuffle, Slice, path_polynomial
 from igc_theory.networks.description.table import Table
 from igc_theory.structure import GroupConv, interleave
 
@@ -52,8 +52,43 @@ def test_branches_join() -> None:
         Block("a", ((Pool("max", 2, 2),), ()), "concat").output((4, 5, 5))
 
 
-@pytest.mark.parametrize("node", [Conv(GroupConv(4, 6)), Shuffle(interleave(2, 2)), Norm(4), Linear(4, 2)])
-def test_wrong_channels_are_refused(node: Conv | Shuffle | Norm | Linear) -> None:
+def _squeeze_excite(channels: int, squeezed: int) -> Block:
+    down, up = (Conv(GroupConv(*sizes), False, True) for sizes in ((channels, squeezed), (squeezed, channels)))
+    return Block("gate", ((), (Pool("average"), down, up)), "multiply")
+
+
+def test_a_gate_costs_its_layers_and_is_no_path() -> None:
+    """Squeeze-and-excitation by hand: C·R + R, then R·C + C, at one position; channels stay in order behind it."""
+    conv = Conv(GroupConv(4, 4, 4, 3))
+    net = Network("gated", (4, 9, 9), (conv, _squeeze_excite(4, 2), conv))
+    plain = Network("plain", (4, 9, 9), (conv, conv))
+    assert net.layers[-1].output_shape == (4, 9, 9)
+    assert net.parameters - plain.parameters == (4 * 2 + 2) + (2 * 4 + 4)
+    assert net.multiply_adds - plain.multiply_adds == 2 * 4 * 2
+    assert path_polynomial(net) == path_polynomial(plain)
+    assert (net.depth, net.layers[-1].follows) == (2, 0)
+
+
+def test_a_gate_must_fit_what_it_weighs() -> None:
+    same, fewer = Conv(GroupConv(4, 4, kernel_size=3)), Conv(GroupConv(4, 2))
+    assert Block("a", ((), (same,)), "multiply").output((4, 5, 5)) == (4, 5, 5)
+    for gate in ((fewer,), (Pool("average"), fewer), (Pool("max", 2, 2),)):
+        with pytest.raises(ValueError, match="cannot multiply shapes"):
+            Block("a", ((), gate), "multiply").output((4, 5, 5))
+
+
+def test_slices_take_channels_next_to_each_other() -> None:
+    halves = Block("a", ((Slice(0, 2),), (Slice(2, 5), Conv(GroupConv(3, 3)))), "concat")
+    assert halves.output((5, 4, 4)) == (5, 4, 4)
+    with pytest.raises(ValueError, match="stop at 4 at most"):
+        halves.output((4, 4, 4))
+    for start, stop in ((-1, 3), (2, 2)):
+        with pytest.raises(ValueError, match="is below"):
+            Slice(start, stop)
+
+
+@pytest.mark.parametrize("node", [Conv(GroupConv(4, 6)), Shuffle(interleave(2, 2)), Norm(4), Scale(4), Linear(4, 2)])
+def test_wrong_channels_are_refused(node: Conv | Shuffle | Norm | Scale | Linear) -> None:
     with pytest.raises(ValueError, match="make them equal"):
         node.output((5, 1, 1))
 
@@ -84,7 +119,7 @@ def test_table_escapes_html_and_sets_numbers_right() -> None:
     ("make", "words"),
     [
         (lambda: Pool("median"), "use 'max' or 'average'"),
-        (lambda: Block("a", ((),), "multiply"), "use 'add', 'mean' or 'concat'"),
+        (lambda: Block("a", ((),), "divide"), "use 'add', 'mean', 'concat' or 'multiply'"),
         (lambda: Block("a", ()), "at least one"),
         (lambda: Linear(0, 2), "in_features=0"),
     ],

@@ -32,7 +32,7 @@ def _graph(nodes: tuple, edges: Edges, start: int) -> int:
     """Add the edges (target, convolutions) of nodes in series behind vertex `start`; return the last vertex."""
     for node in nodes:
         if isinstance(node, Block):
-            ends = [_graph(branch, edges, start) for branch in node.branches]
+            ends = [_graph(branch, edges, start) for branch in node.branches[: 1 if node.join == "multiply" else None]]
             join = len(edges)
             edges[join] = []
             for end in ends:

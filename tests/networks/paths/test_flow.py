@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from igc_theory.networks import Block, Conv, Pad, Shuffle, block_flows, flow_table, network, stage_path_counts
+from igc_theory.networks import Block, Conv, Pad, Shuffle, Slice, block_flows, flow_table, network, stage_path_counts
 from igc_theory.structure import igcv1, igcv3, is_dense, path_counts
 
 
-def _support(node: Conv | Pad | Shuffle | Block, channels: int) -> np.ndarray:
+def _support(node: Conv | Pad | Shuffle | Slice | Block, channels: int) -> np.ndarray:
     """The 0/1 matrix of one node, entry by entry; integers of any size."""
     if isinstance(node, Conv):
         conv = node.convolution
@@ -22,8 +22,10 @@ def _support(node: Conv | Pad | Shuffle | Block, channels: int) -> np.ndarray:
         )
     if isinstance(node, Pad):
         return np.array([[int(i == o) for i in range(channels)] for o in range(node.channels)], dtype=object)
+    if isinstance(node, Slice):
+        return np.array([[int(i == o) for i in range(channels)] for o in range(node.start, node.stop)], dtype=object)
     if isinstance(node, Block):
-        ends = [_series(branch, channels) for branch in node.branches]
+        ends = [_series(branch, channels) for branch in node.branches[: 1 if node.join == "multiply" else None]]
         return np.vstack(ends) if node.join == "concat" else sum(ends[1:], start=ends[0])
     return _series((), channels)
 
