@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import lru_cache
 from itertools import product
 
 from igc_theory.structure.chains import Chain, Factor
 from igc_theory.structure.factors import GroupConv
 
 
+@lru_cache(maxsize=1024)
 def arrows(factor: Factor) -> list[tuple[int, int]]:
     """All (input, output) pairs that one factor connects."""
     if isinstance(factor, GroupConv):
@@ -17,8 +20,13 @@ def arrows(factor: Factor) -> list[tuple[int, int]]:
     return [(int(source), position) for position, source in enumerate(factor.indices)]
 
 
-def count_paths(factors: list[Factor]) -> list[list[int]]:
+def count_paths(factors: Sequence[Factor]) -> list[list[int]]:
     """counts[output][input], by walking from each input along every arrow."""
+    return [list(row) for row in _count_paths(tuple(factors))]
+
+
+@lru_cache(maxsize=4096)  # the parts of neighbouring designs are mostly the same
+def _count_paths(factors: tuple[Factor, ...]) -> tuple[tuple[int, ...], ...]:
     channels_in = factors[0].in_channels
     ends = [{source: 1} for source in range(channels_in)]  # channel reached: in how many ways
     for factor in factors:
@@ -26,9 +34,10 @@ def count_paths(factors: list[Factor]) -> list[list[int]]:
         for source, target in arrows(factor):
             onward.setdefault(source, []).append(target)
         ends = [_step(end, onward) for end in ends]
-    return [
-        [ends[source].get(output, 0) for source in range(channels_in)] for output in range(factors[-1].out_channels)
-    ]
+    return tuple(
+        tuple(ends[source].get(output, 0) for source in range(channels_in))
+        for output in range(factors[-1].out_channels)
+    )
 
 
 def _step(end: dict[int, int], onward: dict[int, list[int]]) -> dict[int, int]:
@@ -58,6 +67,7 @@ def shared_at_split(before: list[Factor], after: list[Factor]) -> set[int] | Non
     return {len(one & other) for one in first for other in second}
 
 
+@lru_cache(maxsize=1)  # the strict and the loose condition ask for the same
 def splits(chain: Chain) -> list[set[int] | None]:
     """`shared_at_split` at every place where the chain can be cut, with a single channel's wire at either end as a part too."""
     wires_in = [GroupConv(chain.in_channels, chain.in_channels, chain.in_channels)]
@@ -75,8 +85,3 @@ def strict(chain: Chain) -> bool:
 def loose(chain: Chain) -> bool:
     """The loose condition: at every split one positive number of shared channels."""
     return all(shared is not None and len(shared) == 1 and 0 not in shared for shared in splits(chain))
-
-
-def distinct_counts(chain: Chain) -> set[int]:
-    """All numbers of paths that occur."""
-    return {ways for row in count_paths(list(chain.factors)) for ways in row}

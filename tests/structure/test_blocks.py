@@ -102,6 +102,10 @@ def test_shufflenet_unit(groups: int) -> None:
     assert grade(unit).kind == "loose"
 
 
+def test_a_shufflenet_unit_strides_in_its_depthwise_convolution() -> None:
+    assert [conv.strides for conv in shufflenet_unit(96, 3, stride=2).convolutions] == [(1, 1), (2, 2), (1, 1)]
+
+
 def test_special_cases_of_igcv1_have_its_shape() -> None:
     assert regular_as_igc(6).factors == igcv1(4, 3).factors
     assert regular_as_igc(6).convolutions[0].parameters == regular(6, 6).parameters

@@ -232,6 +232,11 @@ def test_costs_counted_by_hand(family: Callable[[np.ndarray], Approximation], co
     assert found.dense_bits == 32 * 96
 
 
+def test_row_pointers_are_paid_for() -> None:
+    """Two entries of 4×16: two column indices of 4 bits, and a pointer from 0 to 16 for each row, of 5 bits."""
+    assert prune(np.eye(4, 16), 2).storage_bits == 2 * 32 + 2 * 4 + 4 * 5
+
+
 @pytest.mark.parametrize("family", [family for family, _ in COSTS])
 def test_a_zero_kernel_is_met_exactly(family: Callable[[np.ndarray], Approximation]) -> None:
     assert family(np.zeros((8, 12))).relative_error == 0

@@ -190,6 +190,15 @@ def test_bad_input_says_the_way_out(call, words: str) -> None:
         call()
 
 
+@given(st.lists(st.integers(0, 4), min_size=1, max_size=6).filter(lambda c: c[-1]), st.fractions(Fraction(1, 20), 1))
+def test_central_lengths_leave_out_as_many_below_as_above(coefficients: list[int], share: Fraction) -> None:
+    """List every path by its length: at most (1 - share)/2 of them may be left out on either side."""
+    polynomial = PathPolynomial(tuple(coefficients))
+    lengths = sorted(k for k, paths in enumerate(coefficients) for _ in range(paths))
+    left_out = int((1 - share) / 2 * len(lengths))
+    assert polynomial.central(share) == (lengths[left_out], lengths[-1 - left_out])
+
+
 def test_a_network_that_was_read_is_not_taken_for_a_series() -> None:
     shape, layer = (4, 8, 8), Conv(GroupConv(4, 4))
     graph = LayerGraph("read", shape, (Layer("conv", layer, shape, shape),), 1)
