@@ -8,7 +8,7 @@ from __future__ import annotations
 import operator
 from typing import Any, TypeVar
 
-__all__ = ["branches_of", "instance_of", "positive_int", "window_of"]
+__all__ = ["branches_of", "flag", "instance_of", "pair_of", "positive_int", "window_of"]
 
 Kind = TypeVar("Kind")
 
@@ -28,6 +28,23 @@ def instance_of(name: str, value: Any, kind: type[Kind], way_out: str) -> Kind:
     if not isinstance(value, kind):
         raise TypeError(f"{name}={value!r} is a {type(value).__name__}: {way_out}")
     return value
+
+
+def flag(name: str, value: Any) -> bool:
+    """Return `value` as a Python bool; TypeError if it is not True or False.
+
+    Examples
+    --------
+    >>> flag("bias", True)
+    True
+    >>> flag("bias", "no")
+    Traceback (most recent call last):
+    ...
+    TypeError: bias='no' is a str: give True or False
+    """
+    if not isinstance(value, bool) and type(value).__name__ not in ("bool", "bool_"):
+        raise TypeError(f"{name}={value!r} is a {type(value).__name__}: give True or False")
+    return bool(value)
 
 
 def positive_int(name: str, value: Any, *, minimum: int = 1, way_out: str = "") -> int:
@@ -73,6 +90,30 @@ def positive_int(name: str, value: Any, *, minimum: int = 1, way_out: str = "") 
     return number
 
 
+def pair_of(name: str, value: Any, *, minimum: int = 1) -> tuple[int, int]:
+    """Return ``(vertical, horizontal)`` from an int for both or a pair of ints, each at least `minimum`.
+
+    Examples
+    --------
+    >>> pair_of("padding", 0, minimum=0), pair_of("stride", (1, 2))
+    ((0, 0), (1, 2))
+    >>> pair_of("stride", (3, 3, 3))
+    Traceback (most recent call last):
+    ...
+    ValueError: stride=(3, 3, 3) has 3 entries, not 2: give one integer or a pair (height, width)
+    """
+    if not isinstance(value, (tuple, list)):
+        advice = f"give one integer or a pair (height, width), each at least {minimum}"
+        side = positive_int(name, value, minimum=minimum, way_out=advice)
+        return side, side
+    if len(value) != 2:
+        raise ValueError(
+            f"{name}={value!r} has {len(value)} entries, not 2: give one integer or a pair (height, width)"
+        )
+    height, width = (positive_int(f"{name}[{axis}]", entry, minimum=minimum) for axis, entry in enumerate(value))
+    return height, width
+
+
 def window_of(name: str, value: Any) -> tuple[int, int]:
     """Return a window ``(height, width)`` from an int or a pair of ints, each at least 1.
 
@@ -85,15 +126,7 @@ def window_of(name: str, value: Any) -> tuple[int, int]:
     ...
     ValueError: kernel_size=(3, 3, 3) has 3 entries, not 2: give one integer or a pair (height, width)
     """
-    if not isinstance(value, (tuple, list)):
-        side = positive_int(name, value, way_out="give one integer or a pair (height, width), each at least 1")
-        return side, side
-    if len(value) != 2:
-        raise ValueError(
-            f"{name}={value!r} has {len(value)} entries, not 2: give one integer or a pair (height, width)"
-        )
-    height, width = (positive_int(f"{name}[{axis}]", entry) for axis, entry in enumerate(value))
-    return height, width
+    return pair_of(name, value)
 
 
 def branches_of(channels: int, groups: int, name: str) -> int:

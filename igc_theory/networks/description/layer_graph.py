@@ -5,16 +5,35 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from functools import cached_property
+from math import prod
 from typing import Any
 
 from numpy.typing import NDArray
 
-from igc_theory.networks.description.layers import Conv, Counts, Leaf, Linear, Norm, Pool, Scale, Shape, pair
+from igc_theory.networks.description.graph import Graph
+from igc_theory.networks.description.layers import (
+    Conv,
+    Counts,
+    Leaf,
+    Linear,
+    Norm,
+    Operator,
+    Pad,
+    Pool,
+    Scale,
+    Shuffle,
+    Slice,
+)
 from igc_theory.networks.description.table import Table
+from igc_theory.structure.arguments import pair_of
 
 __all__ = ["NO_SHAPE", "Layer", "LayerGraph", "PassedOver"]
 
 Array = NDArray[Any]
+Sizes = tuple[int, ...]
+"""Channels, then the sizes of all other axes, of one image's responses."""
+
+NOTHING = Counts()
 
 NO_SHAPE = "the shape of what it reads or writes is not known"
 """Why a layer is passed over that stands behind an unknown operator, or that the image is too small or large for."""
@@ -28,10 +47,10 @@ class Layer:
     ----------
     name : str
         Its place, such as ``"stage1.block1.conv2"``.
-    node : Conv, Linear, Norm, Scale, Pool, Pad, Slice or Shuffle
+    node : Conv, Linear, Norm, Scale, Pool, Pad, Slice, Shuffle or Operator
         What it is.
-    input_shape, output_shape : (int, int, int)
-        Channels, height, width of what it reads and writes.
+    input_shape, output_shape : tuple of int
+        Channels, height, width of what it reads and writes, for one image; depth, height, width where there are three axes.
     weight : ndarray or None
         Its weights, read-only, if they are known: (C_out, C_in/groups, kh, kw), or (out_features, in_features).
     follows : int or None
@@ -41,6 +60,17 @@ class Layer:
         The block, and the branch of it, in which the layer stands; empty outside of blocks and in networks that were read.
     dilation : (int, int)
         Step within the window; it changes the resolution, not the counts.
+    held : Counts or None
+        Trained numbers that it uses, where a file or a module says so; None for those of `node`. A kernel computed from stored
+        numbers has as many as are stored.
+    shared : Counts
+        Those of `held` that an earlier layer uses too: they are counted there.
+    buffers : int
+        Stored numbers that it uses and that are not trained: running statistics, frozen filters, quantization scales.
+    products : int or None
+        Multiply–adds of stored weights with responses for one image; None for those of `node`.
+    activation_multiply_adds : int
+        Multiply–adds of responses with responses for one image, as in attention.
 
     Examples
     --------
@@ -51,18 +81,23 @@ class Layer:
     """
 
     name: str
-    node: Leaf
-    input_shape: Shape
-    output_shape: Shape
+    node: Leaf | Operator
+    input_shape: Sizes
+    output_shape: Sizes
     weight: Array | None = field(default=None, compare=False, repr=False)
     follows: int | None = None
     branch: str = ""
     dilation: tuple[int, int] = (1, 1)
+    held: Counts | None = None
+    shared: Counts = NOTHING
+    buffers: int = 0
+    products: int | None = None
+    activation_multiply_adds: int = 0
 
     @property
     def kind(self) -> str:
         """Word for the tables."""
-        dilated = "" if self.dilation == (1, 1) else f", dilated {'×'.join(map(str, self.dilation))}"
+        dilated = "" if self.dilation == (1, 1) else f", dilated {_times(self.dilation)}"
         return f"{self._kind()}{dilated}"
 
     def _kind(self) -> str:
@@ -70,9 +105,10 @@ class Layer:
             case Conv(convolution=conv):
                 return self.node.kind + ("" if conv.strides == (1, 1) else f" /{_short(conv.strides)}")
             case Pool(kind=kind, window=window, stride=stride):
-                sides = "" if window is None else "×".join(map(str, pair(window)))
-                return f"{kind} pool {sides} /{_short(pair(stride))}" if sides else f"global {kind} pool"
-            case Norm(kind=kind):
+                sides = "" if window is None else _times(pair_of("window", window))
+                step = _short(pair_of("stride", stride))
+                return f"{kind} pool {sides} /{step}" if sides else f"global {kind} pool"
+            case Norm(kind=kind) | Operator(kind=kind):
                 return kind
         return type(self.node).__name__.lower()
 
@@ -83,20 +119,28 @@ class Layer:
 
     @property
     def counts(self) -> Counts:
-        """Its parameters."""
+        """Trained numbers that it uses, by what they do."""
+        if self.held is not None:
+            return self.held
         return self.node.counts if isinstance(self.node, (Conv, Linear, Norm, Scale)) else Counts()
 
     @property
     def multiply_adds(self) -> int:
         """Multiply–adds for one image: every weight is used once at every output position."""
-        counts, (_, height, width) = self.counts, self.output_shape
-        return (counts.convolution + counts.linear) * height * width
+        if self.products is not None:
+            return self.products
+        counts = self.counts
+        return (counts.convolution + counts.linear) * prod(self.output_shape[1:])
+
+    @property
+    def multiplies(self) -> bool:
+        """Whether it multiplies responses by weights: a step of the network's depth."""
+        return isinstance(self.node, (Conv, Linear)) or bool(self.products)
 
     @property
     def responses(self) -> int:
         """Numbers that the layer writes for one image."""
-        channels, height, width = self.output_shape
-        return channels * height * width
+        return prod(self.output_shape)
 
 
 @dataclass(frozen=True)
@@ -108,7 +152,7 @@ class PassedOver:
     name, operator : str
     reason : str
     parameters : int
-        Numbers that it holds, which the counts of the network leave out.
+        Stored real numbers that it uses, which the counts of the network leave out.
 
     Examples
     --------
@@ -129,8 +173,8 @@ class LayerGraph:
     Attributes
     ----------
     name : str
-    input_shape : (int, int, int)
-        Channels, height, width of the image.
+    input_shape : tuple of int
+        Channels, height, width of the image; the sizes of one input for other networks.
     layers : tuple of Layer
         Every layer, in order of execution; the branches of a block one after the other.
     depth : int
@@ -141,6 +185,8 @@ class LayerGraph:
         Operators that are not counted: unknown ones, and those of a form that is not a layer.
     open_sides : bool
         Whether a file leaves the size of the image open, so that it was chosen when reading.
+    graph : Graph or None
+        The operators that the layers were read from; None for a network that is described as layers.
 
     Examples
     --------
@@ -154,17 +200,23 @@ class LayerGraph:
     """
 
     name: str
-    input_shape: Shape
+    input_shape: Sizes
     layers: tuple[Layer, ...]
     depth: int
     source: str = ""
     passed_over: tuple[PassedOver, ...] = ()
     open_sides: bool = False
+    graph: Graph | None = field(default=None, repr=False)
 
     @cached_property
     def counts(self) -> Counts:
-        """(convolution, batch_norm, linear, bias): parameters by what they do, exact."""
-        return _summed([layer.counts for layer in self.layers])
+        """(convolution, batch_norm, linear, bias): parameters by what they do, each counted once however often it is used."""
+        return _summed([layer.counts - layer.shared for layer in self.layers])
+
+    @property
+    def exact(self) -> bool:
+        """Whether every operator that holds numbers or does multiply–adds is among the layers: nothing is passed over."""
+        return not self.passed_over
 
     @property
     def classifier_counts(self) -> Counts:
@@ -174,18 +226,28 @@ class LayerGraph:
 
     @property
     def parameters(self) -> int:
-        """All trained parameters."""
+        """All trained parameters, each counted once however many layers use it."""
         return self.counts.total
+
+    @property
+    def buffers(self) -> int:
+        """Stored numbers that layers use and that are not trained: running statistics, frozen filters, quantization scales."""
+        return sum(layer.buffers for layer in self.layers)
 
     @cached_property
     def multiply_adds(self) -> int:
-        """Multiply–adds of convolutions and linear layers for one image of `input_shape`."""
+        """Multiply–adds of weights with responses, in convolutions and linear layers, for one image of `input_shape`."""
         return sum(layer.multiply_adds for layer in self.layers)
+
+    @cached_property
+    def activation_multiply_adds(self) -> int:
+        """Multiply–adds of responses with responses, as in attention, for one image of `input_shape`."""
+        return sum(layer.activation_multiply_adds for layer in self.layers)
 
     @property
     def activations(self) -> int:
         """Numbers written by convolutions and linear layers for one image: what training must keep."""
-        return sum(layer.responses for layer in self.layers if isinstance(layer.node, (Conv, Linear)))
+        return sum(layer.responses for layer in self.layers if layer.multiplies)
 
     @property
     def peak_activations(self) -> int:
@@ -193,9 +255,8 @@ class LayerGraph:
 
         Shortcuts that wait beside a block come on top; a batch-norm or activation is taken in place.
         """
-        computing = (layer for layer in self.layers if isinstance(layer.node, (Conv, Linear, Pool)))
-        sizes = ((layer.input_shape, layer.output_shape) for layer in computing)
-        return max((c * h * w + d * i * j for (c, h, w), (d, i, j) in sizes), default=0)
+        computing = (layer for layer in self.layers if layer.multiplies or isinstance(layer.node, Pool))
+        return max((prod(layer.input_shape) + layer.responses for layer in computing), default=0)
 
     @property
     def has_weights(self) -> bool:
@@ -223,7 +284,7 @@ class LayerGraph:
         -------------------------------------------------------------------------------------
         total                                                           21,562      5,162,880
         """
-        shown = [layer for layer in self.layers if isinstance(layer.node, (Conv, Linear, Pool, Norm, Scale))]
+        shown = [layer for layer in self.layers if not isinstance(layer.node, (Shuffle, Pad, Slice))]
         totals = {"layer": "total", "parameters": self.parameters, "multiply–adds": self.multiply_adds}
         columns: dict[str, list[Any]] = {
             "layer": [layer.name for layer in shown],
@@ -231,17 +292,36 @@ class LayerGraph:
             "output": [layer.output_shape for layer in shown],
             "groups": [layer.groups for layer in shown],
             "parameters": [layer.counts.total or None for layer in shown],
-            "multiply–adds": [layer.multiply_adds or None for layer in shown],
         }
-        channels, height, width = self.input_shape
-        return Table(
-            f"{self.name}: {channels}×{height}×{width} in, longest way through {self.depth} layers", columns, totals
+        columns |= {"used before": [layer.shared.total or None for layer in shown]} if self._shares else {}
+        columns |= {"buffers": [layer.buffers or None for layer in shown]} if self.buffers else {}
+        columns["multiply–adds"] = [layer.multiply_adds or None for layer in shown]
+        if self.activation_multiply_adds:
+            columns["of responses"] = [layer.activation_multiply_adds or None for layer in shown]
+        totals |= {"buffers": self.buffers, "of responses": self.activation_multiply_adds}
+        title = f"{self.name}: {_times(self.input_shape)} in, longest way through {self.depth} layers"
+        return Table(title + self.reservation, columns, totals)
+
+    @property
+    def _shares(self) -> bool:
+        return any(layer.shared.total for layer in self.layers)
+
+    @property
+    def reservation(self) -> str:
+        """What is to be said wherever the counts stand if they are not exact; empty if they are."""
+        if self.exact:
+            return ""
+        numbers = sum(entry.parameters for entry in self.passed_over)
+        operators = ", ".join(sorted({entry.operator for entry in self.passed_over}))
+        return (
+            f"; not exact: {len(self.passed_over)} operators passed over ({operators}), which hold {numbers:,} numbers"
         )
 
     def __repr__(self) -> str:
-        channels, height, width = self.input_shape
         size = f"{self.parameters:,} parameters, {self.multiply_adds:,} multiply–adds"
-        return f"{self.name}: {size} at {channels}×{height}×{width}"
+        if self.activation_multiply_adds:
+            size += f" and {self.activation_multiply_adds:,} of responses by responses"
+        return f"{self.name}: {size} at {_times(self.input_shape)}{self.reservation}"
 
     def _repr_html_(self) -> str:
         return self.table()._repr_html_()
@@ -262,9 +342,13 @@ class LayerGraph:
         return Table(f"{self.name}: operators passed over", columns)
 
 
+def _times(sizes: Sizes) -> str:
+    return "×".join(map(str, sizes))
+
+
 def _short(steps: tuple[int, int]) -> str:
     vertical, horizontal = steps
-    return str(vertical) if vertical == horizontal else f"{vertical}×{horizontal}"
+    return str(vertical) if vertical == horizontal else _times(steps)
 
 
 def _summed(counts: list[Counts]) -> Counts:

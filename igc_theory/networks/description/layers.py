@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache, cached_property
 
-from igc_theory.networks.description.shapes import Counts, Shape, agree, output_side
-from igc_theory.structure.arguments import positive_int
+from igc_theory.networks.description.shapes import Counts, Shape, agree, output_side, shape_of
+from igc_theory.structure.arguments import flag, instance_of, pair_of, positive_int
 from igc_theory.structure.factors import GroupConv
 from igc_theory.structure.permutations import ChannelPermutation
 
@@ -20,6 +20,7 @@ __all__ = [
     "Leaf",
     "Linear",
     "Norm",
+    "Operator",
     "Pad",
     "Pool",
     "Scale",
@@ -27,7 +28,6 @@ __all__ = [
     "Shuffle",
     "Slice",
     "convolution",
-    "pair",
 ]
 
 Pair = int | tuple[int, int]
@@ -68,6 +68,14 @@ class Conv:
     fixed: bool = False
     gates: int = 0
 
+    def __post_init__(self) -> None:
+        instance_of("convolution", self.convolution, GroupConv, "give GroupConv(in_channels, out_channels)")
+        for name in ("batch_norm", "bias", "fixed"):
+            flag(name, getattr(self, name))
+        if self.padding is not None:
+            pair_of("padding", self.padding, minimum=0)
+        positive_int("gates", self.gates, minimum=0)
+
     @cached_property
     def counts(self) -> Counts:
         """Its parameters."""
@@ -79,7 +87,7 @@ class Conv:
     def axes(self) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
         """Window, stride and padding of each axis, vertical first."""
         (kh, kw), (sh, sw) = self.convolution.window, self.convolution.strides
-        ph, pw = pair((kh // 2, kw // 2) if self.padding is None else self.padding)
+        ph, pw = (kh // 2, kw // 2) if self.padding is None else pair_of("padding", self.padding, minimum=0)
         return (kh, sh, ph), (kw, sw, pw)
 
     @property
@@ -93,6 +101,7 @@ class Conv:
 
     def output(self, shape: Shape) -> Shape:
         """Return the shape it writes; ValueError if it reads other channels, or the window exceeds the padded image."""
+        shape = shape_of("shape", shape)
         agree(self.convolution, self.convolution.in_channels, shape[0], shape)
         vertical, horizontal = self.axes
         return self.convolution.out_channels, output_side(shape[1], *vertical), output_side(shape[2], *horizontal)
@@ -130,13 +139,19 @@ class Pool:
     def __post_init__(self) -> None:
         if self.kind not in ("max", "average"):
             raise ValueError(f"kind={self.kind!r} is no pooling: use 'max' or 'average'")
+        if self.window is not None:
+            pair_of("window", self.window)
+        pair_of("stride", self.stride)
+        pair_of("padding", self.padding, minimum=0)
+        flag("round_up", self.round_up)
 
     def output(self, shape: Shape) -> Shape:
         """Return the shape it writes."""
-        channels, height, width = shape
+        channels, height, width = shape_of("shape", shape)
         if self.window is None:
             return channels, 1, 1
-        (kh, kw), (sh, sw), (ph, pw) = pair(self.window), pair(self.stride), pair(self.padding)
+        (kh, kw), (sh, sw) = pair_of("window", self.window), pair_of("stride", self.stride)
+        ph, pw = pair_of("padding", self.padding, minimum=0)
         return channels, output_side(height, kh, sh, ph, self.round_up), output_side(width, kw, sw, pw, self.round_up)
 
 
@@ -158,8 +173,12 @@ class Shuffle:
 
     permutation: ChannelPermutation
 
+    def __post_init__(self) -> None:
+        instance_of("permutation", self.permutation, ChannelPermutation, "give interleave(groups, width)")
+
     def output(self, shape: Shape) -> Shape:
         """Return the shape unchanged; ValueError if it permutes another number of channels."""
+        shape = shape_of("shape", shape)
         agree(self.permutation, self.permutation.channels, shape[0], shape)
         return shape
 
@@ -181,8 +200,12 @@ class Pad:
 
     channels: int
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "channels", positive_int("channels", self.channels))
+
     def output(self, shape: Shape) -> Shape:
         """Return the shape with ``channels`` channels; ValueError if there are more already."""
+        shape = shape_of("shape", shape)
         if shape[0] > self.channels:
             raise ValueError(
                 f"shape={shape} has more than channels={self.channels} channels: pad to at least {shape[0]}"
@@ -209,11 +232,13 @@ class Slice:
     stop: int
 
     def __post_init__(self) -> None:
-        positive_int("start", self.start, minimum=0)
-        positive_int("stop", self.stop, minimum=self.start + 1, way_out="pass on at least one channel")
+        object.__setattr__(self, "start", positive_int("start", self.start, minimum=0))
+        one = "pass on at least one channel"
+        object.__setattr__(self, "stop", positive_int("stop", self.stop, minimum=self.start + 1, way_out=one))
 
     def output(self, shape: Shape) -> Shape:
         """Return the shape with ``stop - start`` channels; ValueError if there are fewer than ``stop``."""
+        shape = shape_of("shape", shape)
         if shape[0] < self.stop:
             raise ValueError(f"shape={shape} has fewer than stop={self.stop} channels: stop at {shape[0]} at most")
         return self.stop - self.start, *shape[1:]
@@ -236,6 +261,9 @@ class Scale:
 
     channels: int
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "channels", positive_int("channels", self.channels))
+
     @property
     def counts(self) -> Counts:
         """Its parameters."""
@@ -243,6 +271,7 @@ class Scale:
 
     def output(self, shape: Shape) -> Shape:
         """Return the shape unchanged; ValueError if it has other channels."""
+        shape = shape_of("shape", shape)
         agree(self, self.channels, shape[0], shape)
         return shape
 
@@ -267,6 +296,10 @@ class Norm:
     channels: int
     kind: str = "batch norm"
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "channels", positive_int("channels", self.channels))
+        instance_of("kind", self.kind, str, "give a word for the tables")
+
     @property
     def counts(self) -> Counts:
         """Its parameters."""
@@ -274,6 +307,7 @@ class Norm:
 
     def output(self, shape: Shape) -> Shape:
         """Return the shape unchanged; ValueError if it has other channels."""
+        shape = shape_of("shape", shape)
         agree(self, self.channels, shape[0], shape)
         return shape
 
@@ -300,8 +334,10 @@ class Linear:
     bias: bool = True
 
     def __post_init__(self) -> None:
-        positive_int("in_features", self.in_features)
-        positive_int("out_features", self.out_features, way_out="give the number of classes, at least 1")
+        classes = "give the number of classes, at least 1"
+        object.__setattr__(self, "in_features", positive_int("in_features", self.in_features))
+        object.__setattr__(self, "out_features", positive_int("out_features", self.out_features, way_out=classes))
+        flag("bias", self.bias)
 
     @property
     def counts(self) -> Counts:
@@ -310,8 +346,30 @@ class Linear:
 
     def output(self, shape: Shape) -> Shape:
         """Return ``(out_features, 1, 1)``; ValueError if the image has another number of responses."""
+        shape = shape_of("shape", shape)
         agree(self, self.in_features, shape[0] * shape[1] * shape[2], shape)
         return self.out_features, 1, 1
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """Any other layer of a network that was read: what it costs stands in its `Layer`.
+
+    Parameters
+    ----------
+    kind : str
+        Word for the tables, such as ``"transposed 4×4 /2"``, ``"lstm"``, ``"embedding"`` or ``"product of responses"``.
+
+    Examples
+    --------
+    >>> Operator("lstm").kind
+    'lstm'
+    """
+
+    kind: str
+
+    def __post_init__(self) -> None:
+        instance_of("kind", self.kind, str, "give a word for the tables")
 
 
 Leaf = Conv | Pool | Shuffle | Pad | Slice | Scale | Norm | Linear
@@ -337,8 +395,3 @@ def convolution(
     2304
     """
     return Conv(GroupConv(in_channels, out_channels, groups, kernel_size, stride), batch_norm, bias, padding)
-
-
-def pair(value: Pair) -> tuple[int, int]:
-    """Return (vertical, horizontal) of one number for both axes, or of a pair."""
-    return (value, value) if isinstance(value, int) else value

@@ -43,6 +43,7 @@ class Network(LayerGraph):
     resnet50: 25,557,032 parameters, 4,089,184,256 multiply–adds at 3×224×224
     """
 
+    input_shape: Shape
     nodes: tuple[Node, ...]
 
     def __init__(self, name: str, input_shape: Shape, nodes: tuple[Node, ...], source: str = "") -> None:

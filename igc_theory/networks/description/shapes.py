@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-__all__ = ["Counts", "Shape", "agree", "output_side"]
+from igc_theory.structure.arguments import positive_int
+
+__all__ = ["Counts", "Shape", "agree", "output_side", "shape_of"]
 
 Shape = tuple[int, int, int]
 """Channels, height, width of one image's responses."""
 
 
-class Counts(NamedTuple):
+class _Fields(NamedTuple):
+    convolution: int = 0
+    batch_norm: int = 0
+    linear: int = 0
+    bias: int = 0
+
+
+class Counts(_Fields):
     """Parameters by what they do, so that any counting convention can be formed from them.
 
     Attributes
@@ -20,29 +29,57 @@ class Counts(NamedTuple):
     batch_norm : int
         Scales and shifts of normalisations, and layer scales; running statistics are not parameters.
     linear : int
-        Weights of linear layers: the classifier, and the hidden layers before it.
+        Weights of linear layers: the classifier, the hidden layers before it, recurrent layers, embedding tables.
     bias : int
-        Biases of convolutions and linear layers.
+        What is added: biases of convolutions and linear layers, position embeddings.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a count is not an integer, or below 0.
 
     Examples
     --------
     >>> Counts(convolution=900, batch_norm=12, linear=60, bias=10).total
     982
+    >>> Counts(900, 12) - Counts(100)
+    Counts(convolution=800, batch_norm=12, linear=0, bias=0)
     """
 
-    convolution: int = 0
-    """Weights of convolutions."""
-    batch_norm: int = 0
-    """Scales and shifts of normalisations, and layer scales (running statistics are not parameters)."""
-    linear: int = 0
-    """Weights of linear layers: the classifier, and the hidden layers before it."""
-    bias: int = 0
-    """Biases of convolutions and linear layers."""
+    __slots__ = ()
+
+    def __new__(cls, convolution: int = 0, batch_norm: int = 0, linear: int = 0, bias: int = 0) -> Counts:
+        """Return the counts as Python integers."""
+        given = zip(cls._fields, (convolution, batch_norm, linear, bias), strict=True)
+        return super().__new__(cls, *(positive_int(name, count, minimum=0) for name, count in given))
 
     @property
     def total(self) -> int:
         """Everything that is trained."""
         return sum(self)
+
+    def __sub__(self, other: Counts) -> Counts:
+        return Counts(*(mine - theirs for mine, theirs in zip(self, other, strict=True)))
+
+
+def shape_of(name: str, value: Any) -> Shape:
+    """Return the shape of an image as a tuple of Python integers, each at least 1.
+
+    Examples
+    --------
+    >>> shape_of("shape", [3, 32, 32])
+    (3, 32, 32)
+    >>> shape_of("shape", (3, 32))
+    Traceback (most recent call last):
+    ...
+    ValueError: shape=(3, 32) has 2 sizes, not 3: give (channels, height, width)
+    """
+    if not isinstance(value, (tuple, list)):
+        raise TypeError(f"{name}={value!r} is a {type(value).__name__}: give (channels, height, width)")
+    if len(value) != 3:
+        raise ValueError(f"{name}={value!r} has {len(value)} sizes, not 3: give (channels, height, width)")
+    channels, height, width = (positive_int(f"{name}[{axis}]", size) for axis, size in enumerate(value))
+    return channels, height, width
 
 
 def agree(reader: object, expected: int, channels: int, shape: Shape) -> None:

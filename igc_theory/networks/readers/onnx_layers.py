@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from igc_theory.networks.description.graph import Graph, Operation
 from igc_theory.networks.description.layer_graph import Layer, PassedOver
 from igc_theory.networks.description.layers import Conv, Linear, Norm, Pool, Shape
-from igc_theory.networks.readers.graph import Graph, Operation
 from igc_theory.networks.readers.onnx_patterns import addition, gather, multiplication, reshape
 from igc_theory.networks.readers.onnx_walk import Walk, carry, pair, weightless
 from igc_theory.structure.factors import GroupConv

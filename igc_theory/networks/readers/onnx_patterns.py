@@ -7,8 +7,8 @@ from math import prod
 
 import numpy as np
 
+from igc_theory.networks.description.graph import Operation
 from igc_theory.networks.description.layers import Conv, Linear, Norm, Shuffle
-from igc_theory.networks.readers.graph import Operation
 from igc_theory.networks.readers.onnx_walk import NOT_A_LAYER, Walk, carry, weightless
 from igc_theory.structure.permutations import ChannelPermutation, interleave
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from igc_theory.networks.description.graph import Array, Constant, Graph, Operation, Stored, words
 from igc_theory.networks.description.layer_graph import LayerGraph
-from igc_theory.networks.readers.graph import Array, Constant, Graph, Operation, Stored, words
 from igc_theory.networks.readers.onnx_layers import layers_of
 from igc_theory.structure.arguments import positive_int
 

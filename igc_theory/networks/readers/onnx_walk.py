@@ -6,9 +6,9 @@ from dataclasses import dataclass, field, replace
 from math import prod
 from typing import Any
 
+from igc_theory.networks.description.graph import Array, Graph, Operation, words
 from igc_theory.networks.description.layer_graph import NO_SHAPE, Layer, PassedOver
 from igc_theory.networks.description.layers import Conv, Leaf, Linear, Pool, Shape
-from igc_theory.networks.readers.graph import Array, Graph, Operation, words
 
 __all__ = ["NOT_A_LAYER", "Walk", "carry", "pair", "weightless"]
 
