@@ -1,16 +1,70 @@
 """What every room asks of its arguments, and the one form in which it says no.
 
-An error names the argument, its value, the rule it breaks and the way out.
+One validator a kind of argument. Each returns the value in its plain form, which is what the caller goes on with: NumPy integers
+as ints, paths as `Path`, sequences as lists. An error names the argument, its value, the rule it breaks and the way out.
 """
 
 from __future__ import annotations
 
 import operator
+import os
+from collections.abc import Iterable, Mapping, Set
+from itertools import islice
+from math import isfinite
+from pathlib import Path
+from reprlib import Repr
 from typing import Any, TypeVar
 
-__all__ = ["branches_of", "flag", "instance_of", "pair_of", "positive_int", "window_of"]
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+__all__ = [
+    "LARGEST",
+    "array_of",
+    "branches_of",
+    "choice_of",
+    "flag",
+    "generator",
+    "instance_of",
+    "listed",
+    "pair_of",
+    "path_of",
+    "positive_int",
+    "real_number",
+    "shown",
+    "text",
+    "two_of",
+    "widths_of",
+    "window_of",
+]
 
 Kind = TypeVar("Kind")
+
+LARGEST = 2**63 - 1
+"""The largest size: NumPy counts in 64 bits."""
+
+MOST_ENTRIES = 2**20
+"""Entries of a sequence that are read; an endless iterator is stopped here."""
+
+_SHORT = Repr()
+_SHORT.maxlevel, _SHORT.maxstring, _SHORT.maxother, _SHORT.maxlong = 3, 60, 60, 40
+
+
+def shown(value: Any) -> str:
+    """Return a value as messages show it: its ``repr``, shortened to at most a line.
+
+    Examples
+    --------
+    >>> shown("groups"), shown([1, 2]), len(shown(10**400)) < 50
+    ("'groups'", '[1, 2]', True)
+    """
+    try:
+        long = isinstance(value, int) and value.bit_length() > 400
+        line = f"an integer of {value.bit_length()} bits" if long else " ".join(_SHORT.repr(value).split())
+    except Exception:  # whatever the repr of a stranger's class raises, the message about it has to come
+        line = f"<{type(value).__name__}>"
+    line = line.encode("utf-8", "backslashreplace").decode()
+    return line if len(line) <= 100 else f"{line[:97]}…"
 
 
 def instance_of(name: str, value: Any, kind: type[Kind], way_out: str) -> Kind:
@@ -26,29 +80,77 @@ def instance_of(name: str, value: Any, kind: type[Kind], way_out: str) -> Kind:
     TypeError: name=4 is a int: give a string
     """
     if not isinstance(value, kind):
-        raise TypeError(f"{name}={value!r} is a {type(value).__name__}: {way_out}")
+        raise TypeError(f"{name}={shown(value)} is a {type(value).__name__}: {way_out}")
     return value
 
 
-def flag(name: str, value: Any) -> bool:
-    """Return `value` as a Python bool; TypeError if it is not True or False.
+def text(name: str, value: Any) -> str:
+    """Return a string that can be written to a file.
 
     Examples
     --------
-    >>> flag("bias", True)
-    True
-    >>> flag("bias", "no")
+    >>> text("name", "IGCV1")
+    'IGCV1'
+    """
+    string = str(instance_of(name, value, str, "give a string"))
+    if any("\ud800" <= letter <= "\udfff" for letter in string):
+        raise ValueError(f"{name}={shown(value)} has a lone surrogate, which no file can hold: give Unicode text")
+    return string
+
+
+def choice_of(name: str, value: Any, choices: Iterable[str]) -> str:
+    """Return `value` if it is one of the words to choose from.
+
+    Examples
+    --------
+    >>> choice_of("per", "tensor", ("kernel", "tensor"))
+    'tensor'
+    >>> choice_of("per", "row", ("kernel", "tensor"))
     Traceback (most recent call last):
     ...
-    TypeError: bias='no' is a str: give True or False
+    ValueError: per='row' is not known: use 'kernel', 'tensor'
     """
-    if not isinstance(value, bool) and type(value).__name__ not in ("bool", "bool_"):
-        raise TypeError(f"{name}={value!r} is a {type(value).__name__}: give True or False")
-    return bool(value)
+    known = list(choices)
+    way_out = f"use {', '.join(map(repr, known))}"
+    if instance_of(name, value, str, way_out) not in known:
+        raise ValueError(f"{name}={shown(value)} is not known: {way_out}")
+    return str(value)
 
 
-def positive_int(name: str, value: Any, *, minimum: int = 1, way_out: str = "") -> int:
-    """Return `value` as a Python int of at least `minimum`.
+def flag(name: str, value: Any) -> bool:
+    """Return a Boolean; truthy values of other types are slips.
+
+    Examples
+    --------
+    >>> flag("dense", np.True_)
+    True
+    >>> flag("dense", "no")
+    Traceback (most recent call last):
+    ...
+    TypeError: dense='no' is a str: give True or False
+    """
+    return bool(instance_of(name, value, (bool, np.bool_), "give True or False"))  # type: ignore[arg-type]
+
+
+def generator(name: str, value: Any, *, optional: bool = False) -> np.random.Generator:
+    """Return a random generator; None stands for ``numpy.random.default_rng(0)`` where it is optional.
+
+    Examples
+    --------
+    >>> generator("rng", 7)
+    Traceback (most recent call last):
+    ...
+    TypeError: rng=7 is a int: give numpy.random.default_rng(seed)
+    """
+    if optional and value is None:
+        return np.random.default_rng(0)
+    return instance_of(name, value, np.random.Generator, "give numpy.random.default_rng(seed)")
+
+
+def positive_int(
+    name: str, value: Any, *, minimum: int = 1, maximum: int | None = LARGEST, way_out: str = "", beyond: str = ""
+) -> int:
+    """Return `value` as a Python int from `minimum` to `maximum`.
 
     Parameters
     ----------
@@ -58,36 +160,124 @@ def positive_int(name: str, value: Any, *, minimum: int = 1, way_out: str = "") 
         Booleans and floats are refused: ``True`` channels or ``2.0`` branches are slips.
     minimum : int, default 1
         The smallest value allowed.
-    way_out : str, optional
-        What to do instead; a general advice is given when empty.
+    maximum : int or None, default 2**63 - 1
+        The largest value allowed; None for none.
+    way_out, beyond : str, optional
+        What to do instead, also of a value above the maximum; a general advice is given when empty.
 
     Raises
     ------
     TypeError
         If `value` is not an integer.
     ValueError
-        If `value` is below `minimum`.
+        If `value` is below `minimum` or above `maximum`.
 
     Examples
     --------
-    >>> positive_int("groups", 4)
+    >>> positive_int("groups", np.int8(4))
     4
     >>> positive_int("groups", 0)
     Traceback (most recent call last):
     ...
     ValueError: groups=0 is below 1: use an integer of at least 1
+    >>> positive_int("batch", 10**9, maximum=2**20)
+    Traceback (most recent call last):
+    ...
+    ValueError: batch=1000000000 is above 1048576: use an integer of at most 1048576
     """
     advice = way_out or f"use an integer of at least {minimum}"
     try:
-        # A NumPy boolean would count as an index in some versions.
-        number = None if type(value).__name__.startswith("bool") else operator.index(value)
+        # A NumPy boolean would count as an index in some versions; so would an array of one entry.
+        unfit = type(value).__name__.startswith("bool") or isinstance(value, np.ndarray)
+        number = None if unfit else operator.index(value)
     except TypeError:
         number = None
     if number is None:
-        raise TypeError(f"{name}={value!r} is a {type(value).__name__}, not an integer: {advice}")
+        raise TypeError(f"{name}={shown(value)} is a {type(value).__name__}, not an integer: {advice}")
     if number < minimum:
-        raise ValueError(f"{name}={number} is below {minimum}: {advice}")
+        raise ValueError(f"{name}={shown(number)} is below {minimum}: {advice}")
+    if maximum is not None and number > maximum:
+        raise ValueError(
+            f"{name}={shown(number)} is above {maximum}: {beyond or f'use an integer of at most {maximum}'}"
+        )
     return number
+
+
+def real_number(name: str, value: Any, *, least: float = -np.inf, most: float = np.inf) -> float:
+    """Return a finite real number within bounds, which are allowed, as a Python float.
+
+    Examples
+    --------
+    >>> real_number("share", np.float16(0.5), least=0, most=1)
+    0.5
+    >>> real_number("share", 2, least=0, most=1)
+    Traceback (most recent call last):
+    ...
+    ValueError: share=2 is outside 0 … 1: give a number from 0 to 1
+    """
+    bounds = {(False, True): f"of at most {most}", (True, False): f"of at least {least}", (True, True): "0"}
+    rule = bounds.get((isfinite(least), isfinite(most)), "")
+    way_out = f"give a number from {least} to {most}" if rule == "0" else f"give a finite number {rule}".rstrip()
+    if not isinstance(value, (int, float, np.integer, np.floating)) or isinstance(value, bool):
+        raise TypeError(f"{name}={shown(value)} is a {type(value).__name__}, not a real number: {way_out}")
+    try:
+        number = float(value)
+    except OverflowError:
+        number = np.inf
+    if not isfinite(number):
+        raise ValueError(f"{name}={shown(value)} is not a finite float: {way_out}")
+    if not least <= number <= most:
+        raise ValueError(f"{name}={shown(value)} is outside {least} … {most}: {way_out}")
+    return number
+
+
+def listed(name: str, value: Any, way_out: str, *, empty: bool = False) -> list[Any]:
+    """Return the entries of an ordered iterable as a list; text, bytes, sets and mappings are refused, as is an endless one.
+
+    Examples
+    --------
+    >>> listed("widths", (1, 8), "give a list")
+    [1, 8]
+    >>> listed("widths", {8, 1}, "give a list")
+    Traceback (most recent call last):
+    ...
+    TypeError: widths={1, 8} is a set, not a sequence: give a list
+    """
+    unordered = isinstance(value, (str, bytes, bytearray, memoryview, Mapping, Set, type))
+    flat = not isinstance(value, np.ndarray) or (value.ndim > 0 and not isinstance(value, np.ma.MaskedArray))
+    if unordered or not flat or not hasattr(value, "__iter__"):
+        raise TypeError(f"{name}={shown(value)} is a {type(value).__name__}, not a sequence: {way_out}")
+    entries = list(islice(value, MOST_ENTRIES + 1))
+    if len(entries) > MOST_ENTRIES:
+        raise ValueError(f"{name} has more than {MOST_ENTRIES} entries: {way_out}")
+    if not entries and not empty:
+        raise ValueError(f"{name}={shown(value)} is empty: {way_out}")
+    return entries
+
+
+def two_of(name: str, value: Any, way_out: str) -> tuple[Any, Any]:
+    """Return the two entries of a pair.
+
+    Examples
+    --------
+    >>> two_of("groups", (2, 4), "give (G1, G2)")
+    (2, 4)
+    """
+    if not isinstance(value, (tuple, list)) or len(value) != 2:
+        raise ValueError(f"{name}={shown(value)} is not a pair: {way_out}")
+    return value[0], value[1]
+
+
+def widths_of(name: str, value: Any) -> tuple[int, ...]:
+    """Return branch widths as ints, one a factor.
+
+    Examples
+    --------
+    >>> widths_of("branch_widths", np.array([1, 8], np.int8))
+    (1, 8)
+    """
+    widths = listed(name, value, "give one width a factor, such as [1, 8, 8]")
+    return tuple(positive_int(f"{name}[{l}]", width) for l, width in enumerate(widths))
 
 
 def pair_of(name: str, value: Any, *, minimum: int = 1) -> tuple[int, int]:
@@ -108,7 +298,7 @@ def pair_of(name: str, value: Any, *, minimum: int = 1) -> tuple[int, int]:
         return side, side
     if len(value) != 2:
         raise ValueError(
-            f"{name}={value!r} has {len(value)} entries, not 2: give one integer or a pair (height, width)"
+            f"{name}={shown(value)} has {len(value)} entries, not 2: give one integer or a pair (height, width)"
         )
     height, width = (positive_int(f"{name}[{axis}]", entry, minimum=minimum) for axis, entry in enumerate(value))
     return height, width
@@ -121,10 +311,6 @@ def window_of(name: str, value: Any) -> tuple[int, int]:
     --------
     >>> window_of("kernel_size", 3), window_of("kernel_size", (1, 5))
     ((3, 3), (1, 5))
-    >>> window_of("kernel_size", (3, 3, 3))
-    Traceback (most recent call last):
-    ...
-    ValueError: kernel_size=(3, 3, 3) has 3 entries, not 2: give one integer or a pair (height, width)
     """
     return pair_of(name, value)
 
@@ -144,9 +330,51 @@ def branches_of(channels: int, groups: int, name: str) -> int:
     if channels % groups:
         padded = -(-channels // groups) * groups
         divisors = [d for d in range(1, min(channels, 64) + 1) if channels % d == 0]
-        shown = ", ".join(map(str, divisors[:8])) + (", …" if len(divisors) > 8 or channels > 64 else "")
+        some = ", ".join(map(str, divisors[:8])) + (", …" if len(divisors) > 8 or channels > 64 else "")
         raise ValueError(
             f"groups={groups} does not divide {name}={channels}: "
-            f"use a divisor of {channels} ({shown}), or pad to {padded} channels"
+            f"use a divisor of {channels} ({some}), or pad to {padded} channels"
         )
     return channels // groups
+
+
+def array_of(name: str, value: ArrayLike) -> NDArray[Any]:
+    """Return `value` as an array; a mask would be lost, and rows of different lengths make none.
+
+    Examples
+    --------
+    >>> array_of("kernel", [[1, 2], [3, 4]]).shape
+    (2, 2)
+    >>> array_of("kernel", np.ma.masked_array([1, 2], [True, False]))
+    Traceback (most recent call last):
+    ...
+    TypeError: kernel is a masked array, whose mask would be lost: give kernel.filled(0), or the array without a mask
+    """
+    if isinstance(value, np.ma.MaskedArray):
+        way_out = f"give {name}.filled(0), or the array without a mask"
+        raise TypeError(f"{name} is a masked array, whose mask would be lost: {way_out}")
+    try:
+        return np.asarray(value)
+    except ValueError:
+        raise ValueError(f"{name} is a ragged nesting of lists: give an array with equally long rows") from None
+    except Exception:  # a stranger's __array__ or __len__ may raise anything
+        raise TypeError(f"{name}={shown(value)} is a {type(value).__name__}: give an array of numbers") from None
+
+
+def path_of(name: str, value: Any) -> Path:
+    """Return a file's path; numbers, which `open` takes for open files, are refused.
+
+    Examples
+    --------
+    >>> path_of("path", "weights.npz").name
+    'weights.npz'
+    >>> path_of("path", True)
+    Traceback (most recent call last):
+    ...
+    TypeError: path=True is a bool: give a file's name, as a string or a Path
+    """
+    way_out = "give a file's name, as a string or a Path"
+    place = os.fspath(instance_of(name, value, (str, os.PathLike), way_out))  # type: ignore[arg-type]
+    if not isinstance(place, str) or "\0" in place or not place:
+        raise ValueError(f"{name}={shown(value)} names no file: {way_out}")
+    return Path(place)
