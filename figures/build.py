@@ -1,4 +1,4 @@
-"""Build the figures: numbers into data/*.csv, pictures into out/*.svg, .pdf and .png, the gallery into README.md.
+"""Build the figures: numbers into data/*.csv, pictures into out/*.svg, .pdf and .png, the gallery into README.md here.
 
     python figures/build.py                    every figure of manifest.toml
     python figures/build.py NAME …             only these
@@ -7,7 +7,7 @@
 
 A figure is a script with `data()`, which returns columns of equal length, and `draw(columns)`, which returns a
 Matplotlib figure. It is drawn from the CSV as read back, so that the picture shows the numbers that are stored. Where
-`data()` raises `DataMissingError`, because an optional package is missing, the stored numbers are kept and drawn.
+`data()` raises `DataMissingError`, because an optional package is missing, the stored numbers are kept and drawn. Those that the manifest marks `front` stand in the checkout's README.md too.
 """
 
 from __future__ import annotations
@@ -261,17 +261,25 @@ def check(name: str) -> list[str]:
 
 
 def gallery(entries: Mapping[str, Mapping[str, str]]) -> str:
-    """Return the README's gallery: two figures a row, each with its title, caption and source."""
-    cells = [_gallery_cell(entry).replace("|", "\\|") for entry in entries.values()]
-    cells += [""] * (len(cells) % 2)
-    rows = [f"| {left} | {right} |" for left, right in zip(cells[::2], cells[1::2], strict=True)]
-    return "\n".join(["| | |", "|---|---|", *rows]) if rows else "No figures yet."
+    """Return the gallery, one figure below the other, each with its title, caption and source."""
+    return "\n\n".join(map(_gallery_entry, entries.values())) or "No figures yet."
 
 
-def _gallery_cell(entry: Mapping[str, str]) -> str:
+def _gallery_entry(entry: Mapping[str, str]) -> str:
     source = f" *After {entry['source']}.*" if entry.get("source") else ""
-    picture = f"![{entry['alt']}](figures/out/{entry['name']}.svg)"
-    return " ".join(f"{picture}<br>**{entry['title']}.** {entry['caption']}{source}".split())
+    caption = " ".join(f"{entry['caption']}{source}".split())
+    return f"## {entry['title']}\n\n![{entry['alt']}](out/{entry['name']}.svg)\n\n{caption}"
+
+
+def front(entries: Mapping[str, Mapping[str, str]]) -> str:
+    """Return the figures of the README, two a row, each with its title: those that the manifest marks `front`."""
+    cells = [
+        f"![{entry['alt']}](figures/out/{entry['name']}.svg)<br>**{entry['title']}**".replace("|", "\\|")
+        for entry in entries.values()
+        if entry.get("front")
+    ]
+    rows = [f"| {' | '.join(cells[k : k + 2])} |" for k in range(0, len(cells), 2)]
+    return "\n".join(["| | |", "|---|---|", *rows]) if rows else "No figures yet."
 
 
 def _guarded(name: str, *, only_check: bool) -> list[str]:
@@ -321,7 +329,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.check and not matplotlib_is_pinned():
             print(f"Matplotlib {mpl.__version__} is not the one of constraints.txt: pictures are drawn, not compared")
         failed = _run(names, only_check=options.check)
-        stale = update_section("gallery", gallery(entries), check=options.check)
+        stale = update_section("gallery", gallery(entries), check=options.check, page="figures/README.md")
+        stale += update_section("figures", front(entries), check=options.check)
     except BuildError as error:
         sys.exit(f"figures: {error}")
     print("\n".join(stale), end="\n" if stale else "")

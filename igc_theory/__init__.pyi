@@ -5,6 +5,8 @@ from . import structure as structure
 from . import views as views
 from .budget import best_dense as best_dense
 from .budget import best_strict as best_strict
+from .budget import widest_dense as widest_dense
+from .budget import widest_strict as widest_strict
 from .kernels import Product as Product
 from .kernels import convolve as convolve
 from .kernels import project as project

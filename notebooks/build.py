@@ -35,7 +35,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from tools.files import ROOT, BuildError, chosen, matplotlib_is_pinned, replace_file, shown, update_section
 
-__all__ = ["build", "check", "execute", "index", "normalise", "notebooks", "opening", "read"]
+__all__ = ["build", "check", "execute", "index", "normalise", "notebooks", "opening", "read", "short_index"]
 
 Notebook = Any  # nbformat's dictionaries carry no types
 
@@ -242,11 +242,14 @@ def _excerpt(value: object) -> str:
 
 
 def index(paths: Sequence[Path]) -> str:
-    """Return the README's list of notebooks: each one's title and the first sentence below it."""
-    lines = [
-        f"- [{path.stem[:2]} {title}]({shown(path)}): {claim}" for path in paths for title, claim in [opening(path)]
-    ]
+    """Return the list of notebooks: each one's title and the first sentence below it."""
+    lines = [f"- [{path.stem[:2]} {title}]({path.name}): {claim}" for path in paths for title, claim in [opening(path)]]
     return "\n".join(lines) or "No notebooks yet."
+
+
+def short_index(paths: Sequence[Path]) -> str:
+    """Return the README's list: titles alone, in one paragraph."""
+    return " ·\n".join(f"[{path.stem[:2]} {opening(path)[0]}]({shown(path)})" for path in paths) or "No notebooks yet."
 
 
 def opening(path: Path) -> tuple[str, str]:
@@ -297,7 +300,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 0
         with ThreadPoolExecutor(WORKERS) as pool:
             good = all([*pool.map(partial(_reported, only_check=options.check), names)])
-        stale = update_section("index of notebooks", index([*notebooks().values()]), check=options.check)
+        paths = [*notebooks().values()]
+        stale = update_section("index of notebooks", index(paths), check=options.check, page="notebooks/README.md")
+        stale += update_section("notebooks", short_index(paths), check=options.check)
     except BuildError as error:
         sys.exit(f"notebooks: {error}")
     print("\n".join(stale), end="\n" if stale else "")

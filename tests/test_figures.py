@@ -31,7 +31,7 @@ def test_scripts_numbers_and_pictures_are_those_of_the_manifest():
 @pytest.mark.parametrize("name", ENTRIES)
 def test_every_figure_can_be_understood_and_stays_small(name):
     entry = ENTRIES[name]
-    assert entry.keys() <= {"name", "title", "caption", "alt", "source"}
+    assert entry.keys() <= {"name", "title", "caption", "alt", "source", "front"}
     assert entry["caption"].strip().endswith((".", "?"))
     assert len(entry["alt"].split()) >= 5, "the alternative text says what the picture shows to who cannot see it"
     assert (build.HERE / "data" / f"{name}.csv").stat().st_size < 200_000
@@ -225,9 +225,12 @@ def test_draw_must_return_a_figure(house):
 def command(house, monkeypatch):
     """Return `main` over a manifest with one figure and a README of its own."""
     (house.path / "manifest.toml").write_text(
-        '[[figure]]\nname = "line"\ntitle = "A line"\ncaption = "It | rises."\nalt = "A rising line."\nsource = "IGCV1, Figure 3"\n'
+        '[[figure]]\nname = "line"\ntitle = "A line"\nfront = true\n'
+        'caption = "It | rises."\nalt = "A rising line."\nsource = "IGCV1, Figure 3"\n'
     )
-    (house.path / "README.md").write_text("# Title\n<!-- gallery -->\n<!-- /gallery -->\nend\n")
+    (house.path / "README.md").write_text("# Title\n<!-- figures -->\n<!-- /figures -->\nend\n")
+    (house.path / "figures").mkdir(exist_ok=True)
+    (house.path / "figures/README.md").write_text("# Figures\n<!-- gallery -->\n<!-- /gallery -->\nend\n")
     monkeypatch.setattr(stored, "ROOT", house.path)
     monkeypatch.setattr(build, "ROOT", house.path)
     return build.main
@@ -239,10 +242,11 @@ def test_a_run_prints_one_line_a_figure_and_writes_the_gallery(command, house, c
     assert len(lines) == 1
     assert lines[0].startswith("[1/1] line ")
     assert lines[0].endswith(" s")
-    readme = (house.path / "README.md").read_text()
-    assert "| ![A rising line.](figures/out/line.svg)<br>**A line.** It \\| rises. *After IGCV1, Figure 3.* |" in readme
-    assert readme.startswith("# Title\n<!-- gallery -->\n")
-    assert readme.endswith("<!-- /gallery -->\nend\n")
+    readme, gallery = ((house.path / name).read_text() for name in ("README.md", "figures/README.md"))
+    assert "| ![A rising line.](figures/out/line.svg)<br>**A line** |" in readme
+    assert "## A line\n\n![A rising line.](out/line.svg)\n\nIt | rises. *After IGCV1, Figure 3.*\n" in gallery
+    assert readme.startswith("# Title\n<!-- figures -->\n")
+    assert readme.endswith("<!-- /figures -->\nend\n")
 
 
 def test_check_has_status_one_when_anything_differs(command, house, capsys):
@@ -256,10 +260,10 @@ def test_check_has_status_one_when_anything_differs(command, house, capsys):
 
 def test_check_finds_a_stale_gallery(command, house, capsys):
     command([])
-    readme = house.path / "README.md"
-    readme.write_text(readme.read_text().replace("rises", "falls"))
+    page = house.path / "figures/README.md"
+    page.write_text(page.read_text().replace("rises", "falls"))
     assert command(["--check"]) == 1
-    assert "README.md: the gallery" in capsys.readouterr().out
+    assert "figures/README.md: the gallery" in capsys.readouterr().out
 
 
 def test_a_failing_script_is_a_sentence_with_its_place_and_status_one(command, house, capsys):
@@ -286,7 +290,7 @@ def test_a_manifest_entry_without_caption_is_refused(command, house):
 
 def test_a_readme_without_markers_is_refused(command, house):
     (house.path / "README.md").write_text("nothing here")
-    with pytest.raises(SystemExit, match=r"README\.md has no <!-- gallery -->"):
+    with pytest.raises(SystemExit, match=r"README\.md has no <!-- figures -->"):
         command([])
 
 

@@ -297,7 +297,9 @@ def test_bytes_of_pictures_count_only_under_the_pinned_matplotlib(edited, monkey
 @pytest.fixture
 def command(house, tmp_path, monkeypatch):
     """Return `main` with a README of its own."""
-    (tmp_path / "README.md").write_text("<!-- index of notebooks -->\n<!-- /index of notebooks -->\n")
+    (tmp_path / "README.md").write_text("<!-- notebooks -->\n<!-- /notebooks -->\n")
+    (tmp_path / "notebooks").mkdir(exist_ok=True)
+    (tmp_path / "notebooks/README.md").write_text("<!-- index of notebooks -->\n<!-- /index of notebooks -->\n")
     for module in (stored, build):
         monkeypatch.setattr(module, "ROOT", tmp_path)
     return build.main
@@ -312,10 +314,11 @@ def test_a_run_names_every_notebook_and_writes_the_index(command, house, tmp_pat
     )
     assert command([]) == 0
     assert {line.split()[0] for line in capsys.readouterr().out.splitlines()} == {"01_first", "02_second"}
-    assert (tmp_path / "README.md").read_text().splitlines()[1:3] == [
-        "- [01 A title](notebooks/01_first.ipynb): It shows one thing.",
-        "- [02 Second](notebooks/02_second.ipynb): Sums, e.g. of C, agree.",
+    assert (tmp_path / "notebooks/README.md").read_text().splitlines()[1:3] == [
+        "- [01 A title](01_first.ipynb): It shows one thing.",
+        "- [02 Second](02_second.ipynb): Sums, e.g. of C, agree.",
     ]
+    assert "[01 A title](notebooks/01_first.ipynb) ·\n[02 Second](notebooks" in (tmp_path / "README.md").read_text()
     assert command(["--check"]) == 0
 
 

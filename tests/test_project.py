@@ -283,11 +283,20 @@ def test_no_name_is_promised_twice():
 # --- files ----------------------------------------------------------------------------------------------------------
 
 
-def test_the_generated_parts_of_the_readme_are_up_to_date():
-    gallery = figures_build.gallery(figures_build.manifest())
-    index = notebooks_build.index([*notebooks_build.notebooks().values()])
-    assert update_section("gallery", gallery, check=True) == []
-    assert update_section("index of notebooks", index, check=True) == []
+def test_the_generated_parts_of_pages_are_up_to_date():
+    entries, paths = figures_build.manifest(), [*notebooks_build.notebooks().values()]
+    gallery, index = figures_build.gallery(entries), notebooks_build.index(paths)
+    assert update_section("gallery", gallery, check=True, page="figures/README.md") == []
+    assert update_section("index of notebooks", index, check=True, page="notebooks/README.md") == []
+    assert update_section("figures", figures_build.front(entries), check=True) == []
+    assert update_section("notebooks", notebooks_build.short_index(paths), check=True) == []
+
+
+def test_the_readme_stays_short():
+    """A front page is read in five minutes: tables' rules, markers and link targets are no words."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    seen = re.sub(r"<!--.*?-->|\]\([^)]*\)|[|`*#!\[\]]|<br>|---", " ", text)
+    assert len(seen.split()) < 1500
 
 
 def test_the_example_of_the_readme_runs():

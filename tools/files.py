@@ -82,7 +82,7 @@ def matplotlib_is_pinned() -> bool:
     return pin is not None and pin[1] == version("matplotlib")
 
 
-def with_section(text: str, name: str, content: str) -> str:
+def with_section(text: str, name: str, content: str, page: str = "README.md") -> str:
     """Return `text` with `content` between the markers ``<!-- name -->`` and ``<!-- /name -->``.
 
     Examples
@@ -96,18 +96,18 @@ def with_section(text: str, name: str, content: str) -> str:
     before, opened, rest = text.partition(start)
     _, closed, after = rest.partition(end)
     if not (opened and closed):
-        raise BuildError(f"README.md has no {start} … {end}: put the two markers where the generated part belongs")
+        raise BuildError(f"{page} has no {start} … {end}: put the two markers where the generated part belongs")
     return f"{before}{start}\n{content.strip()}\n{end}{after}"
 
 
-def update_section(name: str, content: str, *, check: bool) -> list[str]:
-    """Bring one generated part of the README up to date, or only say that it is not; return what is wrong."""
-    readme = ROOT / "README.md"
-    text = readme.read_text(encoding="utf-8")
-    fresh = with_section(text, name, content)
+def update_section(name: str, content: str, *, check: bool, page: str = "README.md") -> list[str]:
+    """Bring one generated part of a page up to date, or only say that it is not; return what is wrong."""
+    path = ROOT / page
+    text = path.read_text(encoding="utf-8")
+    fresh = with_section(text, name, content, page)
     if fresh == text:
         return []
     if check:
-        return [f"README.md: the {name} between the markers is not the one that the build writes"]
-    replace_file(readme, fresh.encode())
+        return [f"{page}: the {name} between the markers is not the one that the build writes"]
+    replace_file(path, fresh.encode())
     return []

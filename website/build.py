@@ -30,7 +30,12 @@ from tools.files import ROOT, replace_file
 from website import reference, widths
 
 HERE = ROOT / "website"
-FILES = {"CONTRIBUTING.md": "contributing.html", "CHANGELOG.md": "changelog.html"}
+FILES = {
+    "CONTRIBUTING.md": "contributing.html",
+    "CHANGELOG.md": "changelog.html",
+    "figures/README.md": "figures.html",
+    "notebooks/README.md": "notebooks.html",
+}
 """Pages of prose beside the front page."""
 
 COPIED = {
@@ -65,18 +70,18 @@ def with_links_of_the_site(html: str) -> str:
     """Return `html` with the links between files of the checkout as links between pages, and none from a heading to itself."""
     html = re.sub(r'<a class="anchor-link".*?</a>', "", html)
     html = re.sub(r'href="(?:notebooks/)?(\w+)\.ipynb', r'href="\1.html', html)
-    html = html.replace('src="figures/out/', 'loading="lazy" src="figures/')
+    html = re.sub(r'src="(?:figures/)?out/', 'loading="lazy" src="figures/', html)
     for file, page in {**FILES, **COPIED, "README.md": "index.html"}.items():
         html = re.sub(rf'(href|src)="{re.escape(file)}', rf'\1="{page}', html)
     return html
 
 
 def prose_page(path: Path) -> str:
-    """Return a Markdown file of the checkout as a page; between the README's gallery markers, pictures get room."""
+    """Return a Markdown file of the checkout as a page; between the README's markers of figures, pictures get room."""
     text = path.read_text(encoding="utf-8")
     title = text.partition("\n")[0].removeprefix("# ")
     html = with_links_of_the_site(markdown2html_mistune(text))
-    html = html.replace("<!-- gallery -->", '<div class="gallery">').replace("<!-- /gallery -->", "</div>")
+    html = html.replace("<!-- figures -->", '<div class="gallery">').replace("<!-- /figures -->", "</div>")
     return framed(title, html)
 
 
