@@ -7,7 +7,8 @@
 
 A figure is a script with `data()`, which returns columns of equal length, and `draw(columns)`, which returns a
 Matplotlib figure. It is drawn from the CSV as read back, so that the picture shows the numbers that are stored. Where
-`data()` raises `DataMissingError`, because an optional package is missing, the stored numbers are kept and drawn. Those that the manifest marks `front` stand in the checkout's README.md too.
+`data()` raises `DataMissingError`, because an optional package is missing, the stored numbers are kept and drawn. Those that
+the manifest marks `front` stand in the checkout's README.md too.
 """
 
 from __future__ import annotations
