@@ -53,7 +53,7 @@ class Data:
 def load(name: str) -> Data:
     """Return a data set by name, always split alike.
 
-    Digits: 1,797 images of 8×8 pixels. MNIST-1D (arXiv 2011.14439): sequences of 40 values, made with its authors' default
+    Digits: 1,797 images of 8×8 pixels. MNIST-1D [Greydanus2020]: sequences of 40 values, made with its authors' default
     arguments except for their number and seed. Few examples to train on, so that the tasks are not solved, and many to test on,
     so that small differences can be seen.
     """

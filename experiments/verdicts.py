@@ -111,7 +111,7 @@ def expanded_interval(replicates: NDArray[np.float64], runs_resampled: int) -> t
     r"""Return the percentile interval of bootstrap replicates, expanded for a small sample.
 
     The percentiles are :math:`Φ(∓\sqrt{n/(n-1)}\, t_{n-1})`, which makes the interval of a mean of normal numbers as wide as
-    Student's (Hesterberg, arXiv 1411.5279); for five runs it reaches almost from the smallest to the largest.
+    Student's Hesterberg [Hesterberg2015]; for five runs it reaches almost from the smallest to the largest.
 
     Examples
     --------
@@ -209,7 +209,7 @@ CLAIMS = (
         difference([f"{chain}: interleaved" for chain in _CHAINS], [f"{chain}: none" for chain in _CHAINS]),
     ),
     Claim(
-        "Interleaved factors beat randomly permuted ones", "ours", "permutations",
+        "Interleaved factors beat randomly permuted ones", "asked here", "permutations",
         difference([f"{chain}: interleaved" for chain in _CHAINS], [f"{chain}: random" for chain in _CHAINS]),
     ),
     Claim(
@@ -217,7 +217,7 @@ CLAIMS = (
         difference(["scarce: loose", "scarce: looser"], ["scarce: strict"]),
     ),
     Claim(
-        "Even path counts beat uneven ones", "ours", "path_counts",
+        "Even path counts beat uneven ones", "asked here", "path_counts",
         difference(
             ["scarce: strict", "scarce: loose", "ample: strict", "ample: loose"],
             ["scarce: uneven", "scarce: uneven", "ample: uneven", "ample: uneven, more"],

@@ -1,4 +1,4 @@
-"""Which printed counts recompute: ours beside them."""
+"""Which printed counts recompute: the counts of the library beside them."""
 
 from __future__ import annotations
 

@@ -209,7 +209,7 @@ def _add_grade(commands: Any) -> None:
     parser = commands.add_parser(
         "grade",
         help="say how well a chain connects its inputs to its outputs",
-        description="Strict, loose, dense or not dense: the strongest condition that a chain satisfies, and a witness.",
+        description="Which conditions a chain meets: strict, loose, unique paths, equally many paths, dense, or a witness of none.",
         epilog=GRADE_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -234,7 +234,9 @@ def _grade(options: argparse.Namespace) -> Iterator[str]:
         channels, *widths = options.interleaved
         graded = structure.interleaved(channels, widths)
     yield str(graded)
-    yield f"  {structure.grade(graded)}"
+    found = structure.grade(graded)
+    yield f"  {found}"
+    yield f"  holds: {', '.join(found.conditions) or 'none of the conditions'}"
 
 
 def _add_audit(commands: Any) -> None:

@@ -128,7 +128,8 @@ def test_bad_usage(capsys: pytest.CaptureFixture[str], words: str, sentence: str
 def test_grade(capsys: pytest.CaptureFixture[str], words: str, grade: str) -> None:
     status, out, _ = run(capsys, "grade", *words.split())
     assert status == 0
-    assert grade in out.splitlines()[-1]
+    assert grade in out.splitlines()[-2]
+    assert out.splitlines()[-1].startswith("  holds: ")
 
 
 def test_grade_of_what_is_no_chain(capsys: pytest.CaptureFixture[str]) -> None:

@@ -29,6 +29,7 @@ from .designs.cheapest import dense_designs as dense_designs
 from .designs.cheapest import factorizations as factorizations
 from .designs.cheapest import strict_designs as strict_designs
 from .designs.design import Design as Design
+from .designs.katona import katona_number as katona_number
 from .designs.pareto import pareto_front as pareto_front
 from .designs.rectangular import best_rectangular as best_rectangular
 from .designs.widest import widest_dense as widest_dense

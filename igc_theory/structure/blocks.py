@@ -85,7 +85,7 @@ def group(in_channels: int, out_channels: int, groups: int, kernel_size: Window 
 
 
 def depthwise_separable(in_channels: int, out_channels: int, kernel_size: Window = 3) -> Chain:
-    """Return a channel-wise spatial convolution, then a dense pointwise one (MobileNetV1, arXiv 1704.04861).
+    """Return a channel-wise spatial convolution, then a dense pointwise one (MobileNetV1 [Howard2017]).
 
     It is IGCV1 with M = 1: ``C*S + C*C_out`` weights.
 
@@ -117,7 +117,7 @@ def depthwise_separable(in_channels: int, out_channels: int, kernel_size: Window
 def xception(in_channels: int, out_channels: int, kernel_size: Window = 3) -> Chain:
     """Return a dense pointwise convolution, then a channel-wise spatial one: the reverse of `depthwise_separable`.
 
-    This is the "extreme Inception" order of Xception (arXiv 1610.02357, figure 4).
+    This is the "extreme Inception" order of Xception ([Chollet2017], figure 4).
 
     Parameters
     ----------
@@ -156,7 +156,7 @@ def igcv3(
 
     .. math:: tC·C/G_1 + S·tC + tC·C_{out}/G_2
 
-    weights and `tC/(G_1 G_2)` paths a pair (IGCV3, arXiv 1806.00178, section 3). The identity shortcut, taken when shapes agree,
+    weights and `tC/(G_1 G_2)` paths a pair (IGCV3 [Sun2018], section 3). The identity shortcut, taken when shapes agree,
     is the network's business.
 
     Parameters
@@ -199,7 +199,7 @@ def igcv3(
 def inverted_residual(
     in_channels: int, out_channels: int, expansion: int = 6, kernel_size: Window = 3, stride: Window = 1
 ) -> Chain:
-    """Return the MobileNetV2 block (arXiv 1801.04381): the convolutions of `igcv3` with one branch each and no permutations.
+    """Return the MobileNetV2 block [Sandler2018]: the convolutions of `igcv3` with one branch each and no permutations.
 
     Parameters
     ----------
@@ -229,7 +229,7 @@ def shufflenet_unit(
 ) -> Chain:
     """Return the ShuffleNet unit: grouped pointwise, channel shuffle, channel-wise, grouped pointwise.
 
-    The first convolution writes ``channels/bottleneck`` channels, the last widens them again (ShuffleNet, arXiv 1707.01083,
+    The first convolution writes ``channels/bottleneck`` channels, the last widens them again (ShuffleNet [Zhang2018],
     figure 2; the shortcut is left to the network).
 
     Parameters
@@ -283,7 +283,7 @@ def igcv1(L: int, M: int, kernel_size: Window = 3) -> Chain:
 
     .. math:: x' = P\,W^d\,P^T\,W^p\,x, \qquad T = G^2 (S/L + 1/M), \quad G = L M
 
-    (IGCV1, arXiv 1707.02725, section 3): a spatial primary group convolution, the interleaving
+    (IGCV1 [Zhang2017], section 3): a spatial primary group convolution, the interleaving
     permutation, a pointwise secondary group convolution, and the permutation back.
 
     Parameters
@@ -318,7 +318,10 @@ def interleaved(channels: int, branch_widths: Sequence[int], kernel_size: Window
     r"""Return the general interleaved chain: a group convolution a width, the interleaving permutation behind all but the last.
 
     By the interleaving theorem every input–output pair has :math:`⌊Π/C⌋` or :math:`⌈Π/C⌉` paths, :math:`Π = \prod K_l`: the chain
-    is dense iff :math:`Π ≥ C`, and no other permutations of the same factors connect more evenly.
+    is dense iff :math:`Π ≥ C`, and no other permutations of the same factors connect more evenly. For equal square branches this
+    is known (perfect shuffles, [Gorbunov2024], Theorem 2; shuffle-exchange networks [Padmanabhan1991]); for mixed widths it is
+    likely known in switching theory (related: [Robinett2019], [ImaseItoh1981]). Evenness is not looseness:
+    ``interleaved(6, [2, 2, 3])`` is not loosely complementary, while another order of the channels between the same factors is.
 
     Parameters
     ----------
@@ -368,7 +371,7 @@ def igcv2(branch_widths: Sequence[int], kernel_size: Window = 3) -> Chain:
 
     .. math:: Q = C (S K_1 + K_2 + … + K_L)
 
-    (IGCV2, arXiv 1804.06202, section 3).
+    (IGCV2 [Xie2018], section 3).
 
     Parameters
     ----------

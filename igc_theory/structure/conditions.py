@@ -28,7 +28,8 @@ class Grade:
     Attributes
     ----------
     kind : {"strict", "loose", "dense", "not dense"}
-        The strongest of the conditions that holds.
+        The first that holds. It is not an order of strength, since the conditions are not nested: a loose chain of three
+        factors may have uneven counts, and a chain that is only dense may have unique paths. `conditions` has all that hold.
     min_paths : int
         Smallest number of paths of a pair.
     max_paths : int or None
@@ -41,6 +42,9 @@ class Grade:
     >>> from igc_theory import grade, group
     >>> grade(group(4, 4, groups=2, kernel_size=1)).missing
     (0, 2)
+    >>> from igc_theory import igcv3, interleaved
+    >>> grade(igcv3(24, 24)).conditions, grade(interleaved(6, [2, 2, 3])).conditions
+    (('loose', 'equally many paths', 'dense'), ('equally many paths', 'dense'))
     """
 
     kind: Literal["strict", "loose", "dense", "not dense"]
@@ -48,10 +52,28 @@ class Grade:
     max_paths: int | None
     missing: tuple[int, int] | None = None
 
+    @property
+    def conditions(self) -> tuple[str, ...]:
+        """Every condition that holds, of "strict", "loose", "unique paths", "equally many paths" and "dense", in this order.
+
+        Strict implies the other four; unique paths are equally many; each implies dense. Nothing else follows: loose does not imply
+        equally many paths, and unique paths do not imply loose.
+        """
+        even = self.min_paths == self.max_paths
+        holds = {
+            "strict": self.kind == "strict",
+            "loose": self.kind in ("strict", "loose"),
+            "unique paths": even and self.min_paths == 1,
+            "equally many paths": even,
+            "dense": self.missing is None,
+        }
+        return tuple(name for name, held in holds.items() if held)
+
     def __str__(self) -> str:
         if self.missing is not None:
             return "not dense: output {} has no path from input {}".format(*self.missing)
-        name = {"loose": f"loose, p = {self.min_paths}", "dense": "dense, not complementary"}.get(self.kind, self.kind)
+        dense = "unique paths, not complementary" if self.min_paths == 1 else "dense, not complementary"
+        name = {"loose": f"loose, p = {self.min_paths}", "dense": dense}.get(self.kind, self.kind)
         if self.min_paths < (self.max_paths or 0):
             return f"{self.kind}, uneven: {self.min_paths} to {self.max_paths} paths a pair"
         number = "exactly one path" if self.min_paths == 1 else f"{self.min_paths} paths"
@@ -62,9 +84,9 @@ def is_complementary(chain: Chain) -> bool:
     r"""Return whether the chain is strictly complementary.
 
     For every split of the chain, the part before and the part after are each (up to order) a group convolution, and every branch
-    of the one shares exactly one channel with every branch of the other (IGCV1, section 3; IGCV2, section 3.1). For two factors
-    this is the all-ones contingency table :math:`|A_l ∩ B_m| = 1`. It implies unique paths; for three or more factors unique paths
-    do not imply it.
+    of the one shares exactly one channel with every branch of the other (IGCV1 [Zhang2017], section 3; IGCV2 [Xie2018],
+    section 3.1). For two factors this is the all-ones contingency table :math:`|A_l ∩ B_m| = 1`. It implies unique paths; for three
+    or more factors unique paths do not imply it.
 
     Parameters
     ----------
@@ -94,9 +116,9 @@ def is_complementary(chain: Chain) -> bool:
 def is_loosely_complementary(chain: Chain) -> bool:
     r"""Return whether the chain is loosely complementary.
 
-    As `is_complementary`, with a *constant* contingency table at every split instead of an all-ones one (IGCV3, section 3.2:
-    channels are bundled into super-channels of p channels). A strictly complementary chain is loosely complementary too. Two
-    factors then have exactly p paths a pair; with three or more the number of paths can be uneven, see `grade`.
+    As `is_complementary`, with a *constant* contingency table at every split instead of an all-ones one (IGCV3 [Sun2018],
+    section 3.2: channels are bundled into super-channels of p channels). Strictly complementary chains are loosely complementary too.
+    Two factors then have exactly p paths a pair; with three or more the number of paths can be uneven, see `grade`.
 
     Parameters
     ----------
@@ -125,6 +147,10 @@ def is_loosely_complementary(chain: Chain) -> bool:
 
 def has_unique_paths(chain: Chain) -> bool:
     """Return whether exactly one path joins every input to every output: all path counts are one.
+
+    Weaker than strict: of the 480 chains of three pairings of eight channels that have unique paths (the first pairing fixed), 96
+    are strict; with factors that expand, four channels are enough for a chain that is not. Related: banyan networks that are not
+    equivalent [Youssef1990], central groupoids [Knuth1970], factorizations of the matrix of all ones [Trefois2014].
 
     Parameters
     ----------
@@ -179,7 +205,10 @@ def is_dense(chain: Chain) -> bool:
 
 
 def grade(chain: Chain) -> Grade:
-    """Return the strongest condition that the chain meets, with its path counts or a pair that has no path.
+    """Return which conditions the chain meets, with its path counts or a pair that has no path.
+
+    Strict, loose, unique paths, equally many paths and dense are not nested: the sentence names the first of strict, loose and
+    dense that holds, with the counts; ``grade(chain).conditions`` has all that hold.
 
     Parameters
     ----------

@@ -136,8 +136,8 @@ def interleave(groups: int, width: int) -> ChannelPermutation:
     """Return the channel shuffle: `groups` partitions of `width` channels are read, `width` partitions of `groups` written.
 
     Output channel ``m*groups + l`` is input channel ``l*width + m``: every output partition takes one
-    channel from every input partition (IGCV1, arXiv 1707.02725, section 3; the channel shuffle of
-    ShuffleNet, arXiv 1707.01083). As a map on an array it is reshape, transpose, reshape.
+    channel from every input partition (IGCV1 [Zhang2017], section 3; the channel shuffle of
+    ShuffleNet [Zhang2018]). As a map on an array it is reshape, transpose, reshape.
 
     Parameters
     ----------

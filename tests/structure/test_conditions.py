@@ -20,6 +20,7 @@ from igc_theory.structure import (
     igcv1,
     igcv2,
     igcv3,
+    interleaved,
     is_complementary,
     is_dense,
     is_loosely_complementary,
@@ -104,9 +105,8 @@ def test_four_cycle_has_unique_paths_without_the_published_condition() -> None:
     assert has_unique_paths(cases.FOUR_CYCLE)
     assert not is_complementary(cases.FOUR_CYCLE)
     assert not is_loosely_complementary(cases.FOUR_CYCLE)
-    assert (
-        str(grade(cases.FOUR_CYCLE)) == "dense, not complementary: every input reaches every output by exactly one path"
-    )
+    sentence = "unique paths, not complementary: every input reaches every output by exactly one path"
+    assert str(grade(cases.FOUR_CYCLE)) == sentence
     assert "each pair has one path" in explain_complementarity(cases.FOUR_CYCLE).sentence
 
 
@@ -203,3 +203,49 @@ def test_large_chains_agree_with_the_sparse_product() -> None:
 def test_two_named_chains() -> None:
     assert grade(igcv2([4, 4, 4])).kind == "strict"
     assert grade(group(4, 4, 2)).kind == "not dense"
+
+
+# --- conditions are not nested ------------------------------------------------------------------------------------------
+
+
+def test_every_condition_that_holds_is_named() -> None:
+    for chain in (*list(cases.partition_chains())[::5], *list(cases.interleaved_chains())[::29], cases.FOUR_CYCLE):
+        counts = np.array(oracles.count_paths(list(chain.factors)))
+        holds = {
+            "strict": is_complementary(chain),
+            "loose": is_loosely_complementary(chain),
+            "unique paths": bool((counts == 1).all()),
+            "equally many paths": bool(counts.min() == counts.max() > 0),
+            "dense": bool(counts.min() > 0),
+        }
+        assert grade(chain).conditions == tuple(name for name, held in holds.items() if held), chain
+
+
+def test_no_order_of_strength_exists() -> None:
+    assert grade(cases.UNEVEN).conditions == ("loose", "dense")
+    assert grade(cases.FOUR_CYCLE).conditions == ("unique paths", "equally many paths", "dense")
+    assert str(grade(cases.FOUR_CYCLE)).startswith("unique paths, not complementary: every input reaches every output")
+
+
+def test_of_480_chains_of_three_pairings_with_unique_paths_96_are_strict() -> None:
+    pairings = list(cases.equal_partitions(tuple(range(8)), 2))
+    chains = (cases.on_partitions(pairings[0], second, third) for second in pairings for third in pairings)
+    unique = [is_complementary(chain) for chain in chains if has_unique_paths(chain)]
+    assert (len(unique), sum(unique)) == (480, 96)
+
+
+def test_with_factors_that_expand_four_channels_are_enough() -> None:
+    order = ChannelPermutation([0, 4, 2, 6, 1, 7, 3, 5])
+    chain = Chain([GroupConv(4, 4, 2), GroupConv(4, 8, 4), order, GroupConv(8, 4, 4)])
+    assert has_unique_paths(chain)
+    assert not is_complementary(chain)
+
+
+def test_interleaving_is_most_even_and_still_not_always_loose() -> None:
+    factors = [GroupConv(6, 6, 3), GroupConv(6, 6, 3), ChannelPermutation([0, 2, 4, 1, 3, 5]), GroupConv(6, 6, 2)]
+    assert grade(interleaved(6, [2, 2, 3], 1)).conditions == ("equally many paths", "dense")
+    assert grade(Chain(factors)).conditions == ("loose", "equally many paths", "dense")
+
+
+def test_without_its_permutation_a_block_has_pairs_with_none_one_two_and_three_paths() -> None:
+    assert np.unique(path_counts(Chain(igcv1(4, 3).convolutions))).tolist() == [0, 1, 2, 3]

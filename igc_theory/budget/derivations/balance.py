@@ -18,7 +18,7 @@ from igc_theory.structure.blocks import igcv2
 
 __all__ = ["balance_condition"]
 
-SOURCE = "IGCV2, arXiv 1804.06202, section 3"
+SOURCE = "IGCV2 [Xie2018], section 3"
 h = sp.Function("h", real=True)
 SMALL_WIDTHS = [widths for factors in (1, 2, 3) for widths in product(range(1, 5), repeat=factors)]
 
@@ -28,7 +28,7 @@ def balance_condition(L: int | None = None) -> Derivation:
 
     .. math:: Q = C (S K_1 + K_2 + … + K_L) ≥ C L (SC)^{1/L}
 
-    (IGCV2, arXiv 1804.06202, section 3), by Lagrange's multiplier and by the inequality of the means.
+    (IGCV2 [Xie2018], section 3), by Lagrange's multiplier and by the inequality of the means.
 
     Parameters
     ----------

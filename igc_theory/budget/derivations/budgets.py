@@ -44,7 +44,7 @@ def width_at_budget() -> Derivation:
         ),
         steps=tuple(step for family in families for step in family),
         result=tuple(family[-1].claim for family in families),
-        source="IGCV1, arXiv 1707.02725, section 3.3; IGCV2, arXiv 1804.06202, section 3; with `K_1 = 1`, this project",
+        source="IGCV1 [Zhang2017], section 3.3; IGCV2 [Xie2018], section 3; with `K_1 = 1`, elementary, new as far as searched",
     )
 
 

@@ -39,7 +39,7 @@ def best_factor_count() -> Derivation:
     Returns
     -------
     Derivation
-        Its result is that number, the value of the terms there and the bound for all L (IGCV2, arXiv 1804.06202, section 3).
+        Its result is that number, the value of the terms there and the bound for all L (IGCV2 [Xie2018], section 3).
 
     Examples
     --------
@@ -79,7 +79,7 @@ def best_factor_count() -> Derivation:
         ),
         steps=steps,
         result=(where, value, bound),
-        source="IGCV2, arXiv 1804.06202, section 3",
+        source="IGCV2 [Xie2018], section 3",
     )
 
 
@@ -114,7 +114,7 @@ def attainable_balance() -> Derivation:
         ),
         steps=(*_out_of_reach(allowed), *_given_number(), *_best_number(minimum), *_price(price)),
         result=(allowed, minimum, price),
-        source="this project; the unconstrained problem is that of IGCV2, arXiv 1804.06202, section 3",
+        source="the problem without `K_1 ≥ 1`: IGCV2 [Xie2018], section 3; with it, elementary, new as far as searched",
     )
 
 

@@ -34,7 +34,7 @@ def width_theorem() -> Derivation:
     Returns
     -------
     Derivation
-        Its result is the equivalence, for L of at least 2, and the failure for L = 1 (IGCV1, arXiv 1707.02725, section 3.3).
+        Its result is the equivalence, for L of at least 2, and the failure for L = 1 (IGCV1 [Zhang2017], section 3.3).
 
     Examples
     --------
@@ -74,7 +74,7 @@ def width_theorem() -> Derivation:
         assumptions=("`L, M, S` be positive integers", "`G = L M` be the width of the block and `T` its weights"),
         steps=steps,
         result=(theorem, fails),
-        source="IGCV1, arXiv 1707.02725, section 3.3",
+        source="IGCV1 [Zhang2017], section 3.3",
     )
 
 
@@ -84,8 +84,8 @@ def widest_igcv1_bound() -> Derivation:
     Returns
     -------
     Derivation
-        Its result is the lower bound of the weights, the design that reaches it and the width at a budget (IGCV1, arXiv
-        1707.02725, section 3.3).
+        Its result is the lower bound of the weights, the design that reaches it and the width at a budget
+        (IGCV1 [Zhang2017], section 3.3).
 
     Examples
     --------
@@ -121,7 +121,7 @@ def widest_igcv1_bound() -> Derivation:
         ),
         steps=steps,
         result=(bound, where, widest),
-        source="IGCV1, arXiv 1707.02725, section 3.3",
+        source="IGCV1 [Zhang2017], section 3.3",
     )
 
 

@@ -33,7 +33,7 @@ def igcv3_width_gain() -> Derivation:
     Returns
     -------
     Derivation
-        Its result is r, its limit :math:`\sqrt{ρ/g}` for wide blocks, and the paths a pair (IGCV3, arXiv 1806.00178, section 3).
+        Its result is r, its limit :math:`\sqrt{ρ/g}` for wide blocks, and the paths a pair (IGCV3 [Sun2018], section 3).
 
     Examples
     --------
@@ -52,7 +52,7 @@ def igcv3_width_gain() -> Derivation:
         ),
         steps=(*_weights(), *_ratio(gain, limit), *_paths(paths)),
         result=(gain, limit, paths),
-        source="IGCV3, arXiv 1806.00178, section 3; the ratio is this project's",
+        source="IGCV3 [Sun2018], section 3; the ratio follows from its weights",
     )
 
 

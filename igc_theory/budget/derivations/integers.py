@@ -120,7 +120,8 @@ def integer_optimum() -> Derivation:
         ),
         steps=(*_strict_steps(optimum, pointwise), *_interleaving_steps(), *_dense_steps(cheaper, above)),
         result=(optimum, pointwise, cheaper, above),
-        source="this project; the cost is that of IGCV2, arXiv 1804.06202, section 3",
+        source="the cost: IGCV2 [Xie2018], section 3; splitting pointwise widths into primes: [CooleyTukey1965], equations 9–13; "
+        "products above `C`: without divisibility Katona's problem [OEISA007600], with divisors new as far as searched",
     )
 
 

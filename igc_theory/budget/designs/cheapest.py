@@ -1,7 +1,7 @@
 r"""Which integer design of a width has the fewest weights: exact optima, strict and dense, and every design in order.
 
 A design of `C` channels has one spatial factor of branch width :math:`K_1` and pointwise factors of widths
-:math:`K_2 … K_L`, each a divisor of `C`, and costs :math:`C (S K_1 + K_2 + … + K_L)` weights (IGCV2, arXiv 1804.06202,
+:math:`K_2 … K_L`, each a divisor of `C`, and costs :math:`C (S K_1 + K_2 + … + K_L)` weights (IGCV2 [Xie2018],
 section 3). It is *strict* when :math:`\prod K_l = C`: one path between every input and every output. It is *dense* when
 :math:`\prod K_l ≥ C` (interleaving theorem): at least one path. The cost does not depend on the order of the pointwise
 factors, so a design lists their widths in increasing order.
@@ -67,7 +67,8 @@ def best_strict(
     .. math:: \min\; C (S K_1 + K_2 + … + K_L), \qquad \prod K_l = C
 
     Without further limits the minimum is :math:`C (S + \mathrm{sopfr}(C))` for :math:`S ≥ 2`, sopfr the sum of prime factors with
-    multiplicity; of equal weights the design with the fewest factors is returned.
+    multiplicity; of equal weights the design with the fewest factors is returned. But for the spatial factor this is the remark of
+    [CooleyTukey1965], equations 9–13, on the radices of a fast Fourier transform: a composite one is never cheaper than its parts.
 
     Parameters
     ----------
@@ -113,8 +114,10 @@ def best_dense(
 
     .. math:: \min\; C (S K_1 + K_2 + … + K_L), \qquad K_l \mid C, \quad \prod K_l ≥ C
 
-    By the interleaving theorem no other arrangement of group convolutions of equal width is dense with fewer weights. Never worse
-    than `best_strict`, and large prime factors of `C` do it no harm as long as there is a small one.
+    The optimum among chains of constant width `C` whose factors have equal branches of widths that divide `C`: whatever the
+    permutations between them, :math:`\prod K_l ≥ C` is necessary, and interleaving makes it sufficient. Never worse than
+    `best_strict`, and large prime factors of `C` do it no harm as long as there is a small one. Without divisibility
+    it is Katona's problem, `katona_number`, a lower bound; this version and its dynamic program are new as far as searched.
 
     Parameters
     ----------

@@ -39,7 +39,7 @@ def widest_igcv1(
 
     .. math:: \max\; L M, \qquad L M^2 S + M L^2 ≤ T
 
-    (IGCV1, arXiv 1707.02725, section 3.3.) It never exceeds the bound :math:`(T/(2\sqrt S))^{2/3}`. Of equal widths the design with
+    (IGCV1 [Zhang2017], section 3.3.) It never exceeds the bound :math:`(T/(2\sqrt S))^{2/3}`. Of equal widths the design with
     the fewest weights is returned. Its branch widths are :math:`(K_1, K_2) = (M, L)`.
 
     Parameters

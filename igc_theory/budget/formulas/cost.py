@@ -87,7 +87,7 @@ def group_parameters(C: Quantity, groups: Quantity, S: Quantity, C_out: Quantity
 def depthwise_separable_parameters(C: Quantity, S: Quantity, C_out: Quantity | None = None) -> Quantity:
     r"""Return the weights of a channel-wise spatial and a dense pointwise convolution, :math:`C\,S + C\,C_{out}`.
 
-    (MobileNetV1, arXiv 1704.04861.) With :math:`C_{out} = C` it is IGCV1 with M = 1.
+    (MobileNetV1 [Howard2017].) With :math:`C_{out} = C` it is IGCV1 with M = 1.
 
     Parameters
     ----------
@@ -119,7 +119,7 @@ def igcv1_parameters(L: Quantity, M: Quantity, S: Quantity) -> Quantity:
     Parameters
     ----------
     L, M : int, array or symbol
-        Primary partitions, and channels in each (IGCV1, arXiv 1707.02725, section 3.3).
+        Primary partitions, and channels in each (IGCV1 [Zhang2017], section 3.3).
     S : int, array or symbol
         Kernel area of the primary convolution.
 
@@ -148,7 +148,7 @@ def igcv2_parameters(branch_widths: Sequence[Quantity], S: Quantity) -> Quantity
     Parameters
     ----------
     branch_widths : sequence of int, array or symbol
-        `K_1 … K_L`, channels of a branch; the first factor is spatial (IGCV2, arXiv 1804.06202, section 3).
+        `K_1 … K_L`, channels of a branch; the first factor is spatial (IGCV2 [Xie2018], section 3).
     S : int, array or symbol
         Kernel area of the first factor.
 
@@ -209,7 +209,7 @@ def igcv3_parameters(C_in: Quantity, C_out: Quantity, t: Quantity, groups: Seque
     t : int, array or symbol
         Expansion: the middle has :math:`t C` channels.
     groups : pair of int, array or symbol
-        :math:`(G_1, G_2)`, branches of the two pointwise convolutions; (1, 1) is MobileNetV2 (IGCV3, arXiv 1806.00178,
+        :math:`(G_1, G_2)`, branches of the two pointwise convolutions; (1, 1) is MobileNetV2 (IGCV3 [Sun2018],
         section 3).
     S : int, array or symbol
         Kernel area of the channel-wise convolution.

@@ -54,7 +54,7 @@ NUMERIC = Functions(_on_floats(np.sqrt), _on_floats(np.exp), _on_floats(np.log),
 def balanced_parameters(C: Quantity, L: Quantity, S: Quantity) -> Quantity:
     r"""Return the fewest weights of `L` factors, :math:`C L (SC)^{1/L}`: every term of the sum equal (balance condition).
 
-    No strict design of width `C` with `L` factors has fewer (IGCV2, arXiv 1804.06202, section 3). Where
+    No strict design of width `C` with `L` factors has fewer (IGCV2 [Xie2018], section 3). Where
     :math:`(SC)^{1/L} < S` the bound asks for :math:`K_1 < 1`; `attainable_parameters` is then the true minimum.
 
     Parameters

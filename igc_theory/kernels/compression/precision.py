@@ -29,7 +29,7 @@ def binarize(matrix: ArrayLike) -> Approximation:
 
     .. math:: \min_{α, B} ‖w - α b‖^2, \quad b ∈ \{-1, 1\}^n: \qquad b = \mathrm{sign}(w), \; α = \tfrac1n ‖w‖_1
 
-    (XNOR-Net, arXiv 1603.05279, section 3.1). Multiplications become additions, and one by α an output.
+    (XNOR-Net [Rastegari2016], section 3.1). Multiplications become additions, and one by α an output.
 
     Parameters
     ----------

@@ -124,7 +124,7 @@ def sparse_low_rank(
 ) -> Approximation:
     """Return the nearest product of two pointwise group convolutions with `rank` channels between: low rank × structured sparse.
 
-    The two pointwise convolutions of IGCV3 (arXiv 1806.00178) without the channel-wise one in between.
+    The two pointwise convolutions of IGCV3 [Sun2018] without the channel-wise one in between.
 
     Parameters
     ----------

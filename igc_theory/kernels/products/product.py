@@ -29,7 +29,7 @@ class Product(LinearOperator):
 
     .. math:: W = W_L P_{L-1} W_{L-1} ⋯ P_1 W_1 ∈ R^{C_{out} × C_{in} S}
 
-    (IGCV2, arXiv 1804.06202, section 3). It is a SciPy `LinearOperator`: ``product @ x``, ``product.H @ y``,
+    (IGCV2 [Xie2018], section 3). It is a SciPy `LinearOperator`: ``product @ x``, ``product.H @ y``,
     sums, products and scalings with other operators, and the iterative solvers of `scipy.sparse.linalg`, all at the price
     of the factors.
 

@@ -3,8 +3,8 @@ r"""The nearest product of complementary factors, one factor at a time.
 In the order of its channel trees a kernel is an array with one row digit and one column digit a factor. Splitting the first
 factor off asks for the nearest block of rank `p_1` for every pair of its branches' outputs and inputs; what remains, on the left of
 the blocks, is a kernel for the other factors, smaller by its width. This is hierarchical factorization (Zheng, Riccietti and
-Gribonval, arXiv 2110.01230): optimal for two factors, exact on products, within a known factor of optimal in general
-(arXiv 2411.04506).
+Gribonval [Zheng2021]): optimal for two factors, exact on products, within a known factor of optimal in general
+[Le2024]. Related: the decomposition of a tensor train, one mode at a time [Oseledets2011].
 """
 
 from __future__ import annotations

@@ -93,10 +93,11 @@ def project(
     **One or two group convolutions** with any permutations, whatever their contingency table, at most one of them spatial:
     paths are rank. The block of `K` from primary branch l to secondary branch m may be any matrix of rank at most
     :math:`|A_l ∩ B_m|` (the window unfolded to the side of the spatial one), so its truncated singular value decomposition is
-    the global optimum, by Eckart and Young. Low rank is the case of one branch; strict complementarity is rank one.
+    the global optimum, by Eckart and Young ([Gorbunov2024], Algorithm 1, for pointwise factors).
+    Low rank is the case of one branch; strict complementarity is rank one.
 
     **L complementary convolutions**, strictly or with super-channels: hierarchical factorization, the first factor split off
-    first (arXiv 2110.01230). A kernel that is such a product comes back exactly.
+    first [Zheng2021]. A kernel that is such a product comes back exactly.
 
     **A channel-wise spatial convolution between two pointwise ones** (IGCV3): alternating least squares on the canonical
     polyadic decomposition of each block, from a start by singular value decompositions, a local optimum. A product comes back

@@ -22,7 +22,7 @@ class Block:
         Each a series of nodes; ``()`` is the identity. One branch alone is a block without a shortcut.
     join : str, default "add"
         ``"add"`` and ``"mean"`` need equal shapes, ``"concat"`` equal resolutions. ``"multiply"`` weighs the first branch by the
-        others, which are gates: of its shape, or one number per channel (squeeze-and-excitation, arXiv 1709.01507).
+        others, which are gates: of its shape, or one number per channel (squeeze-and-excitation [Hu2018]).
 
     Examples
     --------

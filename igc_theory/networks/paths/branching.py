@@ -49,7 +49,7 @@ def plain(layers: int) -> PathPolynomial:
 
 
 def residual(blocks: int, convolutions: int = 2) -> PathPolynomial:
-    r"""Return :math:`(1 + x^b)^n`: `blocks` blocks of `convolutions` beside an identity (ResNet, arXiv 1512.03385).
+    r"""Return :math:`(1 + x^b)^n`: `blocks` blocks of `convolutions` beside an identity (ResNet [He2016]).
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ def residual(blocks: int, convolutions: int = 2) -> PathPolynomial:
 
 
 def highway(layers: int) -> PathPolynomial:
-    r"""Return :math:`(1 + x)^n`: every layer may be carried past (Highway, arXiv 1505.00387), all gates open.
+    r"""Return :math:`(1 + x)^n`: every layer may be carried past (Highway [Srivastava2015]), all gates open.
 
     Parameters
     ----------
@@ -103,7 +103,7 @@ def deeply_fused(depths: Iterable[Iterable[int]]) -> PathPolynomial:
 
     .. math:: \prod_j \sum_i x^{d_{ij}}
 
-    (Deeply-fused nets, arXiv 1605.07716: the intermediate representations of the base networks are fused, several times.)
+    (Deeply-fused nets [Wang2016]: the intermediate representations of the base networks are fused, several times.)
 
     Parameters
     ----------
@@ -135,7 +135,7 @@ def deeply_fused(depths: Iterable[Iterable[int]]) -> PathPolynomial:
 
 
 def fractal(columns: int, blocks: int = 1) -> PathPolynomial:
-    r"""Return FractalNet: :math:`F_1 = x`, :math:`F_{c+1} = F_c^2 + x`, `blocks` in series (arXiv 1605.07648, drop-path off).
+    r"""Return FractalNet: :math:`F_1 = x`, :math:`F_{c+1} = F_c^2 + x`, `blocks` in series ([Larsson2017], drop-path off).
 
     Parameters
     ----------

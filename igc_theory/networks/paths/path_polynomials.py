@@ -72,7 +72,7 @@ class PathPolynomial:
 
         .. math:: r F'(r) / F(r) = \frac{\sum_k k\,a_k r^k}{\sum_k a_k r^k}
 
-        Veit, Wilber and Belongie (arXiv 1605.06431, section 5) measured that the gradient through a path shrinks about
+        Veit, Wilber and Belongie ([Veit2016], section 5) measured that the gradient through a path shrinks about
         exponentially with its length, so that short paths carry most of it. The share itself depends on the network and its
         training; it is an argument here.
 
@@ -102,7 +102,7 @@ class PathPolynomial:
 
         Examples
         --------
-        More than 95 % of the paths of 54 residual blocks go through 19 to 35 of them (arXiv 1605.06431, section 4.1, says so):
+        More than 95 % of the paths of 54 residual blocks go through 19 to 35 of them ([Veit2016], section 4.1, says so):
 
         >>> low, high = ((1 + PathPolynomial((0, 1))) ** 54).central()
         >>> 19 <= low and high <= 35

@@ -80,13 +80,13 @@ def _on_cifar() -> Iterator[Comparison]:
 def _on_imagenet() -> Iterator[Comparison]:
     table = published("igcv1-imagenet")
     printed = {row[0]: row for row in table.rows}
-    ours, name = network("igc_imagenet_l100m2"), "IGC-L100M2+Ident."
+    igc, name = network("igc_imagenet_l100m2"), "IGC-L100M2+Ident."
     for other in ("ResNet (C=64)", "ResNet (C=69)"):
         regular, words = network(IMAGENET[other]), f"{name} v. {other}"
-        weights = [net.counts.convolution + net.counts.linear for net in (ours, regular)]
+        weights = [net.counts.convolution + net.counts.linear for net in (igc, regular)]
         said = [_saved(printed[name][k], printed[other][k]) for k in (1, 2)]
         yield Comparison("ImageNet: two fifths of the weights saved", words, said[0], _saved(*weights))
-        compute = _saved(ours.multiply_adds, regular.multiply_adds)
+        compute = _saved(igc.multiply_adds, regular.multiply_adds)
         yield Comparison("ImageNet: half of the multiply–adds saved", words, said[1], compute)
 
 

@@ -43,7 +43,7 @@ class PublishedTable:
     --------
     >>> from igc_theory.networks import published
     >>> print(published("igcv2-imagenet"))
-    igcv2-imagenet: IGCV2, quoted in Table 8 of ShuffleNetV2 (arXiv 1807.11164) (second-hand)
+    igcv2-imagenet: IGCV2, quoted in Table 8 of ShuffleNetV2 [Ma2018] (second-hand)
     network     multiply_adds_millions  imagenet_top1_error_percent
     IGCV2-0.25                      46                         45.1
     IGCV2-0.5                      156                         34.5

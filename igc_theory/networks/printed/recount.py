@@ -107,7 +107,7 @@ class Recount:
 
 
 def recount(table_id: str | None = None) -> list[Recount]:
-    """Return every printed count of one published table, or of all, beside ours.
+    """Return every printed count of one published table, or of all, beside the count of the library.
 
     Parameters
     ----------
@@ -136,7 +136,7 @@ def recount(table_id: str | None = None) -> list[Recount]:
 
 
 def recount_table(table_id: str | None = None) -> Table:
-    """Return `recount` as a table: printed, ours, and the convention that agrees.
+    """Return `recount` as a table: printed, counted, and the convention that agrees.
 
     Parameters
     ----------
@@ -164,13 +164,13 @@ def recount_table(table_id: str | None = None) -> Table:
         "network": [figure.row for figure in figures],
         "quantity": [figure.quantity for figure in figures],
         "printed": [Decimal(figure.printed) for figure in figures],
-        "ours": [figure.count for figure in figures],
+        "counted": [figure.count for figure in figures],
         "verdict": [figure.verdict for figure in figures],
     }
     if table_id is None:
-        return Table("Printed counts and ours", columns)
+        return Table("Printed and counted", columns)
     del columns["table"]
-    return Table(f"Printed counts and ours: {published(table_id).source}", columns)
+    return Table(f"Printed and counted: {published(table_id).source}", columns)
 
 
 def _recounted(table: PublishedTable) -> Iterator[Recount]:

@@ -64,7 +64,7 @@ def vgg(depth: int = 16, classes: int = 1000) -> Entry:
             channels = width
         nodes.append(Pool("max", 2, 2))
     nodes += [Linear(512 * 7 * 7, 4096), Linear(4096, 4096), Linear(4096, classes)]
-    return Entry(IMAGENET, tuple(nodes), "arXiv 1409.1556, table 1")
+    return Entry(IMAGENET, tuple(nodes), "[Simonyan2015], table 1")
 
 
 INCEPTION = {
@@ -74,7 +74,7 @@ INCEPTION = {
     "stage4.e": (528, 256, 160, 320, 32, 128, 128),
     "stage5.a": (832, 256, 160, 320, 32, 128, 128), "stage5.b": (832, 384, 192, 384, 48, 128, 128),
 }  # fmt: skip
-"""Inception: input; 1×1; 3×3 reduce, 3×3; 5×5 reduce, 5×5; behind the pool (arXiv 1409.4842, table 1)."""
+"""Inception: input; 1×1; 3×3 reduce, 3×3; 5×5 reduce, 5×5; behind the pool ([Szegedy2015], table 1)."""
 
 
 def googlenet(batch_norm: bool = False, largest_window: int = 5, classes: int = 1000) -> Entry:
@@ -101,7 +101,7 @@ def googlenet(batch_norm: bool = False, largest_window: int = 5, classes: int = 
         halve,
         *map(inception, names[7:]),
     )
-    return Entry(IMAGENET, (*stem, *middle, Pool("average"), Linear(1024, classes)), "arXiv 1409.4842, table 1")
+    return Entry(IMAGENET, (*stem, *middle, Pool("average"), Linear(1024, classes)), "[Szegedy2015], table 1")
 
 
 def residual(name: str, body: tuple[Node, ...], channels: int, out: int, stride: int, groups: int = 1) -> Block:
@@ -134,7 +134,7 @@ def resnet(depth: int = 50, width: int = 64, groups: int = 1, branch_width: int 
             nodes.append(residual(f"stage{stage + 1}.block{block + 1}", body, channels, out, s))
             channels = out
     nodes += [Pool("average"), Linear(channels, classes)]
-    return Entry(IMAGENET, tuple(nodes), "arXiv 1512.03385, table 1; ResNeXt arXiv 1611.05431")
+    return Entry(IMAGENET, tuple(nodes), "[He2016], table 1; ResNeXt [Xie2017]")
 
 
 def cifar_resnet(depth: int = 20, width: int = 16, classes: int = 10) -> Entry:
@@ -149,7 +149,7 @@ def cifar_resnet(depth: int = 20, width: int = 16, classes: int = 10) -> Entry:
             shortcut = () if s == 1 else (Pool("average", 1, 2), Pad(out))
             nodes.append(Block(f"stage{stage + 1}.block{block + 1}", (body, shortcut)))
             channels = out
-    return Entry(CIFAR, (*nodes, Pool("average"), Linear(channels, classes)), "arXiv 1512.03385, section 4.2")
+    return Entry(CIFAR, (*nodes, Pool("average"), Linear(channels, classes)), "[He2016], section 4.2")
 
 
 def _pre(channels: int, out: int, kernel_size: int = 3, stride: int = 1) -> tuple[Node, ...]:
@@ -169,7 +169,7 @@ def preactivation_resnet(depth: int = 164, classes: int = 10) -> Entry:
             shortcut = (convolution(channels, 4 * middle, 1, s, batch_norm=False),) if not block else ()
             nodes.append(Block(f"stage{stage + 1}.block{block + 1}", (body, shortcut)))
             channels = 4 * middle
-    return Entry(CIFAR, (*nodes, Norm(channels), Pool("average"), Linear(channels, classes)), "arXiv 1603.05027")
+    return Entry(CIFAR, (*nodes, Norm(channels), Pool("average"), Linear(channels, classes)), "[He2016b]")
 
 
 def wide_resnet(depth: int = 28, widening: int = 10, classes: int = 10) -> Entry:
@@ -186,7 +186,7 @@ def wide_resnet(depth: int = 28, widening: int = 10, classes: int = 10) -> Entry
             nodes.append(Block(f"stage{stage + 1}.block{block + 1}", (body, shortcut)))
             channels = out
     return Entry(
-        CIFAR, (*nodes, Norm(channels), Pool("average"), Linear(channels, classes)), "arXiv 1605.07146, table 1"
+        CIFAR, (*nodes, Norm(channels), Pool("average"), Linear(channels, classes)), "[Zagoruyko2016], table 1"
     )
 
 
@@ -203,7 +203,7 @@ def resnext_cifar(depth: int = 29, cardinality: int = 8, branch_width: int = 64,
             body = (squeeze, convolution(middle, middle, 3, s, cardinality), widen)
             nodes.append(residual(f"stage{stage + 1}.block{block + 1}", body, channels, out, s))
             channels = out
-    return Entry(CIFAR, (*nodes, Pool("average"), Linear(channels, classes)), "arXiv 1611.05431, section 5.3")
+    return Entry(CIFAR, (*nodes, Pool("average"), Linear(channels, classes)), "[Xie2017], section 5.3")
 
 
 def densenet(depth: int = 40, growth: int = 12, bottleneck: bool = False, classes: int = 10) -> Entry:
@@ -221,7 +221,7 @@ def densenet(depth: int = 40, growth: int = 12, bottleneck: bool = False, classe
             out = channels // 2 if bottleneck else channels
             nodes += [*_pre(channels, out, 1), Pool("average", 2, 2)]
             channels = out
-    return Entry(CIFAR, (*nodes, Norm(channels), Pool("average"), Linear(channels, classes)), "arXiv 1608.06993")
+    return Entry(CIFAR, (*nodes, Norm(channels), Pool("average"), Linear(channels, classes)), "[Huang2017]")
 
 
 def fractalnet(columns: int = 3, widths: tuple[int, ...] = (64, 128, 256, 512, 512), classes: int = 10) -> Entry:
@@ -236,7 +236,7 @@ def fractalnet(columns: int = 3, widths: tuple[int, ...] = (64, 128, 256, 512, 5
     nodes: list[Node] = []
     for stage, (channels, out) in enumerate(zip((3, *widths), widths, strict=False)):
         nodes += [Block(f"stage{stage + 1}.block1", (fractal(columns, channels, out),)), Pool("max", 2, 2)]
-    return Entry(CIFAR, (*nodes, Pool("average"), Linear(widths[-1], classes)), "arXiv 1605.07648, section 4")
+    return Entry(CIFAR, (*nodes, Pool("average"), Linear(widths[-1], classes)), "[Larsson2017], section 4")
 
 
 def _chosen(name: str, value: int, known: Mapping[int, tuple[int, ...]]) -> tuple[int, ...]:

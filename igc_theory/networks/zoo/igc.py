@@ -24,19 +24,19 @@ LayerRule = Callable[[int, int, int], tuple[Node, ...]]
 def regular_cifar(width: int = 16, depth: int = 20, identity: bool = False, classes: int = 10) -> Entry:
     """Return RegConv: the plain network of regular 3×3 convolutions, `width` channels in the first stage."""
     nodes = _three_stages(width, lambda c, out, s: (convolution(c, out, 3, s),), depth, identity, classes, 1)
-    return Entry(CIFAR, nodes, "arXiv 1707.02725, section 5.1")
+    return Entry(CIFAR, nodes, "[Zhang2017], section 5.1")
 
 
 def igc_cifar(L: int = 24, M: int = 2, depth: int = 20, identity: bool = False, classes: int = 10) -> Entry:
     """Return IGC-L·M·: every layer an IGCV1 block; `L` stays, `M` doubles from stage to stage."""
     nodes = _three_stages(L * M, _igc_layer(L), depth, identity, classes, L)
-    return Entry(CIFAR, nodes, "arXiv 1707.02725, section 5.1")
+    return Entry(CIFAR, nodes, "[Zhang2017], section 5.1")
 
 
 def summation_cifar(L: int = 4, M: int = 8, depth: int = 20, identity: bool = False, classes: int = 10) -> Entry:
     """Return SumFusion: IGC whose secondary convolutions are fixed to ones, so that they store and multiply nothing."""
     nodes = _three_stages(L * M, _igc_layer(L, fixed=True), depth, identity, classes, L)
-    return Entry(CIFAR, nodes, "arXiv 1707.02725, sections 3.2 and 5.1")
+    return Entry(CIFAR, nodes, "[Zhang2017], sections 3.2 and 5.1")
 
 
 def igcv2_star(
@@ -52,7 +52,7 @@ def igcv2_star(
         return entry, *_one_norm(pointwise)
 
     nodes = _three_stages(width, layer, depth, identity, classes, width)
-    return Entry(CIFAR, nodes, "arXiv 1804.06202, sections 4.2 and 5")
+    return Entry(CIFAR, nodes, "[Xie2018], sections 4.2 and 5")
 
 
 def igc_imagenet(L: int = 100, M: int = 2, doubling: str = "L", classes: int = 1000) -> Entry:
@@ -78,11 +78,11 @@ def igc_imagenet(L: int = 100, M: int = 2, doubling: str = "L", classes: int = 1
             nodes.append(residual(f"stage{stage + 1}.block{block + 1}", body, channels, out, s, partitions))
             channels = out
     nodes += [Pool("average"), Linear(channels, classes)]
-    return Entry(IMAGENET, tuple(nodes), "arXiv 1707.02725, section 5.3, and the authors' published model graphs")
+    return Entry(IMAGENET, tuple(nodes), "[Zhang2017], section 5.3, and the authors' published model graphs")
 
 
 IGCV3_D = ((1, 16, 1, 1), (6, 24, 4, 2), (6, 32, 6, 2), (6, 64, 8, 2), (6, 96, 6, 1), (6, 160, 6, 2), (6, 320, 1, 1))
-"""Expansion t, channels c, repeats n, first stride s of each stage (arXiv 1806.00178, table 4)."""
+"""Expansion t, channels c, repeats n, first stride s of each stage ([Sun2018], table 4)."""
 
 
 def igcv3_d(
@@ -106,7 +106,7 @@ def igcv3_d(
             channels = out
     head = int(1280 * max(1.0, width))
     nodes += [convolution(channels, head, 1), Pool("average"), Linear(head, classes)]
-    return Entry(IMAGENET, tuple(nodes), "arXiv 1806.00178, table 4, and the authors' code")
+    return Entry(IMAGENET, tuple(nodes), "[Sun2018], table 4, and the authors' code")
 
 
 @cache

@@ -62,11 +62,11 @@ def xception(classes: int = 1000) -> Entry:
     sizes = ((1024, 1536), (1536, 2048))
     tail = [Block(f"exit.block{k + 2}", (_separable(c, out, inner_norm=False),)) for k, (c, out) in enumerate(sizes)]
     nodes += [*tapering[:3], *middle, tapering[3], *tail, Pool("average"), Linear(2048, classes)]
-    return Entry((3, 299, 299), tuple(nodes), "arXiv 1610.02357, figure 5")
+    return Entry((3, 299, 299), tuple(nodes), "[Chollet2017], figure 5")
 
 
 MOBILENET_V1 = ((64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2), *((512, 1),) * 5, (1024, 2), (1024, 1))
-"""Channels and stride of the thirteen separable convolutions (arXiv 1704.04861, table 1)."""
+"""Channels and stride of the thirteen separable convolutions ([Howard2017], table 1)."""
 
 
 def mobilenet_v1(width: float = 1.0, classes: int = 1000) -> Entry:
@@ -82,7 +82,7 @@ def mobilenet_v1(width: float = 1.0, classes: int = 1000) -> Entry:
         stage += stride - 1
         nodes.append(Block(f"stage{stage}.block{k + 1}", (_separable(channels, scaled(base), stride),)))
         channels = scaled(base)
-    return Entry(IMAGENET, (*nodes, Pool("average"), Linear(channels, classes)), "arXiv 1704.04861, table 1")
+    return Entry(IMAGENET, (*nodes, Pool("average"), Linear(channels, classes)), "[Howard2017], table 1")
 
 
 MOBILENET_V2 = (
@@ -94,7 +94,7 @@ MOBILENET_V2 = (
     (6, 160, 3, 2),
     (6, 320, 1, 1),
 )
-"""Expansion t, channels c, repeats n, first stride s of each stage (arXiv 1801.04381, table 2)."""
+"""Expansion t, channels c, repeats n, first stride s of each stage ([Sandler2018], table 2)."""
 
 
 def mobilenet_v2(width: float = 1.0, classes: int = 1000) -> Entry:
@@ -111,11 +111,11 @@ def mobilenet_v2(width: float = 1.0, classes: int = 1000) -> Entry:
             nodes.append(Block(f"stage{stage + 1}.block{block + 1}", (body, *shortcut)))
             channels = out
     nodes += [convolution(channels, head, 1), Pool("average"), Linear(head, classes)]
-    return Entry(IMAGENET, tuple(nodes), "arXiv 1801.04381, table 2")
+    return Entry(IMAGENET, tuple(nodes), "[Sandler2018], table 2")
 
 
 SHUFFLENET = {1: 144, 2: 200, 3: 240, 4: 272, 8: 384}
-"""Channels of the first stage at width 1, by number of groups (arXiv 1707.01083, table 1)."""
+"""Channels of the first stage at width 1, by number of groups ([Zhang2018], table 1)."""
 
 
 def shufflenet(groups: int = 3, width: float = 1.0, classes: int = 1000) -> Entry:
@@ -133,9 +133,7 @@ def shufflenet(groups: int = 3, width: float = 1.0, classes: int = 1000) -> Entr
             else:
                 nodes.append(_downsampling_unit(name, channels, out, groups, first=stage == 0))
         channels = out
-    return Entry(
-        IMAGENET, (*nodes, Pool("average"), Linear(channels, classes)), "arXiv 1707.01083, table 1, figure 2(c)"
-    )
+    return Entry(IMAGENET, (*nodes, Pool("average"), Linear(channels, classes)), "[Zhang2018], table 1, figure 2(c)")
 
 
 def _downsampling_unit(name: str, channels: int, out: int, groups: int, first: bool) -> Block:

@@ -23,7 +23,7 @@ def highway_net(depth: int = 19, width: int = 32, classes: int = 10) -> Entry:
     blocks = [Block(f"stage1.layer{k + 1}", ((gated,), ())) for k in range(layers)]
     stem = convolution(3, width, batch_norm=False, bias=True)
     return Entry(
-        CIFAR, (stem, *blocks, Pool("average"), Linear(width, classes)), "arXiv 1505.00387; equal widths are ours"
+        CIFAR, (stem, *blocks, Pool("average"), Linear(width, classes)), "[Srivastava2015]; equal widths are an example"
     )
 
 
@@ -43,6 +43,4 @@ def deeply_fused_net(
         branches = tuple((first, *[next_one] * (positive_int("depths", count) - 1)) for count in layers)
         nodes.append(Block(f"stage{part + 1}.fusion", branches))
     out = width << len(depths) - 1
-    return Entry(
-        CIFAR, (*nodes, Pool("average"), Linear(out, classes)), "arXiv 1605.07716; depths and widths are an example"
-    )
+    return Entry(CIFAR, (*nodes, Pool("average"), Linear(out, classes)), "[Wang2016]; depths and widths are an example")

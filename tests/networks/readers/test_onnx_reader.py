@@ -132,7 +132,7 @@ def test_published_totals() -> None:
     assert found["light_resnet50"].multiply_adds == 4089184256
     densenet = found["light_densenet121"].counts
     assert densenet.total - densenet.batch_norm // 2 == 7978856
-    assert found["light_squeezenet"].parameters == 1235496  # arXiv 1602.07360: 4.8 MB of 32-bit numbers
+    assert found["light_squeezenet"].parameters == 1235496  # [Iandola2016]: 4.8 MB of 32-bit numbers
 
 
 def test_shufflenet_has_its_shuffles_where_its_reshapes_are() -> None:

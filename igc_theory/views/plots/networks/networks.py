@@ -48,10 +48,19 @@ def plot_size_against_accuracy(columns: Columns, ax: Axes | None = None) -> Axes
     ax = axes_or_new(ax)
     table = checked_columns(columns, numbers=("size", "error", "dx", "dy"), words=("network", "family"))
     for size, error, dx, dy, name, family in zip(*table.values(), strict=True):
-        ours = family in FAMILY_COLOURS
+        interleaved = family in FAMILY_COLOURS
         colour = FAMILY_COLOURS.get(str(family), _QUIET)
-        ax.plot(size, error, "o" if ours else ".", color=colour, markersize=5, zorder=3 if ours else 2)
-        _label(ax, name, size, error, dx, dy, colour if ours else "#555555", weight="bold" if ours else "normal")
+        ax.plot(size, error, "o" if interleaved else ".", color=colour, markersize=5, zorder=3 if interleaved else 2)
+        _label(
+            ax,
+            name,
+            size,
+            error,
+            dx,
+            dy,
+            colour if interleaved else "#555555",
+            weight="bold" if interleaved else "normal",
+        )
     _plain_log_axis(ax)
     ax.set(xlabel="parameters (millions)", ylabel="error (%)")
     return ax
@@ -112,12 +121,12 @@ def _label(ax: Axes, text: str, x: float, y: float, dx: float, dy: float, colour
 
 
 def plot_recount(columns: Columns, ax: Axes | None = None) -> Axes:
-    """Draw printed and counted figures as dumbbells: the printed one at 1, ours at its ratio; mismatches in colour.
+    """Draw printed and counted figures as dumbbells: the printed one at 1, the counted one at its ratio; mismatches in colour.
 
     Parameters
     ----------
     columns : mapping of str to sequence
-        One row a figure: `label`, `ratio` (ours over printed), `agrees` (1 if a convention gives the printed digits, else 0).
+        One row a figure: `label`, `ratio` (counted over printed), `agrees` (1 if a convention gives the printed digits, else 0).
         Rows are drawn from the top down.
     ax : matplotlib.axes.Axes, optional
         Drawn on; by default the axes of a new figure.
