@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from igc_theory.networks.description.network import Network
-from igc_theory.networks.zoo import classic, igc, mobile
+from igc_theory.networks.zoo import classic, igc, inverted_residuals, merged, mobile, residual
 from igc_theory.networks.zoo import path_examples as paths
 from igc_theory.networks.zoo.classic import Entry
 
@@ -36,7 +36,17 @@ FAMILIES: dict[str, Builder] = {
     "xception": mobile.xception,
     "mobilenet_v1": mobile.mobilenet_v1,
     "mobilenet_v2": mobile.mobilenet_v2,
+    "mobilenet_v3": inverted_residuals.mobilenet_v3,
+    "efficientnet": inverted_residuals.efficientnet,
+    "mixnet_s": inverted_residuals.mixnet_s,
+    "ghostnet": inverted_residuals.ghostnet,
     "shufflenet": mobile.shufflenet,
+    "shufflenet_v2": mobile.shufflenet_v2,
+    "condensenet": mobile.condensenet,
+    "repvgg": merged.repvgg,
+    "mobileone": merged.mobileone,
+    "regnet_y": residual.regnet_y,
+    "convnext": residual.convnext,
     "regconv": igc.regular_cifar,
     "sumfusion": igc.summation_cifar,
     "igc": igc.igc_cifar,
@@ -53,6 +63,7 @@ NAMED: dict[str, tuple[str, dict[str, Any]]] = {
     "resnet18_c69": ("resnet", {"depth": 18, "width": 69}),
     "resnext50_32x4d": ("resnet", {"depth": 50, "groups": 32, "branch_width": 4}),
     "resnext101_32x8d": ("resnet", {"depth": 101, "groups": 32, "branch_width": 8}),
+    "resnext101_32x4d": ("resnet", {"depth": 101, "groups": 32, "branch_width": 4}),
     "wide_resnet50_2": ("resnet", {"depth": 50, "branch_width": 128}),
     **{f"cifar_resnet{depth}": ("cifar_resnet", {"depth": depth}) for depth in (20, 32, 44, 56, 110, 1202)},
     **{f"preactivation_resnet{depth}": ("preactivation_resnet", {"depth": depth}) for depth in (164, 1001)},
@@ -60,6 +71,19 @@ NAMED: dict[str, tuple[str, dict[str, Any]]] = {
     "wrn_28_10": ("wide_resnet", {"depth": 28, "widening": 10}),
     "resnext29_8x64d": ("resnext_cifar", {"cardinality": 8}),
     "resnext29_16x64d": ("resnext_cifar", {"cardinality": 16}),
+    **{f"mobilenet_v3_{size}": ("mobilenet_v3", {"size": size}) for size in ("large", "small")},
+    **{
+        f"efficientnet_b{k}": ("efficientnet", scaling)
+        for k, scaling in enumerate(inverted_residuals.EFFICIENTNET_SCALING)
+    },
+    **{f"shufflenet_v2_x{width}": ("shufflenet_v2", {"width": width}) for width in (0.5, 1.0, 1.5, 2.0)},
+    **{f"condensenet74_g{groups}": ("condensenet", {"groups": groups}) for groups in (4, 8)},
+    **{f"repvgg_{size.lower()}": ("repvgg", {"size": size}) for size in merged.REPVGG},
+    **{f"repvgg_{size.lower()}_merged": ("repvgg", {"size": size, "merged": True}) for size in merged.REPVGG},
+    "mobileone_s0": ("mobileone", {}),
+    "mobileone_s0_merged": ("mobileone", {"merged": True}),
+    **{f"regnet_y_{size.lower()}": ("regnet_y", {"size": size}) for size in residual.REGNET_Y},
+    **{f"convnext_{size}": ("convnext", {"size": size}) for size in residual.CONVNEXT},
     "highway19": ("highway", {"depth": 19}),
     "highway32": ("highway", {"depth": 32}),
     "regconv_w16": ("regconv", {"width": 16}),
@@ -125,7 +149,7 @@ def network(name: str, **parameters: Any) -> Network:
     >>> network("mobilenet")
     Traceback (most recent call last):
     ...
-    ValueError: name='mobilenet' is no known network: did you mean mobilenet_v2, mobilenet_v1, googlenet? network_names() lists all
+    ValueError: name='mobilenet' is no known network: did you mean mobileone, mobilenet_v3, mobilenet_v2? network_names() lists all
     """
     key = _key(name)
     family, defaults = NAMED.get(key, (key, {}))

@@ -6,7 +6,7 @@ Each builder returns an `Entry`: the image it reads, its nodes in series, and wh
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from igc_theory.networks.description.layers import Conv, Linear, Norm, Pad, Pool, Shape, convolution
 from igc_theory.networks.description.nodes import Block, Node
@@ -15,6 +15,7 @@ from igc_theory.structure.arguments import positive_int
 __all__ = [
     "Entry",
     "alexnet",
+    "chosen",
     "cifar_resnet",
     "densenet",
     "fractalnet",
@@ -25,6 +26,9 @@ __all__ = [
     "vgg",
     "wide_resnet",
 ]
+
+Key = TypeVar("Key")
+Value = TypeVar("Value")
 
 CIFAR, IMAGENET = (3, 32, 32), (3, 224, 224)
 
@@ -55,7 +59,7 @@ def alexnet(groups: int = 2, widths: tuple[int, ...] = (96, 256, 384, 384, 256),
 
 def vgg(depth: int = 16, classes: int = 1000) -> Entry:
     """Return VGG: 3×3 convolutions only, five stages of 64 … 512 channels, each ended by a pool."""
-    repeats = _chosen("depth", depth, {11: (1, 1, 2, 2, 2), 13: (2,) * 5, 16: (2, 2, 3, 3, 3), 19: (2, 2, 4, 4, 4)})
+    repeats = chosen("depth", depth, {11: (1, 1, 2, 2, 2), 13: (2,) * 5, 16: (2, 2, 3, 3, 3), 19: (2, 2, 4, 4, 4)})
     nodes: list[Node] = []
     channels = 3
     for width, repeat in zip((64, 128, 256, 512, 512), repeats, strict=True):
@@ -116,7 +120,7 @@ def resnet(depth: int = 50, width: int = 64, groups: int = 1, branch_width: int 
     Depths 18 and 34 have basic blocks, 50 and more bottlenecks, with the stride on the 3×3 convolution.
     """
     depths = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}
-    repeats, expansion = _chosen("depth", depth, depths), 1 if depth < 50 else 4
+    repeats, expansion = chosen("depth", depth, depths), 1 if depth < 50 else 4
     width = positive_int("width", width)
     nodes: list[Node] = [convolution(3, width, 7, 2), Pool("max", 3, 2, padding=1)]
     channels = width
@@ -239,7 +243,16 @@ def fractalnet(columns: int = 3, widths: tuple[int, ...] = (64, 128, 256, 512, 5
     return Entry(CIFAR, (*nodes, Pool("average"), Linear(widths[-1], classes)), "[Larsson2017], section 4")
 
 
-def _chosen(name: str, value: int, known: Mapping[int, tuple[int, ...]]) -> tuple[int, ...]:
+def chosen(name: str, value: Key, known: Mapping[Key, Value]) -> Value:
+    """Return the entry of a table of described networks.
+
+    Examples
+    --------
+    >>> chosen("size", "tiny", {"small": 1, "large": 2})
+    Traceback (most recent call last):
+    ...
+    ValueError: size='tiny' is not described: use one of small, large
+    """
     if value not in known:
         raise ValueError(f"{name}={value!r} is not described: use one of {', '.join(map(str, known))}")
     return known[value]

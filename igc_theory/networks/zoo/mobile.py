@@ -1,15 +1,26 @@
-"""The networks made small by sparse and low-rank convolutions: Xception, MobileNet, ShuffleNet."""
+"""The networks made small by sparse and low-rank convolutions: Xception, MobileNet, ShuffleNet, CondenseNet."""
 
 from __future__ import annotations
 
-from igc_theory.networks.description.layers import Conv, Linear, Pool, Shuffle, convolution
+from igc_theory.networks.description.layers import Conv, Linear, Norm, Pool, Shuffle, Slice, convolution
 from igc_theory.networks.description.nodes import Block, Node
-from igc_theory.networks.zoo.classic import IMAGENET, Entry
+from igc_theory.networks.zoo.classic import IMAGENET, Entry, chosen
 from igc_theory.structure.blocks import inverted_residual, shufflenet_unit
 from igc_theory.structure.chains import Chain
 from igc_theory.structure.factors import GroupConv
+from igc_theory.structure.permutations import interleave
 
-__all__ = ["as_nodes", "mobilenet_v1", "mobilenet_v2", "positive_width", "round_to_multiple", "shufflenet", "xception"]
+__all__ = [
+    "as_nodes",
+    "condensenet",
+    "mobilenet_v1",
+    "mobilenet_v2",
+    "positive_width",
+    "round_to_multiple",
+    "shufflenet",
+    "shufflenet_v2",
+    "xception",
+]
 
 
 def as_nodes(chain: Chain) -> tuple[Node, ...]:
@@ -148,12 +159,77 @@ def _downsampling_unit(name: str, channels: int, out: int, groups: int, first: b
     return Block(name, ((Pool("average", 3, 2, padding=1),), body), "concat")
 
 
-def positive_width(width: float) -> float:
-    """Return a width multiplier after checking it."""
+SHUFFLENET_V2 = {
+    0.5: (48, 96, 192, 1024),
+    1.0: (116, 232, 464, 1024),
+    1.5: (176, 352, 704, 1024),
+    2.0: (244, 488, 976, 2048),
+}
+"""Channels of the three stages and of the last convolution, by width (arXiv 1807.11164, table 5)."""
+
+
+def shufflenet_v2(width: float = 1.0, classes: int = 1000) -> Entry:
+    """Return ShuffleNetV2, whose units leave half of their channels as they are; the widths are those of the paper."""
+    *widths, last = chosen("width", width, SHUFFLENET_V2)
+    channels = 24
+    nodes: list[Node] = [convolution(3, channels, 3, 2), Pool("max", 3, 2, padding=1)]
+    for stage, (repeat, out) in enumerate(zip((4, 8, 4), widths, strict=True)):
+        nodes += [
+            _half_unit(f"stage{stage + 2}.unit{k + 1}", out if k else channels, out, 1 if k else 2)
+            for k in range(repeat)
+        ]
+        channels = out
+    nodes += [convolution(channels, last, 1), Pool("average"), Linear(last, classes)]
+    return Entry(IMAGENET, tuple(nodes), "arXiv 1807.11164, table 5, figure 3(c, d)")
+
+
+def _half_unit(name: str, channels: int, out: int, stride: int) -> Block:
+    """Return two halves side by side and the shuffle behind them; at stride 1 each reads a half, and one is left as it is."""
+    half, halved = out // 2, stride == 1
+    read = half if halved else channels
+    body = (convolution(read, half, 1), *_separable(half, half, stride))
+    untouched, worked = (
+        ((Slice(0, half),), (Slice(half, out), *body)) if halved else (_separable(read, half, stride), body)
+    )
+    return Block(name, ((Block("", (untouched, worked), "concat"), Shuffle(interleave(2, half))),))
+
+
+CONDENSENET = ((4, 8), (6, 16), (8, 32), (10, 64), (8, 128))
+"""Layers and growth rate of each dense block on ImageNet (the authors' code; arXiv 1711.09224, section 4)."""
+
+
+def condensenet(groups: int = 4, classes: int = 1000) -> Entry:
+    """Return CondenseNet-74 as it is used, with as many branches as the condensation factor, and half of the classifier's inputs.
+
+    Which inputs a branch of a 1×1 convolution reads is learned, as is which half the classifier reads; here they are taken in
+    order, which changes no count.
+    """
+    channels = 16
+    nodes: list[Node] = [convolution(3, channels, 3, 2, batch_norm=False)]
+    for stage, (layers, growth) in enumerate(CONDENSENET):
+        for layer in range(layers):
+            nodes.append(_condensed_layer(f"stage{stage + 1}.layer{layer + 1}", channels, growth, groups))
+            channels += growth
+        nodes += [Pool("average", 2, 2)] if stage < len(CONDENSENET) - 1 else [Norm(channels), Pool("average")]
+    nodes += [Slice(0, channels // 2), Linear(channels // 2, classes)]
+    return Entry(IMAGENET, tuple(nodes), "arXiv 1711.09224, section 4, and the authors' code")
+
+
+def _condensed_layer(name: str, channels: int, growth: int, groups: int) -> Block:
+    """Return a learned group convolution, a shuffle and a 3×3 group convolution beside what they read."""
+    middle = 4 * growth
+    squeeze = convolution(channels, middle, 1, 1, groups, batch_norm=False)
+    widen = convolution(middle, growth, 3, 1, groups, batch_norm=False)
+    shuffle = Shuffle(interleave(groups, middle // groups))
+    return Block(name, ((), (Norm(channels), squeeze, shuffle, Norm(middle), widen)), "concat")
+
+
+def positive_width(width: float, name: str = "width") -> float:
+    """Return a width multiplier, or one of another `name`, after checking it."""
     if isinstance(width, bool) or not isinstance(width, (int, float)):
         raise TypeError(
-            f"width={width!r} is a {type(width).__name__}, not a number: use a multiplier such as 0.5 or 1.4"
+            f"{name}={width!r} is a {type(width).__name__}, not a number: use a multiplier such as 0.5 or 1.4"
         )
     if not 0 < width < float("inf"):
-        raise ValueError(f"width={width} is not a positive number: use a multiplier such as 0.5 or 1.4")
+        raise ValueError(f"{name}={width} is not a positive number: use a multiplier such as 0.5 or 1.4")
     return float(width)

@@ -1,12 +1,14 @@
 """Whole networks against counts published elsewhere, and against a walk that shares nothing with the library."""
 
+import csv
 import inspect
+from pathlib import Path
 
 import pytest
 
 from igc_theory.budget import multiply_adds
-from igc_theory.networks import Conv, Network, network, network_names
-from igc_theory.networks.zoo.catalogue import FAMILIES
+from igc_theory.networks import Conv, Network, network, network_names, path_polynomial, stage_path_counts
+from igc_theory.networks.zoo.catalogue import FAMILIES, NAMED
 from igc_theory.structure import Chain, GroupConv
 
 # torchvision's documentation gives parameters and multiply–adds (in units of 10⁹, three digits) for these weights.
@@ -52,6 +54,52 @@ def test_counts_agree_with_torchvision(name: str) -> None:
     net = network(name, **parameters)
     assert net.parameters == expected
     assert round(net.multiply_adds / 10**9, 3) == billions
+
+
+with (Path(__file__).parent / "module_counts.csv").open(encoding="utf-8") as file:
+    MODULES = {row["network"]: row for row in csv.DictReader(file)}  # written by tools/module_counts.py, which says how
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_counts_are_those_of_the_module(name: str) -> None:
+    row, net = MODULES[name], network(name)
+    assert (net.parameters, net.multiply_adds) == (int(row["parameters"]), int(row["multiply_adds"]))
+
+
+def test_every_network_with_a_gate_or_a_merge_is_compared_with_a_module() -> None:
+    families = ("efficientnet", "mobilenet_v3", "mixnet_s", "ghostnet", "repvgg", "mobileone", "regnet_y", "convnext")
+    named = {name for name, (family, _) in NAMED.items() if family in families}
+    assert named <= set(MODULES)
+
+
+@pytest.mark.parametrize("name", ["repvgg_a0", "repvgg_b0", "mobileone_s0"])
+def test_what_is_merged_is_the_largest_convolution_of_each_block_with_a_bias(name: str) -> None:
+    """Batch-norms become a bias, pointwise convolutions and identities disappear: what is left is a plain stack."""
+    merged, trained = network(f"{name}_merged"), network(name)
+    assert merged.counts.batch_norm == 0
+    assert merged.depth == trained.depth
+    assert path_polynomial(merged).paths == 1
+    convolutions = [layer for layer in merged.layers if isinstance(layer.node, Conv)]
+    assert merged.counts.bias == sum(layer.output_shape[0] for layer in convolutions) + 1000
+
+
+def test_condensenet_by_hand() -> None:
+    """A layer that reads c channels: c·4k/G weights, 4k·k·9/G, and batch-norms of c and 4k channels."""
+    total, channels = 27 * 16, 16
+    for layers, growth in ((4, 8), (6, 16), (8, 32), (10, 64), (8, 128)):
+        for _ in range(layers):
+            total += (channels * 4 * growth + 36 * growth * growth) // 8 + 2 * (channels + 4 * growth)
+            channels += growth
+    assert channels == 2064
+    assert network("condensenet74_g8").parameters == total + 2 * channels + (channels // 2 + 1) * 1000
+
+
+def test_half_of_a_shufflenet_v2_unit_is_left_as_it_is() -> None:
+    """Of 116 channels 58 have one path from themselves, the others 58 paths from each of theirs."""
+    counts = stage_path_counts(Network("unit", (116, 8, 8), network("shufflenet_v2_x1.0").blocks[1:2]), "stage2")
+    assert [int(row.sum()) for row in counts[:4]] == [1, 58 * 58, 1, 58 * 58]
+    assert counts[0, 0] == counts[2, 1] == 1
+    assert counts[1, :58].sum() == 0
 
 
 @pytest.mark.parametrize("name", PARAMETERS)
@@ -218,6 +266,11 @@ def test_spelling_does_not_matter() -> None:
         ("igcv3_d", {"width": "1"}, TypeError, "not a number"),
         ("igcv3_d", {"repeats": (1, 2)}, ValueError, "not 7"),
         ("shufflenet", {"groups": 5}, ValueError, "use one of 1, 2, 3, 4, 8"),
+        ("shufflenet_v2", {"width": 0.75}, ValueError, "use one of 0.5, 1.0, 1.5, 2.0"),
+        ("mobilenet_v3", {"size": "medium"}, ValueError, "use one of large, small"),
+        ("efficientnet", {"depth": 0}, ValueError, "depth=0 is not a positive number"),
+        ("efficientnet", {"side": 16.5}, TypeError, "side=16.5"),
+        ("repvgg", {"size": "C0"}, ValueError, "use one of A0"),
         ("igc_imagenet", {"doubling": "K"}, ValueError, "neither 'L' nor 'M'"),
     ],
 )
