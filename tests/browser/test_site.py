@@ -21,7 +21,17 @@ NOTEBOOKS = [f"{path.stem}.html" for path in sorted((ROOT / "notebooks").glob("*
 ROOMS = [
     f"api/igc_theory/{room}.html" for room in ("structure", "kernels", "budget", "networks", "views", "views/plots")
 ]
-PAGES = ["index.html", "contributing.html", "changelog.html", "widths.html", *NOTEBOOKS, "api/igc_theory.html", *ROOMS]
+PAGES = [
+    "index.html",
+    "figures.html",
+    "notebooks.html",
+    "contributing.html",
+    "changelog.html",
+    "widths.html",
+    *NOTEBOOKS,
+    "api/igc_theory.html",
+    *ROOMS,
+]
 
 
 @pytest.fixture(scope="session")
