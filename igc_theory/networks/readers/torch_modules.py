@@ -1,40 +1,63 @@
 """PyTorch modules as networks, to count and to audit.
 
-With `networks/rewriting/torch_modules` the only module of the library that imports torch (``pip install "igc_theory[torch]"``).
+With `aten/trace` beside it and `networks/rewriting/torch_modules` the only module of the library that imports torch
+(``pip install "igc_theory[torch]"``).
 """
 
 from __future__ import annotations
 
-import copy
-import tempfile
+import io
+import random
 import warnings
-from dataclasses import replace
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
 from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
 
 from igc_theory.networks.description.layer_graph import LayerGraph
-from igc_theory.networks.readers.onnx_reader import read_onnx
+from igc_theory.networks.readers.aten.trace import Trace
+from igc_theory.networks.readers.graph import Graph
+from igc_theory.networks.readers.onnx_layers import layers_of
 from igc_theory.structure.arguments import positive_int
 
 try:
     import torch
     from torch import nn
+    from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 except ImportError:  # the name is there without the extra, and says on use what is missing
     torch, nn = None, SimpleNamespace(Module=object)
 
 __all__ = ["from_torch"]
 
+Sizes = tuple[int, ...]
+Inputs = tuple[tuple[Any, ...], dict[str, Any]]
+"""What a module is called with: by place, and by name."""
 
-def from_torch(module: nn.Module, input_shape: tuple[int, ...]) -> LayerGraph:
-    """Return any PyTorch module as a network, to count and to audit: what `read_onnx` makes of its ONNX export.
+
+def from_torch(
+    module: nn.Module,
+    input_shape: Sizes | Sequence[Sizes] | Mapping[str, Sizes],
+    *,
+    dtype: str | Sequence[str] | Mapping[str, str] | None = None,
+) -> LayerGraph:
+    """Return any PyTorch module as a network, to count and to audit.
+
+    The module runs once, in evaluation mode, on tensors that have a shape and no numbers. If its code looks at numbers that
+    depend on the input, it runs on zeros instead, and its branches are fixed as they are taken then. Nothing is exported or
+    copied: the weights of the layers are read-only views of the module's own. The module itself is left as it is.
 
     Parameters
     ----------
     module : torch.nn.Module
-        Anything that PyTorch can trace: shortcuts, branches and concatenations are fine, branches that depend on the responses are
-        fixed as they are taken for a response of zeros. It is counted in evaluation mode; the module itself is left as it is.
-    input_shape : tuple of int
-        Shape of what it reads without the batch: (channels, height, width), (channels, width) or (features,).
+        Any: scripted and traced ones, with weights that are shared or computed, on any device.
+    input_shape : tuple of int, or sequence or mapping of such
+        Shape of what it reads without the batch, such as (channels, height, width). For several inputs a tuple of shapes, or a
+        mapping from the names in the module's `forward`.
+    dtype : str, optional
+        Type of the numbers it reads, such as ``"int64"``; for several inputs a sequence or mapping of such. By default that of the
+        parameters, or ``"int64"`` for a module that refuses this.
 
     Returns
     -------
@@ -48,7 +71,7 @@ def from_torch(module: nn.Module, input_shape: tuple[int, ...]) -> LayerGraph:
     TypeError
         If `module` is not a torch.nn.Module.
     ValueError
-        If `input_shape` is not one to three positive integers, or the module cannot read it, or holds nothing to trace.
+        If `input_shape` is not made of positive integers, or the module cannot read it, or has parameters without a shape yet.
 
     Examples
     --------
@@ -62,28 +85,210 @@ def from_torch(module: nn.Module, input_shape: tuple[int, ...]) -> LayerGraph:
         raise ImportError('from_torch needs PyTorch: pip install "igc_theory[torch]"')
     if not isinstance(module, nn.Module):
         raise TypeError(f"module={module!r} is a {type(module).__name__}: give a torch.nn.Module")
-    if not isinstance(input_shape, (tuple, list)) or not 1 <= len(input_shape) <= 3:
-        raise ValueError(f"input_shape={input_shape!r} is not one to three sizes: give (channels, height, width)")
-    sizes = [positive_int(f"input_shape[{k}]", size) for k, size in enumerate(input_shape)]
-    still = copy.deepcopy(module).eval()
-    like = next(still.parameters(), torch.zeros(0))
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / f"{type(module).__name__}.onnx"
-        _export(still, torch.zeros(1, *sizes, dtype=like.dtype, device=like.device), path)
-        return replace(read_onnx(path), source=f"PyTorch {torch.__version__}, {type(module).__name__}")
+    shapes = _shapes(input_shape)
+    _refuse_lazy(module)
+    graph = _graph(module, shapes, dtype)
+    return _network(graph, type(module).__name__)
 
 
-def _export(module: nn.Module, example: torch.Tensor, path: Path) -> None:
-    """Write a module as an ONNX file, its batch normalisations not yet folded into the convolutions."""
-    mode = torch.onnx.TrainingMode.PRESERVE
-    try:
-        with warnings.catch_warnings():
-            # PyTorch announces another exporter, which needs a further package and folds what is to be counted.
-            warnings.simplefilter("ignore")
-            torch.onnx.export(module, (example,), str(path), dynamo=False, training=mode)
-    except Exception as error:  # whatever the module's own code raises
-        shape = tuple(example.shape[1:])
+def _shapes(input_shape: Any) -> dict[str | int, Sizes]:
+    """Return the shape of every input, by name or place."""
+    if isinstance(input_shape, Mapping):
+        return {str(name): _sizes(f"input_shape[{name!r}]", shape) for name, shape in input_shape.items()}
+    if not isinstance(input_shape, (tuple, list)) or not input_shape:
+        raise ValueError(f"input_shape={input_shape!r} is not a shape: give sizes, such as (channels, height, width)")
+    if isinstance(input_shape[0], (tuple, list)):
+        return {place: _sizes(f"input_shape[{place}]", shape) for place, shape in enumerate(input_shape)}
+    return {0: _sizes("input_shape", input_shape)}
+
+
+def _sizes(name: str, shape: Any) -> Sizes:
+    if not isinstance(shape, (tuple, list)):
+        raise ValueError(f"{name}={shape!r} is not a shape: give sizes, such as (channels, height, width)")
+    return tuple(positive_int(f"{name}[{k}]", size) for k, size in enumerate(shape))
+
+
+def _refuse_lazy(module: nn.Module) -> None:
+    lazy = [name for name, tensor in _tensors(module) if torch.nn.parameter.is_lazy(tensor)]
+    if lazy:
         raise ValueError(
-            f"module={type(module).__name__} cannot be traced with input_shape={shape} ({' '.join(str(error).split())[:200]}): "
-            "give the shape that it reads, without the batch"
-        ) from error
+            f"module={type(module).__name__} holds {lazy[0]!r}, which has no shape before the first call: call the module once"
+        )
+
+
+def _tensors(module: nn.Module) -> list[tuple[str, Any]]:
+    return [*module.named_parameters(), *module.named_buffers()]
+
+
+def _graph(module: nn.Module, shapes: Mapping[str | int, Sizes], dtype: Any) -> Graph:
+    """Return what a run of the module shows: on shapes alone, else on zeros; with real numbers, else with integers."""
+    types = [_types(module, shapes, dtype), *([] if dtype is not None else [dict.fromkeys(shapes, "int64")])]
+    reasons: list[Exception] = []
+    for on_meta in (True, False):
+        for kinds in types:
+            try:
+                return _traced(module, shapes, kinds, on_meta=on_meta)
+            except Exception as error:  # whatever the module's own code raises
+                reasons.append(error)
+    reason = reasons[len(types)]  # of the run on zeros
+    given = dict(shapes) if len(shapes) > 1 else next(iter(shapes.values()))
+    raise ValueError(
+        f"module={type(module).__name__} cannot be run with input_shape={given} "
+        f"({type(reason).__name__}: {' '.join(str(reason).split())[:200]}): give the shape that it reads, without the batch"
+    ) from reason
+
+
+def _types(module: nn.Module, shapes: Mapping[str | int, Sizes], dtype: Any) -> dict[str | int, str]:
+    """Return the type of every input's numbers; by default that of the first parameter of real numbers."""
+    if isinstance(dtype, Mapping):
+        return {name: _type(dtype.get(name, "float32")) for name in shapes}
+    if isinstance(dtype, (tuple, list)):
+        return dict(zip(shapes, map(_type, dtype), strict=True))
+    real = (str(tensor.dtype) for _, tensor in _tensors(module) if tensor.is_floating_point())
+    return dict.fromkeys(shapes, _type(dtype or next(real, "float32")))
+
+
+def _type(dtype: Any) -> str:
+    name = str(dtype).removeprefix("torch.")
+    if not isinstance(getattr(torch, name, None), torch.dtype):
+        raise ValueError(f"dtype={dtype!r} is no type of PyTorch's numbers: give 'float32', 'int64', 'bool', …")
+    return name
+
+
+def _traced(
+    module: nn.Module, shapes: Mapping[str | int, Sizes], types: Mapping[str | int, str], *, on_meta: bool
+) -> Graph:
+    """Run a module once under a `Trace`."""
+    parameters = dict(module.named_parameters())
+    stored = {name: (tensor, name in parameters) for name, tensor in _tensors(module)}
+    device = "meta" if on_meta else next((tensor.device for tensor, _ in stored.values()), "cpu")
+    with ExitStack() as stack:
+        place = stack.enter_context(_places(module))
+        stack.enter_context(_unchanged(module))
+        stack.enter_context(_silence())
+        stack.enter_context(_plain_evaluation())
+        trace = Trace(stored, place, on_meta=on_meta)
+        made = {
+            key: torch.zeros(1, *shape, dtype=getattr(torch, types[key]), device=device)
+            for key, shape in shapes.items()
+        }
+        read = {key: trace.read(key if isinstance(key, str) else f"input{key}", tensor) for key, tensor in made.items()}
+        args = [tensor for key, tensor in read.items() if isinstance(key, int)]
+        kwargs = {key: tensor for key, tensor in read.items() if isinstance(key, str)}
+        with trace:
+            module(*args, **kwargs)
+    record = trace.record
+    return Graph(
+        tuple(record.operations), record.shapes, record.constants,
+        inputs=tuple(key if isinstance(key, str) else f"input{key}" for key in shapes), stored=record.stored,
+    )  # fmt: skip
+
+
+def _network(graph: Graph, name: str) -> LayerGraph:
+    """Return the layers of a graph, under a name."""
+    layers, depth, passed_over = layers_of(graph, graph.inputs[0])
+    channels, *sides = graph.shapes[graph.inputs[0]][1:]
+    height, width = [1, 1, *sides][-2:]
+    return LayerGraph(
+        name, (channels, height, width), layers, depth, f"PyTorch {torch.__version__}, {name}", passed_over
+    )
+
+
+# --- a module is given back as it was -------------------------------------------------------------------------------
+
+
+@contextmanager
+def _unchanged(module: nn.Module) -> Iterator[None]:
+    """Put every submodule into evaluation mode, and give back what it held before, whatever its code does to itself."""
+    held = [(part, _contents(part)) for part in module.modules()]
+    try:
+        for part, _ in held:
+            if getattr(part, "training", False):
+                part.training = False
+        yield
+    finally:
+        for part, contents in held:
+            _restore(part, contents)
+
+
+def _contents(part: nn.Module) -> dict[str, Any]:
+    """Return the attributes of a module, with copies of the lists, sets and dictionaries among them."""
+    if isinstance(part, torch.jit.ScriptModule):
+        return {"training": getattr(part, "training", False), **dict(part.named_buffers(recurse=False))}
+    return {
+        name: (value, value.copy() if isinstance(value, _CONTAINERS) else None) for name, value in vars(part).items()
+    }
+
+
+_CONTAINERS = (list, dict, set)
+
+
+def _restore(part: nn.Module, contents: Mapping[str, Any]) -> None:
+    if isinstance(part, torch.jit.ScriptModule):
+        for name, value in contents.items():
+            if getattr(part, name, value) is not value:
+                setattr(part, name, value)
+        return
+    attributes = vars(part)
+    for name in [*attributes.keys() - contents.keys()]:
+        del attributes[name]
+    for name, (value, copy) in contents.items():
+        attributes[name] = value
+        if copy is not None and not _same(value, copy):
+            value.clear()
+            (value.extend if isinstance(value, list) else value.update)(copy)
+
+
+def _same(value: Any, copy: Any) -> bool:
+    """Return whether a container still holds the very same things."""
+    if len(value) != len(copy):
+        return False
+    if isinstance(value, dict):
+        return all(key in copy and copy[key] is entry for key, entry in value.items()) and [*value] == [*copy]
+    return all(one is other for one, other in zip(value, copy, strict=True))
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Let nothing be written, and no generator of random numbers move on; the module's code may use any, NumPy's old one too."""
+    state, legacy = random.getstate(), np.random.get_state()  # noqa: NPY002
+    try:
+        with (
+            redirect_stdout(io.StringIO()),
+            redirect_stderr(io.StringIO()),
+            warnings.catch_warnings(),
+            torch.random.fork_rng(),
+        ):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        random.setstate(state)
+        np.random.set_state(legacy)  # noqa: NPY002
+
+
+@contextmanager
+def _plain_evaluation() -> Iterator[None]:
+    """Run below autograd, where composite operators are still whole, and without PyTorch's fused transformer layers."""
+    fast = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        with torch.no_grad(), torch._C._AutoDispatchBelowAutograd():
+            yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fast)
+
+
+@contextmanager
+def _places(module: nn.Module) -> Iterator[Any]:
+    """Give a function that says which submodule is running."""
+    names = {id(part): name for name, part in module.named_modules()}
+    running: list[str] = []
+    before = register_module_forward_pre_hook(
+        lambda part, _: running.append(names.get(id(part), running[-1] if running else ""))
+    )
+    after = register_module_forward_hook(lambda *_: running.pop() and None, always_call=True)
+    try:
+        yield lambda: running[-1] if running else ""
+    finally:
+        before.remove()
+        after.remove()

@@ -286,10 +286,10 @@ def test_chain_goes_there_and_back():
 
 @pytest.mark.parametrize(("module", "shape", "error", "sentence"), [
     (igcv1(2, 2), (4, 8, 8), TypeError, "is a Chain: give a torch.nn.Module"),
-    (nn.Conv2d(3, 8, 3), 224, ValueError, "input_shape=224 is not one to three sizes"),
-    (nn.Conv2d(3, 8, 3), (3, 8, 8, 8), ValueError, "is not one to three sizes"),
+    (nn.Conv2d(3, 8, 3), 224, ValueError, "input_shape=224 is not a shape: give sizes"),
+    (nn.Conv2d(3, 8, 3), (3, 8, 8, 8), ValueError, r"Conv2d cannot be run with input_shape=\(3, 8, 8, 8\)"),
     (nn.Conv2d(3, 8, 3), (3, 0, 8), ValueError, r"input_shape\[1\]=0 is below 1"),
-    (nn.Conv2d(3, 8, 3), (4, 8, 8), ValueError, r"Conv2d cannot be traced with input_shape=\(4, 8, 8\).*give the shape"),
+    (nn.Conv2d(3, 8, 3), (4, 8, 8), ValueError, r"Conv2d cannot be run with input_shape=\(4, 8, 8\).*give the shape"),
 ])  # fmt: skip
 def test_bad_arguments_are_refused(module, shape, error, sentence):
     with pytest.raises(error, match=sentence):

@@ -1,0 +1,71 @@
+"""Recurrent layers, in ONNX's words."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from igc_theory.networks.readers.aten.record import Call, Operand, Record, Rule
+
+__all__ = ["RECURRENT"]
+
+# --- layers of several weights --------------------------------------------------------------------------------------
+
+_GATES = {
+    "lstm": ("LSTM", (0, 3, 1, 2)),
+    "gru": ("GRU", (1, 0, 2)),
+    "rnn_tanh": ("RNN", (0,)),
+    "rnn_relu": ("RNN", (0,)),
+}
+"""ONNX's name, and its order of the gates."""
+
+
+def _recurrent(call: Call, record: Record) -> None:
+    """Write a stack of recurrent layers, one operator each; sequences first, as ONNX has them."""
+    operator, gates = _GATES[call.operator]
+    arrays, directions = list(call["params"]), 1 + bool(call["bidirectional"])
+    each = 2 + 2 * bool(call["has_biases"])
+    if len(arrays) != call["num_layers"] * directions * each:  # projected: another kind of layer
+        record.write(f"aten.{call.operator}", call.place, [entry.name for entry in call.operands], call.results)
+        return
+    source = call["input"]
+    if call["batch_first"]:
+        source = _exchanged(source, call, record)
+    for start in range(0, len(arrays), directions * each):
+        source = _one_layer(operator, gates, source, arrays[start : start + directions * each], each, call, record)
+    if call["batch_first"]:
+        source = _exchanged(source, call, record)
+    record.write("Identity", call.place, (source.name,), call.results)
+
+
+def _exchanged(operand: Operand, call: Call, record: Record) -> Operand:
+    first, second, *rest = operand.shape
+    perm = [1, 0, *range(2, len(operand.shape))]
+    return record.between("Transpose", call.place, (operand.name,), (second, first, *rest), perm=perm)
+
+
+def _one_layer(
+    operator: str, gates: tuple[int, ...], source: Operand, arrays: list[Operand], each: int, call: Call, record: Record
+) -> Operand:
+    directions = len(arrays) // each
+
+    def stacked(*parts: np.ndarray) -> np.ndarray:
+        blocks = [np.split(part, len(gates)) for part in parts]
+        return np.stack([np.concatenate([block[gate] for gate in gates]) for block in blocks])
+
+    def joined(*parts: np.ndarray) -> np.ndarray:
+        rows = stacked(*parts)
+        return np.concatenate([rows[:directions], rows[directions:]], axis=1)
+
+    names = [[array.name for array in arrays[k::each]] for k in range(each)]
+    shapes = [(directions, *arrays[k].shape) for k in range(2)]
+    inputs = [source.name, *(record.derived(names[k], shapes[k], stacked) for k in range(2))]
+    if each == 4:
+        inputs.append(record.derived(names[2] + names[3], (directions, 2 * shapes[0][1]), joined))
+    hidden = shapes[1][-1]
+    direction = "bidirectional" if directions == 2 else "forward"
+    shape = (*source.shape[:-1], directions * hidden)
+    return record.between(operator, call.place, inputs, shape, hidden_size=hidden, direction=direction)
+
+
+RECURRENT: dict[str, Rule] = dict.fromkeys(_GATES, _recurrent)
+"""What is written for each operator."""

@@ -1,0 +1,297 @@
+"""One run of a PyTorch module, watched: which operators it calls, on which tensors, and what depends on the input.
+
+Operators are seen as the module calls them (a linear layer is one operator), because the run goes below PyTorch's autograd layer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple
+
+from igc_theory.networks.readers.aten.record import Call, Operand, Record, type_name
+from igc_theory.networks.readers.aten.vocabulary import is_known, translate
+from igc_theory.networks.readers.graph import Stored, words
+
+try:
+    import torch
+    from torch.utils._python_dispatch import TorchDispatchMode
+    from torch.utils.weak import WeakTensorKeyDictionary
+except ImportError:  # from_torch says what to install
+    torch, TorchDispatchMode = None, object
+
+__all__ = ["Trace"]
+
+_FILLED = words(
+    "zeros_like ones_like full_like empty_like rand_like randn_like randint_like new_zeros new_ones new_full new_empty"
+)
+"""Operators whose result has the shape of a tensor, but no number of it."""
+
+_NORMALISED = words("batch_norm group_norm instance_norm layer_norm rms_norm")
+"""Operators whose result is like what they read; PyTorch takes long to find that out."""
+
+
+class Fact(NamedTuple):
+    """What a tensor is called, and how often its memory had been written to when it got that name."""
+
+    name: str
+    version: int
+
+
+@dataclass
+class Memory:
+    """Memory that several tensors may show: who wrote to it last, and what is written to in its place.
+
+    The twin takes what a module writes to its own parameters and buffers, which shall stay as they are; and what depends on the
+    input and is written to an array of numbers, while the input has none.
+    """
+
+    storage: Any  # kept, so that its address is not given to another
+    name: str
+    depends: bool
+    version: int = 0
+    twin: Any = None
+
+
+class Trace(TorchDispatchMode):  # type: ignore[misc, unused-ignore]
+    """A mode in which each operator that depends on the input is written down.
+
+    Parameters
+    ----------
+    stored : mapping of str to (tensor, bool)
+        Parameters and buffers, and whether each is trained.
+    place : callable
+        Says which module is running.
+    on_meta : bool
+        Whether what depends on the input is only a shape; else it is computed.
+
+    Notes
+    -----
+    What does not depend on the input is computed as it comes, so that a module may look at its numbers.
+    """
+
+    def __init__(self, stored: Mapping[str, tuple[Any, bool]], place: Callable[[], str], *, on_meta: bool) -> None:
+        super().__init__()
+        self.record = Record()
+        self._place = place
+        self._on_meta = on_meta
+        self._facts: Any = WeakTensorKeyDictionary()
+        self._memory: dict[int, Memory] = {}
+        for name, (tensor, trained) in stored.items():
+            self._store(name, tensor, trained)
+        self._own = frozenset(self._memory)
+
+    def read(self, name: str, tensor: Any) -> Any:
+        """Take a tensor as input of the network; return it."""
+        self._remember(tensor, name, depends=True)
+        self.record.shapes[name] = tuple(tensor.shape)
+        return tensor
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Run one operator, and write it down if it depends on the input."""
+        kwargs, operator = kwargs or {}, func._schema.name.removeprefix("aten::")
+        read = _tensors((args, kwargs))
+        if operator.startswith("prim::") or not any(map(self._depends, read)):
+            return self._fold(func, args, kwargs)
+        if operator in _FILLED:
+            here = {"device": kwargs.get("device") or "cpu"} if self._on_meta else {}
+            return self._fold(func, args, {**kwargs, **here})
+        if not is_known(operator):
+            with self:
+                result = func.decompose(*args, **kwargs)
+            if result is not NotImplemented:
+                return result
+        return self._compute(operator, func, args, kwargs)
+
+    # --- what does not depend on the input --------------------------------------------------------------------------
+
+    def _fold(self, func: Any, args: Any, kwargs: Any) -> Any:
+        """Run an operator on constants; remember how to run it again."""
+        if func is torch.ops.aten.lift_fresh.default:  # an array that is made of Python's numbers
+            self._remember(args[0], self._literal(args[0], frozenset()), depends=False)
+        written = _written(func, args, kwargs)
+        for tensor in written:
+            if _address(tensor) in self._own:
+                self._divert(tensor, tensor.device)
+        named = _mapped(self._operand, (args, kwargs))
+        current = _mapped(self._current, (args, kwargs))
+        result = func(*current[0], **current[1])
+        origins = frozenset[str]().union(*(self.record.origins(operand.name) for operand in _operands(named)))
+        for tensor in written:
+            self._write(tensor, self._literal(tensor, origins), depends=False)
+        known = {id(new): old for old, new in zip(_tensors((args, kwargs)), _tensors(current), strict=True)}
+        for index, tensor in enumerate(_tensors(result)):
+            if id(tensor) not in known and not written:
+                recipe = partial(self._again, func, named, index) if origins else lambda tensor=tensor: tensor
+                self._remember(tensor, self._constant(tensor, origins, recipe), depends=False)
+        return _mapped(lambda leaf: known.get(id(leaf), leaf), result)
+
+    def _again(self, func: Any, named: Any, index: int) -> Any:
+        """Compute a constant once more, from the stored arrays that it comes from."""
+
+        def value(leaf: Any) -> Any:
+            return self.record.values[leaf.name]() if isinstance(leaf, Operand) else leaf
+
+        args, kwargs = _mapped(value, named)
+        with torch.no_grad():
+            return _tensors(func(*args, **kwargs))[index]
+
+    def _constant(self, tensor: Any, origins: frozenset[str], value: Callable[[], Any]) -> str:
+        return self.record.constant(tuple(tensor.shape), type_name(tensor), origins, value)
+
+    def _literal(self, tensor: Any, origins: frozenset[str]) -> str:
+        """Return a name for the present numbers of a tensor."""
+        now = self._current(tensor).clone()
+        return self._constant(tensor, origins, lambda: now)
+
+    def _store(self, name: str, tensor: Any, trained: bool) -> None:
+        """Take a tensor as one of the numbers that the module holds."""
+        shape, dtype = tuple(tensor.shape), type_name(tensor)
+        self.record.stored[name] = Stored(shape, dtype, trained)
+        self.record.keep(name, shape, dtype, frozenset({name}), lambda: tensor)
+        memory = self._memory.setdefault(_address(tensor), Memory(_storage(tensor), name, depends=False))
+        self._facts[tensor] = Fact(name, memory.version)
+
+    # --- what depends on the input ----------------------------------------------------------------------------------
+
+    def _compute(self, operator: str, func: Any, args: Any, kwargs: Any) -> Any:
+        """Run an operator on what depends on the input, and write it down."""
+        named = _mapped(self._operand, (args, kwargs))
+        written = _written(func, args, kwargs)
+        for tensor in written:
+            if self._on_meta and not tensor.is_meta:
+                self._divert(tensor, torch.device("meta"))
+            elif not self._on_meta and _address(tensor) in self._own:
+                self._divert(tensor, tensor.device)
+        ready_args, ready = _mapped(self._ready, (args, kwargs))
+        if self._on_meta and ready.get("device") is not None:
+            ready["device"] = torch.device("meta")
+        quick = self._on_meta and operator in _NORMALISED
+        result = torch.empty_like(ready_args[0]) if quick else func(*ready_args, **ready)
+        known = {id(new): old for old, new in zip(_tensors((args, kwargs)), _tensors((ready_args, ready)), strict=True)}
+        fresh = [known.get(id(tensor), tensor) for tensor in written or _tensors(result)]
+        if written or not all(id(tensor) in known for tensor in _tensors(result)):
+            results = tuple(Operand(self.record.fresh(), tuple(tensor.shape)) for tensor in fresh)
+            for operand, tensor in zip(results, fresh, strict=True):
+                (self._write if written else self._remember)(tensor, operand.name, depends=True)
+            translate(Call(operator, self._place(), _arguments(func, *named), results), self.record)
+        return _mapped(lambda leaf: known.get(id(leaf), leaf), result)
+
+    # --- tensors and their names ------------------------------------------------------------------------------------
+
+    def _depends(self, tensor: Any) -> bool:
+        memory = self._memory.get(_address(tensor))
+        return memory is not None and memory.depends
+
+    def _remember(self, tensor: Any, name: str, *, depends: bool) -> None:
+        """Note the name of a tensor that an operator has returned."""
+        address = _address(tensor)
+        if depends and address not in self._memory:
+            self._memory[address] = Memory(_storage(tensor), name, depends)
+        memory = self._memory.get(address)
+        self._facts[tensor] = Fact(name, memory.version if memory else 0)
+
+    def _write(self, tensor: Any, name: str, *, depends: bool) -> None:
+        """Note that a tensor has been written to: others that show the same memory have changed with it."""
+        memory = self._memory.setdefault(_address(tensor), Memory(_storage(tensor), name, depends))
+        memory.version, memory.name, memory.depends = memory.version + 1, name, memory.depends or depends
+        self._facts[tensor] = Fact(name, memory.version)
+
+    def _operand(self, leaf: Any) -> Any:
+        """Return a tensor's name and shape; anything else as it is."""
+        return Operand(self._name(leaf), tuple(leaf.shape)) if isinstance(leaf, torch.Tensor) else leaf
+
+    def _name(self, tensor: Any) -> str:
+        memory, fact = self._memory.get(_address(tensor)), self._facts.get(tensor)
+        if fact is None and memory is None:  # an array that the module holds outside its parameters and buffers
+            name = self.record.fresh(f"{self._place()}.constant")
+            self._store(name, tensor, trained=False)
+            return name
+        if memory is None or (fact is not None and fact.version == memory.version):
+            return str(fact.name)
+        if fact is None:
+            return memory.name
+        origins = self.record.origins(fact.name) | self.record.origins(memory.name)
+        if memory.depends:
+            name = self.record.fresh()
+            self.record.write(
+                "ScatterND", self._place(), (fact.name, memory.name), (Operand(name, tuple(tensor.shape)),)
+            )
+        else:
+            name = self._literal(tensor, origins)
+        self._facts[tensor] = Fact(name, memory.version)
+        return name
+
+    def _divert(self, tensor: Any, device: Any) -> None:
+        """Have a twin of a tensor's memory written to in its place."""
+        memory = self._memory.setdefault(_address(tensor), Memory(_storage(tensor), self._name(tensor), depends=False))
+        if memory.twin is None or memory.twin.device != device:
+            whole = torch.empty(0, dtype=tensor.dtype, device=tensor.device).set_(memory.storage)
+            memory.twin = torch.empty_like(whole, device=device) if device.type == "meta" else whole.clone()
+            self._memory[_address(memory.twin)] = memory
+
+    def _current(self, leaf: Any) -> Any:
+        """Return a tensor with the numbers that have been written to it."""
+        memory = self._memory.get(_address(leaf)) if isinstance(leaf, torch.Tensor) else None
+        if memory is None or memory.twin is None or _address(leaf) == _address(memory.twin):
+            return leaf
+        return torch.as_strided(memory.twin, leaf.size(), leaf.stride(), leaf.storage_offset())
+
+    def _ready(self, leaf: Any) -> Any:
+        """Return an argument as an operator on what depends on the input can take it."""
+        leaf = self._current(leaf)
+        if not self._on_meta or not isinstance(leaf, torch.Tensor) or leaf.is_meta:
+            return leaf
+        return torch.empty_strided(leaf.size(), leaf.stride(), dtype=leaf.dtype, device="meta")
+
+
+def _mapped(change: Callable[[Any], Any], tree: Any) -> Any:
+    """Return a tree of tuples, lists and dictionaries with every leaf changed."""
+    if isinstance(tree, (tuple, list)):
+        return type(tree)([_mapped(change, branch) for branch in tree])
+    if isinstance(tree, dict):
+        return {name: _mapped(change, branch) for name, branch in tree.items()}
+    return change(tree)
+
+
+def _leaves(tree: Any) -> Iterator[Any]:
+    if isinstance(tree, (tuple, list, dict)):
+        for branch in tree.values() if isinstance(tree, dict) else tree:
+            yield from _leaves(branch)
+    else:
+        yield tree
+
+
+def _tensors(tree: Any) -> list[Any]:
+    return [leaf for leaf in _leaves(tree) if isinstance(leaf, torch.Tensor)]
+
+
+def _operands(tree: Any) -> list[Operand]:
+    return [leaf for leaf in _leaves(tree) if isinstance(leaf, Operand)]
+
+
+def _storage(tensor: Any) -> Any:
+    """Return what a tensor shares with the views of it; itself where it has no strides."""
+    return tensor.untyped_storage() if tensor.layout == torch.strided else tensor
+
+
+def _address(tensor: Any) -> int:
+    return int(tensor.untyped_storage()._cdata) if tensor.layout == torch.strided else id(tensor)
+
+
+def _arguments(func: Any, args: Any, kwargs: Any) -> dict[str, Any]:
+    """Return the arguments of an operator by name, with those left out at their defaults."""
+    schema = func._schema.arguments
+    given = dict(zip((entry.name for entry in schema), args, strict=False))
+    defaults = {entry.name: entry.default_value for entry in schema if entry.has_default_value()}
+    return {**defaults, **given, **kwargs}
+
+
+def _written(func: Any, args: Any, kwargs: Any) -> list[Any]:
+    """Return the tensors that an operator writes to."""
+    if not func._schema.is_mutable:
+        return []
+    targets = [entry.name for entry in func._schema.arguments if entry.alias_info and entry.alias_info.is_write]
+    arguments = _arguments(func, args, kwargs)
+    return _tensors([arguments.get(name) for name in targets])
