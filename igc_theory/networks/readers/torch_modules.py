@@ -16,9 +16,9 @@ from typing import Any
 
 import numpy as np
 
+from igc_theory.networks.description.graph import Graph
 from igc_theory.networks.description.layer_graph import LayerGraph
 from igc_theory.networks.readers.aten.trace import Trace
-from igc_theory.networks.readers.graph import Graph
 from igc_theory.networks.readers.onnx_layers import layers_of
 from igc_theory.structure.arguments import positive_int
 

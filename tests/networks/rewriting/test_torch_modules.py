@@ -83,7 +83,8 @@ def applied(module, image):
 
 def rebuilt(network):
     """Return the chain that a network without anything else in it consists of."""
-    return Chain(node.permutation if isinstance(node, Shuffle) else node.convolution for node in network.nodes)
+    nodes = [layer.node for layer in network.layers]
+    return Chain(node.permutation if isinstance(node, Shuffle) else node.convolution for node in nodes)
 
 
 def exported(module, example, path):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from igc_theory.networks.readers.graph import words
+from igc_theory.networks.description.graph import words
 
 __all__ = ["ARITHMETIC", "TWO_OPERANDS"]
 

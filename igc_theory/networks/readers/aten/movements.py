@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from igc_theory.networks.description.graph import words
 from igc_theory.networks.readers.aten.record import Call, Operand, Record, Rule
-from igc_theory.networks.readers.graph import words
 
 __all__ = ["MOVEMENTS", "sides"]
 

@@ -6,8 +6,8 @@ from math import prod
 
 import numpy as np
 
+from igc_theory.networks.description.graph import words
 from igc_theory.networks.readers.aten.record import Call, Operand, Record, Rule
-from igc_theory.networks.readers.graph import words
 
 __all__ = ["NORMALISATIONS"]
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from igc_theory.networks.description.graph import words
 from igc_theory.networks.readers.aten.movements import sides
 from igc_theory.networks.readers.aten.record import Call, Operand, Record, Rule
-from igc_theory.networks.readers.graph import words
 
 __all__ = ["PRODUCTS"]
 

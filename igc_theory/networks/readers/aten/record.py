@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from igc_theory.networks.readers.graph import Array, Constant, Operation, Sizes, Stored
+from igc_theory.networks.description.graph import Array, Constant, Operation, Sizes, Stored
 
 __all__ = ["Call", "Operand", "Record", "Rule", "type_name"]
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
+from igc_theory.networks.description.graph import Stored, words
 from igc_theory.networks.readers.aten.record import Call, Operand, Record, type_name
 from igc_theory.networks.readers.aten.vocabulary import is_known, translate
-from igc_theory.networks.readers.graph import Stored, words
 
 try:
     import torch
