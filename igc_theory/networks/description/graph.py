@@ -88,7 +88,7 @@ class Constant:
     compute: Callable[[], Array | None] = field(repr=False)
 
     @cached_property
-    def _values(self) -> Array | None:
+    def _native(self) -> Array | None:
         values = self.compute()
         if values is None:
             return None
@@ -96,8 +96,21 @@ class Constant:
         view.setflags(write=False)
         return view
 
+    def native(self) -> Array | None:
+        """Return the numbers as they are stored, of types such as bfloat16 too; read-only, None where they are not known."""
+        return self._native
+
+    @cached_property
+    def _values(self) -> Array | None:
+        native = self._native
+        if native is None or (native.dtype.kind in "fiubcOU" and "float8" not in native.dtype.name):
+            return native
+        widened = native.astype(np.float32 if "float" in native.dtype.name else np.int8)
+        widened.setflags(write=False)
+        return widened
+
     def values(self) -> Array | None:
-        """Return the numbers, read-only; None where they are not known."""
+        """Return the numbers, read-only: float32 for bfloat16 and shorter ones; None where they are not known."""
         return self._values
 
 

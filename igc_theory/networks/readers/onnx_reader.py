@@ -6,45 +6,40 @@ The only module that imports onnx (``pip install "igc_theory[onnx]"``).
 from __future__ import annotations
 
 import os
-from contextlib import suppress
+from collections import ChainMap
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from igc_theory.networks.description.graph import Array, Constant, Graph, Operation, Stored, words
-from igc_theory.networks.description.layer_graph import LayerGraph
+from igc_theory.networks.description.graph import Graph
+from igc_theory.networks.description.layer_graph import LayerGraph, PassedOver
+from igc_theory.networks.readers.files.axes import Axes, axes_of
+from igc_theory.networks.readers.files.bodies import BODIES
+from igc_theory.networks.readers.files.file import File, load
+from igc_theory.networks.readers.files.folding import shape_of
+from igc_theory.networks.readers.files.inputs import (
+    Given,
+    Input,
+    Sizes,
+    checked_sizes,
+    chosen,
+    image_first,
+    image_shape,
+)
+from igc_theory.networks.readers.files.nodes import Reading, Scope, in_order, operation, read_by
 from igc_theory.networks.readers.onnx_layers import layers_of
-from igc_theory.structure.arguments import positive_int
 
 try:
     import onnx
-    import onnx.inliner
-    import onnx.numpy_helper
-    import onnx.reference
-    import onnx.shape_inference
 except ImportError:  # read_onnx says what to install; to import this module is no error yet
     onnx = None
 
-__all__ = ["read_onnx"]
-
-Shape = tuple[int, int, int]
-Values = dict[str, Array | None]
-
-OPEN_SIDE = 224
-"""Height and width of the image where the file leaves them open."""
-
-_SMALL = 4096
-"""Entries up to which a constant takes part in shape inference; larger ones are weights."""
-
-_FOLDED = words(
-    "Add Cast Concat Constant ConstantOfShape DequantizeLinear Div Equal Expand Flatten Floor Gather Identity Max "
-    "Min Mul Neg Range ReduceProd Reshape Shape Size Slice Split Sqrt Squeeze Sub Tile Transpose Unsqueeze Where"
-)
-"""Operators that are evaluated when they depend on constants and shapes only."""
+__all__ = ["graph_of", "read_onnx"]
 
 
-def read_onnx(path: str | os.PathLike[str], *, input_shape: Shape | None = None) -> LayerGraph:
+def read_onnx(
+    path: str | os.PathLike[str], *, input_shape: tuple[int, ...] | Mapping[str, Any] | None = None
+) -> LayerGraph:
     """Return the network that an ONNX file describes.
 
     Conv, Gemm, MatMul with a constant, BatchNormalization and LayerNormalization become layers; a bias or a batch normalisation
@@ -56,9 +51,10 @@ def read_onnx(path: str | os.PathLike[str], *, input_shape: Shape | None = None)
     Parameters
     ----------
     path : str or path-like
-        The file; weights in further files beside it are read too, if they are there.
-    input_shape : (int, int, int), optional
-        Channels, height, width of the image, where the file leaves them open. By default height and width are then 224.
+        The file; weights in further files beside it are read too.
+    input_shape : tuple of int or mapping of str to tuple of int, optional
+        Channels, height, width of the image, where the file leaves them open; by default height and width are then 224. For other
+        inputs their sizes without the batch. A mapping gives shapes by the names of inputs, and ints by the names of open sizes.
 
     Returns
     -------
@@ -71,8 +67,10 @@ def read_onnx(path: str | os.PathLike[str], *, input_shape: Shape | None = None)
         If the package onnx is missing.
     OSError
         If the file cannot be read.
+    TypeError
+        If `input_shape` holds something else than integers.
     ValueError
-        If it is cut off or not an ONNX model, or `input_shape` does not fit.
+        If it is cut off or not an ONNX model, if what it says does not hang together, or if `input_shape` does not fit.
 
     Examples
     --------
@@ -84,227 +82,137 @@ def read_onnx(path: str | os.PathLike[str], *, input_shape: Shape | None = None)
     """
     if onnx is None:
         raise ImportError('read_onnx needs the package onnx: pip install "igc_theory[onnx]"')
-    path = Path(path)
-    model = _loaded(path)
-    image, shape, open_sides = _with_fixed_image(model, input_shape, path)
-    graph = _graph(model, path, image)
-    layers, longest, passed_over = layers_of(graph, image)
-    opset = max(entry.version for entry in model.opset_import)
-    sides = "; the file leaves the size of the image open" if open_sides else ""
+    path, given = Path(path), checked_sizes(input_shape)
+    try:
+        file = load(path)
+        graph, axes = graph_of(file, given)
+        layers, longest, passed_over = layers_of(graph, graph.inputs[0])
+    except ValueError as error:
+        raise ValueError(f"path={str(path)!r}: {error}") from error
+    opset = max(entry.version for entry in file.model.opset_import)
+    sides = "; the file leaves the size of the image open" if graph.dynamic else ""
     return LayerGraph(
         name=path.stem,
-        input_shape=shape,
+        input_shape=image_shape(graph.shapes[graph.inputs[0]], axes),
         layers=layers,
         depth=longest,
         source=f"{path.name}, ONNX operator set {opset}{sides}",
-        passed_over=passed_over,
-        open_sides=open_sides,
+        passed_over=(*passed_over, *(PassedOver(*note) for note in graph.notes)),
+        open_sides=graph.dynamic,
+        graph=graph,
     )
 
 
-def _loaded(path: Path) -> Any:
-    """Return the model with its local functions inlined, after checking that it is one."""
-    try:
-        model = onnx.load_model_from_string(path.read_bytes())
-    except OSError:
-        raise
-    except Exception as error:  # the parser's own error class belongs to another package
-        raise ValueError(_refusal(path, str(error))) from error
+def graph_of(file: File, given: Given) -> tuple[Graph, Axes]:
+    """Return what a file describes as plain data, and what the axes of its image mean.
+
+    Raises
+    ------
+    ValueError
+        If the file describes no network.
+    """
+    model = file.model
     if not model.graph.node or not model.opset_import:
-        raise ValueError(_refusal(path, "it has no graph" if not model.graph.node else "it names no operator set"))
-    if model.functions:
-        model = onnx.inliner.inline_local_functions(model)
-    _check_names(model.graph, path)
-    # Weights in further files may not be there: the structure can be read all the same.
-    with suppress(OSError, ValueError, onnx.checker.ValidationError):
-        onnx.load_external_data_for_model(model, str(path.parent))
-    return model
+        missing = "no graph" if not model.graph.node else "no operator set"
+        raise ValueError(f"it is not an ONNX model, or is cut off (it names {missing}): export or copy it again")
+    newest = onnx.defs.onnx_opset_version()
+    for entry in model.opset_import:
+        if entry.domain in ("", "ai.onnx") and not 0 < entry.version <= newest:
+            raise ValueError(
+                f"it uses operator set {entry.version}, and the package onnx knows 1 to {newest}: update onnx"
+            )
+    inputs = image_first(_inputs(model.graph))
+    axes = _axes_in_file(file, inputs[0])
+    graph = _read(file, inputs, chosen(inputs, given, axes), axes)
+    found = axes_of(
+        graph.operations, graph.inputs[0], len(inputs[0].sizes), graph.shapes, lambda name: _numbers(graph, name)
+    )
+    if (
+        found.batched is not None and found.batched is not (axes.batched is not False)
+    ) or found.channel != axes.channel:
+        graph = _read(file, inputs, chosen(inputs, given, found), found)
+    return graph, found if found.batched is not None else axes
 
 
-def _refusal(path: Path, reason: str) -> str:
-    return f"path={str(path)!r} is not an ONNX model, or is cut off ({reason}): export or copy it again"
-
-
-def _check_names(graph: Any, path: Path) -> None:
-    """Refuse a graph in which a node reads what nothing writes."""
-    written = {entry.name for entry in [*graph.input, *graph.initializer]} | {""}
-    written |= {sparse.values.name for sparse in graph.sparse_initializer}
-    for node in graph.node:
-        missing = [name for name in node.input if name not in written]
-        if missing:
-            raise ValueError(_refusal(path, f"{node.op_type} {node.name!r} reads {missing[0]!r}, which nothing writes"))
-        written |= set(node.output)
-
-
-def _with_fixed_image(model: Any, input_shape: Shape | None, path: Path) -> tuple[str, Shape, bool]:
-    """Give the image a batch of one and a size; return its name, its shape, and whether the file leaves that open."""
-    graph = model.graph
-    stored = {entry.name for entry in graph.initializer}
-    read = {name for node in graph.node for name in node.input}
-    inputs = [entry for entry in graph.input if entry.name not in stored and entry.name in read]
+def _inputs(graph: Any) -> list[Input]:
+    """Return the inputs of a graph that something reads."""
+    stored, read = _stored_names(graph), read_by(graph)
+    inputs = []
+    for entry in graph.input:
+        if entry.name in stored or entry.name not in read or not entry.type.HasField("tensor_type"):
+            continue
+        dims = entry.type.tensor_type.shape.dim
+        sizes = tuple(dim.dim_value if dim.dim_value > 0 else dim.dim_param or None for dim in dims)
+        inputs.append(Input(entry.name, sizes, entry.type.tensor_type.elem_type))
     if not inputs:
-        raise ValueError(f"path={str(path)!r} has no input that a node reads: export the network with its input")
-    dims = inputs[0].type.tensor_type.shape.dim
-    sizes = [dim.dim_value if dim.dim_value > 0 else None for dim in dims]
-    if not 2 <= len(sizes) <= 4:
-        raise ValueError(
-            f"path={str(path)!r} reads {inputs[0].name!r} with {len(sizes)} axes: networks of images (N, C, H, W), "
-            "sequences (N, C, W) and vectors (N, C) can be read"
-        )
-    shape = _image_shape(sizes[1:], input_shape)
-    for dim, size in zip(dims, (1, *_axes(shape, len(sizes))), strict=True):
-        dim.dim_value = size
-    for other in inputs[1:]:
-        for dim in other.type.tensor_type.shape.dim[:1]:
-            dim.dim_value = dim.dim_value or 1
-    for output in graph.output:
-        output.type.tensor_type.ClearField("shape")
-    del graph.value_info[:]
-    return inputs[0].name, shape, None in sizes[1:]
+        in_order(list(graph.node), Scope(ChainMap({name: name for name in ["", *stored]}), {}))
+        raise ValueError("it has no input that a node reads: export the network with its input")
+    return inputs
 
 
-def _axes(shape: Shape, rank: int) -> tuple[int, ...]:
-    """Return the axes of an image behind the batch, for a tensor with `rank` axes."""
-    channels, height, width = shape
-    return {2: (channels,), 3: (channels, width), 4: (channels, height, width)}[rank]
+def _stored_names(graph: Any) -> set[str]:
+    """Return the names of the arrays of a graph: old files list them among its inputs, too."""
+    return {entry.name for entry in graph.initializer} | {entry.values.name for entry in graph.sparse_initializer}
 
 
-def _image_shape(sizes: list[int | None], given: Shape | None) -> Shape:
-    """Return (channels, height, width) from the sizes in the file and those given."""
-    if given is not None:
-        if not isinstance(given, (tuple, list)) or len(given) != 3:
-            raise ValueError(f"input_shape={given!r} is not (channels, height, width): give three integers")
-        shape = tuple(positive_int(f"input_shape[{k}]", size) for k, size in enumerate(given))
-        expected = [sizes[0], *([1] * (3 - len(sizes))), *sizes[1:]]
-        if any(known not in (None, size) for known, size in zip(expected, shape, strict=True)):
-            shown = tuple("any" if size is None else size for size in expected)
-            raise ValueError(f"input_shape={shape} does not fit the file, whose image is {shown}: change it there")
-        return shape[0], shape[1], shape[2]
-    if sizes[0] is None:
-        raise ValueError("the file leaves the channels of the image open: give input_shape=(channels, height, width)")
-    sides = [OPEN_SIDE if size is None else size for size in sizes[1:]]
-    height, width = [1] * (2 - len(sides)) + sides
-    return sizes[0], height, width
+def _axes_in_file(file: File, image: Input) -> Axes:
+    """Return what the axes of the image mean, as far as that is seen before shapes are known."""
+    model = file.model
+    arrays = {tensor.name: tensor for tensor in model.graph.initializer}
+    constants = [node for node in model.graph.node if node.op_type == "Constant"]
+    arrays |= {
+        name: entry.t for node in constants for name in node.output for entry in node.attribute if entry.HasField("t")
+    }
+
+    def numbers(name: str) -> list[int] | None:
+        tensor = arrays.get(name)
+        small = tensor is not None and tensor.data_location != onnx.TensorProto.EXTERNAL and tensor.data_type == 7
+        return file.values(tensor).ravel().tolist() if small else None
+
+    operations = (operation(file, node) for node in model.graph.node)
+    axes = axes_of(operations, image.name, len(image.sizes), {}, numbers)
+    return Axes(False) if axes.batched is None and len(image.sizes) < 2 else axes
 
 
-def _graph(model: Any, path: Path, image: str) -> Graph:
-    """Return the model as plain data, with the shapes of all tensors and the values of all constants."""
-    operations = tuple(_operation(node) for node in model.graph.node)
-    values: Values = {}
-    for tensor in model.graph.initializer:
-        values[tensor.name] = _array(tensor)
-    shapes = {name: array.shape for name, array in values.items() if array is not None}
-    shapes |= {tensor.name: tuple(tensor.dims) for tensor in model.graph.initializer}
-    _without_weights(model.graph, values)
-    try:
-        shapes |= _inferred(model, values)
-    except onnx.shape_inference.InferenceError as error:
-        raise ValueError(_refusal(path, " ".join(str(error).split()))) from error
-    kept = tuple(entry for entry in operations if not set(entry.outputs) <= set(values))
-    constants = {name: _constant(name, array, shapes.get(name)) for name, array in values.items()}
-    stored = {name: Stored(constant.shape or (), constant.dtype) for name, constant in constants.items()}
-    return Graph(kept, shapes, constants, (image,), stored)
+def _numbers(graph: Graph, name: str) -> list[int] | None:
+    constant = graph.constants.get(name)
+    values = constant.native() if constant is not None and graph.size(name) < 100 else None
+    return [int(value) for value in values.ravel()] if values is not None and values.dtype.kind in "iu" else None
 
 
-def _constant(name: str, array: Array | None, shape: tuple[int, ...] | None) -> Constant:
-    return Constant(shape, "float32" if array is None else array.dtype.name, frozenset([name]), lambda: array)
-
-
-def _operation(node: Any) -> Operation:
-    attributes = {entry.name: onnx.helper.get_attribute_value(entry) for entry in node.attribute}
-    return Operation(
-        node.op_type if node.domain in ("", "ai.onnx") else f"{node.domain}.{node.op_type}",
-        node.name,
-        tuple(node.input),
-        tuple(node.output),
-        {name: value.decode() if isinstance(value, bytes) else value for name, value in attributes.items()},
+def _read(file: File, inputs: list[Input], sizes: Sizes, axes: Axes) -> Graph:
+    """Return the graph of a file for inputs of given sizes."""
+    graph = file.model.graph
+    opsets = {"" if entry.domain == "ai.onnx" else entry.domain: entry.version for entry in file.model.opset_import}
+    stored = _stored_names(graph)
+    types = {entry.name: entry.type for entry in graph.input if entry.name not in stored}
+    names = {name: name for name in ["", *types]}
+    trusted = {} if sizes.dynamic else {entry.name: entry.type for entry in graph.value_info}
+    reading = Reading(file, BODIES, trusted, types)
+    for entry in inputs:
+        reading.types[entry.name] = _fixed(reading.types[entry.name], sizes.shapes[entry.name])
+    reading.graph(graph, Scope(ChainMap(names), opsets))
+    shapes = {name: shape for name, kind in reading.types.items() if (shape := shape_of(kind)) is not None}
+    batched = axes.batched is not False
+    return Graph(
+        operations=tuple(reading.operations),
+        shapes=shapes,
+        constants=reading.constants,
+        inputs=tuple(entry.name for entry in inputs),
+        stored=reading.stored,
+        batch=max(shapes.get(inputs[0].name, (1,))[0], 1) if batched and inputs[0].sizes else 1,
+        batched=batched,
+        dynamic=sizes.dynamic,
+        notes=(*reading.notes, *sizes.notes),
     )
 
 
-def _array(tensor: Any) -> Array | None:
-    """Return a tensor's values; None if they are in a file that is not there."""
-    if tensor.data_location == onnx.TensorProto.EXTERNAL:
-        return None
-    return np.asarray(onnx.numpy_helper.to_array(tensor))
-
-
-def _without_weights(graph: Any, values: Values) -> None:
-    """Turn large constants into inputs: shape inference needs their sizes only."""
-    small = [tensor for tensor in graph.initializer if tensor.data_location != onnx.TensorProto.EXTERNAL]
-    small = [tensor for tensor in small if np.prod(tensor.dims, initial=1) <= _SMALL]
-    kept, declared = {tensor.name for tensor in small}, {entry.name for entry in graph.input}
-    for tensor in graph.initializer:
-        if tensor.name not in kept and tensor.name not in declared:
-            graph.input.append(onnx.helper.make_tensor_value_info(tensor.name, tensor.data_type, tensor.dims))
-    del graph.initializer[:]
-    graph.initializer.extend(small)
-
-
-def _inferred(model: Any, values: Values) -> dict[str, tuple[int, ...]]:
-    """Return all shapes; constants found on the way are added to `values` and make further shapes known."""
-    while True:
-        shapes = _shapes(onnx.shape_inference.infer_shapes(model).graph)
-        found = _folded(model, shapes, values)
-        if not found:
-            return shapes
-        left = [node for node in model.graph.node if not set(node.output) & set(found)]
-        del model.graph.node[:]
-        model.graph.node.extend(left)
-        for name, array in found.items():
-            _declare(model.graph, name, array)
-
-
-def _declare(graph: Any, name: str, array: Array) -> None:
-    """Put a constant into the graph in place of the node that computed it."""
-    if array.size <= _SMALL:
-        graph.initializer.append(onnx.numpy_helper.from_array(array, name))
-    kind = onnx.helper.np_dtype_to_tensor_dtype(array.dtype)
-    graph.input.append(onnx.helper.make_tensor_value_info(name, kind, array.shape))
-
-
-def _shapes(graph: Any) -> dict[str, tuple[int, ...]]:
-    """Return the shapes that are known in every axis."""
-    shapes = {}
-    for entry in [*graph.input, *graph.value_info, *graph.output]:
-        tensor = entry.type.tensor_type
-        if tensor.HasField("shape") and all(dim.HasField("dim_value") for dim in tensor.shape.dim):
-            shapes[entry.name] = tuple(int(dim.dim_value) for dim in tensor.shape.dim)
-    return shapes
-
-
-def _folded(model: Any, shapes: dict[str, tuple[int, ...]], values: Values) -> dict[str, Array]:
-    """Return the constants that can be computed now; those without values are marked as constant in `values`."""
-    found: dict[str, Array] = {}
-    for node in model.graph.node:
-        if node.op_type not in _FOLDED or node.domain not in ("", "ai.onnx") or len(node.output) != 1:
-            continue
-        name = node.output[0]
-        operands = {entry: found.get(entry, values.get(entry)) for entry in node.input if entry}
-        if node.op_type in ("Shape", "Size") and node.input[0] in shapes:
-            operands = {node.input[0]: np.broadcast_to(np.float32(0), shapes[node.input[0]])}
-        elif not all(entry in values for entry in operands):
-            continue
-        if any(operand is None for operand in operands.values()) or _is_filling(node, operands):
-            values[name] = None
-        elif (array := _evaluated(node, operands, model)) is not None:
-            found[name] = values[name] = array
-    return found
-
-
-def _evaluated(node: Any, operands: dict[str, Array | None], model: Any) -> Array | None:
-    """Return the output of one node by ONNX's own reference implementation; None where that gives up."""
-    values = [onnx.helper.make_tensor_value_info(name, 0, None) for name in [*operands, node.output[0]]]
-    graph = onnx.helper.make_graph([node], "one node", values[:-1], values[-1:])
-    alone = onnx.helper.make_model(graph, opset_imports=model.opset_import)
-    try:
-        return np.asarray(onnx.reference.ReferenceEvaluator(alone).run(None, operands)[0])
-    except Exception:  # of any class: a constant that cannot be computed is not known, and what depends on it neither
-        return None
-
-
-def _is_filling(node: Any, operands: dict[str, Array | None]) -> bool:
-    """Return whether a node fills an array with one real number: a stand-in for weights that are not in the file."""
-    if node.op_type != "ConstantOfShape":
-        return False
-    integers = any(entry.t.data_type != onnx.TensorProto.FLOAT for entry in node.attribute if entry.name == "value")
-    return not integers and all(operand is not None and np.prod(operand) > 1 for operand in operands.values())
+def _fixed(kind: Any, shape: tuple[int | None, ...]) -> Any:
+    """Return the type of an input with the sizes that it is read with."""
+    fixed = onnx.TypeProto()
+    fixed.CopyFrom(kind)
+    for dim, size in zip(fixed.tensor_type.shape.dim, shape, strict=True):
+        dim.Clear()
+        if size is not None:
+            dim.dim_value = size
+    return fixed

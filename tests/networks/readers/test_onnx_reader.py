@@ -343,17 +343,15 @@ def test_open_sizes(tmp_path: Path) -> None:
     given = read(made, tmp_path, input_shape=(4, 2, 3))
     assert (given.multiply_adds, given.input_shape) == (16 * 6, (4, 2, 3))
     with pytest.raises(
-        ValueError, match=r"input_shape=\(3, 2, 2\) does not fit the file, whose image is \(4, 'any', 'any'\)"
+        ValueError, match=r"input_shape=\(3, 2, 2\) does not fit the file, whose input 'x' is \(n, 4, h, w\)"
     ):
         read(made, tmp_path, input_shape=(3, 2, 2))
-    with pytest.raises(ValueError, match="three integers"):
+    with pytest.raises(ValueError, match=r"input_shape=\(3, 2\) does not fit"):
         read(made, tmp_path, input_shape=(3, 2))
     with pytest.raises(ValueError, match=r"input_shape\[1\]=0"):
         read(made, tmp_path, input_shape=(4, 0, 2))
     with pytest.raises(ValueError, match="leaves the channels of the image open"):
         read(model(nodes, {"w": weights(4, 4, 1, 1)}, ("n", "c", 2, 2)), tmp_path)
-    with pytest.raises(ValueError, match="5 axes"):
-        read(model([helper.make_node("Relu", ["x"], ["y"])], {}, (1, 2, 3, 4, 5)), tmp_path)
 
 
 def test_weights_in_another_file(tmp_path: Path) -> None:
@@ -362,8 +360,8 @@ def test_weights_in_another_file(tmp_path: Path) -> None:
     onnx.save(made, tmp_path / "two.onnx", save_as_external_data=True, location="two.bin", size_threshold=0)
     assert np.array_equal(reader.read_onnx(tmp_path / "two.onnx").layers[0].weight, kernel)
     (tmp_path / "two.bin").unlink()
-    without = reader.read_onnx(tmp_path / "two.onnx")
-    assert (without.has_weights, without.parameters) == (False, kernel.size)
+    with pytest.raises(ValueError, match=r"path=.*two\.onnx.*'two\.bin', which is missing"):
+        reader.read_onnx(tmp_path / "two.onnx")
 
 
 def test_files_that_are_none(tmp_path: Path) -> None:

@@ -1,0 +1,250 @@
+"""One operator of an ONNX graph: the shapes that it writes, and its values where it reads constants only."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from functools import cache, partial
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from igc_theory.networks.description.graph import Array, Constant, words
+from igc_theory.networks.readers.files.file import first_line, type_name
+
+try:
+    import onnx
+    import onnx.numpy_helper
+    import onnx.reference
+    import onnx.shape_inference
+except ImportError:  # read_onnx says what to install; to import this module is no error yet
+    onnx = None
+
+__all__ = ["RANDOM", "SMALL", "computed", "dtype_of", "label", "shape_of", "tensor_type", "types_written"]
+
+SMALL = 4096
+"""Entries up to which constants are computed at once, since shapes may depend on them; larger ones when asked for."""
+
+_LARGEST = 2**30
+"""Bytes that a constant may take to be computed at all."""
+
+_WIDEST = 2**40
+"""Largest size of an axis, and entries of a tensor, that are taken for real."""
+
+RANDOM = words("Bernoulli Multinomial RandomNormal RandomNormalLike RandomUniform RandomUniformLike")
+"""Operators that write other numbers each time."""
+
+_SIZED_BY_VALUES = words(
+    "BlackmanWindow CenterCropPad Col2Im ConstantOfShape DFT Expand EyeLike HammingWindow HannWindow MaxUnpool "
+    "MelWeightMatrix OneHot Pad Range Resize STFT Tile Upsample"
+)
+"""Operators whose output can be larger than their inputs, so that its shape must be known before it is computed."""
+
+_WINDOWED = words("AveragePool Conv ConvInteger ConvTranspose DeformConv LpPool MaxPool QLinearConv")
+
+
+def label(node: Any) -> str:
+    """Return what to call a node in a sentence."""
+    return f"{node.op_type} {node.name or ', '.join(node.output)!r}"
+
+
+@cache
+def schema(operator: str, domain: str, version: int) -> Any:
+    """Return the definition of an operator; None if it is not one of ONNX's."""
+    try:
+        return onnx.defs.get_schema(operator, version, "" if domain == "ai.onnx" else domain)
+    except onnx.defs.SchemaError:
+        return None
+
+
+@cache
+def _kinds() -> dict[str, int]:
+    return {type_name(kind): kind for kind in onnx.TensorProto.DataType.values() if type_name(kind)}
+
+
+def tensor_type(dtype: str, shape: Sequence[int | None] | None) -> Any:
+    """Return the type of a tensor; the shape may be open."""
+    return onnx.helper.make_tensor_type_proto(_kinds().get(dtype, 0), shape)
+
+
+def shape_of(kind: Any) -> tuple[int, ...] | None:
+    """Return the shape in a type, if every size is known."""
+    tensor = kind.tensor_type
+    if not kind.HasField("tensor_type") or not tensor.HasField("shape"):
+        return None
+    dims = tensor.shape.dim
+    return tuple(dim.dim_value for dim in dims) if all(dim.HasField("dim_value") for dim in dims) else None
+
+
+def dtype_of(kind: Any) -> str:
+    """Return NumPy's name of the numbers in a type; empty if it is not known."""
+    return type_name(kind.tensor_type.elem_type) if kind.HasField("tensor_type") else ""
+
+
+def types_written(
+    node: Any, types: Mapping[str, Any], small: Mapping[str, Any], opsets: Mapping[str, int]
+) -> dict[str, Any]:
+    """Return the types of what a node writes, as far as they are known.
+
+    Raises
+    ------
+    ValueError
+        If the node is not as ONNX defines its operator, or what it reads does not fit together.
+    """
+    definition = schema(node.op_type, node.domain, opsets.get(_domain(node), 0))
+    if definition is None:
+        return {}
+    read = {name: types[name] for name in node.input if name in types and types[name].WhichOneof("value")}
+    unknown = {name for name in node.input if name and name not in read}
+    read |= {name: onnx.helper.make_tensor_type_proto(onnx.TensorProto.FLOAT, None) for name in unknown}
+    data = {name: small[name] for name in node.input if name in small}
+    imports = [onnx.helper.make_opsetid(domain, version) for domain, version in opsets.items()]
+    try:
+        _check_windows(node)
+        written = _inferred(definition, node, read, data, imports)
+        _check_sizes(written)
+    except onnx.shape_inference.InferenceError as error:
+        if unknown:
+            return {}
+        raise ValueError(
+            f"{label(node)} does not fit what it reads: {_shapes(node, read)} ({first_line(error)})"
+        ) from error
+    except (onnx.checker.ValidationError, ValueError, RuntimeError) as error:
+        raise ValueError(f"{label(node)} is not as its operator is defined ({first_line(error)})") from error
+    return written
+
+
+def _inferred(
+    definition: Any, node: Any, read: dict[str, Any], data: dict[str, Any], imports: list[Any]
+) -> dict[str, Any]:
+    """Return the types that ONNX infers; those of real numbers count as float32 where it would refuse them for their type."""
+    infer = onnx.shape_inference.infer_node_outputs
+    try:
+        return dict(infer(definition, node, read, data, opset_imports=imports))
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError):
+        evened = {name: tensor_type("float32", _sizes(kind)) if _is_real(kind) else kind for name, kind in read.items()}
+        if evened == read:
+            raise
+        return dict(infer(definition, node, evened, data, opset_imports=imports))
+
+
+def _is_real(kind: Any) -> bool:
+    return "float" in dtype_of(kind) or "complex" in dtype_of(kind)
+
+
+def _sizes(kind: Any) -> list[int | None] | None:
+    """Return the sizes in a type, None for one that is not known."""
+    tensor = kind.tensor_type
+    sizes = [dim.dim_value if dim.HasField("dim_value") else None for dim in tensor.shape.dim]
+    return sizes if tensor.HasField("shape") else None
+
+
+def _domain(node: Any) -> str:
+    return "" if node.domain == "ai.onnx" else str(node.domain)
+
+
+def _shapes(node: Any, read: Mapping[str, Any]) -> str:
+    shapes = (shape_of(read[name]) if name else None for name in node.input)
+    return ", ".join("?" if shape is None else "×".join(map(str, shape)) or "one number" for shape in shapes)
+
+
+def _check_windows(node: Any) -> None:
+    """Refuse windows whose sizes run over when ONNX adds them up."""
+    if node.op_type not in _WINDOWED:
+        return
+    for entry in node.attribute:
+        for value in (entry.i, *entry.ints):
+            if abs(value) > 2**31:
+                raise ValueError(f"{entry.name} holds {value}")
+
+
+def _check_sizes(types: Mapping[str, Any]) -> None:
+    """Refuse sizes that no tensor can have."""
+    for kind in types.values():
+        sizes = [dim.dim_value for dim in kind.tensor_type.shape.dim]
+        if any(size < 0 or size > _WIDEST for size in sizes) or prod(size or 1 for size in sizes) > 2**62:
+            raise ValueError(f"it would write the shape {tuple(sizes)}")
+
+
+def computed(
+    node: Any, operands: Sequence[Constant | None], types: Mapping[str, Any], opsets: Mapping[str, int]
+) -> tuple[Constant, ...]:
+    """Return the outputs of a node that reads constants only: small ones computed now, others when their values are asked for."""
+    origins = frozenset().union(*(operand.origins for operand in operands if operand))
+    results: list[list[Array | None]] = []
+
+    def output(k: int) -> Array | None:
+        if not results:
+            results.append(_evaluated(node, operands, types, opsets))
+        return results[0][k]
+
+    constants = []
+    for k, name in enumerate(node.output):
+        kind = types.get(name)
+        shape, dtype = (shape_of(kind), dtype_of(kind)) if kind is not None else (None, "")
+        constants.append(Constant(shape, dtype, origins, partial(output, k)))
+    if _is_small(node, operands, constants):
+        values = [constant.native() for constant in constants]
+        pairs = zip(values, constants, strict=True)
+        return tuple(known if array is None else _of(array, origins) for array, known in pairs)
+    return tuple(constants)
+
+
+def _of(array: Array, origins: frozenset[str]) -> Constant:
+    name = "str" if array.dtype.kind in "OU" else array.dtype.name
+    return Constant(array.shape, name, origins, lambda: array)
+
+
+def _is_small(node: Any, operands: Sequence[Constant | None], outputs: Sequence[Constant]) -> bool:
+    """Return whether to compute a node at once."""
+    read = [operand.shape for operand in operands if operand]
+    written = [output.shape for output in outputs]
+    if None in written and node.op_type in _SIZED_BY_VALUES:
+        return False
+    return all(shape is not None and prod(shape) <= SMALL for shape in read) and all(
+        shape is None or prod(shape) <= SMALL for shape in written
+    )
+
+
+def _evaluated(
+    node: Any, operands: Sequence[Constant | None], types: Mapping[str, Any], opsets: Mapping[str, int]
+) -> list[Array | None]:
+    """Return the outputs of one node by ONNX's own reference implementation; None where that gives up."""
+    nothing: list[Array | None] = [None] * len(node.output)
+    shapes = [shape_of(types[name]) if name in types else None for name in node.output]
+    too_large = any(shape is not None and 8 * prod(shape) > 2 * _LARGEST for shape in shapes)
+    if too_large or (None in shapes and node.op_type in _SIZED_BY_VALUES):
+        return nothing
+    try:
+        values = {name: operand.native() for name, operand in zip(node.input, operands, strict=True) if operand}
+        if any(value is None for value in values.values()):
+            return nothing
+        written = [name for name in node.output if name]
+        infos = [onnx.helper.make_tensor_value_info(name, 0, None) for name in [*values, *written]]
+        graph = onnx.helper.make_graph([node], "one node", infos[: len(values)], infos[len(values) :])
+        imports = [onnx.helper.make_opsetid(domain, version) for domain, version in opsets.items()]
+        alone = onnx.helper.make_model(graph, opset_imports=imports)
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            found = dict(zip(written, onnx.reference.ReferenceEvaluator(alone).run(None, values), strict=True))
+    except Exception:  # of any class: a constant that cannot be computed is constant all the same, of values not known
+        return nothing
+    return [_array(found.get(name)) for name in node.output]
+
+
+def _array(value: Any) -> Array | None:
+    """Return a tensor; None for a sequence or for nothing."""
+    return None if value is None or isinstance(value, (list, tuple, dict)) else np.asarray(value)
+
+
+def stands_for_weights(node: Any, types: Mapping[str, Any]) -> bool:
+    """Return whether a node fills an array with a number that stands for weights which are not in the file.
+
+    Exporters fill arrays with 0 and 1; tools that take the weights out of a file, with some other number.
+    """
+    if node.op_type != "ConstantOfShape" or dtype_of(types.get(node.output[0], onnx.TypeProto())) != "float32":
+        return False
+    shape = shape_of(types[node.output[0]])
+    filling = [onnx.numpy_helper.to_array(entry.t).ravel() for entry in node.attribute if entry.name == "value"]
+    return shape is not None and prod(shape) > 1 and any(value.size and value[0] not in (0, 1) for value in filling)
