@@ -17,7 +17,7 @@ from igc_theory.kernels import (
     cluster,
     low_rank,
     prune,
-    prune_within,
+    prune_n_m,
     sparse_product,
 )
 from igc_theory.kernels.compression.structured import two_factor_chain
@@ -44,7 +44,7 @@ def _approximations(matrix: NDArray[Any]) -> list[Approximation]:
     return [
         binarize(matrix),
         cluster(matrix, 4),
-        prune_within(matrix),
+        prune_n_m(matrix),
         block_diagonal(matrix, 2),
         prune(matrix, product.storage_bits // 35),  # 32 bits a number and about 3 for its place
         low_rank(matrix, product.storage_bits // 32 // (rows + columns)),

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from figures.realdata import kernel, source
 from igc_theory.kernels import frontier
 from igc_theory.views.plots.columns import stacked, unstacked
-from igc_theory.views.plots.kernels.compression import plot_redundancy_frontier
+from igc_theory.views.plots.kernels.compression import plot_frontier
 from igc_theory.views.plots.style import PAGE
 
 LAYERS = (("recognizer", "p2o.Conv.6"), ("detector", "p2o.Conv.14"), ("recognizer", "p2o.Conv.30"))
@@ -46,7 +46,7 @@ def draw(columns: dict[str, NDArray[Any]]) -> Figure:
         for ax, cost, mark in zip(
             column, ("bits_per_weight", "operations_per_weight"), ("least_bits", "least_operations"), strict=True
         ):
-            plot_redundancy_frontier({**rows, "cost": rows[cost], "best": rows[mark]}, ax)
+            plot_frontier({**rows, "cost": rows[cost], "best": rows[mark]}, ax)
             ax.set_ylabel("")
         column[0].set(title=title, xlabel="bits a weight")
         column[1].set_xlabel("operations a weight")

@@ -8,19 +8,17 @@ from .budget import best_strict as best_strict
 from .budget import widest_dense as widest_dense
 from .budget import widest_strict as widest_strict
 from .kernels import Product as Product
-from .kernels import convolve as convolve
 from .kernels import project as project
-from .kernels import random_product as random_product
+from .networks import audit as audit
 from .networks import network as network
-from .networks import published as published
+from .networks import read_onnx as read_onnx
+from .networks import to_torch as to_torch
 from .structure import Chain as Chain
-from .structure import ChannelPermutation as ChannelPermutation
 from .structure import GroupConv as GroupConv
 from .structure import depthwise_separable as depthwise_separable
 from .structure import explain_complementarity as explain_complementarity
 from .structure import grade as grade
 from .structure import group as group
-from .structure import has_unique_paths as has_unique_paths
 from .structure import igcv1 as igcv1
 from .structure import igcv2 as igcv2
 from .structure import igcv3 as igcv3
@@ -32,6 +30,5 @@ from .structure import is_dense as is_dense
 from .structure import is_loosely_complementary as is_loosely_complementary
 from .structure import path_counts as path_counts
 from .structure import regular as regular
-from .structure import uniform_path_count as uniform_path_count
 
 __version__: str

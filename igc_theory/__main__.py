@@ -16,6 +16,7 @@ from typing import Any
 
 import igc_theory
 from igc_theory import budget, networks, structure
+from igc_theory.networks.audits import report
 
 __all__ = ["main"]
 
@@ -265,11 +266,11 @@ def _audit(options: argparse.Namespace) -> Iterator[str]:
     )
     found = networks.audit(audited, workers=options.workers)
     if options.html:
-        options.html.write_text(networks.audit_page(found), encoding="utf-8")
+        options.html.write_text(report.audit_page(found), encoding="utf-8")
     if options.json:
-        yield json.dumps(networks.audit_data(found), indent=1)
+        yield json.dumps(report.audit_data(found), indent=1)
     else:
-        yield "\n\n".join(map(str, networks.audit_tables(found)))
+        yield "\n\n".join(map(str, report.audit_tables(found)))
 
 
 def _image(text: str) -> tuple[int, ...]:

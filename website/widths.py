@@ -12,7 +12,8 @@ from bokeh.models import CategoricalSlider, ColumnDataSource, CustomJS, Div, Inl
 from bokeh.plotting import figure
 from bokeh.resources import Resources
 
-from igc_theory.budget import Design, widest_dense, widest_strict, width_against_parameters
+from igc_theory.budget import Design, widest_dense, widest_strict
+from igc_theory.budget.curves.tradeoffs import width_against_parameters
 from igc_theory.views.plots.style import FAMILY_COLOURS
 
 __all__ = ["BUDGETS", "WINDOWS", "page", "table", "widths"]

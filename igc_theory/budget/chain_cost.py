@@ -9,35 +9,7 @@ from igc_theory.structure.branches import checked
 from igc_theory.structure.chains import Chain
 from igc_theory.structure.factors import GroupConv
 
-__all__ = ["activation_bytes", "arithmetic_intensity", "multiply_adds", "parameters", "weight_bytes"]
-
-
-def parameters(chain: Chain) -> int:
-    """Return the weights stored by a chain: ``chain.parameters``, for code that wants a function.
-
-    Parameters
-    ----------
-    chain : Chain
-        Any chain.
-
-    Returns
-    -------
-    int
-        Weights, without biases.
-
-    Raises
-    ------
-    TypeError
-        If `chain` is not a chain.
-
-    Examples
-    --------
-    >>> from igc_theory.budget import igcv2_parameters
-    >>> from igc_theory.structure import igcv2
-    >>> parameters(igcv2([4, 4, 4])) == igcv2_parameters([4, 4, 4], 9)
-    True
-    """
-    return checked(chain).parameters
+__all__ = ["activation_bytes", "arithmetic_intensity", "multiply_adds", "weight_bytes"]
 
 
 def multiply_adds(chain: Chain, height: int, width: int) -> int:
@@ -98,10 +70,10 @@ def weight_bytes(chain: Chain, bytes_per_weight: int = 4) -> int:
     >>> weight_bytes(regular(64, 64)), weight_bytes(regular(64, 64), bytes_per_weight=1)
     (147456, 36864)
     """
-    return parameters(chain) * positive_int("bytes_per_weight", bytes_per_weight)
+    return checked(chain).parameters * positive_int("bytes_per_weight", bytes_per_weight)
 
 
-def activation_bytes(chain: Chain, height: int, width: int, bytes_per_response: int = 4) -> int:
+def activation_bytes(chain: Chain, height: int, width: int, bytes_per_activation: int = 4) -> int:
     """Return the bytes that store the input and what every convolution writes, all kept, as in training.
 
     Permutations are views and need none. Sizes as in `multiply_adds`.
@@ -112,7 +84,7 @@ def activation_bytes(chain: Chain, height: int, width: int, bytes_per_response: 
         Any chain.
     height, width : int
         Size of the input image, in positions.
-    bytes_per_response : int, default 4
+    bytes_per_activation : int, default 4
         4 in single precision.
 
     Returns
@@ -131,7 +103,7 @@ def activation_bytes(chain: Chain, height: int, width: int, bytes_per_response: 
     >>> activation_bytes(igcv1(24, 2), 32, 32) == 3 * 48 * 32 * 32 * 4
     True
     """
-    size = positive_int("bytes_per_response", bytes_per_response)
+    size = positive_int("bytes_per_activation", bytes_per_activation)
     written = sum(conv.out_channels * after for conv, _, after in _positions(chain, height, width))
     return size * (chain.in_channels * height * width + written)
 
@@ -150,7 +122,7 @@ def arithmetic_intensity(chain: Chain, height: int, width: int, bytes_per_number
     height, width : int
         Size of the input image, in positions.
     bytes_per_number : int, default 4
-        Of a weight and of a response; 4 in single precision.
+        Of a weight and of an activation; 4 in single precision.
 
     Returns
     -------

@@ -1,6 +1,6 @@
 r"""A convolution is one matrix.
 
-An image has shape ``(C_in, H, W)``. Around every output position lies a patch of ``C_in * S`` responses, `S` the area
+An image has shape ``(C_in, H, W)``. Around every output position lies a patch of ``C_in * S`` activations, `S` the area
 of the window; a convolution is a matrix `W` of shape ``(C_out, C_in * S)`` times that vector. All positions together:
 
 .. math:: Y = W X, \qquad X ∈ R^{C_{in} S × H_{out} W_{out}}.
@@ -137,7 +137,7 @@ def patches(image: ArrayLike, kernel_size: int | Pair, stride: int | Pair = 1, p
 
     Examples
     --------
-    Four channels and a 3×3 window make a vector of 36 responses at each of the 8×8 positions.
+    Four channels and a 3×3 window make a vector of 36 activations at each of the 8×8 positions.
 
     >>> import numpy as np
     >>> patches(np.ones((4, 8, 8)), 3).shape

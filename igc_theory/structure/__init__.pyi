@@ -6,12 +6,9 @@ from .blocks import igcv3 as igcv3
 from .blocks import interleaved as interleaved
 from .blocks import inverted_residual as inverted_residual
 from .blocks import regular as regular
-from .blocks import regular_as_igc as regular_as_igc
 from .blocks import shufflenet_unit as shufflenet_unit
-from .blocks import summation_fusion as summation_fusion
 from .blocks import xception as xception
 from .chains import Chain as Chain
-from .chains import Factor as Factor
 from .conditions import Grade as Grade
 from .conditions import grade as grade
 from .conditions import has_unique_paths as has_unique_paths
@@ -19,7 +16,6 @@ from .conditions import is_complementary as is_complementary
 from .conditions import is_dense as is_dense
 from .conditions import is_loosely_complementary as is_loosely_complementary
 from .explanations import Explanation as Explanation
-from .explanations import Witness as Witness
 from .explanations import explain_complementarity as explain_complementarity
 from .factors import GroupConv as GroupConv
 from .paths import path_counts as path_counts

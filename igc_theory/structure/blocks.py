@@ -85,7 +85,7 @@ def group(in_channels: int, out_channels: int, groups: int, kernel_size: Window 
 
 
 def depthwise_separable(in_channels: int, out_channels: int, kernel_size: Window = 3) -> Chain:
-    """Return a channel-wise spatial convolution, then a dense pointwise one (MobileNetV1 [Howard2017]).
+    """Return a depthwise spatial convolution, then a dense pointwise one (MobileNetV1 [Howard2017]).
 
     It is IGCV1 with M = 1: ``C*S + C*C_out`` weights.
 
@@ -115,7 +115,7 @@ def depthwise_separable(in_channels: int, out_channels: int, kernel_size: Window
 
 
 def xception(in_channels: int, out_channels: int, kernel_size: Window = 3) -> Chain:
-    """Return a dense pointwise convolution, then a channel-wise spatial one: the reverse of `depthwise_separable`.
+    """Return a dense pointwise convolution, then a depthwise spatial one: the reverse of `depthwise_separable`.
 
     This is the "extreme Inception" order of Xception ([Chollet2017], figure 4).
 
@@ -152,7 +152,7 @@ def igcv3(
     kernel_size: Window = 3,
     stride: Window = 1,
 ) -> Chain:
-    r"""Return the IGCV3 block: grouped pointwise expansion, permutation, channel-wise, grouped pointwise reduction, permutation.
+    r"""Return the IGCV3 block: grouped pointwise expansion, permutation, depthwise, grouped pointwise reduction, permutation.
 
     .. math:: tC·C/G_1 + S·tC + tC·C_{out}/G_2
 
@@ -168,7 +168,7 @@ def igcv3(
     groups : (int, int), default (2, 2)
         `G_1` and `G_2`, branches of the two pointwise convolutions.
     kernel_size, stride : int or (int, int), default 3 and 1
-        Of the channel-wise convolution.
+        Of the depthwise convolution.
 
     Returns
     -------
@@ -227,7 +227,7 @@ def inverted_residual(
 def shufflenet_unit(
     channels: int, groups: int, bottleneck: int = 4, kernel_size: Window = 3, stride: Window = 1
 ) -> Chain:
-    """Return the ShuffleNet unit: grouped pointwise, channel shuffle, channel-wise, grouped pointwise.
+    """Return the ShuffleNet unit: grouped pointwise, channel shuffle, depthwise, grouped pointwise.
 
     The first convolution writes ``channels/bottleneck`` channels, the last widens them again (ShuffleNet [Zhang2018],
     figure 2; the shortcut is left to the network).
@@ -237,11 +237,11 @@ def shufflenet_unit(
     channels, groups : int
         Channels read and written, and branches of both pointwise convolutions.
     bottleneck : int, default 4
-        How many times fewer channels the channel-wise convolution has.
+        How many times fewer channels the depthwise convolution has.
     kernel_size : int or (int, int), default 3
         Window of the spatial convolution.
     stride : int or (int, int), default 1
-        Of the channel-wise convolution.
+        Of the depthwise convolution.
 
     Returns
     -------

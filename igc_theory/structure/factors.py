@@ -19,7 +19,7 @@ class GroupConv:
     .. math:: W = \mathrm{diag}(W_1, …, W_G), \qquad W_g \in R^{(C_{out}/G) × (C_{in}/G) S},
 
     with `S` the kernel area (IGCV1 [Zhang2017], section 3). ``groups=1`` is a regular
-    convolution, ``kernel_size=1`` a pointwise one, ``groups=in_channels`` a depthwise (channel-wise) one.
+    convolution, ``kernel_size=1`` a pointwise one, ``groups=in_channels`` a depthwise one.
 
     Parameters
     ----------

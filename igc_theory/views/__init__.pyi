@@ -1,14 +1,8 @@
-from .explorers import Answer as Answer
-from .explorers import balance_answer as balance_answer
-from .explorers import block_answer as block_answer
-from .explorers import budget_answer as budget_answer
 from .explorers import explore_balance as explore_balance
 from .explorers import explore_block as explore_block
 from .explorers import explore_budget as explore_budget
 from .explorers import explore_kernel as explore_kernel
 from .explorers import explore_paths as explore_paths
-from .explorers import kernel_answer as kernel_answer
-from .explorers import paths_answer as paths_answer
 from .tables import block_summary as block_summary
 from .tables import network_summary as network_summary
 from .tables import to_csv as to_csv

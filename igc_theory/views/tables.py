@@ -98,7 +98,7 @@ def network_summary(names: Iterable[str] = SUMMARY) -> Table:
     Examples
     --------
     >>> print(to_csv(network_summary(["igc_l24m2"])))
-    network,image,parameters,multiply–adds,responses,depth,paths,blocks,not dense
+    network,image,parameters,multiply–adds,activations,depth,paths,blocks,not dense
     igc_l24m2,3×32×32,155962,28755840,1081354,38,1,18,0
     """
     networks = [network(name) for name in names]
@@ -108,7 +108,7 @@ def network_summary(names: Iterable[str] = SUMMARY) -> Table:
         "image": ["×".join(map(str, net.input_shape)) for net in networks],
         "parameters": [net.parameters for net in networks],
         "multiply–adds": [net.multiply_adds for net in networks],
-        "responses": [net.activations for net in networks],
+        "activations": [net.activations for net in networks],
         "depth": [polynomial.longest for polynomial in polynomials],
         "paths": [_short(polynomial.paths) for polynomial in polynomials],
         "blocks": [len(net.blocks) for net in networks],

@@ -9,7 +9,8 @@ from functools import reduce
 import numpy as np
 from scipy.sparse import csr_array, eye_array, kron
 
-from igc_theory.structure import Chain, ChannelPermutation, Factor, grade, igcv2, uniform_path_count
+from igc_theory.structure import Chain, ChannelPermutation, grade, igcv2, uniform_path_count
+from igc_theory.structure.chains import Factor
 from tests.benchmarks.timing import Row, Verdict, medians, number, ratio
 
 TITLE = "Conditions on large chains"

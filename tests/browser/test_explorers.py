@@ -7,8 +7,10 @@ import pytest
 from igc_theory.budget import best_dense, widest_dense, widest_strict
 from igc_theory.kernels import project
 from igc_theory.structure import Chain, explain_complementarity, igcv1, interleaved, path_counts
-from igc_theory.views import balance_answer, budget_answer, paths_answer
+from igc_theory.views.explorers.balance import balance_answer
+from igc_theory.views.explorers.budgets import budget_answer
 from igc_theory.views.explorers.kernels import example_kernel
+from igc_theory.views.explorers.paths import paths_answer
 from tests.browser.conftest import PATIENCE
 
 pytestmark = pytest.mark.xdist_group("browser")

@@ -10,7 +10,8 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from igc_theory.budget import widest_dense, widest_strict, width_against_parameters
+from igc_theory.budget import widest_dense, widest_strict
+from igc_theory.budget.curves.tradeoffs import width_against_parameters
 from tests.browser.conftest import unavailable
 from tools.files import ROOT
 

@@ -17,11 +17,10 @@ from igc_theory.structure import (
     interleaved,
     inverted_residual,
     regular,
-    regular_as_igc,
     shufflenet_unit,
-    summation_fusion,
     xception,
 )
+from igc_theory.structure.blocks import regular_as_igc, summation_fusion
 
 NAMED = {
     "regular": regular(3, 4),

@@ -22,11 +22,10 @@ from igc_theory.structure import (
     is_complementary,
     path_counts,
     regular,
-    regular_as_igc,
     shufflenet_unit,
-    summation_fusion,
     xception,
 )
+from igc_theory.structure.blocks import regular_as_igc, summation_fusion
 from tests import oracles
 
 
@@ -58,7 +57,7 @@ def test_igcv2_factors_connect_channels_that_differ_in_one_digit(widths: tuple[i
 
 
 def keep_one(chain: Chain, kept: int) -> Chain:
-    """The chain with every convolution but one replaced by a channel-wise one."""
+    """The chain with every convolution but one replaced by a depthwise one."""
     seen, factors = -1, []
     for factor in chain.factors:
         seen += isinstance(factor, GroupConv)

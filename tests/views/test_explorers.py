@@ -10,20 +10,12 @@ from scipy.linalg import hadamard
 from igc_theory.budget import best_dense, interleaved_parameters, widest_dense, widest_igcv1, widest_strict
 from igc_theory.kernels import project
 from igc_theory.structure import Chain, explain_complementarity, grade, igcv1, igcv2, interleaved, path_counts, regular
-from igc_theory.views import (
-    balance_answer,
-    block_answer,
-    budget_answer,
-    explore_balance,
-    explore_block,
-    explore_budget,
-    explore_kernel,
-    explore_paths,
-    kernel_answer,
-    paths_answer,
-)
-from igc_theory.views.explorers.budgets import FAMILIES
-from igc_theory.views.explorers.kernels import example_kernel
+from igc_theory.views import explore_balance, explore_block, explore_budget, explore_kernel, explore_paths
+from igc_theory.views.explorers.balance import balance_answer
+from igc_theory.views.explorers.blocks import block_answer
+from igc_theory.views.explorers.budgets import FAMILIES, budget_answer
+from igc_theory.views.explorers.kernels import example_kernel, kernel_answer
+from igc_theory.views.explorers.paths import paths_answer
 
 
 class Shown:

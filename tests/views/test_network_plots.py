@@ -9,14 +9,8 @@ import pytest
 
 from figures import architectures_as_graphs
 from igc_theory.networks import Conv, Network, path_polynomial
-from igc_theory.views.plots import (
-    architecture_columns,
-    plot_architecture,
-    plot_path_lengths,
-    plot_recount,
-    plot_size_against_accuracy,
-    plot_width_series,
-)
+from igc_theory.views.plots import architecture_columns, plot_architecture, plot_path_lengths
+from igc_theory.views.plots.networks.networks import plot_recount, plot_size_against_accuracy, plot_width_series
 
 
 @pytest.fixture(autouse=True)

@@ -10,21 +10,23 @@ import numpy as np
 import pytest
 from matplotlib.axes import Axes
 
-from igc_theory import budget
+from igc_theory.budget.curves import blocks as gains
+from igc_theory.budget.curves import tradeoffs
 from igc_theory.views import plots
+from igc_theory.views.plots.budget import blocks, curves, maps
 
 Table = dict[str, Any]
 
 TABLES: dict[Callable[..., Axes], Table] = {
-    plots.plot_width_against_parameters: budget.width_against_parameters([500, 5000]),
-    plots.plot_width_share: budget.width_against_parameters([500, 5000]),
-    plots.plot_weights_against_factors: budget.weights_against_factors(24),
-    plots.plot_igcv1_designs: budget.width_of_igcv1_designs(500, points=9),
-    plots.plot_integer_optima: budget.integer_optima(30),
-    plots.plot_width_gain: budget.width_gain_of_igcv3([16, 64, 256]),
-    plots.plot_imbalance: budget.price_of_imbalance(points=9),
-    plots.plot_width_theorem: budget.width_gain_of_igcv1(points=9),
-    lambda columns, ax=None: plots.plot_equal_branches(columns, "width", ax): budget.width_of_equal_branches(
+    plots.plot_width_against_parameters: tradeoffs.width_against_parameters([500, 5000]),
+    curves.plot_width_share: tradeoffs.width_against_parameters([500, 5000]),
+    plots.plot_weights_against_factors: tradeoffs.weights_against_factors(24),
+    blocks.plot_igcv1_designs: gains.width_of_igcv1_designs(500, points=9),
+    curves.plot_integer_optima: tradeoffs.integer_optima(30),
+    blocks.plot_width_gain: gains.width_gain_of_igcv3([16, 64, 256]),
+    maps.plot_imbalance: gains.price_of_imbalance(points=9),
+    maps.plot_width_theorem: gains.width_gain_of_igcv1(points=9),
+    lambda columns, ax=None: blocks.plot_equal_branches(columns, "width", ax): tradeoffs.width_of_equal_branches(
         4672, [1, 2, 3], points=5
     ),
 }
@@ -70,21 +72,21 @@ def test_lines_are_the_columns() -> None:
     drawn = {line.get_label(): line.get_ydata() for line in ax.lines}
     for series in drawn:
         assert np.array_equal(drawn[series], table["width"][table["series"] == series])
-    shares = plots.plot_width_share(table)
+    shares = curves.plot_width_share(table)
     for line in shares.lines:
         chosen, optimum = (table["width"][table["series"] == name] for name in (line.get_label(), "continuous optimum"))
         assert np.allclose(line.get_ydata(), chosen / optimum)
 
 
 def test_integer_optima_draw_every_width_once() -> None:
-    table = TABLES[plots.plot_integer_optima]
-    strict, _, prime, bound = plots.plot_integer_optima(table).lines
+    table = TABLES[curves.plot_integer_optima]
+    strict, _, prime, bound = curves.plot_integer_optima(table).lines
     assert sorted([*strict.get_xdata(), *prime.get_xdata()]) == table["channels"].tolist()
     assert np.array_equal(bound.get_ydata(), table["bound"])
 
 
 def test_maps_do_not_depend_on_the_order_of_rows() -> None:
-    for plot in (plots.plot_imbalance, plots.plot_width_theorem):
+    for plot in (maps.plot_imbalance, maps.plot_width_theorem):
         table = TABLES[plot]
         order = np.random.default_rng(3).permutation(len(next(iter(table.values()))))
         one, two = plot(table), plot({name: column[order] for name, column in table.items()})
@@ -95,24 +97,24 @@ def test_maps_do_not_depend_on_the_order_of_rows() -> None:
 
 
 def test_maps_need_a_full_grid() -> None:
-    for plot in (plots.plot_imbalance, plots.plot_width_theorem):
+    for plot in (maps.plot_imbalance, maps.plot_width_theorem):
         table = {name: column[:-1] for name, column in TABLES[plot].items()}
         with pytest.raises(ValueError, match="are no full grid"):
             plot(table)
 
 
 def test_shares_need_the_optimum_at_the_same_budgets() -> None:
-    table = TABLES[plots.plot_width_share]
+    table = TABLES[curves.plot_width_share]
     without = table["series"] != "continuous optimum"
     with pytest.raises(ValueError, match="no 'continuous optimum'"):
-        plots.plot_width_share({name: column[without] for name, column in table.items()})
+        curves.plot_width_share({name: column[without] for name, column in table.items()})
     moved = {**table, "parameters": np.where(table["series"] == "regular", 400, table["parameters"])}
     with pytest.raises(ValueError, match="the budgets of 'regular'"):
-        plots.plot_width_share(moved)
+        curves.plot_width_share(moved)
 
 
 def test_unknown_series() -> None:
-    for plot in (plots.plot_weights_against_factors, plots.plot_igcv1_designs):
+    for plot in (plots.plot_weights_against_factors, blocks.plot_igcv1_designs):
         table = {**TABLES[plot], "series": np.repeat("surprise", len(TABLES[plot]["series"]))}
         with pytest.raises(ValueError, match="surprise"):
             plot(table)

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_hex
 
-from igc_theory.views.plots import plot_accuracy_over, plot_claims, plot_runs
-from igc_theory.views.plots.networks.experiments import VERDICTS
+from igc_theory.views.plots.networks.experiments import VERDICTS, plot_accuracy_over, plot_claims, plot_runs
 
 
 def test_runs_and_their_means():

@@ -10,14 +10,9 @@ import numpy as np
 import pytest
 
 from igc_theory import igcv2
-from igc_theory.kernels import certificates, path_errors
-from igc_theory.views.plots import (
-    factor_columns,
-    plot_apply_times,
-    plot_certificate,
-    plot_factor,
-    plot_path_errors,
-)
+from igc_theory.kernels.projection.errors import certificates, path_errors
+from igc_theory.views.plots import factor_columns, plot_factor
+from igc_theory.views.plots.kernels.products import plot_apply_times, plot_certificate, plot_path_errors
 
 mpl.use("Agg")
 

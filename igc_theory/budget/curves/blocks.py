@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from igc_theory.budget.curves.tradeoffs import Table, by_columns
+from igc_theory.budget.curves.tradeoffs import Curves, by_columns
 from igc_theory.budget.designs.cheapest import strict_designs
 from igc_theory.budget.designs.widest import igcv1_pairs
 from igc_theory.budget.formulas.block_widths import igcv1_width, igcv3_width, regular_width
@@ -25,7 +25,7 @@ __all__ = [
 ]
 
 
-def price_of_imbalance(reach: float = 3, points: int = 41, S: int = 9) -> Table:
+def price_of_imbalance(reach: float = 3, points: int = 41, S: int = 9) -> Curves:
     r"""Return what three factors cost beside balanced ones, over how far their terms are apart.
 
     The weights per channel are :math:`S K_1 + K_2 + K_3`; they depend on the two ratios only once the width is fixed.
@@ -66,7 +66,7 @@ def price_of_imbalance(reach: float = 3, points: int = 41, S: int = 9) -> Table:
     return {"log2_second": second, "log2_third": third, "price": price}
 
 
-def imbalance_of_designs(C: int, S: int = 9) -> Table:
+def imbalance_of_designs(C: int, S: int = 9) -> Curves:
     r"""Return where the strict designs of three factors lie on the map of `price_of_imbalance`.
 
     Parameters
@@ -104,7 +104,7 @@ def imbalance_of_designs(C: int, S: int = 9) -> Table:
     }
 
 
-def width_of_igcv1_designs(budget: int, S: int = 9, points: int = 121) -> Table:
+def width_of_igcv1_designs(budget: int, S: int = 9, points: int = 121) -> Curves:
     """Return the width of IGCV1 over its primary partitions, all at one budget.
 
     Parameters
@@ -143,7 +143,7 @@ def width_of_igcv1_designs(budget: int, S: int = 9, points: int = 121) -> Table:
     return by_columns(("series", "L", "M", "width", "parameters"), rows)
 
 
-def width_gain_of_igcv1(most: float = 256, points: int = 33) -> Table:
+def width_gain_of_igcv1(most: float = 256, points: int = 33) -> Curves:
     r"""Return how much wider IGCV1 is than a regular convolution of equal weights: :math:`G/C = (1/L + 1/(MS))^{-1/2}`.
 
     It exceeds 1 iff :math:`L/(L-1) < MS` (width theorem, IGCV1, section 3.3).
@@ -179,7 +179,7 @@ def width_gain_of_igcv1(most: float = 256, points: int = 33) -> Table:
 
 def width_gain_of_igcv3(
     channels: ArrayLike, groups: Sequence[tuple[int, int]] = ((2, 2), (4, 4), (8, 8)), t: int = 6, S: int = 9
-) -> Table:
+) -> Curves:
     """Return how much wider IGCV3 is than MobileNetV2's block (one group each) of equal weights.
 
     Parameters
@@ -214,7 +214,7 @@ def width_gain_of_igcv3(
     tables = []
     for G1, G2 in groups:
         wider = igcv3_width(budgets, t, (G1, G2), S)
-        # Without the channel-wise factor the gain would be this at every width; floats, so that groups need not divide.
+        # Without the depthwise factor the gain would be this at every width; floats, so that groups need not divide.
         limit = np.sqrt(2 / (group_parameters(1.0, G1, 1) + group_parameters(1.0, G2, 1)))
         tables += [(C, G1, G2, gain, limit) for C, gain in zip(channels, wider / channels, strict=True)]
     return by_columns(("channels", "G1", "G2", "gain", "limit"), tables)

@@ -25,14 +25,14 @@ from igc_theory.budget.formulas.widths import (
     attainable_parameters,
     balanced_parameters,
     balanced_width,
-    channelwise_width,
     constrained_parameters,
     constrained_width,
+    depthwise_width,
 )
 from igc_theory.structure.arguments import positive_int
 
 __all__ = [
-    "Table",
+    "Curves",
     "attainable_width",
     "by_columns",
     "integer_optima",
@@ -41,11 +41,11 @@ __all__ = [
     "width_of_equal_branches",
 ]
 
-Table = dict[str, NDArray[Any]]
+Curves = dict[str, NDArray[Any]]
 """Columns of equal length by name."""
 
 
-def by_columns(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> Table:
+def by_columns(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> Curves:
     """Return rows as a table by columns.
 
     Examples
@@ -82,11 +82,11 @@ def attainable_width(T: ArrayLike, L: ArrayLike, S: int) -> NDArray[np.float64]:
     """
     T, L = (np.asarray(quantity(name, value), dtype=float) for name, value in (("T", T), ("L", L)))
     balanced = balanced_width(T, L, S)
-    channelwise = channelwise_width(T, np.maximum(L - 1, 1), S)
-    return np.asarray(np.where((S * balanced) ** (1 / L) >= S, balanced, channelwise))
+    depthwise = depthwise_width(T, np.maximum(L - 1, 1), S)
+    return np.asarray(np.where((S * balanced) ** (1 / L) >= S, balanced, depthwise))
 
 
-def width_against_parameters(budgets: ArrayLike, S: int = 9, most_factors: int = 6, groups: int = 4) -> Table:
+def width_against_parameters(budgets: ArrayLike, S: int = 9, most_factors: int = 6, groups: int = 4) -> Curves:
     """Return how wide each family gets for its weights.
 
     Parameters
@@ -145,7 +145,7 @@ def width_against_parameters(budgets: ArrayLike, S: int = 9, most_factors: int =
     }
 
 
-def weights_against_factors(C: int, S: int = 9, most_factors: int | None = None) -> Table:
+def weights_against_factors(C: int, S: int = 9, most_factors: int | None = None) -> Curves:
     """Return the fewest weights per channel at each number of factors: the bound, what K_1 ≥ 1 leaves, the integer designs.
 
     Parameters
@@ -187,8 +187,8 @@ def weights_against_factors(C: int, S: int = 9, most_factors: int | None = None)
     return by_columns(("series", "factors", "weights_per_channel"), rows)
 
 
-def width_of_equal_branches(budget: int, pointwise: Sequence[int], S: int = 9, points: int = 61) -> Table:
-    r"""Return width and non-sparsity of a channel-wise factor and `n` pointwise ones of equal width `K`, all at one budget.
+def width_of_equal_branches(budget: int, pointwise: Sequence[int], S: int = 9, points: int = 61) -> Curves:
+    r"""Return width and non-sparsity of a depthwise factor and `n` pointwise ones of equal width `K`, all at one budget.
 
     These are the designs of IGCV2, figure 3: :math:`C ≤ K^n` channels, :math:`C (S + n K)` weights. Non-sparsity is the share
     of the weights that a regular convolution of the same width would have.
@@ -226,14 +226,14 @@ def width_of_equal_branches(budget: int, pointwise: Sequence[int], S: int = 9, p
     advice = "two channels in branches of two are the least"
     budget = positive_int("budget", budget, minimum=2 * (S + 2 * max(numbers)), way_out=advice)
     real = np.geomspace(min(numbers), max(numbers), positive_int("points", points, minimum=2))
-    rows = [("continuous", n, C ** (1 / n), C) for n, C in zip(real, channelwise_width(budget, real, S), strict=True)]
+    rows = [("continuous", n, C ** (1 / n), C) for n, C in zip(real, depthwise_width(budget, real, S), strict=True)]
     rows += [("integer", n, *_widest_of_equal_branches(budget, n, S)) for n in numbers]
     table = by_columns(("series", "pointwise", "branch_width", "width"), rows)
     weights = interleaved_parameters(table["width"], [1, table["pointwise"] * table["branch_width"]], S)
     return {**table, "non_sparsity": weights / regular_parameters(table["width"], S)}
 
 
-def integer_optima(most_channels: int, S: int = 9) -> Table:
+def integer_optima(most_channels: int, S: int = 9) -> Curves:
     """Return the fewest weights per channel of every width: strict, dense, and the continuous bound below both.
 
     Parameters

@@ -120,7 +120,7 @@ def _stationary() -> tuple[Step, ...]:
 
 
 def _attainable() -> tuple[Step, ...]:
-    weights, given = widths.constrained_parameters(C, S, SYMBOLIC), widths.channelwise_parameters(C, n, S)
+    weights, given = widths.constrained_parameters(C, S, SYMBOLIC), widths.depthwise_parameters(C, n, S)
     return (
         Step(
             equation(T, given),

@@ -18,8 +18,8 @@ from igc_theory.budget.derivations.derivation import Claim, Derivation, Step
 from igc_theory.budget.derivations.symbols import SYMBOLIC, C, L, S, at_least, equation, more_than, n
 from igc_theory.budget.formulas.widths import (
     balanced_parameters,
-    channelwise_parameters,
     constrained_parameters,
+    depthwise_parameters,
     stationary_parameters,
 )
 
@@ -87,7 +87,7 @@ def attainable_balance() -> Derivation:
     r"""Derive why that optimum is out of reach for S > e, and the optimum with :math:`K_1 ≥ 1`: :math:`Q = C (S + e \ln C)`.
 
     Balance asks for a spatial factor of :math:`K_1 = e/S` channels a branch, less than one. With :math:`K_1 ≥ 1` the
-    Karush–Kuhn–Tucker conditions, sufficient as the problem is convex in :math:`\ln K`, give a channel-wise spatial factor
+    Karush–Kuhn–Tucker conditions, sufficient as the problem is convex in :math:`\ln K`, give a depthwise spatial factor
     and :math:`\ln C` pointwise factors of width e.
 
     Returns
@@ -101,7 +101,7 @@ def attainable_balance() -> Derivation:
     Eq(C*S + E*C*log(C) - E*C*log(C*S), C*(S - E*log(S)))
     """
     allowed = sp.Equivalent(at_least(sp.log(_asked(L)), 0), at_least(1 + sp.log(C) / sp.log(S), L))
-    minimum = at_least(channelwise_parameters(C, n, S), constrained_parameters(C, S, SYMBOLIC))
+    minimum = at_least(depthwise_parameters(C, n, S), constrained_parameters(C, S, SYMBOLIC))
     price = equation(
         constrained_parameters(C, S, SYMBOLIC) - stationary_parameters(C, S, SYMBOLIC), C * (S - sp.E * sp.log(S))
     )
@@ -196,7 +196,7 @@ def _given_number() -> tuple[Step, ...]:
             equivalence(ABOVE_E),
         ),
         Step(
-            equation(channelwise_parameters(C, junction, S), balanced_parameters(C, 1 + junction, S)),
+            equation(depthwise_parameters(C, junction, S), balanced_parameters(C, 1 + junction, S)),
             "Where the two regimes meet, both designs have `K_1 = 1` and the same weights.",
             identity_with(ABOVE_E),
         ),

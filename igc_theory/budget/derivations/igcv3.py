@@ -62,7 +62,7 @@ def _weights() -> tuple[Step, Step]:
     return (
         Step(
             equation(T, sp.expand(igcv3_parameters(C, C, t, (G1, G2), S))),
-            "IGCV3: grouped expansion, channel-wise factor, grouped reduction.",
+            "IGCV3: grouped expansion, depthwise factor, grouped reduction.",
             measured(lambda C, t, G_1, G_2, S: igcv3(C, C, t, (G_1, G_2)).parameters, grouped),
         ),
         Step(
@@ -86,7 +86,7 @@ def _ratio(gain: sp.Eq, limit: sp.Eq) -> tuple[Step, ...]:
             "that is `G_1 > 1` or `G_2 > 1`.",
             equivalence(),
         ),
-        Step(limit, "The wider the block, the less the channel-wise factor matters.", identity),
+        Step(limit, "The wider the block, the less the depthwise factor matters.", identity),
         Step(
             equation(gain.rhs.subs(LETTERS).subs(default), sp.Float("1.36", 3)),
             "`G_1 = G_2 = 2`, equal expansions and a MobileNetV2 block of 24 channels: near the limit `√2`.",

@@ -135,7 +135,7 @@ def _strict_steps(optimum: Claim, pointwise: Claim) -> tuple[Step, ...]:
         ),
         Step(
             at_least(S * K, S + K),
-            "The same for `S ≥ 2` and `K_1 ≥ 2`: put a channel-wise factor first, and `K_1` behind it as a pointwise one.",
+            "The same for `S ≥ 2` and `K_1 ≥ 2`: put a depthwise factor first, and `K_1` behind it as a pointwise one.",
             sign({S: TWO_OR_MORE[a], K: TWO_OR_MORE[b]}),
         ),
         Step(
@@ -152,7 +152,7 @@ def _strict_steps(optimum: Claim, pointwise: Claim) -> tuple[Step, ...]:
         ),
         Step(
             pointwise,
-            "For `S = 1` and `C ≥ 2` a channel-wise factor is worth nothing: the primes of `C` alone. (Checked likewise.)",
+            "For `S = 1` and `C ≥ 2` a depthwise factor is worth nothing: the primes of `C` alone. (Checked likewise.)",
             in_every_case([{C: width} for width in range(2, 129)]),
         ),
     )

@@ -27,7 +27,7 @@ def factorizations(C: int, min_width: int = 2) -> list[tuple[int, ...]]:
     """Return every multiset of widths, each at least `min_width`, whose product is `C`.
 
     Each is given once, in increasing order; the empty product stands for ``C=1``. These are the possible pointwise widths behind a
-    channel-wise factor; with :math:`K_1` channels in a spatial branch they are ``factorizations(C // K_1)``.
+    depthwise factor; with :math:`K_1` channels in a spatial branch they are ``factorizations(C // K_1)``.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ def best_strict(
     min_width : int, default 2
         Smallest width of a pointwise branch.
     min_spatial_width : int, default 1
-        Smallest width of a spatial branch; 1 allows a channel-wise convolution.
+        Smallest width of a spatial branch; 1 allows a depthwise convolution.
 
     Returns
     -------

@@ -41,7 +41,7 @@ class Limits:
     min_width : int
         Smallest width of a pointwise branch.
     min_spatial_width : int
-        Smallest width of a spatial branch; 1 allows a channel-wise convolution.
+        Smallest width of a spatial branch; 1 allows a depthwise convolution.
     """
 
     fewest: int = 1

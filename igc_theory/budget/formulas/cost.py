@@ -85,7 +85,7 @@ def group_parameters(C: Quantity, groups: Quantity, S: Quantity, C_out: Quantity
 
 
 def depthwise_separable_parameters(C: Quantity, S: Quantity, C_out: Quantity | None = None) -> Quantity:
-    r"""Return the weights of a channel-wise spatial and a dense pointwise convolution, :math:`C\,S + C\,C_{out}`.
+    r"""Return the weights of a depthwise spatial and a dense pointwise convolution, :math:`C\,S + C\,C_{out}`.
 
     (MobileNetV1 [Howard2017].) With :math:`C_{out} = C` it is IGCV1 with M = 1.
 
@@ -212,7 +212,7 @@ def igcv3_parameters(C_in: Quantity, C_out: Quantity, t: Quantity, groups: Seque
         :math:`(G_1, G_2)`, branches of the two pointwise convolutions; (1, 1) is MobileNetV2 (IGCV3 [Sun2018],
         section 3).
     S : int, array or symbol
-        Kernel area of the channel-wise convolution.
+        Kernel area of the depthwise convolution.
 
     Returns
     -------

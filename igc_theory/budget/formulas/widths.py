@@ -24,10 +24,10 @@ __all__ = [
     "attainable_parameters",
     "balanced_parameters",
     "balanced_width",
-    "channelwise_parameters",
-    "channelwise_width",
     "constrained_parameters",
     "constrained_width",
+    "depthwise_parameters",
+    "depthwise_width",
     "stationary_parameters",
     "stationary_width",
 ]
@@ -170,8 +170,8 @@ def stationary_width(T: Quantity, S: Quantity, functions: Functions = NUMERIC) -
     return T / (functions.exp(1) * functions.lambertw(T * S / functions.exp(1)))
 
 
-def channelwise_parameters(C: Quantity, pointwise: Quantity, S: Quantity) -> Quantity:
-    r"""Return the fewest weights with a channel-wise spatial factor, :math:`C (S + n C^{1/n})` for `n` pointwise factors.
+def depthwise_parameters(C: Quantity, pointwise: Quantity, S: Quantity) -> Quantity:
+    r"""Return the fewest weights with a depthwise spatial factor, :math:`C (S + n C^{1/n})` for `n` pointwise factors.
 
     Parameters
     ----------
@@ -190,15 +190,15 @@ def channelwise_parameters(C: Quantity, pointwise: Quantity, S: Quantity) -> Qua
 
     Examples
     --------
-    >>> channelwise_parameters(64, 2, 9) / 64
+    >>> depthwise_parameters(64, 2, 9) / 64
     25.0
     """
     C, n, S = quantity("C", C), quantity("pointwise", pointwise), quantity("S", S)
     return interleaved_parameters(C, [1, n * C ** (1 / n)], S)
 
 
-def channelwise_width(T: Quantity, pointwise: Quantity, S: Quantity) -> Quantity:
-    r"""Return the width at which `channelwise_parameters` is the budget: the one positive root of :math:`S C + n C^{1+1/n} = T`.
+def depthwise_width(T: Quantity, pointwise: Quantity, S: Quantity) -> Quantity:
+    r"""Return the width at which `depthwise_parameters` is the budget: the one positive root of :math:`S C + n C^{1+1/n} = T`.
 
     The left side increases from 0, so the root is unique; only ``pointwise=1`` (depthwise separable) has a short closed form.
     Numbers and arrays only.
@@ -220,7 +220,7 @@ def channelwise_width(T: Quantity, pointwise: Quantity, S: Quantity) -> Quantity
 
     Examples
     --------
-    >>> f"{channelwise_width(64 * 25, 2, 9):.9f}"
+    >>> f"{depthwise_width(64 * 25, 2, 9):.9f}"
     '64.000000000'
     """
     named = (("T", T), ("pointwise", pointwise), ("S", S))
@@ -228,7 +228,7 @@ def channelwise_width(T: Quantity, pointwise: Quantity, S: Quantity) -> Quantity
     # Each term alone may not exceed T, which brackets the root from above.
     above = np.minimum(T / S, balanced_width(T, n, 1))
     arguments: Any = (T, n, S)  # the stubs of SciPy know functions of one argument only
-    excess: Any = _channelwise_excess
+    excess: Any = _depthwise_excess
     return elementwise.find_root(excess, (0 * above, above), args=arguments).x[()]
 
 
@@ -294,7 +294,7 @@ def constrained_width(T: Quantity, S: Quantity, functions: Functions = NUMERIC) 
 
 
 def attainable_parameters(C: Quantity, L: Quantity, S: Quantity) -> Quantity:
-    r"""Return the fewest weights of `L` factors with :math:`K_1 ≥ 1`: balanced where that is allowed, else channel-wise.
+    r"""Return the fewest weights of `L` factors with :math:`K_1 ≥ 1`: balanced where that is allowed, else depthwise.
 
     Balance asks for :math:`K_1 = (SC)^{1/L}/S`, which is at least one channel iff :math:`L ≤ 1 + \ln C/\ln S`.
     Numbers and arrays only.
@@ -321,9 +321,9 @@ def attainable_parameters(C: Quantity, L: Quantity, S: Quantity) -> Quantity:
     """
     C, L, S = (np.asarray(quantity(name, value), dtype=float) for name, value in (("C", C), ("L", L), ("S", S)))
     allowed = (S * C) ** (1 / L) >= S
-    channelwise = channelwise_parameters(C, np.where(allowed, 1, L - 1), S)
-    return np.asarray(np.where(allowed, balanced_parameters(C, L, S), channelwise))[()]
+    depthwise = depthwise_parameters(C, np.where(allowed, 1, L - 1), S)
+    return np.asarray(np.where(allowed, balanced_parameters(C, L, S), depthwise))[()]
 
 
-def _channelwise_excess(C: Any, T: Any, n: Any, S: Any) -> Any:
+def _depthwise_excess(C: Any, T: Any, n: Any, S: Any) -> Any:
     return S * C + n * C ** (1 + 1 / n) - T

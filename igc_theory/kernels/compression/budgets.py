@@ -9,8 +9,9 @@ from numpy.typing import ArrayLike
 from igc_theory.kernels.arrays import Array
 from igc_theory.kernels.compression.approximation import REAL_BITS, Approximation, real_matrix
 from igc_theory.kernels.compression.chains import product_chains
+from igc_theory.kernels.compression.low_rank import low_rank
 from igc_theory.kernels.compression.precision import binarize, cluster, quantize
-from igc_theory.kernels.compression.redundancy import fewer_inputs, fewer_outputs, low_rank, prune, pruned_bits
+from igc_theory.kernels.compression.pruning import prune, prune_channels, prune_filters, pruned_bits
 from igc_theory.kernels.compression.structured import block_diagonal, sparse_product
 
 __all__ = ["within_budget"]
@@ -47,8 +48,8 @@ def within_budget(matrix: ArrayLike, bits_per_weight: float) -> list[Approximati
     0.591  binary
     0.095  clustered, 16 values
     0.704  pruned, 12.9% of the entries
-    0.905  fewer outputs, 9 of 64 outputs
-    0.904  fewer inputs, 9 of 64 inputs
+    0.905  filter pruning, 9 of 64 outputs
+    0.904  channel pruning, 9 of 64 inputs
     0.933  block-diagonal, 8 groups
     0.856  low rank, rank 5
     0.590  low rank, rank 17, 8 bits
@@ -74,8 +75,8 @@ def _few_entries(kernel: Array, most: int) -> Iterator[Iterator[Approximation]]:
     rows, columns = kernel.shape
     counts = range(min(kernel.size, most // REAL_BITS), 0, -1)
     yield (prune(kernel, count) for count in counts if pruned_bits(rows, columns, count) <= most)
-    yield (fewer_outputs(kernel, keep) for keep in range(rows, 0, -1) if REAL_BITS * keep * columns <= most)
-    yield (fewer_inputs(kernel, keep) for keep in range(columns, 0, -1) if REAL_BITS * keep * rows <= most)
+    yield (prune_filters(kernel, keep) for keep in range(rows, 0, -1) if REAL_BITS * keep * columns <= most)
+    yield (prune_channels(kernel, keep) for keep in range(columns, 0, -1) if REAL_BITS * keep * rows <= most)
     groups = [g for g in range(1, min(rows, columns) + 1) if rows % g == 0 and columns % g == 0]
     yield (block_diagonal(kernel, g) for g in groups if REAL_BITS * kernel.size // g <= most)
 

@@ -13,10 +13,11 @@ from numpy.typing import ArrayLike, NDArray
 from tqdm.auto import tqdm
 
 from igc_theory.kernels.arrays import Array
-from igc_theory.kernels.compression import redundancy as plain
+from igc_theory.kernels.compression import pruning
 from igc_theory.kernels.compression import structured as products
 from igc_theory.kernels.compression.approximation import Approximation, real_matrix
 from igc_theory.kernels.compression.chains import product_chains
+from igc_theory.kernels.compression.low_rank import low_rank
 from igc_theory.kernels.compression.precision import binarize, cluster, quantize
 from igc_theory.structure.arguments import window_of
 
@@ -164,17 +165,19 @@ def _calls(kernel: Array, kernel_size: Window, rng: np.random.Generator) -> Iter
     """Yield the calls that a frontier makes."""
     height, width = window_of("kernel_size", kernel_size)
     area, rows, columns = height * width, *kernel.shape
-    inputs = plain.input_channels(kernel, kernel_size)[0]
+    inputs = pruning.input_channels(kernel, kernel_size)[0]
     yield partial(binarize, kernel)
     yield from (partial(quantize, kernel, bits) for bits in range(2, 9))
     yield from (partial(cluster, kernel, k, rng) for k in (2, 4, 8, 16, 32))
     for rank in _counts(rows * columns / (rows + columns), min(rows, columns)):
-        yield from (partial(plain.low_rank, kernel, rank, bits=bits) for bits in (None, 8, 4))
-    yield from (partial(plain.fewer_outputs, kernel, keep) for keep in _counts(rows, rows))
-    yield from (partial(plain.fewer_inputs, kernel, keep, kernel_size=kernel_size) for keep in _counts(inputs, inputs))
-    yield from (partial(plain.prune, kernel, share) for share in SHARES)
+        yield from (partial(low_rank, kernel, rank, bits=bits) for bits in (None, 8, 4))
+    yield from (partial(pruning.prune_filters, kernel, keep) for keep in _counts(rows, rows))
+    yield from (
+        partial(pruning.prune_channels, kernel, keep, kernel_size=kernel_size) for keep in _counts(inputs, inputs)
+    )
+    yield from (partial(pruning.prune, kernel, share) for share in SHARES)
     if columns % 4 == 0:
-        yield partial(plain.prune_within, kernel)
+        yield partial(pruning.prune_n_m, kernel)
     groups = [g for g in range(2, min(32, rows, inputs) + 1) if rows % g == 0 and inputs % g == 0]
     yield from (partial(products.block_diagonal, kernel, g, kernel_size=kernel_size) for g in groups)
     for chain in product_chains(rows, inputs, kernel_size):

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from igc_theory.kernels.compression.approximation import Approximation, approximation, index_bits, real_matrix
 from igc_theory.kernels.compression.precision import stored
-from igc_theory.kernels.compression.redundancy import input_channels
+from igc_theory.kernels.compression.pruning import input_channels
 from igc_theory.kernels.products.product import Product
 from igc_theory.kernels.projection.project import project
 from igc_theory.structure.arguments import positive_int
@@ -124,7 +124,7 @@ def sparse_low_rank(
 ) -> Approximation:
     """Return the nearest product of two pointwise group convolutions with `rank` channels between: low rank × structured sparse.
 
-    The two pointwise convolutions of IGCV3 [Sun2018] without the channel-wise one in between.
+    The two pointwise convolutions of IGCV3 [Sun2018] without the depthwise one in between.
 
     Parameters
     ----------

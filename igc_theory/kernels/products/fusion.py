@@ -18,7 +18,7 @@ from igc_theory.structure.permutations import ChannelPermutation, interleave
 
 __all__ = ["fused"]
 
-Step = tuple[Factor, Array | None]
+WeightedFactor = tuple[Factor, Array | None]
 
 
 def fused(chain: Chain, weights: Sequence[Array], batch: int, call: int) -> tuple[Chain, list[Array]]:
@@ -60,9 +60,9 @@ def fused(chain: Chain, weights: Sequence[Array], batch: int, call: int) -> tupl
     return Chain([factor for factor, _ in steps], chain.name), [kernel for _, kernel in steps if kernel is not None]
 
 
-def _normal(steps: Sequence[Step]) -> list[Step]:
+def _normal(steps: Sequence[WeightedFactor]) -> list[WeightedFactor]:
     """Return the steps with neighbouring interleavings composed, and one behind every convolution where it is the identity."""
-    result: list[Step] = []
+    result: list[WeightedFactor] = []
     for step in steps:
         factor, before = step[0], result[-1][0] if result else None
         if isinstance(before, GroupConv) and isinstance(factor, GroupConv) and before.out_width == 1:
@@ -81,7 +81,7 @@ def _composed(first: Factor | None, second: ChannelPermutation) -> ChannelPermut
     return interleave(channels // width, width) if width and channels % width == 0 else None
 
 
-def _fits(steps: Sequence[Step], k: int) -> bool:
+def _fits(steps: Sequence[WeightedFactor], k: int) -> bool:
     """Return whether steps `k` to `k + 2` are a convolution, its interleaving, and a pointwise one that makes blocks of both."""
     first, permutation, second = (factor for factor, _ in steps[k : k + 3])
     return (
@@ -95,7 +95,7 @@ def _fits(steps: Sequence[Step], k: int) -> bool:
     )
 
 
-def _saving(steps: Sequence[Step], k: int, batch: int, call: int) -> int:
+def _saving(steps: Sequence[WeightedFactor], k: int, batch: int, call: int) -> int:
     """Return the multiply-adds that fusing at step `k` saves, calls included."""
     first, second = steps[k][0], steps[k + 2][0]
     assert isinstance(first, GroupConv)
@@ -107,7 +107,7 @@ def _saving(steps: Sequence[Step], k: int, batch: int, call: int) -> int:
     ) * batch
 
 
-def _fused_pair(one: Step, two: Step) -> list[Step]:
+def _fused_pair(one: WeightedFactor, two: WeightedFactor) -> list[WeightedFactor]:
     """Return two convolutions as one, and the permutation behind it.
 
     Secondary branch ``m * groups + c`` reads output `m` of the primary branches ``c * a + r``, r < a. Component `c` has

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from igc_theory.kernels.arrays import Array, float_type, numbers
 from igc_theory.kernels.products.fusion import fused
-from igc_theory.kernels.products.steps import Step, over_branches, steps_of
+from igc_theory.kernels.products.steps import Instruction, over_branches, steps_of
 from igc_theory.kernels.products.weights import checked_weights
 from igc_theory.structure.arguments import positive_int
 from igc_theory.structure.chains import Chain
@@ -100,7 +100,7 @@ class Plan:
         kernels = [kernel.astype(self.dtype) for kernel in joined]
         steps = partial(steps_of, self.chain, kernels, chain.window, self.batch, dtype=self.dtype)
         # Stages follow each other; what stands in one stage may be done at the same time.
-        self._stages: list[list[list[Step]]] = (
+        self._stages: list[list[list[Instruction]]] = (
             [[steps(tiles=tiles[k :: self.threads]) for k in range(self.threads)]]
             if len(tiles) >= self.threads
             else [[[part] for part in over_branches(step, self.threads)] for step in steps(tiles=tiles)]
@@ -171,7 +171,7 @@ class Plan:
         return f"Plan({rows}x{columns} on {self.batch} columns, {self.dtype}, {calls} steps{threads})"
 
 
-def _run(steps: list[Step], x: Array, out: Array) -> None:
+def _run(steps: list[Instruction], x: Array, out: Array) -> None:
     """Execute the steps: each a NumPy function, where it reads, and where it writes."""
     for function, source, target in steps:
         function(source(x), out=target(out))

@@ -69,7 +69,8 @@ class Product(LinearOperator):
     Examples
     --------
     >>> import numpy as np
-    >>> from igc_theory import igcv1, random_product
+    >>> from igc_theory import igcv1
+    >>> from igc_theory.kernels import random_product
     >>> rng = np.random.default_rng(0)
     >>> product = random_product(igcv1(L=4, M=2), rng)
     >>> product
@@ -121,7 +122,8 @@ class Product(LinearOperator):
         Two 3×3 factors see 5×5:
 
         >>> import numpy as np
-        >>> from igc_theory import group, random_product, regular
+        >>> from igc_theory import group, regular
+        >>> from igc_theory.kernels import random_product
         >>> random_product(regular(4, 6) + group(6, 6, groups=2), np.random.default_rng(0)).kernel().shape
         (6, 4, 5, 5)
         """
@@ -135,7 +137,8 @@ class Product(LinearOperator):
         Examples
         --------
         >>> import numpy as np
-        >>> from igc_theory import igcv1, random_product
+        >>> from igc_theory import igcv1
+        >>> from igc_theory.kernels import random_product
         >>> [factor.shape for factor in random_product(igcv1(L=4, M=2), np.random.default_rng(0)).sparse_factors()]
         [(8, 72), (8, 8), (8, 8), (8, 8)]
         """
@@ -174,7 +177,8 @@ class Product(LinearOperator):
         Examples
         --------
         >>> import numpy as np
-        >>> from igc_theory import igcv3, random_product
+        >>> from igc_theory import igcv3
+        >>> from igc_theory.kernels import random_product
         >>> random_product(igcv3(8, 12, stride=2), np.random.default_rng(0)).convolve(np.ones((8, 14, 14))).shape
         (12, 7, 7)
         """
@@ -224,7 +228,8 @@ class Product(LinearOperator):
         Examples
         --------
         >>> import numpy as np, tempfile
-        >>> from igc_theory import igcv1, random_product
+        >>> from igc_theory import igcv1
+        >>> from igc_theory.kernels import random_product
         >>> product = random_product(igcv1(L=4, M=2), np.random.default_rng(0))
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     product.save(f"{folder}/product.npz")

@@ -20,10 +20,10 @@ from igc_theory.structure.chains import Chain, Factor
 from igc_theory.structure.factors import GroupConv
 from igc_theory.structure.permutations import ChannelPermutation
 
-__all__ = ["Step", "over_branches", "steps_of"]
+__all__ = ["Instruction", "over_branches", "steps_of"]
 
 Place = Callable[[Array], Array]
-Step = tuple[Callable[..., Any], Place, Place]
+Instruction = tuple[Callable[..., Any], Place, Place]
 
 LINE = 64
 """Bytes of a cache line. Rows of a power-of-two length fall onto the same cache sets; a line between them prevents that."""
@@ -45,7 +45,7 @@ def steps_of(
     batch: int,
     tiles: Sequence[tuple[int, int]],
     dtype: np.dtype[Any],
-) -> list[Step]:
+) -> list[Instruction]:
     """Return the steps that apply a chain to the columns in `tiles`, (start, stop) each.
 
     A step is a NumPy function, where it reads and where it writes, to be called ``function(source(x), out=target(out))``.
@@ -55,7 +55,7 @@ def steps_of(
     return [(f, _bound(a, buffers), _bound(b, buffers)) for route in routes for f, a, b in route.steps]
 
 
-def over_branches(step: Step, threads: int) -> list[Step]:
+def over_branches(step: Instruction, threads: int) -> list[Instruction]:
     """Return up to `threads` steps that do the same at the same time, each some branches; the step itself if it is no product."""
     function, source, target = step
     if not isinstance(function, partial) or function.func is not np.matmul or function.args[0].ndim < 3:

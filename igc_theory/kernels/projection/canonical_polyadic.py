@@ -1,4 +1,4 @@
-r"""The nearest product with a channel-wise spatial factor between two pointwise ones: IGCV3, MobileNetV2.
+r"""The nearest product with a depthwise spatial factor between two pointwise ones: IGCV3, MobileNetV2.
 
 Each channel c of the middle adds :math:`u_c ⊗ v_c ⊗ d_c` (output weights, input weights, window) to the kernel, and to one
 block of it only. A block is thus a sum of as many rank-one tensors as its cell has channels, a canonical polyadic
@@ -18,7 +18,7 @@ from igc_theory.kernels.projection.two_factors import cells_of, unreachable
 from igc_theory.structure.branches import wiring
 from igc_theory.structure.chains import Chain
 
-__all__ = ["Terms", "alternate", "channelwise_middle", "random_start", "start", "unfolding_bounds"]
+__all__ = ["Terms", "alternate", "depthwise_middle", "random_start", "start", "unfolding_bounds"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,10 +59,10 @@ class Terms:
         return self.outputs, self.inputs, self.windows
 
 
-def channelwise_middle(
+def depthwise_middle(
     kernel: Array, chain: Chain, rng: np.random.Generator, restarts: int
 ) -> tuple[list[Array], float, float]:
-    """Return the weights of a pointwise, a channel-wise and a pointwise convolution, the squared error, and a lower bound on it.
+    """Return the weights of a pointwise, a depthwise and a pointwise convolution, the squared error, and a lower bound on it.
 
     Parameters
     ----------

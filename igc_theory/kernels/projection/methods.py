@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 
 from igc_theory.kernels.arrays import Array
-from igc_theory.kernels.projection.canonical_polyadic import channelwise_middle
+from igc_theory.kernels.projection.canonical_polyadic import depthwise_middle
 from igc_theory.kernels.projection.channel_trees import channel_trees
 from igc_theory.kernels.projection.hierarchical import butterfly, columns_in_order, in_tree_order, split_bound
 from igc_theory.kernels.projection.two_factors import two_factors
@@ -20,7 +20,7 @@ __all__ = ["Fit", "fit"]
 
 _METHODS = (
     "project handles one or two group convolutions of any kind, any number that is strictly complementary (or loosely, "
-    "channels with common branches before and behind staying together), and a channel-wise spatial one between two pointwise"
+    "channels with common branches before and behind staying together), and a depthwise spatial one between two pointwise"
 )
 
 _CLOSED_FORM = "closed form, the nearest product"
@@ -59,8 +59,8 @@ def fit(kernel: Array, chain: Chain, rng: np.random.Generator, restarts: int) ->
     reduced = _without_scales(chain)
     spatial = _spatial(reduced)
     convs, trees = reduced.convolutions, channel_trees(reduced)
-    if _has_channelwise_middle(reduced):
-        weights, error, bound = channelwise_middle(kernel, reduced, rng, restarts)
+    if _has_depthwise_middle(reduced):
+        weights, error, bound = depthwise_middle(kernel, reduced, rng, restarts)
         return Fit(_expanded(weights, chain, reduced), error, lambda: bound, "alternating least squares")
     if isinstance(trees, str):
         if len(convs) > 2:
@@ -77,7 +77,7 @@ def fit(kernel: Array, chain: Chain, rng: np.random.Generator, restarts: int) ->
 
 
 def _without_scales(chain: Chain) -> Chain:
-    """Return the chain without its pointwise channel-wise convolutions: their scales belong to the neighbours' weights."""
+    """Return the chain without its 1×1 depthwise convolutions: their scales belong to the neighbours' weights."""
     kept: list[Factor] = [factor for factor in chain.factors if not _is_scale(factor)]
     if any(isinstance(factor, GroupConv) for factor in kept):
         return Chain(kept)
@@ -99,8 +99,8 @@ def _spatial(chain: Chain) -> int:
     return next((k for k, conv in enumerate(chain.convolutions) if not conv.is_pointwise), 0)
 
 
-def _has_channelwise_middle(chain: Chain) -> bool:
-    """Return whether the chain is a channel-wise spatial convolution between two pointwise ones."""
+def _has_depthwise_middle(chain: Chain) -> bool:
+    """Return whether the chain is a depthwise spatial convolution between two pointwise ones."""
     if len(chain.convolutions) != 3:
         return False
     middle = chain.convolutions[1]

@@ -99,11 +99,11 @@ def project(
     **L complementary convolutions**, strictly or with super-channels: hierarchical factorization, the first factor split off
     first [Zheng2021]. A kernel that is such a product comes back exactly.
 
-    **A channel-wise spatial convolution between two pointwise ones** (IGCV3): alternating least squares on the canonical
+    **A depthwise spatial convolution between two pointwise ones** (IGCV3): alternating least squares on the canonical
     polyadic decomposition of each block, from a start by singular value decompositions, a local optimum. A product comes back
-    exactly if its branches have no fewer inputs and outputs than there are paths between them.
+    exactly if its branches have no channel pruning and outputs than there are paths between them.
 
-    Channel-wise pointwise convolutions are scales and may stand anywhere. The weights come with equal Frobenius norms.
+    1×1 depthwise convolutions are scales and may stand anywhere. The weights come with equal Frobenius norms.
 
     Parameters
     ----------

@@ -15,7 +15,8 @@ from tqdm.auto import tqdm
 from igc_theory.budget.designs.rectangular import best_rectangular
 from igc_theory.kernels.compression.approximation import REAL_BITS
 from igc_theory.kernels.compression.chains import product_chains
-from igc_theory.kernels.compression.redundancy import low_rank, prune, pruned_bits
+from igc_theory.kernels.compression.low_rank import low_rank
+from igc_theory.kernels.compression.pruning import prune, pruned_bits
 from igc_theory.kernels.compression.structured import sparse_product
 from igc_theory.networks.description.layer_graph import Layer, LayerGraph
 from igc_theory.networks.description.layers import Conv, Linear, Shuffle
@@ -24,7 +25,7 @@ from igc_theory.structure.chains import Chain
 from igc_theory.structure.conditions import Grade, grade
 from igc_theory.structure.factors import GroupConv
 
-__all__ = ["Audit", "ChainAudit", "DenseAudit", "Errors", "audit", "consecutive"]
+__all__ = ["Audit", "ChainAudit", "Errors", "RegularAudit", "audit", "consecutive"]
 
 SHARE = 1 / 4
 """Bits at which approximations are compared, as a share of the dense layer's."""
@@ -75,8 +76,8 @@ class Errors:
 
 
 @dataclass(frozen=True)
-class DenseAudit:
-    """A dense pointwise or linear layer, and the cheapest chains of its channels.
+class RegularAudit:
+    """A regular layer, one matrix from all channels to all channels, and the cheapest chains of its channels.
 
     Attributes
     ----------
@@ -105,19 +106,19 @@ class Audit:
     ----------
     network : LayerGraph
     chains : tuple of ChainAudit
-    dense : tuple of DenseAudit
+    regular : tuple of RegularAudit
 
     Examples
     --------
     >>> from igc_theory.networks import network
     >>> found = audit(network("mobilenet_v1"), progress=False)
-    >>> len(found.chains), len(found.dense)
+    >>> len(found.chains), len(found.regular)
     (13, 14)
     """
 
     network: LayerGraph
     chains: tuple[ChainAudit, ...]
-    dense: tuple[DenseAudit, ...]
+    regular: tuple[RegularAudit, ...]
 
 
 def audit(network: LayerGraph, *, workers: int = 1, progress: bool = True) -> Audit:
@@ -154,8 +155,8 @@ def audit(network: LayerGraph, *, workers: int = 1, progress: bool = True) -> Au
     instance_of("network", network, LayerGraph, "give one from network(name) or read_onnx(path)")
     workers = positive_int("workers", workers)
     chains = tuple(_chain_audit(network, run) for run in consecutive(network))
-    layers = [layer for layer in network.layers if _is_dense(layer)]
-    results = _mapped(_dense_audit, [_sizes(layer) for layer in layers], workers, progress)
+    layers = [layer for layer in network.layers if _is_regular(layer)]
+    results = _mapped(_regular_audit, [_sizes(layer) for layer in layers], workers, progress)
     return Audit(network, chains, tuple(results))
 
 
@@ -237,7 +238,7 @@ _graded = cache(grade)
 """Blocks of a network are alike: each kind is graded once."""
 
 
-def _is_dense(layer: Layer) -> bool:
+def _is_regular(layer: Layer) -> bool:
     """Return whether a layer is one matrix from all channels to all channels, with more than one of each."""
     node = layer.node
     if isinstance(node, Conv):
@@ -257,10 +258,10 @@ def _sizes(layer: Layer) -> tuple[str, int, int, Array | None]:
     return layer.name, out, into, None if weight is None else np.asarray(weight).reshape(out, into)
 
 
-def _dense_audit(name: str, out: int, into: int, weight: Array | None) -> DenseAudit:
+def _regular_audit(name: str, out: int, into: int, weight: Array | None) -> RegularAudit:
     strict, dense = (best_rectangular(into, out, dense=dense) for dense in (False, True))
     errors = None if weight is None else _errors(weight, strict)
-    return DenseAudit(name, into, out, into * out, strict, dense, errors)
+    return RegularAudit(name, into, out, into * out, strict, dense, errors)
 
 
 def _errors(weight: Array, strict: Chain) -> Errors | None:
@@ -289,11 +290,11 @@ def _pruned_within(weight: Array, bits: int) -> float:
 
 
 def _mapped(
-    function: Callable[..., DenseAudit], arguments: Sequence[tuple[Any, ...]], workers: int, progress: bool
-) -> list[DenseAudit]:
+    function: Callable[..., RegularAudit], arguments: Sequence[tuple[Any, ...]], workers: int, progress: bool
+) -> list[RegularAudit]:
     """Return the results in order, computed here or by workers, with a progress bar."""
     if workers == 1:
-        results: Iterator[DenseAudit] = (function(*argument) for argument in arguments)
+        results: Iterator[RegularAudit] = (function(*argument) for argument in arguments)
     else:
         try:
             from joblib import Parallel, delayed

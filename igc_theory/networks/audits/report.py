@@ -6,7 +6,7 @@ from html import escape
 from itertools import groupby
 from typing import Any
 
-from igc_theory.networks.audits.audit import Audit, ChainAudit, DenseAudit
+from igc_theory.networks.audits.audit import Audit, ChainAudit, RegularAudit
 from igc_theory.networks.description.layer_graph import NO_SHAPE, LayerGraph
 from igc_theory.networks.description.table import Table
 from igc_theory.structure.arguments import instance_of
@@ -16,7 +16,7 @@ from igc_theory.structure.factors import GroupConv
 __all__ = ["audit_data", "audit_page", "audit_tables"]
 
 BYTES = 4
-"""Of a weight and of a response, in single precision."""
+"""Of a weight and of an activation, in single precision."""
 
 STYLE = """\
 body { font: 15px/1.4 system-ui, sans-serif; margin: 2em auto; max-width: 75em; padding: 0 1em; }
@@ -53,9 +53,9 @@ def audit_tables(audit: Audit) -> list[Table]:
     instance_of("audit", audit, Audit, "give what audit(network) returns")
     tables = [_layer_table(audit)]
     tables += [_chain_table(audit.chains)] if audit.chains else []
-    tables += [_dense_table(audit.dense)] if audit.dense else []
-    if any(entry.errors for entry in audit.dense):
-        tables.append(_error_table(audit.dense))
+    tables += [_regular_table(audit.regular)] if audit.regular else []
+    if any(entry.errors for entry in audit.regular):
+        tables.append(_error_table(audit.regular))
     network = audit.network
     if network.passed_over:
         tables.append(network.passed_over_table())
@@ -82,7 +82,7 @@ def audit_data(audit: Audit) -> dict[str, Any]:
     Examples
     --------
     >>> from igc_theory.networks import audit, network
-    >>> audit_data(audit(network("mobilenet_v1")))["dense_layers"][0]["strict"]
+    >>> audit_data(audit(network("mobilenet_v1")))["regular_layers"][0]["strict"]
     {'branch_widths': [4, 4, 2], 'parameters': 384}
     """
     network = instance_of("audit", audit, Audit, "give what audit(network) returns").network
@@ -94,10 +94,10 @@ def audit_data(audit: Audit) -> dict[str, Any]:
         "parameters": network.parameters,
         "counts": network.counts._asdict(),
         "multiply_adds": network.multiply_adds,
-        "peak_response_bytes": BYTES * network.peak_activations,
+        "peak_activation_bytes": BYTES * network.peak_activations,
         "layers": _layer_rows(audit),
         "chains": [_chain_data(entry) for entry in audit.chains],
-        "dense_layers": [_dense_data(entry) for entry in audit.dense],
+        "regular_layers": [_regular_data(entry) for entry in audit.regular],
         "passed_over": [vars(entry) for entry in passed],
     }
 
@@ -168,7 +168,7 @@ def _layer_rows(audit: Audit) -> list[dict[str, Any]]:
             "parameters": layer.counts.total,
             "multiply_adds": layer.multiply_adds,
             "weight_bytes": BYTES * layer.counts.total,
-            "response_bytes": BYTES * layer.responses,
+            "activation_bytes": BYTES * layer.activations,
         }
         for layer in audit.network.layers
     ]
@@ -184,7 +184,7 @@ def _layer_table(audit: Audit) -> Table:
         "parameters": "parameters",
         "multiply_adds": "multiply–adds",
         "weight_bytes": "weight bytes",
-        "response_bytes": "response bytes",
+        "activation_bytes": "activation bytes",
     }
     columns = {title: [row[name] for row in rows] for name, title in titles.items()}
     sums = {titles[name]: sum(row[name] for row in rows) for name in list(titles)[4:]}
@@ -220,24 +220,24 @@ def _factor(conv: GroupConv) -> str:
     return f"depthwise {window}" if conv.is_depthwise else f"{conv.groups} branches {window}"
 
 
-def _dense_table(dense: tuple[DenseAudit, ...]) -> Table:
+def _regular_table(regular: tuple[RegularAudit, ...]) -> Table:
     columns: dict[str, list[Any]] = {
-        "layer": [entry.layer for entry in dense],
-        "channels": [f"{entry.in_channels} to {entry.out_channels}" for entry in dense],
-        "weights": [entry.parameters for entry in dense],
-        "strict chain": [entry.strict.name for entry in dense],
-        "its weights": [entry.strict.parameters for entry in dense],
-        "fewer by": [f"{entry.parameters / entry.strict.parameters:.1f}" for entry in dense],
-        "dense chain": ["as strict" if entry.dense == entry.strict else entry.dense.name for entry in dense],
-        "weights of that": [entry.dense.parameters for entry in dense],
+        "layer": [entry.layer for entry in regular],
+        "channels": [f"{entry.in_channels} to {entry.out_channels}" for entry in regular],
+        "weights": [entry.parameters for entry in regular],
+        "strict chain": [entry.strict.name for entry in regular],
+        "its weights": [entry.strict.parameters for entry in regular],
+        "fewer by": [f"{entry.parameters / entry.strict.parameters:.1f}" for entry in regular],
+        "dense chain": ["as strict" if entry.dense == entry.strict else entry.dense.name for entry in regular],
+        "weights of that": [entry.dense.parameters for entry in regular],
     }
     names = ("weights", "its weights", "weights of that")
     totals = {"layer": "total", **{name: sum(columns[name]) for name in names}}
-    return Table("Dense layers, and the cheapest chains between the same channels, by branch widths", columns, totals)
+    return Table("Regular layers, and the cheapest chains between the same channels, by branch widths", columns, totals)
 
 
-def _error_table(dense: tuple[DenseAudit, ...]) -> Table:
-    measured = [(entry, entry.errors) for entry in dense if entry.errors]
+def _error_table(regular: tuple[RegularAudit, ...]) -> Table:
+    measured = [(entry, entry.errors) for entry in regular if entry.errors]
     columns: dict[str, list[Any]] = {
         "layer": [entry.layer for entry, _ in measured],
         "strict chain": [_error(errors.strict) for _, errors in measured],
@@ -270,7 +270,7 @@ def _chain_data(entry: ChainAudit) -> dict[str, Any]:
     }
 
 
-def _dense_data(entry: DenseAudit) -> dict[str, Any]:
+def _regular_data(entry: RegularAudit) -> dict[str, Any]:
     return {
         "layer": entry.layer,
         "in_channels": entry.in_channels,

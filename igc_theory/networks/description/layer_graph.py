@@ -31,7 +31,7 @@ __all__ = ["NO_SHAPE", "Layer", "LayerGraph", "PassedOver"]
 
 Array = NDArray[Any]
 Sizes = tuple[int, ...]
-"""Channels, then the sizes of all other axes, of one image's responses."""
+"""Channels, then the sizes of all other axes, of one image's activations."""
 
 NOTHING = Counts()
 
@@ -68,9 +68,9 @@ class Layer:
     buffers : int
         Stored numbers that it uses and that are not trained: running statistics, frozen filters, quantization scales.
     products : int or None
-        Multiply–adds of stored weights with responses for one image; None for those of `node`.
+        Multiply–adds of stored weights with activations for one image; None for those of `node`.
     activation_multiply_adds : int
-        Multiply–adds of responses with responses for one image, as in attention.
+        Multiply–adds of activations with activations for one image, as in attention.
 
     Examples
     --------
@@ -134,11 +134,11 @@ class Layer:
 
     @property
     def multiplies(self) -> bool:
-        """Whether it multiplies responses by weights: a step of the network's depth."""
+        """Whether it multiplies activations by weights: a step of the network's depth."""
         return isinstance(self.node, (Conv, Linear)) or bool(self.products)
 
     @property
-    def responses(self) -> int:
+    def activations(self) -> int:
         """Numbers that the layer writes for one image."""
         return prod(self.output_shape)
 
@@ -236,18 +236,18 @@ class LayerGraph:
 
     @cached_property
     def multiply_adds(self) -> int:
-        """Multiply–adds of weights with responses, in convolutions and linear layers, for one image of `input_shape`."""
+        """Multiply–adds of weights with activations, in convolutions and linear layers, for one image of `input_shape`."""
         return sum(layer.multiply_adds for layer in self.layers)
 
     @cached_property
     def activation_multiply_adds(self) -> int:
-        """Multiply–adds of responses with responses, as in attention, for one image of `input_shape`."""
+        """Multiply–adds of activations with activations, as in attention, for one image of `input_shape`."""
         return sum(layer.activation_multiply_adds for layer in self.layers)
 
     @property
     def activations(self) -> int:
         """Numbers written by convolutions and linear layers for one image: what training must keep."""
-        return sum(layer.responses for layer in self.layers if layer.multiplies)
+        return sum(layer.activations for layer in self.layers if layer.multiplies)
 
     @property
     def peak_activations(self) -> int:
@@ -256,7 +256,7 @@ class LayerGraph:
         Shortcuts that wait beside a block come on top; a batch-norm or activation is taken in place.
         """
         computing = (layer for layer in self.layers if layer.multiplies or isinstance(layer.node, Pool))
-        return max((prod(layer.input_shape) + layer.responses for layer in computing), default=0)
+        return max((prod(layer.input_shape) + layer.activations for layer in computing), default=0)
 
     @property
     def has_weights(self) -> bool:
@@ -297,8 +297,8 @@ class LayerGraph:
         columns |= {"buffers": [layer.buffers or None for layer in shown]} if self.buffers else {}
         columns["multiply–adds"] = [layer.multiply_adds or None for layer in shown]
         if self.activation_multiply_adds:
-            columns["of responses"] = [layer.activation_multiply_adds or None for layer in shown]
-        totals |= {"buffers": self.buffers, "of responses": self.activation_multiply_adds}
+            columns["of activations"] = [layer.activation_multiply_adds or None for layer in shown]
+        totals |= {"buffers": self.buffers, "of activations": self.activation_multiply_adds}
         title = f"{self.name}: {_times(self.input_shape)} in, longest way through {self.depth} layers"
         return Table(title + self.reservation, columns, totals)
 
@@ -320,7 +320,7 @@ class LayerGraph:
     def __repr__(self) -> str:
         size = f"{self.parameters:,} parameters, {self.multiply_adds:,} multiply–adds"
         if self.activation_multiply_adds:
-            size += f" and {self.activation_multiply_adds:,} of responses by responses"
+            size += f" and {self.activation_multiply_adds:,} of activations by activations"
         return f"{self.name}: {size} at {_times(self.input_shape)}{self.reservation}"
 
     def _repr_html_(self) -> str:

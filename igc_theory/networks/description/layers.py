@@ -48,7 +48,7 @@ class Conv:
     fixed : bool, default False
         Weights fixed to 0 and 1: nothing is stored and nothing is multiplied (summation fusion).
     gates : int, default 0
-        Further convolutions of the same shape that weigh its response (the transform gate of Highway).
+        Further convolutions of the same shape that weigh its activation (the transform gate of Highway).
 
     Examples
     --------
@@ -314,12 +314,12 @@ class Norm:
 
 @dataclass(frozen=True, slots=True)
 class Linear:
-    """A linear layer on all responses of an image, usually with biases.
+    """A linear layer on all activations of an image, usually with biases.
 
     Parameters
     ----------
     in_features, out_features : int
-        Responses read and written.
+        Activations read and written.
     bias : bool, default True
         Whether each output has a bias.
 
@@ -345,7 +345,7 @@ class Linear:
         return Counts(0, 0, self.in_features * self.out_features, self.out_features * self.bias)
 
     def output(self, shape: Shape) -> Shape:
-        """Return ``(out_features, 1, 1)``; ValueError if the image has another number of responses."""
+        """Return ``(out_features, 1, 1)``; ValueError if the image has another number of activations."""
         shape = shape_of("shape", shape)
         agree(self, self.in_features, shape[0] * shape[1] * shape[2], shape)
         return self.out_features, 1, 1
@@ -358,7 +358,7 @@ class Operator:
     Parameters
     ----------
     kind : str
-        Word for the tables, such as ``"transposed 4×4 /2"``, ``"lstm"``, ``"embedding"`` or ``"product of responses"``.
+        Word for the tables, such as ``"transposed 4×4 /2"``, ``"lstm"``, ``"embedding"`` or ``"product of activations"``.
 
     Examples
     --------

@@ -9,7 +9,7 @@ from igc_theory.structure.arguments import positive_int
 __all__ = ["Counts", "Shape", "agree", "output_side", "shape_of"]
 
 Shape = tuple[int, int, int]
-"""Channels, height, width of one image's responses."""
+"""Channels, height, width of one image's activations."""
 
 
 class _Fields(NamedTuple):

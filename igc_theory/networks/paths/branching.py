@@ -7,7 +7,6 @@ blocks of b convolutions are :math:`(1 + x^b)^n`, and FractalNet follows :math:`
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from math import prod
 
 from igc_theory.networks.description.layers import Conv, Linear
@@ -15,151 +14,10 @@ from igc_theory.networks.description.network import Network, in_series
 from igc_theory.networks.description.nodes import Block, Node
 from igc_theory.networks.paths.path_polynomials import PathPolynomial
 from igc_theory.networks.zoo.catalogue import network
-from igc_theory.structure.arguments import positive_int
 
-__all__ = ["deeply_fused", "fractal", "highway", "path_polynomial", "plain", "residual"]
-
+__all__ = ["path_polynomial"]
 
 _ONE, _X = PathPolynomial((1,)), PathPolynomial((0, 1))
-
-
-def plain(layers: int) -> PathPolynomial:
-    """Return the polynomial of a plain stack: one path through all layers (AlexNet, VGG).
-
-    Parameters
-    ----------
-    layers : int
-        Convolutions in series.
-
-    Returns
-    -------
-    PathPolynomial
-
-    Raises
-    ------
-    TypeError, ValueError
-        If an argument is not a positive integer.
-
-    Examples
-    --------
-    >>> plain(5)
-    x^5
-    """
-    return _X ** positive_int("layers", layers)
-
-
-def residual(blocks: int, convolutions: int = 2) -> PathPolynomial:
-    r"""Return :math:`(1 + x^b)^n`: `blocks` blocks of `convolutions` beside an identity (ResNet [He2016]).
-
-    Parameters
-    ----------
-    blocks, convolutions : int
-        `n` and `b`.
-
-    Returns
-    -------
-    PathPolynomial
-
-    Raises
-    ------
-    TypeError, ValueError
-        If an argument is not a positive integer.
-
-    Examples
-    --------
-    >>> residual(2)
-    1 + 2 x^2 + x^4
-    """
-    return (1 + plain(convolutions)) ** positive_int("blocks", blocks)
-
-
-def highway(layers: int) -> PathPolynomial:
-    r"""Return :math:`(1 + x)^n`: every layer may be carried past (Highway [Srivastava2015]), all gates open.
-
-    Parameters
-    ----------
-    layers : int
-        `n`.
-
-    Returns
-    -------
-    PathPolynomial
-
-    Raises
-    ------
-    TypeError, ValueError
-        If an argument is not a positive integer.
-
-    Examples
-    --------
-    >>> highway(19).paths
-    524288
-    """
-    return residual(layers, convolutions=1)
-
-
-def deeply_fused(depths: Iterable[Iterable[int]]) -> PathPolynomial:
-    r"""Return the polynomial of a deeply-fused net: base networks of different depth, added up after each part.
-
-    .. math:: \prod_j \sum_i x^{d_{ij}}
-
-    (Deeply-fused nets [Wang2016]: the intermediate representations of the base networks are fused, several times.)
-
-    Parameters
-    ----------
-    depths : iterable of iterables of int
-        For each part between two fusions, the layers of each base network.
-
-    Returns
-    -------
-    PathPolynomial
-
-    Raises
-    ------
-    TypeError, ValueError
-        If a depth is not a positive integer, or a part has no base network.
-
-    Examples
-    --------
-    A deep network of 13 layers and a shallow one of 4, fused three times: short, long and mixed paths.
-
-    >>> deeply_fused([(5, 2), (4, 1), (4, 1)])
-    x^4 + 3 x^7 + 3 x^10 + x^13
-    """
-    parts = [[plain(depth) for depth in part] for part in depths]
-    if not parts or not all(parts):
-        raise ValueError(
-            f"depths={parts} has a part without a base network: give the layers of each base network of each part"
-        )
-    return prod((sum(part[1:], start=part[0]) for part in parts), start=_ONE)
-
-
-def fractal(columns: int, blocks: int = 1) -> PathPolynomial:
-    r"""Return FractalNet: :math:`F_1 = x`, :math:`F_{c+1} = F_c^2 + x`, `blocks` in series ([Larsson2017], drop-path off).
-
-    Parameters
-    ----------
-    columns, blocks : int
-        `c`, and how many such blocks there are in series.
-
-    Returns
-    -------
-    PathPolynomial
-
-    Raises
-    ------
-    TypeError, ValueError
-        If an argument is not a positive integer.
-
-    Examples
-    --------
-    >>> fractal(3)
-    x + x^2 + 2 x^3 + x^4
-    """
-    one = _X
-    for _ in range(positive_int("columns", columns) - 1):
-        one = one**2 + _X
-    return one ** positive_int("blocks", blocks)
 
 
 def path_polynomial(name: str | Network) -> PathPolynomial:

@@ -19,7 +19,7 @@ from igc_theory.structure.permutations import ChannelPermutation
 
 __all__ = ["BlockFlow", "block_flows", "flow_table", "stage_path_counts"]
 
-Counts = NDArray[np.float64]
+PathCounts = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ def flow_table(network: Network) -> Table:
     return Table(f"{network.name}: paths from every input channel to every output channel", columns)
 
 
-def stage_path_counts(network: Network, stage: str) -> Counts:
+def stage_path_counts(network: Network, stage: str) -> PathCounts:
     """Return the number of paths from every input channel of a stage to every output channel.
 
     Parameters
@@ -226,7 +226,7 @@ def _factors(branch: tuple[Node, ...]) -> list[GroupConv | ChannelPermutation]:
     ]
 
 
-def _through(node: Node, counts: Counts, shape: Shape) -> Counts:
+def _through(node: Node, counts: PathCounts, shape: Shape) -> PathCounts:
     """Return the path counts behind `node`, from `counts` in front of it: (channels, inputs) to (channels, inputs)."""
     match node:
         case Conv(convolution=conv):
@@ -243,13 +243,13 @@ def _through(node: Node, counts: Counts, shape: Shape) -> Counts:
     return counts
 
 
-def _series(nodes: tuple[Node, ...], counts: Counts, shape: Shape) -> Counts:
+def _series(nodes: tuple[Node, ...], counts: PathCounts, shape: Shape) -> PathCounts:
     for node in nodes:
         counts = _through(node, counts, shape)
     return counts
 
 
-def _through_branches(conv: GroupConv, counts: Counts) -> Counts:
+def _through_branches(conv: GroupConv, counts: PathCounts) -> PathCounts:
     """Every output of a branch gets the sum over the inputs of that branch."""
     sums = counts.reshape(conv.groups, conv.in_width, -1).sum(axis=1)
     return np.repeat(sums, conv.out_width, axis=0)

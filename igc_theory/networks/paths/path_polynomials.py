@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import accumulate
@@ -41,6 +42,145 @@ class PathPolynomial:
             raise ValueError(
                 f"coefficients={self.coefficients} end with zero: leave trailing zeros out, and count one path"
             )
+
+    @classmethod
+    def plain(cls, layers: int) -> PathPolynomial:
+        """Return the polynomial of a plain stack: one path through all layers (AlexNet, VGG).
+
+        Parameters
+        ----------
+        layers : int
+            Convolutions in series.
+
+        Returns
+        -------
+        PathPolynomial
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument is not a positive integer.
+
+        Examples
+        --------
+        >>> PathPolynomial.plain(5)
+        x^5
+        """
+        return cls((0, 1)) ** positive_int("layers", layers)
+
+    @classmethod
+    def residual(cls, blocks: int, convolutions: int = 2) -> PathPolynomial:
+        r"""Return :math:`(1 + x^b)^n`: `blocks` blocks of `convolutions` beside an identity (ResNet [He2016]).
+
+        Parameters
+        ----------
+        blocks, convolutions : int
+            `n` and `b`.
+
+        Returns
+        -------
+        PathPolynomial
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument is not a positive integer.
+
+        Examples
+        --------
+        >>> PathPolynomial.residual(2)
+        1 + 2 x^2 + x^4
+        """
+        return (1 + cls.plain(convolutions)) ** positive_int("blocks", blocks)
+
+    @classmethod
+    def highway(cls, layers: int) -> PathPolynomial:
+        r"""Return :math:`(1 + x)^n`: every layer may be carried past (Highway [Srivastava2015]), all gates open.
+
+        Parameters
+        ----------
+        layers : int
+            `n`.
+
+        Returns
+        -------
+        PathPolynomial
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument is not a positive integer.
+
+        Examples
+        --------
+        >>> PathPolynomial.highway(19).paths
+        524288
+        """
+        return cls.residual(layers, convolutions=1)
+
+    @classmethod
+    def deeply_fused(cls, depths: Iterable[Iterable[int]]) -> PathPolynomial:
+        r"""Return the polynomial of a deeply-fused net: base networks of different depth, added up after each part.
+
+        .. math:: \prod_j \sum_i x^{d_{ij}}
+
+        (Deeply-fused nets [Wang2016]: the intermediate representations of the base networks are fused, several times.)
+
+        Parameters
+        ----------
+        depths : iterable of iterables of int
+            For each part between two fusions, the layers of each base network.
+
+        Returns
+        -------
+        PathPolynomial
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a depth is not a positive integer, or a part has no base network.
+
+        Examples
+        --------
+        A deep network of 13 layers and a shallow one of 4, fused three times: short, long and mixed paths.
+
+        >>> PathPolynomial.deeply_fused([(5, 2), (4, 1), (4, 1)])
+        x^4 + 3 x^7 + 3 x^10 + x^13
+        """
+        parts = [[cls.plain(depth) for depth in part] for part in depths]
+        if not parts or not all(parts):
+            raise ValueError(
+                f"depths={parts} has a part without a base network: give the layers of each base network of each part"
+            )
+        return prod((sum(part[1:], start=part[0]) for part in parts), start=cls((1,)))
+
+    @classmethod
+    def fractal(cls, columns: int, blocks: int = 1) -> PathPolynomial:
+        r"""Return FractalNet: :math:`F_1 = x`, :math:`F_{c+1} = F_c^2 + x`, `blocks` in series ([Larsson2017], drop-path off).
+
+        Parameters
+        ----------
+        columns, blocks : int
+            `c`, and how many such blocks there are in series.
+
+        Returns
+        -------
+        PathPolynomial
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument is not a positive integer.
+
+        Examples
+        --------
+        >>> PathPolynomial.fractal(3)
+        x + x^2 + 2 x^3 + x^4
+        """
+        x = one = cls.plain(1)
+        for _ in range(positive_int("columns", columns) - 1):
+            one = one**2 + x
+        return one ** positive_int("blocks", blocks)
 
     @property
     def paths(self) -> int:

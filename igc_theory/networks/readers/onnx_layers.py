@@ -61,7 +61,7 @@ def _convolution(walk: Walk, operation: Operation) -> None:
 
 def _gemm(walk: Walk, operation: Operation) -> None:
     if operation.inputs[1] not in walk.graph.constants or operation.attributes.get("transA", 0):
-        walk.pass_over(operation, "it multiplies responses by responses")
+        walk.pass_over(operation, "it multiplies activations by activations")
         return
     rows_are_outputs = bool(operation.attributes.get("transB", 0))
     _linear(walk, operation, rows_are_outputs=rows_are_outputs, bias=bool(operation.reads(2)))
@@ -70,7 +70,7 @@ def _gemm(walk: Walk, operation: Operation) -> None:
 def _matmul(walk: Walk, operation: Operation) -> None:
     matrix = operation.inputs[1]
     if matrix not in walk.graph.constants or len(walk.graph.shapes.get(matrix, ())) != 2:
-        walk.pass_over(operation, "it multiplies responses by responses")
+        walk.pass_over(operation, "it multiplies activations by activations")
         return
     _linear(walk, operation, rows_are_outputs=False, bias=False)
 

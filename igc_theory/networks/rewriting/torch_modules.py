@@ -88,8 +88,8 @@ def to_torch(operand: Chain | Product, *, axes: int = 2) -> nn.Sequential:
     >>> product = random_product(igcv1(L=4, M=2), np.random.default_rng(0))
     >>> module, image = to_torch(product), np.random.default_rng(1).standard_normal((8, 5, 5))
     >>> with torch.no_grad():
-    ...     responses = module(torch.from_numpy(image)[None])[0].numpy()
-    >>> np.allclose(responses, product.convolve(image), atol=1e-12)
+    ...     activations = module(torch.from_numpy(image)[None])[0].numpy()
+    >>> np.allclose(activations, product.convolve(image), atol=1e-12)
     True
     """
     _need_torch()

@@ -108,7 +108,7 @@ def googlenet(batch_norm: bool = False, largest_window: int = 5, classes: int = 
     return Entry(IMAGENET, (*stem, *middle, Pool("average"), Linear(1024, classes)), "[Szegedy2015], table 1")
 
 
-def residual(name: str, body: tuple[Node, ...], channels: int, out: int, stride: int, groups: int = 1) -> Block:
+def residual_block(name: str, body: tuple[Node, ...], channels: int, out: int, stride: int, groups: int = 1) -> Block:
     """Return `body` beside an identity, or beside a 1×1 projection where the shape changes."""
     same = channels == out and stride == 1
     return Block(name, (body, () if same else (convolution(channels, out, 1, stride, groups),)))
@@ -135,7 +135,7 @@ def resnet(depth: int = 50, width: int = 64, groups: int = 1, branch_width: int 
             else:
                 squeeze, widen = convolution(channels, middle, 1), convolution(middle, out, 1)
                 body = (squeeze, convolution(middle, middle, 3, s, groups), widen)
-            nodes.append(residual(f"stage{stage + 1}.block{block + 1}", body, channels, out, s))
+            nodes.append(residual_block(f"stage{stage + 1}.block{block + 1}", body, channels, out, s))
             channels = out
     nodes += [Pool("average"), Linear(channels, classes)]
     return Entry(IMAGENET, tuple(nodes), "[He2016], table 1; ResNeXt [Xie2017]")
@@ -205,7 +205,7 @@ def resnext_cifar(depth: int = 29, cardinality: int = 8, branch_width: int = 64,
             s = 2 if stage and not block else 1
             squeeze, widen = convolution(channels, middle, 1), convolution(middle, out, 1)
             body = (squeeze, convolution(middle, middle, 3, s, cardinality), widen)
-            nodes.append(residual(f"stage{stage + 1}.block{block + 1}", body, channels, out, s))
+            nodes.append(residual_block(f"stage{stage + 1}.block{block + 1}", body, channels, out, s))
             channels = out
     return Entry(CIFAR, (*nodes, Pool("average"), Linear(channels, classes)), "[Xie2017], section 5.3")
 

@@ -7,7 +7,7 @@ from functools import cache
 
 from igc_theory.networks.description.layers import Conv, Linear, Pool, Shuffle, convolution
 from igc_theory.networks.description.nodes import Block, Node
-from igc_theory.networks.zoo.classic import CIFAR, IMAGENET, Entry, residual
+from igc_theory.networks.zoo.classic import CIFAR, IMAGENET, Entry, residual_block
 from igc_theory.networks.zoo.mobile import as_nodes, positive_width
 from igc_theory.structure.arguments import positive_int
 from igc_theory.structure.blocks import igcv3, interleaved
@@ -42,7 +42,7 @@ def summation_cifar(L: int = 4, M: int = 8, depth: int = 20, identity: bool = Fa
 def igcv2_star(
     width: int = 416, branch_width: int = 8, depth: int = 20, identity: bool = False, classes: int = 10
 ) -> Entry:
-    """Return IGCV2*: channel-wise 3×3, then ⌈log_K C⌉ interleaved pointwise convolutions of K = 8 channels a branch."""
+    """Return IGCV2*: depthwise 3×3, then ⌈log_K C⌉ interleaved pointwise convolutions of K = 8 channels a branch."""
 
     @cache
     def layer(channels: int, out: int, stride: int) -> tuple[Node, ...]:
@@ -75,7 +75,7 @@ def igc_imagenet(L: int = 100, M: int = 2, doubling: str = "L", classes: int = 1
         for block in range(2):
             s = 2 if stage and not block else 1
             body = layer(channels, out, s) + layer(out, out, 1)
-            nodes.append(residual(f"stage{stage + 1}.block{block + 1}", body, channels, out, s, partitions))
+            nodes.append(residual_block(f"stage{stage + 1}.block{block + 1}", body, channels, out, s, partitions))
             channels = out
     nodes += [Pool("average"), Linear(channels, classes)]
     return Entry(IMAGENET, tuple(nodes), "[Zhang2017], section 5.3, and the authors' published model graphs")
@@ -131,7 +131,9 @@ def _three_stages(
             s = 2 if stage and k == 0 else 1
             first, name = layer(channels, out, s), f"stage{stage + 1}"
             nodes.append(
-                residual(f"{name}.block{k // 2 + 1}", first + layer(out, out, 1), channels, out, s, shortcut_groups)
+                residual_block(
+                    f"{name}.block{k // 2 + 1}", first + layer(out, out, 1), channels, out, s, shortcut_groups
+                )
                 if identity
                 else Block(f"{name}.layer{k + 1}", (first,))
             )
@@ -162,7 +164,7 @@ def _igc_layer(L: int, fixed: bool = False) -> LayerRule:
 
 
 def _widening_depthwise(channels: int, out: int, stride: int) -> Conv:
-    """Return the channel-wise convolution; where the width doubles every input channel has two kernels."""
+    """Return the depthwise convolution; where the width doubles every input channel has two kernels."""
     return Conv(GroupConv(channels, out, channels, 3, stride), batch_norm=False)
 
 

@@ -82,7 +82,7 @@ MOBILENET_V3 = {
 """Window, expanded and written channels, gate or none, stride of each block (arXiv 1905.02244, tables 1 and 2)."""
 
 MOBILENET_V3_HEAD = {"large": 1280, "small": 1024}
-"""Responses of the hidden linear layer (arXiv 1905.02244, tables 1 and 2)."""
+"""Activations of the hidden linear layer (arXiv 1905.02244, tables 1 and 2)."""
 
 
 def mobilenet_v3(size: str = "large", width: float = 1.0, classes: int = 1000) -> Entry:

@@ -50,7 +50,7 @@ def round_to_multiple(channels: float, divisor: int = 8) -> int:
 
 
 def _separable(channels: int, out: int, stride: int = 1, inner_norm: bool = True) -> tuple[Node, ...]:
-    """Return a channel-wise 3×3, then a dense pointwise convolution."""
+    """Return a depthwise 3×3, then a dense pointwise convolution."""
     depthwise = convolution(channels, channels, 3, stride, channels, batch_norm=inner_norm)
     return depthwise, convolution(channels, out, 1)
 

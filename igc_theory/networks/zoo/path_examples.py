@@ -16,7 +16,7 @@ __all__ = ["deeply_fused_net", "highway_net"]
 def highway_net(depth: int = 19, width: int = 32, classes: int = 10) -> Entry:
     """Return a Highway network of equal width: stem, depth - 2 gated layers that may be carried past, classifier.
 
-    Every gated layer has a second convolution, the transform gate, which weighs its response against the carried input.
+    Every gated layer has a second convolution, the transform gate, which weighs its activation against the carried input.
     """
     layers = positive_int("depth", depth, minimum=3, way_out="use at least 3: stem, one gated layer, classifier") - 2
     gated = replace(convolution(width, width, batch_norm=False, bias=True), gates=1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from igc_theory.networks.description.layers import Linear, Norm, Pool, Scale, convolution
 from igc_theory.networks.description.nodes import Block, Node
-from igc_theory.networks.zoo.classic import IMAGENET, Entry, chosen, residual
+from igc_theory.networks.zoo.classic import IMAGENET, Entry, chosen, residual_block
 from igc_theory.networks.zoo.inverted_residuals import squeeze_excite
 
 __all__ = ["convnext", "regnet_y"]
@@ -36,7 +36,7 @@ def regnet_y(size: str = "400MF", classes: int = 1000) -> Entry:
                 squeeze_excite(out, channels // 4),
                 convolution(out, out, 1),
             )
-            nodes.append(residual(f"stage{stage + 1}.block{block + 1}", body, channels, out, s))
+            nodes.append(residual_block(f"stage{stage + 1}.block{block + 1}", body, channels, out, s))
             channels = out
     return Entry(IMAGENET, (*nodes, Pool("average"), Linear(channels, classes)), "arXiv 2003.13678, figure 19")
 

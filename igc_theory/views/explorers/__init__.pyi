@@ -1,11 +1,5 @@
-from .answers import Answer as Answer
-from .balance import balance_answer as balance_answer
 from .balance import explore_balance as explore_balance
-from .blocks import block_answer as block_answer
 from .blocks import explore_block as explore_block
-from .budgets import budget_answer as budget_answer
 from .budgets import explore_budget as explore_budget
 from .kernels import explore_kernel as explore_kernel
-from .kernels import kernel_answer as kernel_answer
 from .paths import explore_paths as explore_paths
-from .paths import paths_answer as paths_answer

@@ -52,7 +52,7 @@ class Answer:
 
     Examples
     --------
-    >>> from igc_theory.views import block_answer
+    >>> from igc_theory.views.explorers.blocks import block_answer
     >>> answer = block_answer(L=4, M=3)
     >>> answer
     Strictly complementary: every input reaches every output by exactly one path, whichever way the chain is split.

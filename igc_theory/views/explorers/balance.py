@@ -9,7 +9,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from igc_theory.budget.curves.tradeoffs import Table, weights_against_factors
+from igc_theory.budget.curves.tradeoffs import Curves, weights_against_factors
 from igc_theory.budget.designs.cheapest import best_dense
 from igc_theory.budget.designs.design import Design
 from igc_theory.budget.designs.search import divisors
@@ -182,7 +182,7 @@ def _terms(design: Design) -> dict[str, list[Any]]:
 
 
 @cache
-def _curves(C: int, S: int) -> Table:
+def _curves(C: int, S: int) -> Curves:
     return weights_against_factors(C, S)
 
 

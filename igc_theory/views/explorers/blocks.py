@@ -6,7 +6,6 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from igc_theory.budget.chain_cost import parameters
 from igc_theory.budget.formulas.block_widths import regular_width
 from igc_theory.budget.formulas.cost import regular_parameters
 from igc_theory.structure.blocks import igcv1
@@ -52,7 +51,7 @@ def block_answer(L: int, M: int, kernel_size: int = 3, permuted: bool = True) ->
     """
     block = igcv1(L, M, kernel_size)
     chain = block if permuted else Chain(block.convolutions, name=f"{block.name} without permutations")
-    weights, area = parameters(chain), chain.convolutions[0].kernel_area
+    weights, area = chain.parameters, chain.convolutions[0].kernel_area
     regular = int(regular_parameters(chain.in_channels, area))
     facts = {
         "channels": chain.in_channels,

@@ -9,24 +9,26 @@ import numpy as np
 import pytest
 from scipy.optimize import brentq, minimize_scalar
 
-from igc_theory.budget import (
-    attainable_parameters,
-    attainable_width,
-    balanced_width,
-    best_strict,
-    constrained_parameters,
-    constrained_width,
+from igc_theory.budget import best_strict, strict_designs, widest_dense
+from igc_theory.budget.curves.blocks import (
     imbalance_of_designs,
-    integer_optima,
     price_of_imbalance,
-    strict_designs,
-    weights_against_factors,
-    widest_dense,
-    width_against_parameters,
     width_gain_of_igcv1,
     width_gain_of_igcv3,
-    width_of_equal_branches,
     width_of_igcv1_designs,
+)
+from igc_theory.budget.curves.tradeoffs import (
+    attainable_width,
+    integer_optima,
+    weights_against_factors,
+    width_against_parameters,
+    width_of_equal_branches,
+)
+from igc_theory.budget.formulas.widths import (
+    attainable_parameters,
+    balanced_width,
+    constrained_parameters,
+    constrained_width,
 )
 from igc_theory.structure import (
     depthwise_separable,

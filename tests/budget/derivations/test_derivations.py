@@ -14,8 +14,10 @@ import sympy as sp
 from scipy.optimize import brentq
 
 from igc_theory import budget as b
-from igc_theory.budget import Derivation, Step
+from igc_theory.budget import Derivation
+from igc_theory.budget.derivations import Step
 from igc_theory.budget.derivations.checks import equivalence, identity, measured, sign
+from igc_theory.budget.formulas import widths
 from igc_theory.structure import igcv3, interleaved, inverted_residual, is_dense, path_counts
 from tests import cases
 
@@ -201,16 +203,16 @@ def test_no_integer_block_is_wider_than_the_bound(budget: int, bound: float) -> 
 def test_balance_on_all_small_designs() -> None:
     """Q >= C L (SC)^(1/L), to the power L to stay in integers; equality iff S K_1 = K_2 = … = K_L."""
     for factors, S in product((1, 2, 3, 4), (1, 2, 4, 9)):
-        for widths in product(range(1, 10), repeat=factors):
-            C, Q = prod(widths), b.igcv2_parameters(widths, S)
+        for split in product(range(1, 10), repeat=factors):
+            C, Q = prod(split), b.igcv2_parameters(split, S)
             excess = Q**factors - (C * factors) ** factors * S * C
             assert excess >= 0
-            assert (excess == 0) == (len({S * widths[0], *widths[1:]}) == 1)
+            assert (excess == 0) == (len({S * split[0], *split[1:]}) == 1)
 
 
 def test_the_best_whole_number_of_factors_is_next_to_the_stationary_one() -> None:
     for C, S in product((2, 5, 64, 1000, 10**6), (1, 4, 9, 25)):
-        best = min(range(1, 60), key=lambda L: b.balanced_parameters(C, L, S))
+        best = min(range(1, 60), key=lambda L: widths.balanced_parameters(C, L, S))
         assert abs(best - log(S * C)) < 1
 
 
@@ -243,7 +245,7 @@ def test_strict_optimum_over_all_factorizations() -> None:
         sums = [(K, min(map(sum, factorizations(C // K)))) for K in cases.divisors(C)]
         for S in (2, 3, 4, 9, 25):
             assert min(S * K + others for K, others in sums) == S + sopfr(C)
-        if C > 1:  # with a pointwise "window" a channel-wise factor is only a scale
+        if C > 1:  # with a pointwise "window" a depthwise factor is only a scale
             assert min(K + others for K, others in sums) == sopfr(C) < 1 + sopfr(C)
 
 
@@ -289,14 +291,14 @@ def test_lambert_widths_solve_their_equations() -> None:
 
 
 def test_the_published_network_with_branches_of_eight_is_dense_and_above_the_minimum() -> None:
-    """IGCV2*: channel-wise 3×3, then ⌈log_8 C⌉ pointwise factors of width 8."""
+    """IGCV2*: depthwise 3×3, then ⌈log_8 C⌉ pointwise factors of width 8."""
     for C in range(16, 400, 8):
         factors = next(n for n in range(1, 9) if 8**n >= C)
         chain = interleaved(C, [1, *factors * [8]])
         assert is_dense(chain)
         assert not is_dense(interleaved(C, [1, *(factors - 1) * [8]]))
         assert chain.parameters == b.interleaved_parameters(C, [1, 8 * factors], 9) == C * (9 + 8 * factors)
-        assert chain.parameters > b.constrained_parameters(C, 9)
+        assert chain.parameters > widths.constrained_parameters(C, 9)
 
 
 # THEORY section 8

@@ -12,16 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import LinearConstraint, milp
 
-from igc_theory.budget import (
-    Design,
-    best_dense,
-    best_strict,
-    constrained_parameters,
-    dense_designs,
-    factorizations,
-    strict_designs,
-)
+from igc_theory.budget import Design, best_dense, best_strict, dense_designs, factorizations, strict_designs
 from igc_theory.budget.designs.design import kernel_window
+from igc_theory.budget.formulas.widths import constrained_parameters
 from igc_theory.structure import is_complementary, is_dense, path_counts
 from tests import cases, oracles
 
@@ -135,8 +128,8 @@ def test_ties_go_to_the_fewest_factors() -> None:
 
 def test_factorizations_are_the_pointwise_widths_of_strict_designs() -> None:
     for C in range(1, 300):
-        channelwise = {widths[1:] for widths in every_strict(C) if widths[0] == 1}
-        assert factorizations(C) == sorted(channelwise)
+        depthwise = {widths[1:] for widths in every_strict(C) if widths[0] == 1}
+        assert factorizations(C) == sorted(depthwise)
     assert all(min(widths, default=5) >= 5 and prod(widths) == 720 for widths in factorizations(720, min_width=5))
     assert set(factorizations(720, min_width=5)) == {w for w in factorizations(720) if min(w) >= 5}
 

@@ -11,10 +11,8 @@ from hypothesis import strategies as st
 
 from igc_theory.budget import (
     Design,
-    balanced_width,
     best_dense,
     best_strict,
-    constrained_width,
     igcv1_parameters,
     widest_dense,
     widest_igcv1,
@@ -22,6 +20,7 @@ from igc_theory.budget import (
 )
 from igc_theory.budget.designs.search import Limits
 from igc_theory.budget.designs.sieves import IMPOSSIBLE, least_strict_weights, most_channels
+from igc_theory.budget.formulas.widths import balanced_width, constrained_width
 
 BEST: dict[Callable[..., Design], Callable[..., Design]] = {widest_strict: best_strict, widest_dense: best_dense}
 """Tested by itself against all designs; here it says for every width what its cheapest design costs."""
@@ -66,7 +65,7 @@ LIMITS: list[tuple[int, int, dict[str, Any]]] = [
 @pytest.mark.parametrize("function", BEST)
 @pytest.mark.parametrize(("S", "step", "limits"), LIMITS)
 def test_widest_at_every_budget(function: Callable[..., Design], S: int, step: int, limits: dict[str, Any]) -> None:
-    # Every design costs at least S weights per channel, those of a channel-wise factor.
+    # Every design costs at least S weights per channel, those of a depthwise factor.
     weights = cheapest_of_every_width(BEST[function], range(step, 1200 // S + 1, step), S, **limits)
     for budget in [*range(1, 400, 7), *range(400, 1201, 50), 1200]:
         expected = widest(weights, budget)

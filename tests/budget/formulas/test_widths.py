@@ -22,18 +22,26 @@ from tests import cases
 BUDGETS = np.logspace(2, 7, 30)
 
 INVERSES: list[tuple[str, Callable[[Any, Any], Any], Callable[[Any, Any], Any]]] = [
-    ("regular", b.regular_width, b.regular_parameters),
-    ("group", lambda T, S: b.group_width(T, 4, S), lambda C, S: b.group_parameters(C, 4, S)),
-    ("depthwise separable", b.depthwise_separable_width, b.depthwise_separable_parameters),
-    ("IGCV1", lambda T, S: b.igcv1_width(T, 8, S), lambda C, S: b.igcv1_parameters(8, C / 8, S)),
-    ("two factors", lambda T, S: b.balanced_width(T, 2, S), lambda C, S: b.balanced_parameters(C, 2, S)),
-    ("five factors", lambda T, S: b.balanced_width(T, 5, S), lambda C, S: b.balanced_parameters(C, 5, S)),
-    ("stationary", b.stationary_width, b.stationary_parameters),
-    ("one pointwise", lambda T, S: b.channelwise_width(T, 1, S), lambda C, S: b.channelwise_parameters(C, 1, S)),
-    ("four pointwise", lambda T, S: b.channelwise_width(T, 4, S), lambda C, S: b.channelwise_parameters(C, 4, S)),
-    ("constrained", b.constrained_width, b.constrained_parameters),
-    ("IGCV3", lambda T, S: b.igcv3_width(T, 6, (2, 4), S), lambda C, S: b.igcv3_parameters(C, C, 6, (2, 4), S)),
-    ("MobileNetV2", lambda T, S: b.igcv3_width(T, 6, (1, 1), S), lambda C, S: b.igcv3_parameters(C, C, 6, (1, 1), S)),
+    ("regular", block_widths.regular_width, b.regular_parameters),
+    ("group", lambda T, S: block_widths.group_width(T, 4, S), lambda C, S: b.group_parameters(C, 4, S)),
+    ("depthwise separable", block_widths.depthwise_separable_width, b.depthwise_separable_parameters),
+    ("IGCV1", lambda T, S: block_widths.igcv1_width(T, 8, S), lambda C, S: b.igcv1_parameters(8, C / 8, S)),
+    ("two factors", lambda T, S: widths.balanced_width(T, 2, S), lambda C, S: widths.balanced_parameters(C, 2, S)),
+    ("five factors", lambda T, S: widths.balanced_width(T, 5, S), lambda C, S: widths.balanced_parameters(C, 5, S)),
+    ("stationary", widths.stationary_width, widths.stationary_parameters),
+    ("one pointwise", lambda T, S: widths.depthwise_width(T, 1, S), lambda C, S: widths.depthwise_parameters(C, 1, S)),
+    ("four pointwise", lambda T, S: widths.depthwise_width(T, 4, S), lambda C, S: widths.depthwise_parameters(C, 4, S)),
+    ("constrained", widths.constrained_width, widths.constrained_parameters),
+    (
+        "IGCV3",
+        lambda T, S: block_widths.igcv3_width(T, 6, (2, 4), S),
+        lambda C, S: b.igcv3_parameters(C, C, 6, (2, 4), S),
+    ),
+    (
+        "MobileNetV2",
+        lambda T, S: block_widths.igcv3_width(T, 6, (1, 1), S),
+        lambda C, S: b.igcv3_parameters(C, C, 6, (1, 1), S),
+    ),
 ]
 
 
@@ -48,20 +56,22 @@ def test_widths_invert_costs(width: Callable[[Any, Any], Any], weights: Callable
 
 @given(T=st.floats(50, 1e9), L=st.floats(1, 12), S=st.floats(1, 121))
 def test_balanced_widths_invert_for_any_number_of_factors(T: float, L: float, S: float) -> None:
-    assert b.balanced_parameters(b.balanced_width(T, L, S), L, S) == pytest.approx(T, rel=1e-12)
-    assert b.channelwise_parameters(b.channelwise_width(T, L, S), L, S) == pytest.approx(T, rel=1e-12)
-    assert b.constrained_parameters(b.constrained_width(T, S), S) == pytest.approx(T, rel=1e-12)
+    assert widths.balanced_parameters(widths.balanced_width(T, L, S), L, S) == pytest.approx(T, rel=1e-12)
+    assert widths.depthwise_parameters(widths.depthwise_width(T, L, S), L, S) == pytest.approx(T, rel=1e-12)
+    assert widths.constrained_parameters(widths.constrained_width(T, S), S) == pytest.approx(T, rel=1e-12)
 
 
 def test_worked_values() -> None:
-    assert round(float(b.balanced_width(4672, 2, 9)), 2) == 84.64
-    assert round(float(b.balanced_width(17536, 2, 9)), 2) == 204.42
-    assert round(float(b.stationary_parameters(64, 9)) / 64, 2) == 17.28
-    assert round(float(b.constrained_parameters(64, 9)) / 64, 2) == 20.31
+    assert round(float(widths.balanced_width(4672, 2, 9)), 2) == 84.64
+    assert round(float(widths.balanced_width(17536, 2, 9)), 2) == 204.42
+    assert round(float(widths.stationary_parameters(64, 9)) / 64, 2) == 17.28
+    assert round(float(widths.constrained_parameters(64, 9)) / 64, 2) == 20.31
 
 
 def test_one_pointwise_factor_is_depthwise_separable() -> None:
-    np.testing.assert_allclose(b.channelwise_width(BUDGETS, 1, 9), b.depthwise_separable_width(BUDGETS, 9), rtol=1e-12)
+    np.testing.assert_allclose(
+        widths.depthwise_width(BUDGETS, 1, 9), block_widths.depthwise_separable_width(BUDGETS, 9), rtol=1e-12
+    )
 
 
 @pytest.mark.parametrize("S", [4, 9, 25])
@@ -79,8 +89,8 @@ def test_fewest_weights_by_numerical_optimization(C: int, S: int, L: int) -> Non
         options={"ftol": 1e-14, "maxiter": 500},
     )
     assert result.success
-    assert C * result.fun == pytest.approx(b.attainable_parameters(C, L, S), rel=1e-6)
-    assert b.attainable_parameters(C, L, S) >= b.balanced_parameters(C, L, S) * (1 - 1e-12)
+    assert C * result.fun == pytest.approx(widths.attainable_parameters(C, L, S), rel=1e-6)
+    assert widths.attainable_parameters(C, L, S) >= widths.balanced_parameters(C, L, S) * (1 - 1e-12)
     if 1 + log(C) / log(S) < L:
         assert exp(result.x[0]) == pytest.approx(1, abs=1e-6)
 
@@ -89,25 +99,25 @@ def test_fewest_weights_by_numerical_optimization(C: int, S: int, L: int) -> Non
 @pytest.mark.parametrize("C", [3, 8, 64, 1000])
 def test_constrained_optimum_is_the_least_over_all_numbers_of_factors(C: int, S: int) -> None:
     counts = np.linspace(1, 3 * log(S * C), 20_001)
-    curve = b.attainable_parameters(C, counts, S)
-    assert curve.min() == pytest.approx(b.constrained_parameters(C, S), rel=1e-6)
-    assert curve.min() >= b.constrained_parameters(C, S) * (1 - 1e-12)
+    curve = widths.attainable_parameters(C, counts, S)
+    assert curve.min() == pytest.approx(widths.constrained_parameters(C, S), rel=1e-6)
+    assert curve.min() >= widths.constrained_parameters(C, S) * (1 - 1e-12)
     assert counts[curve.argmin()] == pytest.approx(1 + log(C), abs=1e-2)
 
 
 @pytest.mark.parametrize("C", [2, 64, 1000])
 def test_stationary_number_of_factors_is_the_least(C: int) -> None:
-    found = minimize_scalar(lambda L: b.balanced_parameters(C, L, 9), bounds=(0.1, 50), options={"xatol": 1e-10})
+    found = minimize_scalar(lambda L: widths.balanced_parameters(C, L, 9), bounds=(0.1, 50), options={"xatol": 1e-10})
     assert found.x == pytest.approx(log(9 * C), rel=1e-6)
-    assert found.fun == pytest.approx(b.stationary_parameters(C, 9), rel=1e-12)
+    assert found.fun == pytest.approx(widths.stationary_parameters(C, 9), rel=1e-12)
 
 
 def test_a_small_window_needs_no_constraint() -> None:
     """For S <= e balance is attainable at its best number of factors, and the constrained formula is no optimum."""
     for S, C in product((1, 2, 2.7), (8, 64)):
         assert e / S >= 1
-        assert b.attainable_parameters(C, log(S * C), S) == pytest.approx(b.stationary_parameters(C, S))
-        assert b.stationary_parameters(C, S) < b.constrained_parameters(C, S)
+        assert widths.attainable_parameters(C, log(S * C), S) == pytest.approx(widths.stationary_parameters(C, S))
+        assert widths.stationary_parameters(C, S) < widths.constrained_parameters(C, S)
 
 
 @pytest.mark.parametrize("S", [3, 4, 9, 25])
@@ -117,25 +127,25 @@ def test_every_integer_design_is_above_the_continuous_bounds(S: int) -> None:
             for chosen in product(cases.divisors(C), repeat=factors):
                 if prod(chosen) >= C:
                     weights = b.interleaved_parameters(C, chosen, S)
-                    assert weights >= b.constrained_parameters(C, S) * (1 - 1e-12)
-                    assert weights >= b.attainable_parameters(C, factors, S) * (1 - 1e-12)
+                    assert weights >= widths.constrained_parameters(C, S) * (1 - 1e-12)
+                    assert weights >= widths.attainable_parameters(C, factors, S) * (1 - 1e-12)
 
 
 def test_symbols_give_the_same_numbers() -> None:
     T, S, L = sp.symbols("T S L", positive=True)
     values = {T: sp.Integer(4672), S: sp.Integer(9), L: sp.Integer(3)}
     pairs = [
-        (block_widths.regular_width(T, S, SYMBOLIC), b.regular_width(4672, 9)),
-        (block_widths.group_width(T, 4, S, SYMBOLIC), b.group_width(4672, 4, 9)),
-        (block_widths.depthwise_separable_width(T, S, SYMBOLIC), b.depthwise_separable_width(4672, 9)),
-        (block_widths.igcv1_width(T, L, S, SYMBOLIC), b.igcv1_width(4672, 3, 9)),
-        (widths.balanced_width(T, L, S), b.balanced_width(4672, 3, 9)),
-        (widths.balanced_parameters(T, L, S), b.balanced_parameters(4672, 3, 9)),
-        (widths.stationary_width(T, S, SYMBOLIC), b.stationary_width(4672, 9)),
-        (widths.constrained_width(T, S, SYMBOLIC), b.constrained_width(4672, 9)),
+        (block_widths.regular_width(T, S, SYMBOLIC), block_widths.regular_width(4672, 9)),
+        (block_widths.group_width(T, 4, S, SYMBOLIC), block_widths.group_width(4672, 4, 9)),
+        (block_widths.depthwise_separable_width(T, S, SYMBOLIC), block_widths.depthwise_separable_width(4672, 9)),
+        (block_widths.igcv1_width(T, L, S, SYMBOLIC), block_widths.igcv1_width(4672, 3, 9)),
+        (widths.balanced_width(T, L, S), widths.balanced_width(4672, 3, 9)),
+        (widths.balanced_parameters(T, L, S), widths.balanced_parameters(4672, 3, 9)),
+        (widths.stationary_width(T, S, SYMBOLIC), widths.stationary_width(4672, 9)),
+        (widths.constrained_width(T, S, SYMBOLIC), widths.constrained_width(4672, 9)),
         (
             block_widths.igcv3_width(T, 6, (sp.Integer(2), sp.Integer(2)), S, SYMBOLIC),
-            b.igcv3_width(4672, 6, (2, 2), 9),
+            block_widths.igcv3_width(4672, 6, (2, 2), 9),
         ),
     ]
     for formula, number in pairs:
@@ -146,21 +156,21 @@ def test_symbols_give_the_same_numbers() -> None:
 @pytest.mark.parametrize(
     ("name", "call"),
     [
-        ("C", lambda bad: b.balanced_parameters(bad, 2, 9)),
-        ("L", lambda bad: b.balanced_width(4672, bad, 9)),
-        ("S", lambda bad: b.stationary_parameters(64, bad)),
-        ("T", lambda bad: b.stationary_width(bad, 9)),
-        ("pointwise", lambda bad: b.channelwise_parameters(64, bad, 9)),
-        ("pointwise", lambda bad: b.channelwise_width(4672, bad, 9)),
-        ("C", lambda bad: b.constrained_parameters(bad, 9)),
-        ("S", lambda bad: b.constrained_width(4672, bad)),
-        ("L", lambda bad: b.attainable_parameters(64, bad, 9)),
-        ("T", lambda bad: b.regular_width(bad, 9)),
-        ("groups", lambda bad: b.group_width(4672, bad, 9)),
-        ("T", lambda bad: b.depthwise_separable_width(bad, 9)),
-        ("L", lambda bad: b.igcv1_width(4672, bad, 9)),
-        ("t", lambda bad: b.igcv3_width(4672, bad, (2, 2), 9)),
-        (r"groups\[0\]", lambda bad: b.igcv3_width(4672, 6, (bad, 2), 9)),
+        ("C", lambda bad: widths.balanced_parameters(bad, 2, 9)),
+        ("L", lambda bad: widths.balanced_width(4672, bad, 9)),
+        ("S", lambda bad: widths.stationary_parameters(64, bad)),
+        ("T", lambda bad: widths.stationary_width(bad, 9)),
+        ("pointwise", lambda bad: widths.depthwise_parameters(64, bad, 9)),
+        ("pointwise", lambda bad: widths.depthwise_width(4672, bad, 9)),
+        ("C", lambda bad: widths.constrained_parameters(bad, 9)),
+        ("S", lambda bad: widths.constrained_width(4672, bad)),
+        ("L", lambda bad: widths.attainable_parameters(64, bad, 9)),
+        ("T", lambda bad: block_widths.regular_width(bad, 9)),
+        ("groups", lambda bad: block_widths.group_width(4672, bad, 9)),
+        ("T", lambda bad: block_widths.depthwise_separable_width(bad, 9)),
+        ("L", lambda bad: block_widths.igcv1_width(4672, bad, 9)),
+        ("t", lambda bad: block_widths.igcv3_width(4672, bad, (2, 2), 9)),
+        (r"groups\[0\]", lambda bad: block_widths.igcv3_width(4672, 6, (bad, 2), 9)),
     ],
 )
 def test_bad_quantities_are_named(name: str, call: Callable[[Any], Any], bad: Any) -> None:

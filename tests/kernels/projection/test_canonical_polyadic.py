@@ -1,4 +1,4 @@
-"""Alternating least squares for channel-wise middles: monotone, started well, exact where a closed form exists."""
+"""Alternating least squares for depthwise middles: monotone, started well, exact where a closed form exists."""
 
 from __future__ import annotations
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from igc_theory import Chain, ChannelPermutation, GroupConv, igcv1, igcv2, igcv3
+from igc_theory import Chain, GroupConv, igcv1, igcv2, igcv3
 from igc_theory.kernels import project, random_product
 from igc_theory.kernels.projection.channel_order import reordered, search
 from igc_theory.kernels.projection.methods import fit
-from igc_theory.structure import depthwise_separable, interleaved, regular, xception
+from igc_theory.structure import ChannelPermutation, depthwise_separable, interleaved, regular, xception
 
 CHAINS = [
     igcv1(4, 4, 1),

@@ -7,17 +7,10 @@ import pytest
 from scipy.integrate import quad
 from scipy.linalg import dft, hadamard
 
-from igc_theory import Chain, ChannelPermutation, igcv1, igcv2, igcv3, path_counts
-from igc_theory.kernels import (
-    butterflies,
-    certificates,
-    even_paths,
-    expected_error,
-    path_errors,
-    project,
-    random_product,
-)
-from igc_theory.structure import regular
+from igc_theory import Chain, igcv1, igcv2, igcv3, path_counts
+from igc_theory.kernels import project, random_product
+from igc_theory.kernels.projection.errors import butterflies, certificates, even_paths, expected_error, path_errors
+from igc_theory.structure import ChannelPermutation, regular
 
 
 @pytest.mark.parametrize("smallest", [0.0, 0.3, 1.0, 1.7, 1.99, 2.0])

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from scipy.linalg import dft, hadamard
 from scipy.optimize import minimize
 
-from igc_theory import Chain, ChannelPermutation, GroupConv, depthwise_separable, group, igcv1, igcv2, igcv3, interleave
+from igc_theory import Chain, GroupConv, depthwise_separable, group, igcv1, igcv2, igcv3, interleave
 from igc_theory.kernels import Product, Projection, project, random_product
 from igc_theory.kernels import rank_one_pairs as pairs
 from igc_theory.kernels.projection import hierarchical
-from igc_theory.structure import interleaved, inverted_residual, regular, xception
+from igc_theory.structure import ChannelPermutation, interleaved, inverted_residual, regular, xception
 from tests import cases, oracles
 
 Matrix = NDArray[np.float64]

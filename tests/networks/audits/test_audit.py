@@ -11,8 +11,9 @@ import pytest
 
 from igc_theory.__main__ import main
 from igc_theory.kernels import low_rank, prune, sparse_product
-from igc_theory.networks import Audit, Network, audit, audit_data, audit_page, audit_tables, network
+from igc_theory.networks import Audit, Network, audit, network
 from igc_theory.networks.audits.audit import consecutive
+from igc_theory.networks.audits.report import audit_data, audit_page, audit_tables
 from igc_theory.networks.description.layer_graph import NO_SHAPE, Layer, LayerGraph, PassedOver
 from igc_theory.networks.description.layers import Conv, Linear, Pool, Shuffle, convolution
 from igc_theory.networks.description.nodes import Block, Node
@@ -100,7 +101,7 @@ def trained(out: int = 32, into: int = 48) -> LayerGraph:
 
 def test_errors_are_of_equal_bits() -> None:
     read = trained()
-    first, second = audit(read).dense
+    first, second = audit(read).regular
     weight, errors = np.asarray(read.layers[0].weight).reshape(32, 48), first.errors
     assert errors is not None
     assert second.errors is not None
@@ -112,11 +113,11 @@ def test_errors_are_of_equal_bits() -> None:
     assert errors.pruned == min(found.relative_error for found in pruned if found.storage_bits <= errors.bits)
 
 
-def test_dense_layers_of_the_zoo_have_no_errors_and_all_savings() -> None:
+def test_regular_layers_of_the_zoo_have_no_errors_and_all_savings() -> None:
     found = audit(network("mobilenet_v1"))
-    assert len(found.dense) == 14  # 13 pointwise convolutions and the classifier
-    assert all(entry.errors is None for entry in found.dense)
-    assert all(entry.dense.parameters <= entry.strict.parameters <= entry.parameters for entry in found.dense)
+    assert len(found.regular) == 14  # 13 pointwise convolutions and the classifier
+    assert all(entry.errors is None for entry in found.regular)
+    assert all(entry.dense.parameters <= entry.strict.parameters <= entry.parameters for entry in found.regular)
 
 
 def test_two_workers_find_the_same() -> None:
@@ -183,7 +184,7 @@ def test_a_network_of_which_nothing_is_understood_can_be_audited() -> None:
     found = audit(
         LayerGraph("strange", (3, 8, 8), (), 0, passed_over=(PassedOver("a", "my.own.Twist", "unknown operator"),))
     )
-    assert (found.chains, found.dense, audit_data(found)["peak_response_bytes"]) == ((), (), 0)
+    assert (found.chains, found.regular, audit_data(found)["peak_activation_bytes"]) == ((), (), 0)
     assert "my.own.Twist" in "".join(map(str, audit_tables(found)))
 
 

@@ -17,12 +17,11 @@ from igc_theory.networks import (
     Linear,
     PathPolynomial,
     block_flows,
-    flow_table,
     network,
     path_polynomial,
     stage_path_counts,
 )
-from igc_theory.networks.paths.branching import deeply_fused, fractal, highway, plain, residual
+from igc_theory.networks.paths.flow import flow_table
 from igc_theory.structure import GroupConv
 
 Edges = dict[int, list[tuple[int, int]]]
@@ -94,7 +93,7 @@ def test_googlenet_is_enumerated_module_by_module() -> None:
     blocks = network("googlenet").blocks
     for block in blocks:
         assert _enumerated((block,)) == Counter({1: 2, 2: 2})
-    assert path_polynomial("googlenet") == plain(4) * PathPolynomial((0, 2, 2)) ** 9
+    assert path_polynomial("googlenet") == PathPolynomial.plain(4) * PathPolynomial((0, 2, 2)) ** 9
 
 
 @given(st.integers(0, 6), st.integers(1, 3))
@@ -102,35 +101,37 @@ def test_residual_blocks_are_binomial(blocks: int, convolutions: int) -> None:
     expected = {convolutions * k: comb(blocks, k) for k in range(blocks + 1)}
     if blocks == 0:
         with pytest.raises(ValueError, match="blocks"):
-            residual(blocks, convolutions)
+            PathPolynomial.residual(blocks, convolutions)
     else:
-        assert _as_counter(residual(blocks, convolutions)) == Counter(expected)
+        assert _as_counter(PathPolynomial.residual(blocks, convolutions)) == Counter(expected)
 
 
 @pytest.mark.parametrize(("columns", "paths"), [(1, 1), (2, 2), (3, 5), (4, 26), (5, 677)])
 def test_fractal_path_numbers(columns: int, paths: int) -> None:
     """p ↦ p² + 1, and the longest path doubles with every column."""
-    assert fractal(columns).paths == paths
-    assert fractal(columns).longest == 2 ** (columns - 1)
-    assert fractal(columns).shortest == 1
+    assert PathPolynomial.fractal(columns).paths == paths
+    assert PathPolynomial.fractal(columns).longest == 2 ** (columns - 1)
+    assert PathPolynomial.fractal(columns).shortest == 1
 
 
 def test_fractalnet_is_five_fractals_and_a_classifier() -> None:
-    assert path_polynomial("fractalnet") == fractal(3, blocks=5) * plain(1)
+    assert path_polynomial("fractalnet") == PathPolynomial.fractal(3, blocks=5) * PathPolynomial.plain(1)
 
 
 def test_cifar_resnet_is_the_residual_formula_and_imagenet_resnet_is_not() -> None:
     """Identities only on CIFAR; on ImageNet four shortcuts are projections, one convolution each."""
-    assert path_polynomial("cifar_resnet110") == residual(54) * plain(2)
-    x = plain(1)
+    assert path_polynomial("cifar_resnet110") == PathPolynomial.residual(54) * PathPolynomial.plain(2)
+    x = PathPolynomial.plain(1)
     assert path_polynomial("resnet50") == x**2 * (1 + x**3) ** 12 * (x + x**3) ** 4
 
 
 def test_highway_and_deeply_fused_by_hand() -> None:
-    assert path_polynomial("highway19") == plain(2) * highway(17)
-    assert path_polynomial("deeply_fused") == plain(1) * deeply_fused([(5, 2), (4, 1), (4, 1)])
+    assert path_polynomial("highway19") == PathPolynomial.plain(2) * PathPolynomial.highway(17)
+    assert path_polynomial("deeply_fused") == PathPolynomial.plain(1) * PathPolynomial.deeply_fused(
+        [(5, 2), (4, 1), (4, 1)]
+    )
     assert _as_counter(path_polynomial("deeply_fused")) == Counter({5: 1, 8: 3, 11: 3, 14: 1})
-    assert _as_counter(deeply_fused([(3, 1, 1), (2,)])) == Counter({5: 1, 3: 2})
+    assert _as_counter(PathPolynomial.deeply_fused([(3, 1, 1), (2,)])) == Counter({5: 1, 3: 2})
 
 
 polynomials = st.lists(st.integers(0, 9), min_size=1, max_size=6).filter(lambda c: c[-1] > 0).map(tuple)
@@ -163,7 +164,7 @@ def test_statistics_are_those_of_the_list_of_paths(coefficients: tuple[int, ...]
 
 
 def test_veit_2016_most_paths_of_54_blocks_have_19_to_35() -> None:
-    shares = residual(54, convolutions=1).distribution
+    shares = PathPolynomial.residual(54, convolutions=1).distribution
     assert sum(shares[19:36]) > Fraction(95, 100)
 
 
@@ -178,11 +179,11 @@ def test_counts_are_exact_beyond_floating_point() -> None:
         (lambda: path_polynomial("resnet5"), "did you mean"),
         (lambda: PathPolynomial((1, 0)), "trailing zeros"),
         (lambda: PathPolynomial((-1,)), "below 0"),
-        (lambda: plain(0), "layers=0"),
-        (lambda: deeply_fused([]), "base network"),
-        (lambda: residual(3).effective_depth(0), "not above 0"),
-        (lambda: residual(3).central(0), "share=0"),
-        (lambda: fractal(0), "columns=0"),
+        (lambda: PathPolynomial.plain(0), "layers=0"),
+        (lambda: PathPolynomial.deeply_fused([]), "base network"),
+        (lambda: PathPolynomial.residual(3).effective_depth(0), "not above 0"),
+        (lambda: PathPolynomial.residual(3).central(0), "share=0"),
+        (lambda: PathPolynomial.fractal(0), "columns=0"),
     ],
 )
 def test_bad_input_says_the_way_out(call, words: str) -> None:

@@ -4,8 +4,9 @@ from decimal import Decimal
 
 import pytest
 
-from igc_theory.networks import claims, claims_table, network, published_tables, recount, recount_table
-from igc_theory.networks.printed.recount import CONVENTIONS, UNITS
+from igc_theory.networks import network, published_tables, recount
+from igc_theory.networks.printed.claims import claims, claims_table
+from igc_theory.networks.printed.recount import CONVENTIONS, UNITS, recount_table
 from igc_theory.networks.printed.recount_rows import CLASSES, ROWS
 
 

@@ -152,7 +152,7 @@ def test_highway_gates_double_the_layers_but_not_the_stem() -> None:
 
 
 def test_igcv2_star_layers() -> None:
-    """Channel-wise 3×3, then ⌈log₈ C⌉ pointwise factors of width 8, for 416, 832 and 1664 channels: 3, 4 and 4."""
+    """Depthwise 3×3, then ⌈log₈ C⌉ pointwise factors of width 8, for 416, 832 and 1664 channels: 3, 4 and 4."""
     net = network("igcv2_star_c416")
     assert net.counts.convolution == 27 * 416 + 6 * (416 * (9 + 24) + 832 * (9 + 32) + 1664 * (9 + 32))
 

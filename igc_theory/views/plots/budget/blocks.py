@@ -36,7 +36,7 @@ def plot_igcv1_designs(columns: Columns, ax: Axes | None = None) -> Axes:
 
     Examples
     --------
-    >>> from igc_theory.budget import width_of_igcv1_designs
+    >>> from igc_theory.budget.curves.blocks import width_of_igcv1_designs
     >>> ax = plot_igcv1_designs(width_of_igcv1_designs(4672))
     >>> ax.get_xscale()
     'log'
@@ -92,7 +92,7 @@ def plot_equal_branches(columns: Columns, quantity: str, ax: Axes | None = None)
 
     Examples
     --------
-    >>> from igc_theory.budget import width_of_equal_branches
+    >>> from igc_theory.budget.curves.tradeoffs import width_of_equal_branches
     >>> ax = plot_equal_branches(width_of_equal_branches(4672, [1, 2, 3]), "width")
     >>> ax.get_ylabel()
     'width'
@@ -128,7 +128,7 @@ def plot_width_gain(columns: Columns, ax: Axes | None = None) -> Axes:
     Parameters
     ----------
     columns : mapping of str to sequence
-        `channels`, `G1`, `G2`, `gain`, `limit`, as `igc_theory.budget.width_gain_of_igcv3` returns.
+        `channels`, `G1`, `G2`, `gain`, `limit`, as `igc_theory.budget.curves.blocks.width_gain_of_igcv3` returns.
     ax : matplotlib.axes.Axes, optional
         Drawn on; by default the axes of a new figure.
 
@@ -143,7 +143,7 @@ def plot_width_gain(columns: Columns, ax: Axes | None = None) -> Axes:
 
     Examples
     --------
-    >>> from igc_theory.budget import width_gain_of_igcv3
+    >>> from igc_theory.budget.curves.blocks import width_gain_of_igcv3
     >>> ax = plot_width_gain(width_gain_of_igcv3([16, 64, 256]))
     >>> ax.get_ylabel()
     'width gain'

@@ -38,7 +38,7 @@ def plot_width_against_parameters(columns: Columns, ax: Axes | None = None) -> A
     Parameters
     ----------
     columns : mapping of str to sequence
-        `series`, `parameters`, `width`, as `igc_theory.budget.width_against_parameters` returns.
+        `series`, `parameters`, `width`, as `igc_theory.budget.curves.tradeoffs.width_against_parameters` returns.
     ax : matplotlib.axes.Axes, optional
         Drawn on; by default the axes of a new figure.
 
@@ -53,7 +53,7 @@ def plot_width_against_parameters(columns: Columns, ax: Axes | None = None) -> A
 
     Examples
     --------
-    >>> from igc_theory.budget import width_against_parameters
+    >>> from igc_theory.budget.curves.tradeoffs import width_against_parameters
     >>> ax = plot_width_against_parameters(width_against_parameters([1000, 4000, 16000]))
     >>> len(ax.lines)
     11
@@ -86,7 +86,7 @@ def plot_width_share(columns: Columns, ax: Axes | None = None) -> Axes:
 
     Examples
     --------
-    >>> from igc_theory.budget import width_against_parameters
+    >>> from igc_theory.budget.curves.tradeoffs import width_against_parameters
     >>> ax = plot_width_share(width_against_parameters([1000, 4000, 16000]))
     >>> float(ax.lines[-1].get_ydata().max()) <= 1
     True
@@ -110,7 +110,7 @@ def plot_weights_against_factors(columns: Columns, ax: Axes | None = None) -> Ax
     Parameters
     ----------
     columns : mapping of str to sequence
-        `series`, `factors`, `weights_per_channel`, as `igc_theory.budget.weights_against_factors` returns.
+        `series`, `factors`, `weights_per_channel`, as `igc_theory.budget.curves.tradeoffs.weights_against_factors` returns.
     ax : matplotlib.axes.Axes, optional
         Drawn on; by default the axes of a new figure.
 
@@ -125,7 +125,7 @@ def plot_weights_against_factors(columns: Columns, ax: Axes | None = None) -> Ax
 
     Examples
     --------
-    >>> from igc_theory.budget import weights_against_factors
+    >>> from igc_theory.budget.curves.tradeoffs import weights_against_factors
     >>> ax = plot_weights_against_factors(weights_against_factors(64))
     >>> ax.get_yscale()
     'log'
@@ -153,7 +153,7 @@ def plot_integer_optima(columns: Columns, ax: Axes | None = None) -> Axes:
     Parameters
     ----------
     columns : mapping of str to sequence
-        `channels`, `strict`, `dense`, `bound`, `prime`, as `igc_theory.budget.integer_optima` returns.
+        `channels`, `strict`, `dense`, `bound`, `prime`, as `igc_theory.budget.curves.tradeoffs.integer_optima` returns.
     ax : matplotlib.axes.Axes, optional
         Drawn on; by default the axes of a new figure.
 
@@ -168,7 +168,7 @@ def plot_integer_optima(columns: Columns, ax: Axes | None = None) -> Axes:
 
     Examples
     --------
-    >>> from igc_theory.budget import integer_optima
+    >>> from igc_theory.budget.curves.tradeoffs import integer_optima
     >>> ax = plot_integer_optima(integer_optima(64))
     >>> [line.get_label() for line in ax.lines]
     ['strict', 'dense', 'prime width', 'continuous bound']

@@ -20,7 +20,7 @@ def plot_imbalance(columns: Columns, ax: Axes | None = None) -> Axes:
     Parameters
     ----------
     columns : mapping of str to sequence
-        `log2_second`, `log2_third`, `price`, a full grid, as `igc_theory.budget.price_of_imbalance` returns.
+        `log2_second`, `log2_third`, `price`, a full grid, as `igc_theory.budget.curves.blocks.price_of_imbalance` returns.
     ax : matplotlib.axes.Axes, optional
         Drawn on; by default the axes of a new figure.
 
@@ -35,7 +35,7 @@ def plot_imbalance(columns: Columns, ax: Axes | None = None) -> Axes:
 
     Examples
     --------
-    >>> from igc_theory.budget import price_of_imbalance
+    >>> from igc_theory.budget.curves.blocks import price_of_imbalance
     >>> ax = plot_imbalance(price_of_imbalance(points=9))
     >>> ax.get_aspect()
     1.0
@@ -59,7 +59,7 @@ def plot_width_theorem(columns: Columns, ax: Axes | None = None) -> Axes:
     Parameters
     ----------
     columns : mapping of str to sequence
-        `L`, `MS`, `gain`, a full grid, as `igc_theory.budget.width_gain_of_igcv1` returns.
+        `L`, `MS`, `gain`, a full grid, as `igc_theory.budget.curves.blocks.width_gain_of_igcv1` returns.
     ax : matplotlib.axes.Axes, optional
         Drawn on; by default the axes of a new figure.
 
@@ -74,7 +74,7 @@ def plot_width_theorem(columns: Columns, ax: Axes | None = None) -> Axes:
 
     Examples
     --------
-    >>> from igc_theory.budget import width_gain_of_igcv1
+    >>> from igc_theory.budget.curves.blocks import width_gain_of_igcv1
     >>> ax = plot_width_theorem(width_gain_of_igcv1(points=9))
     >>> ax.get_xscale()
     'log'

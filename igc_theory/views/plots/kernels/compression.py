@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from igc_theory.views.plots.columns import Columns, axes_or_new, checked_columns
 from igc_theory.views.plots.style import PALETTE
 
-__all__ = ["FAMILIES", "plot_budget_errors", "plot_order_gain", "plot_redundancy_frontier"]
+__all__ = ["FAMILIES", "plot_budget_errors", "plot_frontier", "plot_order_gain"]
 
 BLUE, ORANGE, GREEN, PURPLE, SKY, RED, _, BLACK = PALETTE
 GREY = "#7F7F7F"
@@ -23,8 +23,8 @@ FAMILIES = {
     "clustered": (SKY, "s"),
     "pruned": (GREEN, "^"),
     "2:4 pruned": (GREEN, "D"),
-    "fewer outputs": (GREY, "<"),
-    "fewer inputs": (GREY, ">"),
+    "filter pruning": (GREY, "<"),
+    "channel pruning": (GREY, ">"),
     "block-diagonal": (PURPLE, "v"),
     "low rank": (ORANGE, "o"),
     "rounded low rank": (ORANGE, "."),
@@ -35,7 +35,7 @@ FAMILIES = {
 """Colour and mark of each family, the same in every figure; a product and its rounded form share the colour."""
 
 
-def plot_redundancy_frontier(columns: Columns, ax: Axes | None = None) -> Axes:
+def plot_frontier(columns: Columns, ax: Axes | None = None) -> Axes:
     """Draw errors over costs, a line a family through the members that no other member beats; the best of all stand on a grey band.
 
     Parameters
@@ -57,7 +57,7 @@ def plot_redundancy_frontier(columns: Columns, ax: Axes | None = None) -> Axes:
     Examples
     --------
     >>> table = {"family": ["quantized", "quantized"], "cost": [4, 8], "relative_error": [0.1, 0.01], "best": [1, 1]}
-    >>> len(plot_redundancy_frontier(table).lines)
+    >>> len(plot_frontier(table).lines)
     2
     """
     ax = axes_or_new(ax)

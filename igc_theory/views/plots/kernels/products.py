@@ -22,7 +22,7 @@ def plot_path_errors(columns: Columns, ax: Axes | None = None) -> Axes:
     Parameters
     ----------
     columns : mapping of str to sequence
-        `groups`, `paths`, `measured`, `expected`, as `igc_theory.kernels.path_errors` returns.
+        `groups`, `paths`, `measured`, `expected`, as `igc_theory.kernels.projection.errors.path_errors` returns.
     ax : matplotlib.axes.Axes, optional
         Drawn on; by default the axes of a new figure.
 
@@ -38,7 +38,7 @@ def plot_path_errors(columns: Columns, ax: Axes | None = None) -> Axes:
     Examples
     --------
     >>> import numpy as np
-    >>> from igc_theory.kernels import path_errors
+    >>> from igc_theory.kernels.projection.errors import path_errors
     >>> ax = plot_path_errors(path_errors(16, [1, 2, 4], np.random.default_rng(0)))
     >>> len(ax.lines)
     6
@@ -63,7 +63,7 @@ def plot_certificate(columns: Columns, ax: Axes | None = None) -> Axes:
     Parameters
     ----------
     columns : mapping of str to sequence
-        `noise`, `error`, `bound`, `hidden`, as `igc_theory.kernels.certificates` returns.
+        `noise`, `error`, `bound`, `hidden`, as `igc_theory.kernels.projection.errors.certificates` returns.
     ax : matplotlib.axes.Axes, optional
         Drawn on; by default the axes of a new figure.
 
@@ -80,7 +80,7 @@ def plot_certificate(columns: Columns, ax: Axes | None = None) -> Axes:
     --------
     >>> import numpy as np
     >>> from igc_theory import igcv2
-    >>> from igc_theory.kernels import certificates
+    >>> from igc_theory.kernels.projection.errors import certificates
     >>> ax = plot_certificate(certificates(igcv2([2, 2, 2], 1), [0.1, 1, 10], np.random.default_rng(0)))
     >>> ax.get_xscale()
     'log'

@@ -16,13 +16,13 @@ from igc_theory.kernels import (
     binarize,
     block_diagonal,
     cluster,
-    fewer_inputs,
-    fewer_outputs,
     frontier,
     low_rank,
     project,
     prune,
-    prune_within,
+    prune_channels,
+    prune_filters,
+    prune_n_m,
     quantize,
     sparse_low_rank,
     sparse_product,
@@ -63,7 +63,7 @@ def test_pruning_is_the_best_of_all_supports(kernel: np.ndarray, keep: int) -> N
 @pytest.mark.parametrize(("kept", "of"), [(1, 2), (2, 4), (3, 4), (4, 4)])
 def test_pruning_within_groups_is_the_best_of_all_supports(kept: int, of: int) -> None:
     kernel = RNG.standard_normal((3, 8))
-    found = prune_within(kernel, kept, of)
+    found = prune_n_m(kernel, kept, of)
     for entries, ours in zip(kernel.reshape(-1, of), found.matrix.reshape(-1, of), strict=True):
         best = min(sum(entries[k] ** 2 for k in rest) for rest in combinations(range(of), of - kept))
         assert ((entries - ours) ** 2).sum() == pytest.approx(best)
@@ -74,10 +74,10 @@ def test_pruning_within_groups_is_the_best_of_all_supports(kept: int, of: int) -
 def test_channels_kept_are_the_best(keep: int) -> None:
     kernel = RNG.standard_normal((4, 12))
     rows = min(np.linalg.norm(kernel[list(rest)]) for rest in combinations(range(4), 4 - keep))
-    assert np.linalg.norm(kernel - fewer_outputs(kernel, keep).matrix) == pytest.approx(rows)
+    assert np.linalg.norm(kernel - prune_filters(kernel, keep).matrix) == pytest.approx(rows)
     windows = kernel.reshape(4, 4, 3)
     inputs = min(np.linalg.norm(windows[:, list(rest)]) for rest in combinations(range(4), 4 - keep))
-    found = fewer_inputs(kernel, keep, kernel_size=(1, 3))
+    found = prune_channels(kernel, keep, kernel_size=(1, 3))
     assert np.linalg.norm(kernel - found.matrix) == pytest.approx(inputs)
     assert found.multiply_adds == keep * 3 * 4
 
@@ -205,13 +205,13 @@ COSTS: list[tuple[Callable[[np.ndarray], Approximation], tuple[int, int, int]]] 
     (lambda w: cluster(w, 16), (4 * 96 + 16 * 32, 8 * 12, 96)),
     (lambda w: low_rank(w, 3), (32 * 60, 60, 0)),
     (lambda w: low_rank(w, 3, bits=4), (4 * 60 + 32 * (3 + 8), 60, 0)),
-    (lambda w: fewer_outputs(w, 2), (32 * 24 + 2 * 3, 24, 0)),
-    (lambda w: fewer_outputs(w, 5), (32 * 60 + 8, 60, 0)),
-    (lambda w: fewer_inputs(w, 3), (32 * 24 + 3 * 4, 24, 0)),
+    (lambda w: prune_filters(w, 2), (32 * 24 + 2 * 3, 24, 0)),
+    (lambda w: prune_filters(w, 5), (32 * 60 + 8, 60, 0)),
+    (lambda w: prune_channels(w, 3), (32 * 24 + 3 * 4, 24, 0)),
     (lambda w: prune(w, 48), (32 * 48 + 96, 48, 0)),
     (lambda w: prune(w, 3), (32 * 3 + 3 * 4 + 8 * 4, 3, 0)),
     (lambda w: prune(w, 0.25), (32 * 24 + 96, 24, 0)),
-    (prune_within, (48 * 34, 48, 0)),
+    (prune_n_m, (48 * 34, 48, 0)),
     (lambda w: block_diagonal(w, 4), (32 * 24, 24, 0)),
     (lambda w: sparse_low_rank(w, 4), (32 * (24 + 16), 40, 0)),
     (lambda w: sparse_low_rank(w, 4, bits=8), (8 * 40 + 32 * (4 + 8), 40, 0)),
@@ -266,14 +266,14 @@ BAD: list[tuple[Callable[[], object], type[Exception], str]] = [
     (lambda: cluster(np.eye(2), 1), ValueError, "k=1 is below 2"),
     (lambda: low_rank(np.eye(2), 3), ValueError, "rank=3 exceeds the smaller side"),
     (lambda: low_rank(np.eye(2), 0), ValueError, "rank=0 is below 1"),
-    (lambda: fewer_outputs(np.eye(2), 3), ValueError, "keep=3 exceeds the 2 outputs"),
-    (lambda: fewer_inputs(np.eye(2), 1, kernel_size=3), ValueError, "kernel_size=3 does not fit the 2 columns"),
+    (lambda: prune_filters(np.eye(2), 3), ValueError, "keep=3 exceeds the 2 outputs"),
+    (lambda: prune_channels(np.eye(2), 1, kernel_size=3), ValueError, "kernel_size=3 does not fit the 2 columns"),
     (lambda: prune(np.eye(2), 5), ValueError, "keep=5 exceeds the 4 entries"),
     (lambda: prune(np.eye(2), 1.5), ValueError, "keep=1.5 is not a share"),
     (lambda: prune(np.eye(2), 0.0), ValueError, "keep=0.0 is not a share"),
     (lambda: prune(np.eye(2), True), TypeError, "keep=True"),
-    (lambda: prune_within(np.eye(2)), ValueError, "of=4 does not divide the 2 columns"),
-    (lambda: prune_within(np.eye(4), 5, 4), ValueError, "kept=5 exceeds of=4"),
+    (lambda: prune_n_m(np.eye(2)), ValueError, "of=4 does not divide the 2 columns"),
+    (lambda: prune_n_m(np.eye(4), 5, 4), ValueError, "kept=5 exceeds of=4"),
     (lambda: block_diagonal(np.eye(6), 4), ValueError, "groups=4 does not divide"),
     (lambda: sparse_product(np.eye(6), igcv2([2, 2], kernel_size=1)), ValueError, "kernel has shape"),
     (lambda: sparse_product(np.eye(6), "chain"), TypeError, "chain='chain'"),
@@ -309,7 +309,7 @@ def test_frontier_marks_what_nothing_beats() -> None:
         "block-diagonal",
         "sparse product",
     } < families
-    assert {"sparse low rank", "fewer outputs", "fewer inputs"} < families
+    assert {"sparse low rank", "filter pruning", "channel pruning"} < families
     assert "nondominated" in repr(found)
     assert found._repr_html_().count("<tr>") == len(found.approximations) + 1
 
@@ -322,7 +322,7 @@ def test_within_budget_is_the_best_of_each_family(budget: float) -> None:
     ranks = [low_rank(kernel, rank) for rank in range(1, 17)]
     counts = [prune(kernel, keep) for keep in range(1, kernel.size + 1)]
     groups = [block_diagonal(kernel, g) for g in (1, 2, 4, 8)]
-    outputs = [fewer_outputs(kernel, keep) for keep in range(1, 17)]
+    outputs = [prune_filters(kernel, keep) for keep in range(1, 17)]
     for family in (ranks, counts, groups, outputs):
         within = [row for row in family if row.storage_bits <= budget * kernel.size]
         ours = [row for row in found if row.family == family[0].family and "8 bits" not in row.setting]

@@ -1,8 +1,7 @@
-r"""Ways to remove redundancy from a kernel: low rank, fewer channels, pruning.
+"""Pruning a kernel: single entries, N of M neighbours, whole filters or input channels.
 
 Each is a set of matrices. A function takes a kernel as its matrix (C_out, C_in * S) and returns the member of the set that is
-nearest in the Frobenius norm, with its storage and its arithmetic. `redundancy_precision` holds those of few different values,
-`redundancy_products` those of structured sparse factors.
+nearest in the Frobenius norm, with its storage and its arithmetic.
 """
 
 from __future__ import annotations
@@ -18,62 +17,14 @@ from igc_theory.kernels.compression.approximation import (
     index_bits,
     real_matrix,
 )
-from igc_theory.kernels.compression.precision import stored
 from igc_theory.structure.arguments import branches_of, positive_int, window_of
 
-__all__ = ["fewer_inputs", "fewer_outputs", "input_channels", "low_rank", "prune", "prune_within", "pruned_bits"]
+__all__ = ["input_channels", "prune", "prune_channels", "prune_filters", "prune_n_m", "pruned_bits"]
 
 Window = int | tuple[int, int]
 
 
-def low_rank(matrix: ArrayLike, rank: int, *, bits: int | None = None) -> Approximation:
-    r"""Return the nearest matrix of bounded rank, as the product (C_out × rank)(rank × C_in·S).
-
-    The singular value decomposition cut off behind `rank` terms (Eckart and Young); its error is
-    :math:`\sqrt{\sum_{k > r} σ_k^2}`.
-
-    Parameters
-    ----------
-    matrix : array_like, shape (C_out, C_in * S)
-        Finite real numbers. Not modified.
-    rank : int
-        From 1 to the smaller side.
-    bits : int, optional
-        Round both factors to so many bits, a scale a row of each.
-
-    Returns
-    -------
-    Approximation
-        ``rank * (C_out + C_in * S)`` weights and as many multiply–adds.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If the matrix is not a matrix of finite real numbers, or the rank exceeds its sides.
-
-    Examples
-    --------
-    Rank 10 of 100×100 takes a fifth of the weights:
-
-    >>> import numpy as np
-    >>> low_rank(np.eye(100), 10)
-    Approximation(low rank, rank 10: relative error 0.9487, 64,000 bits (20.0%), 2,000 multiply–adds)
-    """
-    kernel = real_matrix(matrix)
-    rank = positive_int("rank", rank)
-    if rank > min(kernel.shape):
-        raise ValueError(
-            f"rank={rank} exceeds the smaller side of matrix, {kernel.shape}: use at most {min(kernel.shape)}"
-        )
-    u, s, vt = np.linalg.svd(kernel, full_matrices=False)
-    factors = [vt[:rank] * np.sqrt(s[:rank, None]), u[:, :rank] * np.sqrt(s[:rank])]
-    factors, storage = stored(factors, bits)
-    setting = f"rank {rank}" + ("" if bits is None else f", {bits} bits")
-    cost = rank * sum(kernel.shape)
-    return approximation("low rank", setting, kernel, factors[1] @ factors[0], storage, cost)
-
-
-def fewer_outputs(matrix: ArrayLike, keep: int) -> Approximation:
+def prune_filters(matrix: ArrayLike, keep: int) -> Approximation:
     """Return the kernel with its strongest outputs only; the others are zero.
 
     Parameters
@@ -93,7 +44,7 @@ def fewer_outputs(matrix: ArrayLike, keep: int) -> Approximation:
 
     Examples
     --------
-    >>> fewer_outputs([[3, 0], [0, 4]], 1).matrix
+    >>> prune_filters([[3, 0], [0, 4]], 1).matrix
     array([[0., 0.],
            [0., 4.]])
     """
@@ -102,10 +53,10 @@ def fewer_outputs(matrix: ArrayLike, keep: int) -> Approximation:
     kept = _strongest(np.linalg.norm(kernel, axis=1), keep, "outputs")
     storage = REAL_BITS * keep * kernel.shape[1] + min(rows, keep * index_bits(rows))
     setting = f"{keep} of {rows} outputs"
-    return approximation("fewer outputs", setting, kernel, kernel * kept[:, None], storage, keep * kernel.shape[1])
+    return approximation("filter pruning", setting, kernel, kernel * kept[:, None], storage, keep * kernel.shape[1])
 
 
-def fewer_inputs(matrix: ArrayLike, keep: int, *, kernel_size: Window = 1) -> Approximation:
+def prune_channels(matrix: ArrayLike, keep: int, *, kernel_size: Window = 1) -> Approximation:
     """Return the kernel reading its strongest inputs only.
 
     Parameters
@@ -127,7 +78,7 @@ def fewer_inputs(matrix: ArrayLike, keep: int, *, kernel_size: Window = 1) -> Ap
 
     Examples
     --------
-    >>> fewer_inputs([[3, 0], [0, 4]], 1).relative_error
+    >>> prune_channels([[3, 0], [0, 4]], 1).relative_error
     0.6
     """
     kernel = real_matrix(matrix)
@@ -136,7 +87,7 @@ def fewer_inputs(matrix: ArrayLike, keep: int, *, kernel_size: Window = 1) -> Ap
     kept = np.repeat(_strongest(norms, keep, "inputs"), area)
     storage = REAL_BITS * keep * area * len(kernel) + min(channels, keep * index_bits(channels))
     return approximation(
-        "fewer inputs", f"{keep} of {channels} inputs", kernel, kernel * kept, storage, keep * area * len(kernel)
+        "channel pruning", f"{keep} of {channels} inputs", kernel, kernel * kept, storage, keep * area * len(kernel)
     )
 
 
@@ -187,7 +138,7 @@ def pruned_bits(rows: int, columns: int, count: int) -> int:
     return REAL_BITS * count + min(rows * columns, count * index_bits(columns) + rows * index_bits(columns + 1))
 
 
-def prune_within(matrix: ArrayLike, kept: int = 2, of: int = 4) -> Approximation:
+def prune_n_m(matrix: ArrayLike, kept: int = 2, of: int = 4) -> Approximation:
     """Return the kernel with the `kept` largest of every `of` neighbouring entries of a row: 2:4 sparsity.
 
     Parameters
@@ -208,7 +159,7 @@ def prune_within(matrix: ArrayLike, kept: int = 2, of: int = 4) -> Approximation
 
     Examples
     --------
-    >>> prune_within([[3, -5, 1, 4]]).matrix
+    >>> prune_n_m([[3, -5, 1, 4]]).matrix
     array([[ 0., -5.,  0.,  4.]])
     """
     kernel = real_matrix(matrix)

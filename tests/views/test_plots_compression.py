@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from igc_theory.kernels import frontier
-from igc_theory.views.plots import plot_budget_errors, plot_order_gain, plot_redundancy_frontier
-from igc_theory.views.plots.kernels.compression import FAMILIES
+from igc_theory.views.plots import plot_frontier
+from igc_theory.views.plots.kernels.compression import FAMILIES, plot_budget_errors, plot_order_gain
 
 POINTS: dict[str, list[Any]] = {
     "family": ["quantized", "quantized", "quantized", "low rank", "rounded low rank"],
@@ -20,7 +20,7 @@ POINTS: dict[str, list[Any]] = {
 
 
 def test_a_line_a_family_leaves_out_what_the_family_beats() -> None:
-    ax = plot_redundancy_frontier(POINTS)
+    ax = plot_frontier(POINTS)
     lines = {line.get_label(): line.get_xydata() for line in ax.lines}
     assert np.array_equal(lines["quantized"], [[2, 0.5], [4, 0.2]])  # 8 at 0.3 is beaten by 4 at 0.2
     assert np.array_equal(lines["low rank"], [[4, 0.6]])
@@ -63,7 +63,7 @@ def test_order_gain_counts_what_lies_above_the_line() -> None:
 )
 def test_frontiers_that_cannot_be_drawn(change: dict[str, list[Any]], sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):
-        plot_redundancy_frontier(POINTS | change)
+        plot_frontier(POINTS | change)
 
 
 def test_other_columns_that_cannot_be_drawn() -> None:

@@ -1,0 +1,59 @@
+"""Low rank: the nearest matrix that is a product of two thin ones."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from igc_theory.kernels.compression.approximation import Approximation, approximation, real_matrix
+from igc_theory.kernels.compression.precision import stored
+from igc_theory.structure.arguments import positive_int
+
+__all__ = ["low_rank"]
+
+
+def low_rank(matrix: ArrayLike, rank: int, *, bits: int | None = None) -> Approximation:
+    r"""Return the nearest matrix of bounded rank, as the product (C_out × rank)(rank × C_in·S).
+
+    The singular value decomposition cut off behind `rank` terms (Eckart and Young); its error is
+    :math:`\sqrt{\sum_{k > r} σ_k^2}`.
+
+    Parameters
+    ----------
+    matrix : array_like, shape (C_out, C_in * S)
+        Finite real numbers. Not modified.
+    rank : int
+        From 1 to the smaller side.
+    bits : int, optional
+        Round both factors to so many bits, a scale a row of each.
+
+    Returns
+    -------
+    Approximation
+        ``rank * (C_out + C_in * S)`` weights and as many multiply–adds.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the matrix is not a matrix of finite real numbers, or the rank exceeds its sides.
+
+    Examples
+    --------
+    Rank 10 of 100×100 takes a fifth of the weights:
+
+    >>> import numpy as np
+    >>> low_rank(np.eye(100), 10)
+    Approximation(low rank, rank 10: relative error 0.9487, 64,000 bits (20.0%), 2,000 multiply–adds)
+    """
+    kernel = real_matrix(matrix)
+    rank = positive_int("rank", rank)
+    if rank > min(kernel.shape):
+        raise ValueError(
+            f"rank={rank} exceeds the smaller side of matrix, {kernel.shape}: use at most {min(kernel.shape)}"
+        )
+    u, s, vt = np.linalg.svd(kernel, full_matrices=False)
+    factors = [vt[:rank] * np.sqrt(s[:rank, None]), u[:, :rank] * np.sqrt(s[:rank])]
+    factors, storage = stored(factors, bits)
+    setting = f"rank {rank}" + ("" if bits is None else f", {bits} bits")
+    cost = rank * sum(kernel.shape)
+    return approximation("low rank", setting, kernel, factors[1] @ factors[0], storage, cost)
