@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from figures.realdata import kernel, source
 from igc_theory.kernels import block_spectra
-from igc_theory.kernels.compression.structured import two_factor_chain
+from igc_theory.structure.blocks import two_factor_chain
 from igc_theory.views.plots.columns import stacked, unstacked
 from igc_theory.views.plots.kernels.spectra import plot_block_spectra
 from igc_theory.views.plots.style import COLUMN
@@ -31,7 +31,7 @@ def data() -> dict[str, Any]:
 
 def _spectra(matrix: NDArray[Any]) -> dict[str, Any]:
     rows, columns = matrix.shape
-    chain = two_factor_chain(columns, columns, rows, GROUPS)
+    chain = two_factor_chain(columns, rows, columns, GROUPS)
     blocks = GROUPS[0] * GROUPS[1]
     return dict(block_spectra(matrix * np.sqrt(blocks) / np.linalg.norm(matrix), chain))
 

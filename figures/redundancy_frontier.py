@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from figures.realdata import kernel, source
+from igc_theory.budget.designs.product_chains import product_chains
 from igc_theory.kernels import frontier
 from igc_theory.views.plots.columns import stacked, unstacked
 from igc_theory.views.plots.kernels.compression import plot_frontier
@@ -30,7 +31,9 @@ def _title(network: str, layer: str) -> str:
 
 
 def _rows(network: str, layer: str) -> dict[str, list[Any]]:
-    columns = frontier(kernel(network, layer).matrix, rng=np.random.default_rng(0)).columns()
+    matrix = kernel(network, layer).matrix
+    rows, inputs = matrix.shape
+    columns = frontier(matrix, product_chains(inputs, rows), rng=np.random.default_rng(0)).columns()
     settings = zip(columns["family"], columns["setting"], strict=True)
     products = ("low rank", "sparse product")
     rounded = [family in products and setting.endswith(" bits") for family, setting in settings]

@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from figures.realdata import FILES, Kernel, shapes_once, source
 from igc_theory.kernels import low_rank, sparse_product
-from igc_theory.kernels.compression.chains import product_chains
+from igc_theory.structure.blocks import two_factor_chains
 from igc_theory.views.plots.kernels.compression import plot_order_gain
 from igc_theory.views.plots.style import COLUMN
 
@@ -35,7 +35,7 @@ def data() -> dict[str, list[Any]]:
 def _row(kernel: Kernel) -> tuple[Any, ...] | None:
     """Return the errors for the largest product of two factors within a quarter of the weights; None if there is none."""
     rows, columns = kernel.matrix.shape
-    chains = [chain for chain in product_chains(rows, columns) if len(chain.convolutions) == 2]
+    chains = two_factor_chains(columns, rows)
     fitting = [chain for chain in chains if chain.parameters <= SHARE * kernel.matrix.size]
     if not fitting:
         return None

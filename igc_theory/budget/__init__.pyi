@@ -19,6 +19,7 @@ from .designs.cheapest import strict_designs as strict_designs
 from .designs.design import Design as Design
 from .designs.katona import katona_number as katona_number
 from .designs.pareto import pareto_front as pareto_front
+from .designs.product_chains import product_chains as product_chains
 from .designs.rectangular import best_rectangular as best_rectangular
 from .designs.widest import widest_dense as widest_dense
 from .designs.widest import widest_igcv1 as widest_igcv1

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import prod
+from math import gcd, prod
 
 from igc_theory.structure.arguments import branches_of, positive_int
 from igc_theory.structure.chains import Chain, Factor
+from igc_theory.structure.divisors import divisors
 from igc_theory.structure.factors import GroupConv
 from igc_theory.structure.permutations import interleave
 
@@ -22,10 +23,16 @@ __all__ = [
     "regular_as_igc",
     "shufflenet_unit",
     "summation_fusion",
+    "two_factor_chain",
+    "two_factor_chains",
+    "with_interleaving",
     "xception",
 ]
 
 Window = int | tuple[int, int]
+
+PATHS = (1, 2, 4, 8, 16)
+"""Paths per pair that chains of two factors are swept over."""
 
 
 def regular(in_channels: int, out_channels: int, kernel_size: Window = 3) -> Chain:
@@ -356,11 +363,10 @@ def interleaved(channels: int, branch_widths: Sequence[int], kernel_size: Window
                 f"branch_widths[{l}]={width} does not divide channels={channels}: "
                 f"use a divisor of {channels}, or pad to {-(-channels // width) * width} channels"
             )
-    factors: list[Factor] = []
-    for l, width in enumerate(widths):
-        factors += [GroupConv(channels, channels, channels // width, kernel_size if l == 0 else 1)]
-        factors += [interleave(channels // width, width)] if l < len(widths) - 1 else []
-    return Chain(factors, name=f"interleaved C={channels} K={','.join(map(str, widths))}")
+    convolutions = [
+        GroupConv(channels, channels, channels // width, kernel_size if l == 0 else 1) for l, width in enumerate(widths)
+    ]
+    return Chain(with_interleaving(convolutions), name=f"interleaved C={channels} K={','.join(map(str, widths))}")
 
 
 def igcv2(branch_widths: Sequence[int], kernel_size: Window = 3) -> Chain:
@@ -474,3 +480,90 @@ def _checked_widths(branch_widths: Sequence[int]) -> tuple[int, ...]:
     if not widths:
         raise ValueError("branch_widths=[] is empty: give one width a factor, such as [1, 8, 8]")
     return widths
+
+
+def two_factor_chain(
+    in_channels: int, out_channels: int, middle: int, groups: tuple[int, int], kernel_size: Window = 1
+) -> Chain:
+    """Return two group convolutions with an interleaving between them, the first of them spatial.
+
+    Parameters
+    ----------
+    in_channels, out_channels : int
+        Channels read and written.
+    middle : int
+        Channels between the two.
+    groups : (int, int)
+        Branches of the first and of the second convolution.
+    kernel_size : int or (int, int), default 1
+        Window of the first.
+
+    Returns
+    -------
+    Chain
+        Named by its branch widths.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not a positive integer, or the branches do not divide the channels.
+
+    Examples
+    --------
+    >>> two_factor_chain(8, 8, 4, (2, 2)).parameters
+    32
+    """
+    first, second = _pair_of_groups(groups)
+    convolutions = [GroupConv(in_channels, middle, first, kernel_size), GroupConv(middle, out_channels, second)]
+    return Chain(with_interleaving(convolutions), name=" × ".join(str(conv.in_width) for conv in convolutions))
+
+
+def two_factor_chains(in_channels: int, out_channels: int, kernel_size: Window = 1) -> list[Chain]:
+    """Return the cheapest two group convolutions with 1, 2, 4, 8 and 16 paths per pair, each below a regular convolution.
+
+    Both have at least two branches, and as many channels between them as the narrower side.
+
+    Parameters
+    ----------
+    in_channels, out_channels, kernel_size :
+        As in `two_factor_chain`.
+
+    Returns
+    -------
+    list of Chain
+        By ascending number of paths; a number that no two branches of these channels have is left out.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not a positive integer.
+
+    Examples
+    --------
+    >>> [chain.name for chain in two_factor_chains(64, 64)]
+    ['8 × 8', '16 × 8', '16 × 16', '32 × 16']
+    """
+    in_channels, out_channels = positive_int("in_channels", in_channels), positive_int("out_channels", out_channels)
+    middle, found = min(in_channels, out_channels), []
+    for paths in PATHS:
+        firsts = [first for first in divisors(gcd(in_channels, middle)) if middle % (first * paths) == 0]
+        groups = [(first, middle // (first * paths)) for first in firsts]
+        complementary = [pair for pair in groups if min(pair) > 1 and out_channels % pair[1] == 0]
+        chains = [two_factor_chain(in_channels, out_channels, middle, pair, kernel_size) for pair in complementary]
+        found += [min(chains, key=lambda chain: chain.parameters)] if chains else []
+    most = regular(in_channels, out_channels, kernel_size).parameters
+    return [chain for chain in found if chain.parameters < most]
+
+
+def with_interleaving(convolutions: Sequence[GroupConv]) -> list[Factor]:
+    """Return the convolutions with the interleaving of its branches behind each but the last.
+
+    Examples
+    --------
+    >>> with_interleaving([GroupConv(4, 4, 2), GroupConv(4, 4, 2)])[1]
+    interleave(groups=2, width=2)
+    """
+    factors: list[Factor] = []
+    for convolution in convolutions:
+        factors += [convolution, interleave(convolution.groups, convolution.out_width)]
+    return factors[:-1]

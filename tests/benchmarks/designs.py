@@ -18,7 +18,7 @@ from igc_theory.budget import (
     widest_igcv1,
     widest_strict,
 )
-from igc_theory.budget.designs.search import divisors
+from igc_theory.structure.divisors import divisors
 from tests.benchmarks.timing import Row, Verdict, medians, number, ratio
 
 TITLE = "Searching integer designs"

@@ -25,7 +25,7 @@ from igc_theory.structure import (
     shufflenet_unit,
     xception,
 )
-from igc_theory.structure.blocks import regular_as_igc, summation_fusion
+from igc_theory.structure.blocks import regular_as_igc, summation_fusion, two_factor_chain, two_factor_chains
 from tests import oracles
 
 
@@ -142,3 +142,25 @@ def test_special_cases_of_igcv1_have_its_shape() -> None:
 def test_blocks_that_cannot_be(make: Callable[[], object], error: type[Exception], sentence: str) -> None:
     with pytest.raises(error, match=sentence):
         make()
+
+
+@pytest.mark.parametrize(("channels", "groups", "paths"), [(6, 1, 4), (6, 3, 1), (12, 2, 5), (8, 8, 1)])
+def test_two_factors_have_as_many_paths_as_channels_per_pair_of_branches(channels, groups, paths):
+    chain = two_factor_chain(channels, channels, groups * groups * paths, (groups, groups))
+    assert (path_counts(chain) == paths).all()
+
+
+@pytest.mark.parametrize(("into", "out"), [(64, 64), (48, 16), (16, 48), (60, 480), (7, 7), (1, 1)])
+def test_two_factor_chains_have_the_paths_and_the_weights_asked_for(into, out):
+    found = {int(path_counts(chain)[0, 0]): chain for chain in two_factor_chains(into, out)}
+    middle = min(into, out)
+    for paths in (1, 2, 4, 8, 16):
+        weights = [
+            into * middle // a + middle * out // b
+            for a in range(2, middle + 1)
+            for b in range(2, middle + 1)
+            if a * b * paths == middle and into % a == 0 and out % b == 0
+        ]
+        least = min((count for count in weights if count < into * out), default=None)
+        assert (found[paths].parameters if paths in found else None) == least
+        assert paths not in found or (path_counts(found[paths]) == paths).all()

@@ -14,8 +14,9 @@ from dataclasses import replace
 from math import prod
 
 from igc_theory.budget.designs.design import Area, Design, kernel_window
-from igc_theory.budget.designs.search import Limits, WidthTable, divisors, limits
+from igc_theory.budget.designs.search import Limits, WidthTable, limits
 from igc_theory.structure.arguments import positive_int
+from igc_theory.structure.divisors import divisors
 
 __all__ = ["Factors", "best_dense", "best_strict", "dense_designs", "factorizations", "strict_designs"]
 

@@ -6,9 +6,10 @@ from functools import lru_cache
 from math import gcd
 
 from igc_theory.structure.arguments import positive_int
-from igc_theory.structure.chains import Chain, Factor
+from igc_theory.structure.blocks import with_interleaving
+from igc_theory.structure.chains import Chain
+from igc_theory.structure.divisors import divisors
 from igc_theory.structure.factors import GroupConv
-from igc_theory.structure.permutations import interleave
 
 __all__ = ["best_rectangular"]
 
@@ -62,8 +63,8 @@ def _cheapest(into: int, out: int, dense: bool) -> tuple[int, int, tuple[int, ..
     """Return cost, branches of the factor that changes the channels, and widths before and after it."""
     plans = []
     common = gcd(into, out)
-    for groups in _divisors(common):
-        for reached in range(1, groups + 1) if dense else _divisors(groups):
+    for groups in divisors(common):
+        for reached in range(1, groups + 1) if dense else divisors(groups):
             before = _widths(into, reached, dense)
             after = _widths(out, -(-groups // reached), dense)
             if before is not None and after is not None:
@@ -79,7 +80,7 @@ def _widths(channels: int, paths: int, dense: bool) -> tuple[int, ...] | None:
     if paths == 1:
         return ()
     found = []
-    for width in _divisors(channels)[1:]:
+    for width in divisors(channels)[1:]:
         if dense or paths % width == 0:
             rest = _widths(channels, -(-paths // width), dense)
             if rest is not None:
@@ -87,15 +88,10 @@ def _widths(channels: int, paths: int, dense: bool) -> tuple[int, ...] | None:
     return min(found, key=lambda widths: (sum(widths), len(widths)), default=None)
 
 
-def _divisors(number: int) -> list[int]:
-    return [divisor for divisor in range(1, number + 1) if number % divisor == 0]
-
-
 def _chain(into: int, out: int, before: tuple[int, ...], groups: int, after: tuple[int, ...]) -> Chain:
     """Return the convolutions with an interleaving between each two."""
     convolutions = [GroupConv(into, into, into // width) for width in before]
     convolutions += [GroupConv(into, out, groups), *(GroupConv(out, out, out // width) for width in after)]
-    factors: list[Factor] = []
-    for convolution in convolutions:
-        factors += [convolution, interleave(convolution.groups, convolution.out_width)]
-    return Chain(factors[:-1], name=" × ".join(str(convolution.in_width) for convolution in convolutions))
+    return Chain(
+        with_interleaving(convolutions), name=" × ".join(str(convolution.in_width) for convolution in convolutions)
+    )

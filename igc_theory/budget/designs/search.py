@@ -11,15 +11,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
-from math import isqrt
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from igc_theory.structure.arguments import positive_int
+from igc_theory.structure.divisors import divisors
 
-__all__ = ["Limits", "WidthTable", "divisors", "limits", "most_useful_factors"]
+__all__ = ["Limits", "WidthTable", "limits", "most_useful_factors"]
 
 IMPOSSIBLE = 1 << 60
 """More weights than any design has: no design at all."""
@@ -71,18 +71,6 @@ def limits(factors: int | tuple[int, int | None] | None, min_width: int, min_spa
         positive_int("min_width", min_width, minimum=2, way_out=advice),
         positive_int("min_spatial_width", min_spatial_width),
     )
-
-
-def divisors(n: int) -> list[int]:
-    """Return the divisors of `n` in increasing order.
-
-    Examples
-    --------
-    >>> divisors(12)
-    [1, 2, 3, 4, 6, 12]
-    """
-    small = [d for d in range(1, isqrt(n) + 1) if n % d == 0]
-    return sorted({*small, *(n // d for d in small)})
 
 
 def most_useful_factors(channels: int, min_width: int) -> int:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import gcd
 
 from numpy.typing import ArrayLike
 
 from igc_theory.kernels.arrays import Array
 from igc_theory.kernels.compression.approximation import REAL_BITS, Approximation, real_matrix
-from igc_theory.kernels.compression.chains import product_chains
 from igc_theory.kernels.compression.low_rank import low_rank
 from igc_theory.kernels.compression.precision import binarize, cluster, quantize
 from igc_theory.kernels.compression.pruning import prune, prune_channels, prune_filters, pruned_bits
 from igc_theory.kernels.compression.structured import block_diagonal, sparse_product
+from igc_theory.structure.blocks import two_factor_chains
+from igc_theory.structure.divisors import divisors
 
 __all__ = ["within_budget"]
 
@@ -77,7 +79,7 @@ def _few_entries(kernel: Array, most: int) -> Iterator[Iterator[Approximation]]:
     yield (prune(kernel, count) for count in counts if pruned_bits(rows, columns, count) <= most)
     yield (prune_filters(kernel, keep) for keep in range(rows, 0, -1) if REAL_BITS * keep * columns <= most)
     yield (prune_channels(kernel, keep) for keep in range(columns, 0, -1) if REAL_BITS * keep * rows <= most)
-    groups = [g for g in range(1, min(rows, columns) + 1) if rows % g == 0 and columns % g == 0]
+    groups = divisors(gcd(rows, columns))
     yield (block_diagonal(kernel, g) for g in groups if REAL_BITS * kernel.size // g <= most)
 
 
@@ -86,6 +88,6 @@ def _few_factors(kernel: Array, most: int, bits: int | None) -> Iterator[Iterato
     rows, columns = kernel.shape
     each = REAL_BITS if bits is None else bits
     ranks = range(min(rows, columns), 0, -1)
-    chains = [chain for chain in product_chains(rows, columns) if len(chain.convolutions) == 2][::-1]
+    chains = two_factor_chains(columns, rows)[::-1]
     yield (low_rank(kernel, rank, bits=bits) for rank in ranks if each * rank * (rows + columns) <= most)
     yield (sparse_product(kernel, chain, bits=bits) for chain in chains if each * chain.parameters <= most)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from html import escape
+from math import gcd
 from typing import Any
 
 import numpy as np
@@ -16,10 +17,12 @@ from igc_theory.kernels.arrays import Array
 from igc_theory.kernels.compression import pruning
 from igc_theory.kernels.compression import structured as products
 from igc_theory.kernels.compression.approximation import Approximation, real_matrix
-from igc_theory.kernels.compression.chains import product_chains
 from igc_theory.kernels.compression.low_rank import low_rank
 from igc_theory.kernels.compression.precision import binarize, cluster, quantize
 from igc_theory.structure.arguments import window_of
+from igc_theory.structure.blocks import two_factor_chains
+from igc_theory.structure.chains import Chain
+from igc_theory.structure.divisors import divisors
 
 __all__ = ["Frontier", "frontier", "nondominated"]
 
@@ -44,7 +47,7 @@ class Frontier:
     >>> kernel = np.random.default_rng(0).standard_normal((8, 8))
     >>> found = frontier(kernel, progress=False)
     >>> len(found.approximations), int(found.least_bits.sum())
-    (41, 9)
+    (38, 9)
     """
 
     approximations: tuple[Approximation, ...]
@@ -101,18 +104,26 @@ class Frontier:
 
 
 def frontier(
-    matrix: ArrayLike, *, kernel_size: Window = 1, rng: np.random.Generator | None = None, progress: bool = True
+    matrix: ArrayLike,
+    chains: Iterable[Chain] | None = None,
+    *,
+    kernel_size: Window = 1,
+    rng: np.random.Generator | None = None,
+    progress: bool = True,
 ) -> Frontier:
     """Return approximations of a kernel by every family, swept from fine to coarse.
 
     Binary; 2 to 8 bits; 2 to 32 values; low rank, and channels dropped, at half to 1/32 of the weights; pruned likewise, and 2:4;
-    block-diagonal; sparse products of two factors with 1 to 16 paths a pair, and of three and of prime factors; low rank between
-    two group convolutions; and low rank and products with factors of 8 and of 4 bits.
+    block-diagonal; sparse products; low rank between two group convolutions; and low rank and products with factors of 8 and of
+    4 bits.
 
     Parameters
     ----------
     matrix : array_like, shape (C_out, C_in * S)
         Finite real numbers. Not modified.
+    chains : iterable of Chain, optional
+        Whose products are tried. By default two factors with 1 to 16 paths per pair (`igc_theory.structure.two_factor_chains`);
+        `igc_theory.budget.product_chains` also has chains of three and of prime factors.
     kernel_size : int or (int, int), default 1
         The window.
     rng : numpy.random.Generator, optional
@@ -138,7 +149,9 @@ def frontier(
     """
     kernel = real_matrix(matrix)
     rng = np.random.default_rng(0) if rng is None else rng
-    calls = list(_calls(kernel, kernel_size, rng))
+    inputs = pruning.input_channels(kernel, kernel_size)[0]
+    tried = two_factor_chains(inputs, len(kernel), kernel_size) if chains is None else list(chains)
+    calls = list(_calls(kernel, tried, kernel_size, rng))
     bar = tqdm(calls, desc="approximating", unit="matrix", leave=False, disable=None if progress else True)
     found = tuple(call() for call in bar)
     bits = [row.storage_bits for row in found]
@@ -161,7 +174,9 @@ def nondominated(costs: Sequence[float], errors: Sequence[float]) -> NDArray[np.
     return np.array([not column.any() for column in np.transpose(no_more & less)])
 
 
-def _calls(kernel: Array, kernel_size: Window, rng: np.random.Generator) -> Iterator[partial[Approximation]]:
+def _calls(
+    kernel: Array, chains: list[Chain], kernel_size: Window, rng: np.random.Generator
+) -> Iterator[partial[Approximation]]:
     """Yield the calls that a frontier makes."""
     height, width = window_of("kernel_size", kernel_size)
     area, rows, columns = height * width, *kernel.shape
@@ -178,9 +193,9 @@ def _calls(kernel: Array, kernel_size: Window, rng: np.random.Generator) -> Iter
     yield from (partial(pruning.prune, kernel, share) for share in SHARES)
     if columns % 4 == 0:
         yield partial(pruning.prune_n_m, kernel)
-    groups = [g for g in range(2, min(32, rows, inputs) + 1) if rows % g == 0 and inputs % g == 0]
+    groups = [g for g in divisors(gcd(rows, inputs)) if 1 < g <= 32]
     yield from (partial(products.block_diagonal, kernel, g, kernel_size=kernel_size) for g in groups)
-    for chain in product_chains(rows, inputs, kernel_size):
+    for chain in chains:
         yield from (partial(products.sparse_product, kernel, chain, bits=bits) for bits in (None, 8, 4))
     if area == 1 and rows % 2 == 0 == columns % 2:
         ranks = [rank for rank in _counts(min(rows, columns), min(rows, columns)) if rank % 4 == 0]

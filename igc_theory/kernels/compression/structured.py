@@ -13,11 +13,11 @@ from igc_theory.kernels.compression.pruning import input_channels
 from igc_theory.kernels.products.product import Product
 from igc_theory.kernels.projection.project import project
 from igc_theory.structure.arguments import positive_int
+from igc_theory.structure.blocks import two_factor_chain
 from igc_theory.structure.chains import Chain
 from igc_theory.structure.factors import GroupConv
-from igc_theory.structure.permutations import interleave
 
-__all__ = ["block_diagonal", "sparse_low_rank", "sparse_product", "two_factor_chain"]
+__all__ = ["block_diagonal", "sparse_low_rank", "sparse_product"]
 
 Window = int | tuple[int, int]
 
@@ -153,24 +153,10 @@ def sparse_low_rank(
     """
     kernel = real_matrix(matrix)
     rank = positive_int("rank", rank)
-    chain = two_factor_chain(kernel.shape[1], rank, len(kernel), groups)
+    chain = two_factor_chain(kernel.shape[1], len(kernel), rank, groups)
     found = sparse_product(kernel, chain, bits=bits)
     setting = "{} to {} to {} in {} and {} groups".format(kernel.shape[1], rank, len(kernel), *groups)
     return replace(found, family="sparse low rank", setting=setting + ("" if bits is None else f", {bits} bits"))
-
-
-def two_factor_chain(
-    in_channels: int, middle: int, out_channels: int, groups: tuple[int, int], kernel_size: Window = 1
-) -> Chain:
-    """Return two group convolutions with an interleaving between them; the first has the window.
-
-    Examples
-    --------
-    >>> two_factor_chain(8, 4, 8, (2, 2)).parameters
-    32
-    """
-    first = GroupConv(in_channels, middle, groups[0], kernel_size)
-    return Chain([first, interleave(groups[0], first.out_width), GroupConv(middle, out_channels, groups[1])])
 
 
 def _described(chain: Chain) -> str:

@@ -14,11 +14,12 @@ from igc_theory.kernels.products.product import Product
 from igc_theory.kernels.products.random_product import random_product
 from igc_theory.kernels.projection.project import project
 from igc_theory.structure.arguments import branches_of, positive_int
+from igc_theory.structure.blocks import two_factor_chain
 from igc_theory.structure.chains import Chain
 from igc_theory.structure.factors import GroupConv
-from igc_theory.structure.permutations import ChannelPermutation, interleave
+from igc_theory.structure.permutations import ChannelPermutation
 
-__all__ = ["butterflies", "certificates", "even_paths", "expected_error", "path_errors"]
+__all__ = ["butterflies", "certificates", "expected_error", "path_errors"]
 
 
 def expected_error(share: ArrayLike) -> NDArray[np.float64]:
@@ -63,36 +64,6 @@ def _smallest_kept(share: float) -> float:
     return float(brentq(lambda angle: 1 - (2 * angle + np.sin(2 * angle)) / np.pi - share, 0, np.pi / 2))
 
 
-def even_paths(channels: int, groups: int, paths: int) -> Chain:
-    """Return two pointwise group convolutions of equally many branches that share `paths` channels, whichever two one takes.
-
-    Parameters
-    ----------
-    channels, groups, paths : int
-        Channels read and written; branches, a divisor of them; and channels that two branches share.
-
-    Returns
-    -------
-    Chain
-
-    Raises
-    ------
-    TypeError, ValueError
-        If an argument is not a positive integer, or `groups` does not divide `channels`.
-
-    Examples
-    --------
-    >>> from igc_theory.structure import uniform_path_count
-    >>> uniform_path_count(even_paths(12, groups=3, paths=2), np.random.default_rng(0))
-    2
-    """
-    channels, groups = positive_int("channels", channels), positive_int("groups", groups)
-    branches_of(channels, groups, "channels")
-    middle = groups**2 * positive_int("paths", paths)
-    first, second = GroupConv(channels, middle, groups), GroupConv(middle, channels, groups)
-    return Chain([first, interleave(groups, first.out_width), second], name=f"{groups} branches, {paths} paths")
-
-
 def path_errors(channels: int, groups: Sequence[int], rng: np.random.Generator) -> dict[str, NDArray[Any]]:
     """Return the errors of the nearest products to one random kernel, by number of paths, with what is expected.
 
@@ -123,7 +94,9 @@ def path_errors(channels: int, groups: Sequence[int], rng: np.random.Generator) 
     """
     kernel = rng.standard_normal((positive_int("channels", channels),) * 2)
     rows = [(g, p) for g in groups for p in range(1, branches_of(channels, positive_int("groups", g), "channels") + 1)]
-    measured = [project(kernel, even_paths(channels, g, p)).relative_error for g, p in rows]
+    measured = [
+        project(kernel, two_factor_chain(channels, channels, g * g * p, (g, g))).relative_error for g, p in rows
+    ]
     branches, paths = np.array(rows).T
     expected = expected_error(branches * paths / channels)
     return {"groups": branches, "paths": paths, "measured": np.array(measured), "expected": expected}

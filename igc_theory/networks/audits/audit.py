@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
+from igc_theory.budget.designs.product_chains import product_chains
 from igc_theory.budget.designs.rectangular import best_rectangular
 from igc_theory.kernels.compression.approximation import REAL_BITS
-from igc_theory.kernels.compression.chains import product_chains
 from igc_theory.kernels.compression.low_rank import low_rank
 from igc_theory.kernels.compression.pruning import prune, pruned_bits
 from igc_theory.kernels.compression.structured import sparse_product
@@ -255,10 +255,10 @@ def _sizes(layer: Layer) -> tuple[str, int, int, Array | None]:
     else:
         conv: GroupConv = layer.node.convolution  # type: ignore[union-attr]
         out, into = conv.out_channels, conv.in_channels
-    return layer.name, out, into, None if weight is None else np.asarray(weight).reshape(out, into)
+    return layer.name, into, out, None if weight is None else np.asarray(weight).reshape(out, into)
 
 
-def _regular_audit(name: str, out: int, into: int, weight: Array | None) -> RegularAudit:
+def _regular_audit(name: str, into: int, out: int, weight: Array | None) -> RegularAudit:
     strict, dense = (best_rectangular(into, out, dense=dense) for dense in (False, True))
     errors = None if weight is None else _errors(weight, strict)
     return RegularAudit(name, into, out, into * out, strict, dense, errors)
@@ -267,7 +267,7 @@ def _regular_audit(name: str, out: int, into: int, weight: Array | None) -> Regu
 def _errors(weight: Array, strict: Chain) -> Errors | None:
     """Return the errors of approximations of a matrix; None if no product has fewer weights than the matrix."""
     out, into = weight.shape
-    chains = sorted(product_chains(out, into), key=lambda chain: chain.parameters)
+    chains = sorted(product_chains(into, out), key=lambda chain: chain.parameters)
     if not chains:
         return None
     within = [chain for chain in chains if chain.parameters <= SHARE * weight.size]

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from igc_theory.budget.designs.product_chains import product_chains
 from igc_theory.kernels import (
     Approximation,
     binarize,
@@ -28,7 +29,6 @@ from igc_theory.kernels import (
     sparse_product,
     within_budget,
 )
-from igc_theory.kernels.compression.chains import product_chains
 from igc_theory.kernels.compression.frontier import nondominated
 from igc_theory.structure import Chain, GroupConv, grade, igcv1, igcv2, interleave
 
@@ -348,7 +348,7 @@ def test_nondominated_against_the_definition(points: list[tuple[int, int]]) -> N
     ("out", "into", "window"), [(64, 64, 1), (48, 16, 1), (16, 48, 1), (32, 32, 3), (60, 480, (1, 3)), (7, 7, 1)]
 )
 def test_chains_of_a_frontier_are_complementary(out: int, into: int, window: int | tuple[int, int]) -> None:
-    for chain in product_chains(out, into, window):
+    for chain in product_chains(into, out, window):
         assert (chain.out_channels, chain.in_channels) == (out, into)
         assert grade(chain).kind in ("strict", "loose")
         assert chain.parameters < GroupConv(into, out, 1, window).parameters

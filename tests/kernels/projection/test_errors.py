@@ -7,9 +7,9 @@ import pytest
 from scipy.integrate import quad
 from scipy.linalg import dft, hadamard
 
-from igc_theory import Chain, igcv1, igcv2, igcv3, path_counts
+from igc_theory import Chain, igcv1, igcv2, igcv3
 from igc_theory.kernels import project, random_product
-from igc_theory.kernels.projection.errors import butterflies, certificates, even_paths, expected_error, path_errors
+from igc_theory.kernels.projection.errors import butterflies, certificates, expected_error, path_errors
 from igc_theory.structure import ChannelPermutation, regular
 
 
@@ -38,11 +38,6 @@ def test_errors_by_paths_are_near_the_expected_ones() -> None:
         assert columns["paths"][rows].tolist() == list(range(1, 48 // groups + 1))
         assert (np.diff(columns["measured"][rows]) < 0).all()
         assert columns["measured"][rows][-1] < 1e-12
-
-
-@pytest.mark.parametrize(("channels", "groups", "paths"), [(6, 1, 4), (6, 3, 1), (12, 2, 5), (8, 8, 1)])
-def test_paths_are_even(channels: int, groups: int, paths: int) -> None:
-    assert (path_counts(even_paths(channels, groups, paths)) == paths).all()
 
 
 @pytest.mark.parametrize("chain", [igcv1(2, 3, 1), igcv2([2, 2, 3]), igcv3(4, 4, 1)], ids=repr)
@@ -91,10 +86,6 @@ def test_fast_transforms_have_butterflies_of_doubling_distance() -> None:
 def test_bad_input_is_refused() -> None:
     with pytest.raises(ValueError, match=r"share=1.5 .*within 0 … 1"):
         expected_error(1.5)
-    with pytest.raises(ValueError, match="groups=5 does not divide channels=12"):
-        even_paths(12, 5, 1)
-    with pytest.raises(ValueError, match="paths=0"):
-        even_paths(12, 3, 0)
     with pytest.raises(ValueError, match="groups=5"):
         path_errors(12, [5], np.random.default_rng(0))
     with pytest.raises(ValueError, match="noise="):

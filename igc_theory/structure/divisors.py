@@ -1,0 +1,33 @@
+"""The divisors of a number of channels: what branch widths and numbers of branches are chosen from."""
+
+from __future__ import annotations
+
+from math import isqrt
+
+__all__ = ["divisors", "prime_factors"]
+
+
+def divisors(number: int) -> list[int]:
+    """Return the divisors of a number in increasing order.
+
+    Examples
+    --------
+    >>> divisors(12)
+    [1, 2, 3, 4, 6, 12]
+    """
+    small = [d for d in range(1, isqrt(number) + 1) if number % d == 0]
+    return sorted({*small, *(number // d for d in small)})
+
+
+def prime_factors(number: int) -> tuple[int, ...]:
+    """Return the prime factors of a number in increasing order, repeated as often as they divide it.
+
+    Examples
+    --------
+    >>> prime_factors(416), prime_factors(1)
+    ((2, 2, 2, 2, 2, 13), ())
+    """
+    if number == 1:
+        return ()
+    prime = next((d for d in range(2, isqrt(number) + 1) if number % d == 0), number)
+    return prime, *prime_factors(number // prime)
