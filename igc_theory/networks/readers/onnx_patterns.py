@@ -112,7 +112,7 @@ def gather(walk: Walk, operation: Operation) -> None:
     constant = walk.graph.constants.get(operation.inputs[1])
     indices = constant.values() if constant else None
     shape = walk.shape(operation.inputs[0])
-    axis = int(operation.attributes.get("axis", 0))
+    axis = int(operation.attributes.get("axis", 0)) % len(walk.graph.shapes.get(operation.inputs[0], (1,)))
     if indices is None or shape is None or axis != 1 or indices.shape != (shape[0],):
         weightless(walk, operation)
         return

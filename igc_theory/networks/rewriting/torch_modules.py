@@ -1,6 +1,6 @@
 """Chains and products as PyTorch modules, to train and to export.
 
-With `networks/readers/torch_modules` the only module of the library that imports torch (``pip install "igc_theory[torch]"``).
+With `networks/readers` the only room of the library that imports torch (``pip install "igc_theory[torch]"``).
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from types import SimpleNamespace
 
 from igc_theory.kernels.arrays import Array
 from igc_theory.kernels.products.product import Product
+from igc_theory.structure.arguments import choice_of, flag, pair_of
 from igc_theory.structure.chains import Chain
 from igc_theory.structure.factors import GroupConv
 from igc_theory.structure.permutations import ChannelPermutation
@@ -23,6 +24,9 @@ except ImportError:  # the names are there without the extra, and say on use wha
 __all__ = ["Permute", "to_torch"]
 
 
+_PADDING_MODES = ("zeros", "reflect", "replicate", "circular")
+
+
 class Permute(nn.Module):
     """A channel permutation of images (N, C, …) in gather convention, ``y[:, k] = x[:, indices[k]]``; ONNX writes it as Gather.
 
@@ -30,6 +34,8 @@ class Permute(nn.Module):
     ----------
     permutation : ChannelPermutation
         Its indices are part of the state dict: what is loaded is wired as what was saved.
+    axes : int, default 2
+        Spatial axes. An image without a batch is refused: its rows would be taken for channels.
 
     Examples
     --------
@@ -38,24 +44,35 @@ class Permute(nn.Module):
     [0.0, 3.0, 1.0, 4.0, 2.0, 5.0]
     """
 
-    indices: torch.Tensor
-
-    def __init__(self, permutation: ChannelPermutation) -> None:
+    def __init__(self, permutation: ChannelPermutation, axes: int = 2) -> None:
         _need_torch()
         super().__init__()
+        self.axes = axes
         self.register_buffer("indices", torch.tensor(permutation.indices))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return the images with their channels in the new order."""
-        return x.index_select(1, self.indices)
+        if x.dim() != self.axes + 2:
+            raise ValueError(
+                f"x has {x.dim()} axes, not {self.axes + 2}: give a batch of images, x[None] if it is one image"
+            )
+        # Counted from the last: TorchScript may leave the check above out, and shall not permute rows then.
+        return x.index_select(-1 - self.axes, self.indices)
 
     def extra_repr(self) -> str:
         """Return what `print` shows in the brackets."""
         return f"channels={self.indices.numel()}"
 
 
-def to_torch(operand: Chain | Product, *, axes: int = 2) -> nn.Sequential:
-    """Return a chain as PyTorch layers in series: group convolutions without biases, and index permutations.
+def to_torch(
+    operand: Chain | Product,
+    *,
+    axes: int = 2,
+    bias: bool = False,
+    dilation: int | tuple[int, int] = 1,
+    padding_mode: str = "zeros",
+) -> nn.Sequential:
+    """Return a chain as PyTorch layers in series: group convolutions, and index permutations.
 
     Parameters
     ----------
@@ -64,21 +81,29 @@ def to_torch(operand: Chain | Product, *, axes: int = 2) -> nn.Sequential:
     axes : {2, 1}
         Spatial axes: `Conv2d` on images (N, C, H, W), or `Conv1d` on sequences (N, C, W), for chains whose windows and strides have
         height 1.
+    bias : bool, default False
+        Whether every convolution gets a bias; behind the weights of a product it starts at 0.
+    dilation : int or (int, int), default 1
+        Step within every window.
+    padding_mode : {"zeros", "reflect", "replicate", "circular"}
+        What stands around the image: PyTorch's names.
 
     Returns
     -------
     torch.nn.Sequential
-        On an image it computes what `Product.convolve` does with ``padding="same"``: zeros are put around the image once, for the
-        window of the whole chain. It can be trained, saved and exported like any module.
+        On a batch of images it computes what `Product.convolve` does with ``padding="same"``: the image is padded once, for the
+        window of the whole chain. A single spatial convolution of odd window does that itself. It can be trained, scripted, saved
+        and exported like any module.
 
     Raises
     ------
     ImportError
         If PyTorch is not installed; the sentence names the extra.
     TypeError
-        If `operand` is neither a Chain nor a Product.
+        If `operand` is neither a Chain nor a Product, or `bias` is not a bool.
     ValueError
-        If `axes` is not 1 or 2, or a window or stride is higher than the sequences of ``axes=1``.
+        If `axes`, `dilation` or `padding_mode` is none of those above, or a window or stride is higher than the sequences of
+        ``axes=1``.
 
     Examples
     --------
@@ -98,14 +123,16 @@ def to_torch(operand: Chain | Product, *, axes: int = 2) -> nn.Sequential:
         raise ValueError(f"axes={axes!r} is not 1 or 2: use 2 for images (N, C, H, W), 1 for sequences (N, C, W)")
     if axes == 1:
         _refuse_height(chain)
-    inside = _padding_inside(chain)
-    layers: list[nn.Module] = [] if inside else [_rim(chain.window, axes)]
+    bias, steps = flag("bias", bias), pair_of("dilation", dilation)
+    mode = choice_of("padding_mode", padding_mode, _PADDING_MODES)
+    inside = _padding_inside(chain, mode)
+    layers: list[nn.Module] = [] if inside else [_rim(chain.window, steps, axes, mode)]
     rest = iter(weights)
     for factor in chain.factors:
         if isinstance(factor, ChannelPermutation):
-            layers.append(Permute(factor))
+            layers.append(Permute(factor, axes))
         else:
-            layers.append(_convolution(factor, axes, next(rest), same=inside))
+            layers.append(_convolution(factor, axes, next(rest), bias, steps, mode if inside else None))
     return nn.Sequential(*layers)
 
 
@@ -134,23 +161,39 @@ def _refuse_height(chain: Chain) -> None:
             )
 
 
-def _padding_inside(chain: Chain) -> bool:
-    """Return whether the one spatial convolution, of odd window, can put the zeros around: a stride before it changes nothing."""
-    return len(chain.spatial) == 0 or (len(chain.spatial) == 1 and all(side % 2 for side in chain.spatial[0].window))
+def _padding_inside(chain: Chain, mode: str) -> bool:
+    """Return whether the one spatial convolution, of odd window, can put the rim around what it reads.
+
+    A stride in front of it changes nothing for zeros; what is reflected or repeated must be the image itself.
+    """
+    if not chain.spatial:
+        return True
+    first = chain.spatial[0]
+    strided = any(conv.strides != (1, 1) for conv in chain.convolutions[: chain.convolutions.index(first)])
+    return len(chain.spatial) == 1 and all(side % 2 for side in first.window) and not (strided and mode != "zeros")
 
 
-def _rim(window: tuple[int, int], axes: int) -> nn.Module:
-    """Return the layer that puts zeros around an image, as ``padding="same"`` does for a window."""
-    sides = [rim for side in window[::-1] for rim in ((side - 1) // 2, side // 2)]  # PyTorch starts at the last axis
-    return nn.ConstantPad1d(tuple(sides[:2]), 0.0) if axes == 1 else nn.ZeroPad2d(tuple(sides))
+def _rim(window: tuple[int, int], steps: tuple[int, int], axes: int, mode: str) -> nn.Module:
+    """Return the layer that pads an image as ``padding="same"`` does for a window, dilated by some steps."""
+    rims = [step * (side - 1) for side, step in zip(window, steps, strict=True)]
+    sides = [rim for whole in rims[::-1] for rim in (whole // 2, whole - whole // 2)][: 2 * axes]
+    word = {"zeros": "Constant", "reflect": "Reflection", "replicate": "Replication", "circular": "Circular"}[mode]
+    layer = getattr(nn, f"{word}Pad{axes}d")  # PyTorch starts at the last axis
+    return layer(tuple(sides), 0.0) if mode == "zeros" else layer(tuple(sides))
 
 
-def _convolution(conv: GroupConv, axes: int, weight: Array | None, *, same: bool) -> nn.Module:
-    """Return a group convolution as `Conv1d` or `Conv2d`."""
+def _convolution(
+    conv: GroupConv, axes: int, weight: Array | None, bias: bool, steps: tuple[int, int], mode: str | None
+) -> nn.Module:
+    """Return a group convolution as `Conv1d` or `Conv2d`, which pads what it reads if there is a mode."""
     layer = {1: nn.Conv1d, 2: nn.Conv2d}[axes]
-    window, strides = conv.window[2 - axes :], conv.strides[2 - axes :]
-    padding = tuple(side // 2 if same else 0 for side in window)
-    module = layer(conv.in_channels, conv.out_channels, window, strides, padding, groups=conv.groups, bias=False)
+    window, strides, dilation = conv.window[2 - axes :], conv.strides[2 - axes :], steps[2 - axes :]
+    padding = tuple(step * (side // 2) if mode else 0 for side, step in zip(window, dilation, strict=True))
+    module = layer(
+        conv.in_channels, conv.out_channels, window, strides, padding, dilation, conv.groups, bias, mode or "zeros"
+    )
     if weight is not None:
         module.weight = nn.Parameter(torch.tensor(weight).reshape(module.weight.shape))
+        if bias:
+            module.bias = nn.Parameter(module.weight.new_zeros(conv.out_channels))
     return module

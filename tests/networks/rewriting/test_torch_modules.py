@@ -1,5 +1,6 @@
 """Chains as PyTorch modules and back: values against Product.convolve, ONNX, and counts against the modules' own tensors."""
 
+import contextlib
 import copy
 import subprocess
 import sys
@@ -133,6 +134,70 @@ def test_sequences(chain):
     assert any(isinstance(layer, nn.Conv1d) for layer in module)
     expected = product.convolve(sequence[:, None])[:, 0]
     np.testing.assert_allclose(applied(module, sequence), expected, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("mode", ["zeros", "reflect", "replicate", "circular"])
+@pytest.mark.parametrize("dilation", [1, 2, (2, 1)])
+@pytest.mark.parametrize("chain", [*PADDED_IN_FRONT[:3], igcv1(4, 3), CHAINS[13] + regular(4, 4)], ids=repr)
+def test_dilation_and_padding_mode_are_those_of_one_dense_convolution(chain, dilation, mode):
+    rng = np.random.default_rng(6)
+    product = random_product(chain, rng)
+    image = torch.from_numpy(rng.standard_normal((1, chain.in_channels, 12, 13)))
+    # The weights of one dense convolution: the responses to single ones, read backwards.
+    (kh, kw), strides = chain.window, chain.strides
+    steps = (dilation, dilation) if isinstance(dilation, int) else dilation
+    ones = torch.eye(chain.in_channels * kh * kw, dtype=torch.float64).reshape(-1, chain.in_channels, kh, kw)
+    bare = [layer for layer in to_torch(product) if "Pad" not in type(layer).__name__]
+    for layer in bare:
+        layer.padding = (0, 0) if isinstance(layer, nn.Conv2d) else None
+    with torch.no_grad():
+        columns = nn.Sequential(*bare)(ones)[:, :, 0, 0]
+        kernel = columns.T.reshape(chain.out_channels, chain.in_channels, kh, kw)
+        rims = [step * (side - 1) for side, step in zip((kw, kh), steps[::-1], strict=True)]
+        sides = [rim for whole in rims for rim in (whole // 2, whole - whole // 2)]
+        padded = nn.functional.pad(image, sides, mode="constant" if mode == "zeros" else mode)
+        expected = nn.functional.conv2d(padded, kernel, stride=strides, dilation=steps)
+        found = to_torch(product, dilation=dilation, padding_mode=mode)(image)
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-11)
+
+
+def test_biases_start_at_zero_behind_the_weights_of_a_product():
+    product, rng = random_product(igcv1(4, 3), np.random.default_rng(7)), np.random.default_rng(8)
+    image, module = rng.standard_normal((12, 6, 6)), to_torch(product, bias=True)
+    np.testing.assert_allclose(applied(module, image), product.convolve(image), rtol=0, atol=1e-12)
+    assert [layer.bias.numel() for layer in module if isinstance(layer, nn.Conv2d)] == [12, 12]
+    with torch.no_grad():
+        module[2].bias.fill_(1.5)
+    shifted = applied(module, image) - product.convolve(image)
+    np.testing.assert_allclose(shifted, 1.5, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("axes", [1, 2])
+def test_an_image_without_a_batch_is_refused(axes):
+    module = to_torch(igcv1(4, 2, (1, 3)), axes=axes)
+    with pytest.raises(ValueError, match=r"give a batch of images, x\[None\]"):
+        module(torch.zeros(8, *(8,) * axes))
+
+
+def test_it_can_be_scripted():
+    product, image = random_product(igcv1(4, 3), np.random.default_rng(9)), torch.randn(2, 12, 6, 6).double()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # PyTorch prefers torch.export
+        scripted = torch.jit.script(to_torch(product, bias=True, dilation=2))
+    torch.testing.assert_close(scripted(image), to_torch(product, dilation=2)(image))
+    # TorchScript may drop a check that only raises; then an image without a batch gives what a batch of one gives.
+    with contextlib.suppress(torch.jit.Error):
+        torch.testing.assert_close(scripted(image[0]), scripted(image[:1])[0])
+
+
+@pytest.mark.parametrize(("arguments", "sentence"), [
+    ({"padding_mode": "same"}, "padding_mode='same' is not known: use 'zeros'"),
+    ({"dilation": 0}, "dilation=0 is below 1"),
+    ({"bias": 1}, "bias=1 is a int: give True or False"),
+])  # fmt: skip
+def test_what_no_convolution_takes_is_refused(arguments, sentence):
+    with pytest.raises((ValueError, TypeError), match=sentence):
+        to_torch(igcv1(2, 2), **arguments)
 
 
 def test_weights_are_copied():
