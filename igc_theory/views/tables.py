@@ -26,7 +26,7 @@ from igc_theory.structure.blocks import (
     xception,
 )
 from igc_theory.structure.chains import Chain
-from igc_theory.structure.conditions import grade
+from igc_theory.structure.conditions.grades import grade
 
 __all__ = ["SUMMARY", "block_summary", "network_summary", "paths_text", "to_csv", "to_latex", "to_markdown"]
 

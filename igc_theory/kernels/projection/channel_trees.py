@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from igc_theory.structure.branches import branch_graph, wiring
 from igc_theory.structure.chains import Chain
+from igc_theory.structure.conditions.splits import NotGrouped, grouped_parts
 from igc_theory.structure.factors import GroupConv
-from igc_theory.structure.splits import NotGrouped, grouped_parts
 
 __all__ = ["ChannelTrees", "channel_trees"]
 

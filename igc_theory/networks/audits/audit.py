@@ -22,7 +22,7 @@ from igc_theory.networks.description.layer_graph import Layer, LayerGraph
 from igc_theory.networks.description.layers import Conv, Linear, Shuffle
 from igc_theory.structure.arguments import instance_of, positive_int
 from igc_theory.structure.chains import Chain
-from igc_theory.structure.conditions import Grade, grade
+from igc_theory.structure.conditions.grades import Grade, grade
 from igc_theory.structure.factors import GroupConv
 
 __all__ = ["Audit", "ChainAudit", "Errors", "RegularAudit", "audit", "consecutive"]

@@ -13,7 +13,7 @@ from igc_theory.networks.description.network import Network, in_series
 from igc_theory.networks.description.nodes import Block, Node
 from igc_theory.networks.description.table import Table
 from igc_theory.structure.chains import Chain
-from igc_theory.structure.conditions import Grade, grade
+from igc_theory.structure.conditions.grades import Grade, grade
 from igc_theory.structure.factors import GroupConv
 from igc_theory.structure.permutations import ChannelPermutation
 

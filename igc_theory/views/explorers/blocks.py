@@ -10,7 +10,7 @@ from igc_theory.budget.formulas.block_widths import regular_width
 from igc_theory.budget.formulas.cost import regular_parameters
 from igc_theory.structure.blocks import igcv1
 from igc_theory.structure.chains import Chain
-from igc_theory.structure.explanations import explain_complementarity
+from igc_theory.structure.conditions.explanations import explain_complementarity
 from igc_theory.views.explorers.answers import Answer, panels
 from igc_theory.views.explorers.panel import checkbox, choice, panel, slider
 from igc_theory.views.plots.bars import plot_bars

@@ -18,7 +18,7 @@ from igc_theory.networks.description.table import Table
 from igc_theory.structure.arguments import positive_int
 from igc_theory.structure.blocks import depthwise_separable, group, igcv3, regular
 from igc_theory.structure.chains import Chain
-from igc_theory.structure.conditions import grade
+from igc_theory.structure.conditions.grades import grade
 from igc_theory.views.explorers.answers import Answer, panels
 from igc_theory.views.explorers.panel import checkbox, choice, panel
 from igc_theory.views.plots.budget.curves import plain_ticks, plot_width_against_parameters

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from igc_theory.structure.blocks import group, igcv1, igcv2, igcv3, interleaved, shufflenet_unit
 from igc_theory.structure.branches import checked
 from igc_theory.structure.chains import Chain
-from igc_theory.structure.conditions import grade
+from igc_theory.structure.conditions.grades import grade
 from igc_theory.views.explorers.answers import Answer, panels
 from igc_theory.views.explorers.panel import checkbox, choice, panel, slider
 from igc_theory.views.plots.structure.paths import path_columns, plot_paths

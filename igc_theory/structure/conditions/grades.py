@@ -9,7 +9,7 @@ import numpy as np
 
 from igc_theory.structure.branches import BranchGraph, branch_graph
 from igc_theory.structure.chains import Chain
-from igc_theory.structure.splits import NotGrouped, grouped_parts, meet_evenly
+from igc_theory.structure.conditions.splits import NotGrouped, grouped_parts, meet_evenly
 
 __all__ = [
     "Grade",

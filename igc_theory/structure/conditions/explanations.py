@@ -9,8 +9,8 @@ import numpy as np
 
 from igc_theory.structure.branches import BranchGraph, branch_graph, wiring
 from igc_theory.structure.chains import Chain
-from igc_theory.structure.conditions import grade
-from igc_theory.structure.splits import NotGrouped, grouped_parts
+from igc_theory.structure.conditions.grades import grade
+from igc_theory.structure.conditions.splits import NotGrouped, grouped_parts
 
 __all__ = ["Explanation", "Witness", "explain_complementarity"]
 

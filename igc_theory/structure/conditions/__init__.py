@@ -1,0 +1,1 @@
+"""Conditions: is a chain strict, loose, dense, and what says so when it is not."""
