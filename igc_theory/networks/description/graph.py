@@ -136,6 +136,8 @@ class Graph:
         Whether axis 0 of the first input is that of the batch.
     dynamic : bool
         Whether sizes of the inputs were open, so that they were chosen when reading.
+    known_parameters : bool
+        Whether `trained` of stored arrays says that they are parameters, as in a module, not only that they may be.
     notes : tuple of (str, str, str)
         Name and operator of what was not read whole, and the reason.
     """
@@ -148,6 +150,7 @@ class Graph:
     batch: int = 1
     batched: bool = True
     dynamic: bool = False
+    known_parameters: bool = False
     notes: tuple[Note, ...] = ()
 
     @cached_property

@@ -8,139 +8,16 @@ from functools import cached_property
 from math import prod
 from typing import Any
 
-from numpy.typing import NDArray
-
 from igc_theory.networks.description.graph import Graph
-from igc_theory.networks.description.layers import (
-    Conv,
-    Counts,
-    Leaf,
-    Linear,
-    Norm,
-    Operator,
-    Pad,
-    Pool,
-    Scale,
-    Shuffle,
-    Slice,
-)
+from igc_theory.networks.description.layer import NOTHING, Layer, Sizes, times
+from igc_theory.networks.description.layers import Linear, Pad, Pool, Shuffle, Slice
+from igc_theory.networks.description.shapes import Counts
 from igc_theory.networks.description.table import Table
-from igc_theory.structure.arguments import pair_of
 
-__all__ = ["NO_SHAPE", "Layer", "LayerGraph", "PassedOver"]
-
-Array = NDArray[Any]
-Sizes = tuple[int, ...]
-"""Channels, then the sizes of all other axes, of one image's activations."""
-
-NOTHING = Counts()
+__all__ = ["NOTHING", "NO_SHAPE", "Layer", "LayerGraph", "PassedOver"]
 
 NO_SHAPE = "the shape of what it reads or writes is not known"
 """Why a layer is passed over that stands behind an unknown operator, or that the image is too small or large for."""
-
-
-@dataclass(frozen=True, slots=True)
-class Layer:
-    """One layer at its place in a network: what it is, what it reads and writes, what it costs.
-
-    Attributes
-    ----------
-    name : str
-        Its place, such as ``"stage1.block1.conv2"``.
-    node : Conv, Linear, Norm, Scale, Pool, Pad, Slice, Shuffle or Operator
-        What it is.
-    input_shape, output_shape : tuple of int
-        Channels, height, width of what it reads and writes, for one image; depth, height, width where there are three axes.
-    weight : ndarray or None
-        Its weights, read-only, if they are known: (C_out, C_in/groups, kh, kw), or (out_features, in_features).
-    follows : int or None
-        The layer whose output channels it reads, one by one and in order, with nothing but activations, biases and scales in
-        between; None if there is no such layer (a sum, a concatenation, the image).
-    branch : str
-        The block, and the branch of it, in which the layer stands; empty outside of blocks and in networks that were read.
-    dilation : (int, int)
-        Step within the window; it changes the resolution, not the counts.
-    held : Counts or None
-        Trained numbers that it uses, where a file or a module says so; None for those of `node`. A kernel computed from stored
-        numbers has as many as are stored.
-    shared : Counts
-        Those of `held` that an earlier layer uses too: they are counted there.
-    buffers : int
-        Stored numbers that it uses and that are not trained: running statistics, frozen filters, quantization scales.
-    products : int or None
-        Multiply–adds of stored weights with activations for one image; None for those of `node`.
-    activation_multiply_adds : int
-        Multiply–adds of activations with activations for one image, as in attention.
-
-    Examples
-    --------
-    >>> from igc_theory.networks import network
-    >>> layer = network("resnet18").layers[0]
-    >>> layer.kind, layer.output_shape, layer.multiply_adds
-    ('regular 7×7 /2', (64, 112, 112), 118013952)
-    """
-
-    name: str
-    node: Leaf | Operator
-    input_shape: Sizes
-    output_shape: Sizes
-    weight: Array | None = field(default=None, compare=False, repr=False)
-    follows: int | None = None
-    branch: str = ""
-    dilation: tuple[int, int] = (1, 1)
-    held: Counts | None = None
-    shared: Counts = NOTHING
-    buffers: int = 0
-    products: int | None = None
-    activation_multiply_adds: int = 0
-
-    @property
-    def kind(self) -> str:
-        """Word for the tables."""
-        dilated = "" if self.dilation == (1, 1) else f", dilated {_times(self.dilation)}"
-        return f"{self._kind()}{dilated}"
-
-    def _kind(self) -> str:
-        match self.node:
-            case Conv(convolution=conv):
-                return self.node.kind + ("" if conv.strides == (1, 1) else f" /{_short(conv.strides)}")
-            case Pool(kind=kind, window=window, stride=stride):
-                sides = "" if window is None else _times(pair_of("window", window))
-                step = _short(pair_of("stride", stride))
-                return f"{kind} pool {sides} /{step}" if sides else f"global {kind} pool"
-            case Norm(kind=kind) | Operator(kind=kind):
-                return kind
-        return type(self.node).__name__.lower()
-
-    @property
-    def groups(self) -> int | None:
-        """Branches of a convolution; None for other layers."""
-        return self.node.convolution.groups if isinstance(self.node, Conv) else None
-
-    @property
-    def counts(self) -> Counts:
-        """Trained numbers that it uses, by what they do."""
-        if self.held is not None:
-            return self.held
-        return self.node.counts if isinstance(self.node, (Conv, Linear, Norm, Scale)) else Counts()
-
-    @property
-    def multiply_adds(self) -> int:
-        """Multiply–adds for one image: every weight is used once at every output position."""
-        if self.products is not None:
-            return self.products
-        counts = self.counts
-        return (counts.convolution + counts.linear) * prod(self.output_shape[1:])
-
-    @property
-    def multiplies(self) -> bool:
-        """Whether it multiplies activations by weights: a step of the network's depth."""
-        return isinstance(self.node, (Conv, Linear)) or bool(self.products)
-
-    @property
-    def activations(self) -> int:
-        """Numbers that the layer writes for one image."""
-        return prod(self.output_shape)
 
 
 @dataclass(frozen=True)
@@ -187,6 +64,8 @@ class LayerGraph:
         Whether a file leaves the size of the image open, so that it was chosen when reading.
     graph : Graph or None
         The operators that the layers were read from; None for a network that is described as layers.
+    further_buffers : int
+        Stored numbers that are not trained and that no layer uses: the scales of quantized activations, the mean of the images.
 
     Examples
     --------
@@ -207,6 +86,7 @@ class LayerGraph:
     passed_over: tuple[PassedOver, ...] = ()
     open_sides: bool = False
     graph: Graph | None = field(default=None, repr=False)
+    further_buffers: int = 0
 
     @cached_property
     def counts(self) -> Counts:
@@ -231,8 +111,8 @@ class LayerGraph:
 
     @property
     def buffers(self) -> int:
-        """Stored numbers that layers use and that are not trained: running statistics, frozen filters, quantization scales."""
-        return sum(layer.buffers for layer in self.layers)
+        """Stored numbers that are used and not trained: running statistics, frozen filters, quantization scales."""
+        return self.further_buffers + sum(layer.buffers for layer in self.layers)
 
     @cached_property
     def multiply_adds(self) -> int:
@@ -299,7 +179,7 @@ class LayerGraph:
         if self.activation_multiply_adds:
             columns["of activations"] = [layer.activation_multiply_adds or None for layer in shown]
         totals |= {"buffers": self.buffers, "of activations": self.activation_multiply_adds}
-        title = f"{self.name}: {_times(self.input_shape)} in, longest way through {self.depth} layers"
+        title = f"{self.name}: {times(self.input_shape)} in, longest way through {self.depth} layers"
         return Table(title + self.reservation, columns, totals)
 
     @property
@@ -321,7 +201,7 @@ class LayerGraph:
         size = f"{self.parameters:,} parameters, {self.multiply_adds:,} multiply–adds"
         if self.activation_multiply_adds:
             size += f" and {self.activation_multiply_adds:,} of activations by activations"
-        return f"{self.name}: {size} at {_times(self.input_shape)}{self.reservation}"
+        return f"{self.name}: {size} at {times(self.input_shape)}{self.reservation}"
 
     def _repr_html_(self) -> str:
         return self.table()._repr_html_()
@@ -340,15 +220,6 @@ class LayerGraph:
             "reason": [reason for _, reason in numbers],
         }
         return Table(f"{self.name}: operators passed over", columns)
-
-
-def _times(sizes: Sizes) -> str:
-    return "×".join(map(str, sizes))
-
-
-def _short(steps: tuple[int, int]) -> str:
-    vertical, horizontal = steps
-    return str(vertical) if vertical == horizontal else _times(steps)
 
 
 def _summed(counts: list[Counts]) -> Counts:

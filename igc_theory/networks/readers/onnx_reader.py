@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from igc_theory.networks.description.graph import Graph
-from igc_theory.networks.description.layer_graph import LayerGraph, PassedOver
+from igc_theory.networks.description.layer_graph import LayerGraph
 from igc_theory.networks.readers.files.axes import Axes, axes_of
 from igc_theory.networks.readers.files.bodies import BODIES
 from igc_theory.networks.readers.files.file import File, load
@@ -27,7 +27,7 @@ from igc_theory.networks.readers.files.inputs import (
     image_shape,
 )
 from igc_theory.networks.readers.files.nodes import Reading, Scope, in_order, operation, read_by
-from igc_theory.networks.readers.onnx_layers import layers_of
+from igc_theory.networks.readers.operators.layers import layer_graph
 
 try:
     import onnx
@@ -42,11 +42,12 @@ def read_onnx(
 ) -> LayerGraph:
     """Return the network that an ONNX file describes.
 
-    Conv, Gemm, MatMul with a constant, BatchNormalization and LayerNormalization become layers; a bias or a batch normalisation
-    right behind a convolution is counted with it, and a trained scale and shift a channel counts as a normalisation.
-    Reshape–Transpose–Reshape, and Gather along the channels, become the channel permutation that they are. Activations, joins and
-    arithmetic with single numbers have nothing to count. All else is passed over and listed in `passed_over`, with the numbers it
-    holds. A weight that several layers share is counted in each.
+    Every operator that holds numbers or does multiply–adds is among the layers, or in `passed_over` with the numbers it holds; then
+    `exact` is False. A bias or a batch normalisation right behind a convolution is counted with it. Products of responses, as in
+    attention, are counted apart, in `activation_multiply_adds`. Kernels that are computed from stored numbers count as those. Each
+    stored number is counted once in `parameters`, however many layers use it. All real numbers of a file are taken for parameters,
+    but for running statistics, quantization scales and single numbers in arithmetic. Channels put in another order, in any
+    spelling, become the permutation that they are.
 
     Parameters
     ----------
@@ -86,21 +87,17 @@ def read_onnx(
     try:
         file = load(path)
         graph, axes = graph_of(file, given)
-        layers, longest, passed_over = layers_of(graph, graph.inputs[0])
+        opset = max(entry.version for entry in file.model.opset_import)
+        sides = "; the file leaves the size of the image open" if graph.dynamic else ""
+        return layer_graph(
+            graph,
+            name=path.stem,
+            input_shape=image_shape(graph.shapes[graph.inputs[0]], axes),
+            source=f"{path.name}, ONNX operator set {opset}{sides}",
+            open_sides=graph.dynamic,
+        )
     except ValueError as error:
         raise ValueError(f"path={str(path)!r}: {error}") from error
-    opset = max(entry.version for entry in file.model.opset_import)
-    sides = "; the file leaves the size of the image open" if graph.dynamic else ""
-    return LayerGraph(
-        name=path.stem,
-        input_shape=image_shape(graph.shapes[graph.inputs[0]], axes),
-        layers=layers,
-        depth=longest,
-        source=f"{path.name}, ONNX operator set {opset}{sides}",
-        passed_over=(*passed_over, *(PassedOver(*note) for note in graph.notes)),
-        open_sides=graph.dynamic,
-        graph=graph,
-    )
 
 
 def graph_of(file: File, given: Given) -> tuple[Graph, Axes]:

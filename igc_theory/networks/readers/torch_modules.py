@@ -19,7 +19,7 @@ import numpy as np
 from igc_theory.networks.description.graph import Graph
 from igc_theory.networks.description.layer_graph import LayerGraph
 from igc_theory.networks.readers.aten.trace import Trace
-from igc_theory.networks.readers.onnx_layers import layers_of
+from igc_theory.networks.readers.operators.layers import layer_graph
 from igc_theory.structure.arguments import positive_int
 
 try:
@@ -181,17 +181,16 @@ def _traced(
     return Graph(
         tuple(record.operations), record.shapes, record.constants,
         inputs=tuple(key if isinstance(key, str) else f"input{key}" for key in shapes), stored=record.stored,
+        known_parameters=True,
     )  # fmt: skip
 
 
 def _network(graph: Graph, name: str) -> LayerGraph:
     """Return the layers of a graph, under a name."""
-    layers, depth, passed_over = layers_of(graph, graph.inputs[0])
     channels, *sides = graph.shapes[graph.inputs[0]][1:]
     height, width = [1, 1, *sides][-2:]
-    return LayerGraph(
-        name, (channels, height, width), layers, depth, f"PyTorch {torch.__version__}, {name}", passed_over
-    )
+    source = f"PyTorch {torch.__version__}, {name}"
+    return layer_graph(graph, name=name, input_shape=(channels, height, width), source=source)
 
 
 # --- a module is given back as it was -------------------------------------------------------------------------------
