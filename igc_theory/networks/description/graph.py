@@ -58,7 +58,8 @@ class Stored:
     dtype : str
         NumPy's name of the type of its numbers: "float32", "bfloat16", "int8", …
     trained : bool
-        Whether it may be a parameter: False for buffers of a module, and for truth values and text.
+        Whether it may be a parameter: False for buffers of a module, scales and zero points of quantized weights, truth values
+        and text.
     """
 
     shape: Sizes

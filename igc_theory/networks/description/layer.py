@@ -36,7 +36,9 @@ class _Weight:
         return given
 
     def __set__(self, layer: Any, value: Weight | _Weight) -> None:
-        vars(layer)["_weight"] = None if isinstance(value, _Weight) else value  # the default of the field is this descriptor
+        vars(layer)["_weight"] = (
+            None if isinstance(value, _Weight) else value
+        )  # the default of the field is this descriptor
 
 
 def _read_only(values: Array | None) -> Array | None:

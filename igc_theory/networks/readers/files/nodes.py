@@ -161,6 +161,9 @@ class Reading:
             )
             return
         operands = [self.constants[name] if name else None for name in node.input]
+        if node.op_type in ("QuantizeLinear", "DequantizeLinear"):
+            settings = [origin for operand in operands[1:] if operand for origin in operand.origins]
+            self.stored.update({origin: replace(self.stored[origin], trained=False) for origin in settings})
         for name, constant in zip(node.output, computed(node, operands, types, scope.opsets), strict=True):
             if name:
                 self.fix(name, constant)

@@ -9,7 +9,7 @@ from igc_theory.networks.description.graph import Graph, Operation
 from igc_theory.networks.description.layer_graph import Layer, LayerGraph, PassedOver
 from igc_theory.networks.description.layers import Counts, Operator
 from igc_theory.networks.readers.operators import arithmetic, channels, contractions, convolutions
-from igc_theory.networks.readers.operators.numbers import Ledger, Use, is_real
+from igc_theory.networks.readers.operators.numbers import Ledger, Use, is_real, is_whole
 from igc_theory.networks.readers.operators.quantized import plain
 from igc_theory.networks.readers.operators.walk import Draft, Walk
 
@@ -111,9 +111,14 @@ def _of_no_layer(graph: Graph, ledger: Ledger) -> list[Layer]:
 
 def _unread(graph: Graph, ledger: Ledger) -> list[PassedOver]:
     """Return the arrays of real numbers of a file that nothing reads."""
-    computed = [constant.origins for name, constant in graph.constants.items() if name not in graph.stored]
-    read = {name for operation in graph.operations for name in operation.inputs}.union(*computed)
-    left = {name: array for name, array in graph.stored.items() if name not in read | ledger.counted and array.trained}
+    inputs = {name for operation in graph.operations for name in operation.inputs}
+    used = (
+        constant.origins
+        for name, constant in graph.constants.items()
+        if name in inputs or len(constant.origins) != 1 or not is_whole(constant, graph.stored[min(constant.origins)])
+    )
+    read = ledger.counted.union(*used)
+    left = {name: array for name, array in graph.stored.items() if name not in read and array.trained}
     sizes = {name: prod(array.shape) for name, array in left.items() if is_real(array.dtype)}
     return [PassedOver(name, "stored numbers", UNREAD, size) for name, size in sizes.items() if size > 1]
 

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping
 from math import prod
 from typing import NamedTuple
 
-from igc_theory.networks.description.graph import Graph, Stored
+from igc_theory.networks.description.graph import Constant, Graph, Stored
 from igc_theory.networks.description.layer_graph import NOTHING
 from igc_theory.networks.description.shapes import Counts
 
-__all__ = ["Ledger", "Use", "is_real", "is_short", "numbers_behind"]
+__all__ = ["Ledger", "Use", "is_real", "is_short", "is_whole", "numbers_behind"]
 
 
 class Use(NamedTuple):
@@ -42,8 +42,8 @@ def numbers_behind(graph: Graph, name: str) -> tuple[list[str], list[str]]:
     stored = {origin: graph.stored[origin] for origin in sorted(constant.origins if constant else ())}
     if graph.known_parameters:
         return [key for key, array in stored.items() if array.trained], [k for k, a in stored.items() if not a.trained]
-    if name in stored:
-        return ([name], []) if stored[name].trained else ([], [name])
+    if len(stored) == 1 and constant is not None and is_whole(constant, *stored.values()):
+        return (list(stored), []) if all(array.trained for array in stored.values()) else ([], list(stored))
     arrays = {origin: array for origin, array in stored.items() if prod(array.shape) > 1}
     trained = {origin: array for origin, array in arrays.items() if array.trained}
     reals = [origin for origin, array in trained.items() if is_real(array.dtype)]
@@ -51,6 +51,11 @@ def numbers_behind(graph: Graph, name: str) -> tuple[list[str], list[str]]:
     wide = [] if reals or short else [origin for origin, array in trained.items() if array.dtype in ("int32", "uint32")]
     weights = short or wide if _most(trained, short + wide) > _most(trained, reals) else reals
     return weights, [origin for origin in (*reals, *short, *arrays.keys() - trained) if origin not in weights]
+
+
+def is_whole(constant: Constant, array: Stored) -> bool:
+    """Return whether a constant has all entries of a stored array, and no others."""
+    return constant.dtype == array.dtype and constant.shape is not None and prod(constant.shape) == prod(array.shape)
 
 
 def _most(arrays: Mapping[str, Stored], names: Iterable[str]) -> int:
