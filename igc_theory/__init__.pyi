@@ -9,6 +9,7 @@ from .budget import widest_dense as widest_dense
 from .budget import widest_strict as widest_strict
 from .kernels import Product as Product
 from .kernels import project as project
+from .kernels import random_product as random_product
 from .networks import audit as audit
 from .networks import network as network
 from .networks import read_onnx as read_onnx
