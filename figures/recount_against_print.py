@@ -18,8 +18,9 @@ LETTERS = {10**6: "M", 10**9: "G"}
 
 
 def data() -> dict[str, list[Any]]:
-    """Return a row for every printed figure of a network that we count, in order of the ratio; equal ones once."""
-    once = {_label(figure): _row(figure) for figure in reversed(recount()) if figure.count is not None}
+    """Return a row for every count that the IGC papers print and that is made here, in order of the ratio; equal ones once."""
+    figures = [figure for figure in reversed(recount()) if figure.table.startswith("igc")]
+    once = {_label(figure): _row(figure) for figure in figures if figure.count is not None}
     rows = sorted(once.values(), key=lambda row: (row[0], row[2]))
     return dict(zip(("panel", "label", "ratio", "agrees"), map(list, zip(*rows, strict=True)), strict=True))
 

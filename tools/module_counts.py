@@ -30,6 +30,7 @@ MODULES = {
     "mobilenet_v1": "timm.mobilenetv1_100",
     **{f"shufflenet_v2_x{width}": f"torchvision.shufflenet_v2_x{width}" for width in (0.5, 1.0, 1.5, 2.0)},
     **{f"mobilenet_v3_{size}": f"torchvision.mobilenet_v3_{size}" for size in ("large", "small")},
+    **{f"mobilenet_v3_{size}_0.75": f"timm.mobilenetv3_{size}_075" for size in ("large", "small")},
     **{f"efficientnet_b{k}": f"timm.efficientnet_b{k}" for k in range(8)},
     "mixnet_s": "timm.mixnet_s",
     "ghostnet": "timm.ghostnet_100",

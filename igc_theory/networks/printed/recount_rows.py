@@ -21,6 +21,18 @@ CLASSES: dict[str, tuple[int, ...]] = {
     "igcv3-table2": (10, 100),
     "igcv3-table3": (1000,),
     "igcv3-shufflenetv2": (1000,),
+    "shufflenet-repository": (1000,),
+    "shufflenetv2-repository": (1000,),
+    "mobilenetv3-repository": (1000,),
+    "efficientnet-table2": (1000,),
+    "mixnet": (1000,),
+    "ghostnet-repository": (1000,),
+    "condensenet-repository": (1000,),
+    "resnext-repository": (1000,),
+    "regnety-repository": (1000,),
+    "repvgg-mmpretrain": (1000,),
+    "mobileone-mmpretrain": (1000,),
+    "convnext-repository": (1000,),
 }
 """Classes of the data sets of each table: one printed number often stands for several data sets."""
 
@@ -75,7 +87,24 @@ ROWS: dict[tuple[str, int | None], tuple[str, dict[str, Any]]] = {
     ("MobileNetV2 (1.4)(our impl.)", None): ("mobilenet_v2", {"width": 1.4}),
     ("ShuffleNet (1.5)", None): ("shufflenet", {"width": 1.5}),
     ("ShuffleNet (2.0)", None): ("shufflenet", {"width": 2.0}),
-}
+    **{(f"ShuffleNetV1 {width}x (group={groups})", None): ("shufflenet", {"width": width, "groups": groups})
+       for width in (0.5, 1.0, 1.5, 2.0) for groups in (3, 8) if (width, groups) != (0.5, 8)},
+    **{(f"ShuffleNetV2 {width}x", None): (f"shufflenet_v2_x{width}", {}) for width in (0.5, 1.0, 1.5, 2.0)},
+    **{(f"{size} dm={shown}", None): (f"mobilenet_v3_{size.lower()}", {"width": width})
+       for size in ("Large", "Small") for shown, width in (("1", 1.0), ("0.75", 0.75))},
+    **{(f"EfficientNet-B{k}", None): (f"efficientnet_b{k}", {}) for k in range(8)},
+    ("MixNet-S", None): ("mixnet_s", {}),
+    ("GhostNet", None): ("ghostnet", {}),
+    **{(f"CondenseNet-74 (C=G={groups})", None): (f"condensenet74_g{groups}", {}) for groups in (4, 8)},
+    **{(f"ResNet-{depth} (1x64d)", None): (f"resnet{depth}", {}) for depth in (50, 101)},
+    **{(f"ResNeXt-{depth} (32x4d)", None): (f"resnext{depth}_32x4d", {}) for depth in (50, 101)},
+    ("ResNeXt-101 (64x4d)", None): ("resnet", {"depth": 101, "groups": 64, "branch_width": 4}),
+    **{(f"RegNetY-{size}", None): (f"regnet_y_{size.lower()}", {}) for size in ("400MF", "800MF", "1.6GF", "3.2GF")},
+    **{(f"RepVGG-{size} ({form})", None): ("repvgg", {"size": size, "merged": form == "deploy"})
+       for size in ("A0", "A1") for form in ("train", "deploy")},
+    ("mobileone-s0", None): ("mobileone_s0_merged", {}),
+    **{(f"ConvNeXt-{size[0].upper()}", None): (f"convnext_{size}", {}) for size in ("tiny", "small", "base")},
+}  # fmt: skip
 """Row label and printed depth to a network; a row that is not here is not counted."""
 
 

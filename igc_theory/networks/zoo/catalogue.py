@@ -72,6 +72,7 @@ NAMED: dict[str, tuple[str, dict[str, Any]]] = {
     "resnext29_8x64d": ("resnext_cifar", {"cardinality": 8}),
     "resnext29_16x64d": ("resnext_cifar", {"cardinality": 16}),
     **{f"mobilenet_v3_{size}": ("mobilenet_v3", {"size": size}) for size in ("large", "small")},
+    **{f"mobilenet_v3_{size}_0.75": ("mobilenet_v3", {"size": size, "width": 0.75}) for size in ("large", "small")},
     **{
         f"efficientnet_b{k}": ("efficientnet", scaling)
         for k, scaling in enumerate(inverted_residuals.EFFICIENTNET_SCALING)

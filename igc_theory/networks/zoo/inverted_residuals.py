@@ -19,7 +19,7 @@ __all__ = ["efficientnet", "ghostnet", "inverted_residual_block", "mixnet_s", "m
 
 
 def squeeze_excite(channels: int, squeezed: int) -> Block:
-    """Return the gate that weighs every channel by a number made of all channel means (arXiv 1709.01507, section 3).
+    """Return the gate that weighs every channel by a number made of all channel means ([Hu2018], section 3).
 
     Examples
     --------
@@ -79,36 +79,40 @@ MOBILENET_V3 = {
         (5, 120, 48, 1, 1), (5, 144, 48, 1, 1), (5, 288, 96, 1, 2), (5, 576, 96, 1, 1), (5, 576, 96, 1, 1),
     ),
 }  # fmt: skip
-"""Window, expanded and written channels, gate or none, stride of each block (arXiv 1905.02244, tables 1 and 2)."""
+"""Window, expanded and written channels, gate or none, stride of each block ([Howard2019], tables 1 and 2)."""
 
 MOBILENET_V3_HEAD = {"large": 1280, "small": 1024}
-"""Activations of the hidden linear layer (arXiv 1905.02244, tables 1 and 2)."""
+"""Activations of the hidden linear layer ([Howard2019], tables 1 and 2)."""
 
 
 def mobilenet_v3(size: str = "large", width: float = 1.0, classes: int = 1000) -> Entry:
-    """Return MobileNetV3; `width` multiplies all channels. A gate squeezes to a quarter of what it weighs."""
+    """Return MobileNetV3; `width` multiplies all channels but not the hidden linear layer.
+
+    A gate squeezes to a quarter of what it weighs.
+    """
     blocks = chosen("size", size, MOBILENET_V3)
 
     def scaled(c: int) -> int:
         return round_to_multiple(c * positive_width(width))
 
-    channels, stage = scaled(16), 1
+    base, stage = 16, 1
+    channels = scaled(base)
     nodes: list[Node] = [convolution(3, channels, 3, 2)]
     for k, (window, expanded, c, gated, stride) in enumerate(blocks):
-        middle, stage = scaled(expanded), stage + stride - 1
-        gate = squeeze_excite(middle, round_to_multiple(middle // 4)) if gated else None
+        middle, stage = round_to_multiple(channels * expanded / base), stage + stride - 1
+        gate = squeeze_excite(middle, round_to_multiple(middle / 4)) if gated else None
         depthwise = _depthwise(middle, window, stride)
         nodes.append(inverted_residual_block(f"stage{stage}.block{k + 1}", channels, scaled(c), depthwise, gate))
-        channels = scaled(c)
-    last, hidden = 6 * channels, scaled(MOBILENET_V3_HEAD[size])
+        base, channels = c, scaled(c)
+    last, hidden = scaled(6 * base), MOBILENET_V3_HEAD[size]
     nodes += [convolution(channels, last, 1), Pool("average"), Linear(last, hidden), Linear(hidden, classes)]
-    return Entry(IMAGENET, tuple(nodes), "arXiv 1905.02244, tables 1 and 2")
+    return Entry(IMAGENET, tuple(nodes), "[Howard2019], tables 1 and 2, and the authors' code")
 
 
 EFFICIENTNET_B0 = (
     (1, 3, 16, 1, 1), (6, 3, 24, 2, 2), (6, 5, 40, 2, 2), (6, 3, 80, 3, 2), (6, 5, 112, 3, 1), (6, 5, 192, 4, 2), (6, 3, 320, 1, 1),
 )  # fmt: skip
-"""Expansion, window, channels, repeats, first stride of each stage (arXiv 1905.11946, table 1)."""
+"""Expansion, window, channels, repeats, first stride of each stage ([Tan2019], table 1)."""
 
 
 EFFICIENTNET_SCALING: tuple[dict[str, float], ...] = tuple(
@@ -141,7 +145,7 @@ def efficientnet(width: float = 1.0, depth: float = 1.0, side: int = 224, classe
             nodes.append(inverted_residual_block(name, channels, scaled(c), depthwise, gate))
             channels = scaled(c)
     nodes += _head(channels, scaled(1280), classes)
-    return Entry((3, side, side), tuple(nodes), "arXiv 1905.11946, table 1")
+    return Entry((3, side, side), tuple(nodes), "[Tan2019], table 1")
 
 
 MIXNET_S = (
@@ -159,7 +163,7 @@ MIXNET_S = (
 )
 """Repeats, channels, expansion, windows, first stride, branches of the pointwise convolutions, squeezing by (0: no gate).
 
-(arXiv 1907.09595, figure 5, and the authors' code.)
+([Tan2019b], figure 5, and the authors' code.)
 """
 
 
@@ -178,9 +182,7 @@ def mixnet_s(classes: int = 1000) -> Entry:
             name = f"stage{stage}.block{k + 1}{'abc'[block] if repeats > 1 else ''}"
             nodes.append(inverted_residual_block(name, channels, out, depthwise, gate, groups))
             channels = out
-    return Entry(
-        IMAGENET, (*nodes, *_head(channels, 1536, classes)), "arXiv 1907.09595, figure 5, and the authors' code"
-    )
+    return Entry(IMAGENET, (*nodes, *_head(channels, 1536, classes)), "[Tan2019b], figure 5, and the authors' code")
 
 
 def mixed_depthwise(channels: int, windows: tuple[int, ...], stride: int = 1) -> Node:
@@ -206,7 +208,7 @@ GHOSTNET = (
     (3, 200, 80, 0, 1), (3, 184, 80, 0, 1), (3, 184, 80, 0, 1), (3, 480, 112, 1, 1), (3, 672, 112, 1, 1), (5, 672, 160, 1, 2),
     (5, 960, 160, 0, 1), (5, 960, 160, 1, 1), (5, 960, 160, 0, 1), (5, 960, 160, 1, 1),
 )  # fmt: skip
-"""Window, expanded and written channels, gate or none, stride of each block (arXiv 1911.11907, table 1, and the authors' code)."""
+"""Window, expanded and written channels, gate or none, stride of each block ([Han2020], table 1, and the authors' code)."""
 
 
 def ghostnet(width: float = 1.0, classes: int = 1000) -> Entry:
@@ -222,7 +224,7 @@ def ghostnet(width: float = 1.0, classes: int = 1000) -> Entry:
     last, hidden = scaled(960), 1280
     widen = convolution(last, hidden, 1, batch_norm=False, bias=True)
     nodes += [convolution(channels, last, 1), Pool("average"), widen, Linear(hidden, classes)]
-    return Entry(IMAGENET, tuple(nodes), "arXiv 1911.11907, table 1, and the authors' code")
+    return Entry(IMAGENET, tuple(nodes), "[Han2020], table 1, and the authors' code")
 
 
 def _to_fours(channels: int, width: float) -> int:

@@ -17,10 +17,10 @@ REPVGG = {
     "A2": ((2, 4, 14, 1), (96, 192, 384, 1408)),
     "B0": ((4, 6, 16, 1), (64, 128, 256, 1280)),
 }
-"""Layers and channels of the four stages behind the stem (arXiv 2101.03697, tables 2 and 3)."""
+"""Layers and channels of the four stages behind the stem ([Ding2021], tables 2 and 3)."""
 
 MOBILEONE = {"S0": ((2, 8, 10, 1), (48, 128, 256, 1024), 4)}
-"""Blocks and channels of the four stages behind the stem, convolutions side by side (arXiv 2206.04040, tables 2 and 3)."""
+"""Blocks and channels of the four stages behind the stem, convolutions side by side ([Vasu2023])."""
 
 
 def mergeable(
@@ -68,7 +68,7 @@ def repvgg(size: str = "A0", merged: bool = False, classes: int = 1000) -> Entry
             name, stride = f"stage{stage + 1}.layer{layer + 1}", 1 if layer else 2
             nodes.append(mergeable(name, channels, out, stride=stride, merged=merged))
             channels = out
-    return Entry(IMAGENET, (*nodes, Pool("average"), Linear(channels, classes)), "arXiv 2101.03697, tables 2 and 3")
+    return Entry(IMAGENET, (*nodes, Pool("average"), Linear(channels, classes)), "[Ding2021], tables 2 and 3")
 
 
 def mobileone(size: str = "S0", merged: bool = False, classes: int = 1000) -> Entry:
@@ -83,4 +83,4 @@ def mobileone(size: str = "S0", merged: bool = False, classes: int = 1000) -> En
             pointwise = mergeable("pointwise", channels, out, 1, alike=alike, merged=merged)
             nodes.append(Block(name, ((depthwise, pointwise),)))
             channels = out
-    return Entry(IMAGENET, (*nodes, Pool("average"), Linear(channels, classes)), "arXiv 2206.04040, tables 2 and 3")
+    return Entry(IMAGENET, (*nodes, Pool("average"), Linear(channels, classes)), "[Vasu2023]")

@@ -165,7 +165,7 @@ SHUFFLENET_V2 = {
     1.5: (176, 352, 704, 1024),
     2.0: (244, 488, 976, 2048),
 }
-"""Channels of the three stages and of the last convolution, by width (arXiv 1807.11164, table 5)."""
+"""Channels of the three stages and of the last convolution, by width ([Ma2018], table 5)."""
 
 
 def shufflenet_v2(width: float = 1.0, classes: int = 1000) -> Entry:
@@ -180,7 +180,7 @@ def shufflenet_v2(width: float = 1.0, classes: int = 1000) -> Entry:
         ]
         channels = out
     nodes += [convolution(channels, last, 1), Pool("average"), Linear(last, classes)]
-    return Entry(IMAGENET, tuple(nodes), "arXiv 1807.11164, table 5, figure 3(c, d)")
+    return Entry(IMAGENET, tuple(nodes), "[Ma2018], table 5, figure 3(c, d)")
 
 
 def _half_unit(name: str, channels: int, out: int, stride: int) -> Block:
@@ -195,7 +195,7 @@ def _half_unit(name: str, channels: int, out: int, stride: int) -> Block:
 
 
 CONDENSENET = ((4, 8), (6, 16), (8, 32), (10, 64), (8, 128))
-"""Layers and growth rate of each dense block on ImageNet (the authors' code; arXiv 1711.09224, section 4)."""
+"""Layers and growth rate of each dense block on ImageNet (the authors' code; [Huang2018], section 4)."""
 
 
 def condensenet(groups: int = 4, classes: int = 1000) -> Entry:
@@ -212,7 +212,7 @@ def condensenet(groups: int = 4, classes: int = 1000) -> Entry:
             channels += growth
         nodes += [Pool("average", 2, 2)] if stage < len(CONDENSENET) - 1 else [Norm(channels), Pool("average")]
     nodes += [Slice(0, channels // 2), Linear(channels // 2, classes)]
-    return Entry(IMAGENET, tuple(nodes), "arXiv 1711.09224, section 4, and the authors' code")
+    return Entry(IMAGENET, tuple(nodes), "[Huang2018], section 4, and the authors' code")
 
 
 def _condensed_layer(name: str, channels: int, growth: int, groups: int) -> Block:

@@ -15,7 +15,7 @@ REGNET_Y = {
     "1.6GF": ((2, 6, 17, 2), (48, 120, 336, 888), 24),
     "3.2GF": ((2, 5, 13, 1), (72, 216, 576, 1512), 24),
 }
-"""Blocks and channels of the four stages, channels per branch (arXiv 2003.13678, figure 19, and the authors' configurations)."""
+"""Blocks and channels of the four stages, channels per branch ([Radosavovic2020], and the authors' configurations)."""
 
 
 def regnet_y(size: str = "400MF", classes: int = 1000) -> Entry:
@@ -38,7 +38,11 @@ def regnet_y(size: str = "400MF", classes: int = 1000) -> Entry:
             )
             nodes.append(residual_block(f"stage{stage + 1}.block{block + 1}", body, channels, out, s))
             channels = out
-    return Entry(IMAGENET, (*nodes, Pool("average"), Linear(channels, classes)), "arXiv 2003.13678, figure 19")
+    return Entry(
+        IMAGENET,
+        (*nodes, Pool("average"), Linear(channels, classes)),
+        "[Radosavovic2020], and the authors' configurations",
+    )
 
 
 CONVNEXT = {
@@ -46,7 +50,7 @@ CONVNEXT = {
     "small": ((3, 3, 27, 3), (96, 192, 384, 768)),
     "base": ((3, 3, 27, 3), (128, 256, 512, 1024)),
 }
-"""Blocks and channels of the four stages (arXiv 2201.03545, section 3)."""
+"""Blocks and channels of the four stages ([Liu2022], section 3)."""
 
 
 def convnext(size: str = "tiny", classes: int = 1000) -> Entry:
@@ -60,7 +64,7 @@ def convnext(size: str = "tiny", classes: int = 1000) -> Entry:
         nodes += [_convnext_block(f"stage{stage + 1}.block{block + 1}", out) for block in range(repeat)]
         channels = out
     nodes += [Pool("average"), _layer_norm(channels), Linear(channels, classes)]
-    return Entry(IMAGENET, tuple(nodes), "arXiv 2201.03545, section 3")
+    return Entry(IMAGENET, tuple(nodes), "[Liu2022], section 3")
 
 
 def _layer_norm(channels: int) -> Norm:

@@ -1,10 +1,11 @@
 """The recount takes every printed number once, tries the same conventions everywhere, and does not fit."""
 
 from decimal import Decimal
+from math import prod
 
 import pytest
 
-from igc_theory.networks import network, published_tables, recount
+from igc_theory.networks import Norm, Pool, network, published_tables, recount
 from igc_theory.networks.printed.claims import claims, claims_table
 from igc_theory.networks.printed.recount import CONVENTIONS, UNITS, recount_table
 from igc_theory.networks.printed.recount_rows import CLASSES, ROWS
@@ -71,6 +72,49 @@ def test_known_agreements_and_mismatches() -> None:
     assert figures["NasNet-A", "parameters"].verdict == "not counted here"
     assert figures["MobileNetV2", "parameters"].verdict == "without batch-norm or weights only, cut off"
     assert figures["IGC-L16M32, 20 layers", "parameters"].verdict.startswith("all parameters (100 classes) or ")
+
+
+def test_figures_of_the_compared_networks_recompute() -> None:
+    """What agrees, and what does not by any convention; nothing was fitted, so both lists are findings."""
+    figures = {(figure.row, figure.quantity): figure for figure in recount()}
+    parameters = [
+        *(
+            "ShuffleNetV2 1.0x",
+            "Large dm=1",
+            "Large dm=0.75",
+            "EfficientNet-B0",
+            "MixNet-S",
+            "RegNetY-400MF",
+            "ConvNeXt-T",
+        ),
+        *("RepVGG-A0 (train)", "RepVGG-A0 (deploy)", "mobileone-s0", "CondenseNet-74 (C=G=8)"),
+    ]
+    products = [
+        *(
+            "Large dm=1",
+            "Large dm=0.75",
+            "EfficientNet-B0",
+            "GhostNet",
+            "RegNetY-400MF",
+            "ConvNeXt-T",
+            "RepVGG-A0 (deploy)",
+        ),
+        *("ShuffleNetV1 2.0x (group=3)", "ShuffleNetV1 1.0x (group=8)"),
+    ]
+    off = ["ShuffleNetV2 1.0x", "ShuffleNetV1 1.0x (group=3)", "Small dm=1", "MixNet-S", "CondenseNet-74 (C=G=4)"]
+    assert all(figures[row, "parameters"].agrees for row in parameters)
+    assert all(figures[row, "multiply-adds"].agrees for row in products)
+    assert not any(figures[row, "multiply-adds"].agrees for row in [*off, "ResNeXt-101 (32x4d)"])
+    assert not figures["Small dm=1", "parameters"].agrees
+
+
+@pytest.mark.parametrize(("groups", "millions"), [(4, 529), (8, 274)])
+def test_condensenet_s_print_counts_activations_and_pooling(groups: int, millions: int) -> None:
+    """The counter of its repository adds a ReLU's activations, the numbers that are pooled, and the classifier's biases."""
+    net = network(f"condensenet74_g{groups}")
+    activated = sum(layer.activations for layer in net.layers if isinstance(layer.node, Norm))
+    pooled = sum(prod(layer.input_shape) for layer in net.layers if isinstance(layer.node, Pool))
+    assert round((net.multiply_adds + activated + pooled + net.counts.bias) / 10**6) == millions
 
 
 def test_table_shows_every_figure() -> None:
