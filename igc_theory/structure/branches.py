@@ -8,7 +8,7 @@ A table has at most one entry a channel, which is why nothing here needs a matri
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING, Any
@@ -23,7 +23,10 @@ from igc_theory.structure.permutations import ChannelPermutation
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
-__all__ = ["BranchGraph", "branch_graph", "checked", "gaps", "wiring"]
+__all__ = ["BranchGraph", "Wires", "branch_graph", "checked", "gaps", "wiring"]
+
+Wires = Sequence[NDArray[np.int64]]
+"""For each gap before, between and behind the convolutions, where each channel comes from: what `wiring` returns."""
 
 _INT64_MAX = int(np.iinfo(np.int64).max)
 _BLOCK_BYTES = (
@@ -129,8 +132,8 @@ def checked(chain: Chain) -> Chain:
     return instance_of("chain", chain, Chain, "give a Chain, such as igcv1(4, 8) or Chain([factor, …])")
 
 
-def branch_graph(chain: Chain) -> BranchGraph:
-    """Return the contingency tables of a chain and the branches of its inputs and outputs.
+def branch_graph(chain: Chain, wires: Wires | None = None) -> BranchGraph:
+    """Return the contingency tables of a chain and the branches of its inputs and outputs; `wires` if they are known already.
 
     Examples
     --------
@@ -138,7 +141,7 @@ def branch_graph(chain: Chain) -> BranchGraph:
     >>> branch_graph(igcv1(2, 3)).tables[0].toarray().tolist()
     [[1, 1], [1, 1], [1, 1]]
     """
-    wires, convs = wiring(chain), chain.convolutions
+    wires, convs = wiring(chain) if wires is None else wires, chain.convolutions
     if not convs:  # permutations only: every channel is a branch of its own
         return BranchGraph((), np.arange(chain.in_channels), wires[0], 1)
     tables = tuple(

@@ -8,6 +8,7 @@ increases the error.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,8 +16,8 @@ from numpy.typing import NDArray
 
 from igc_theory.kernels.arrays import Array
 from igc_theory.kernels.projection.two_factors import cells_of, unreachable
-from igc_theory.structure.branches import wiring
-from igc_theory.structure.chains import Chain
+from igc_theory.structure.branches import Wires
+from igc_theory.structure.factors import GroupConv
 
 __all__ = ["Terms", "alternate", "depthwise_middle", "random_start", "start", "unfolding_bounds"]
 
@@ -60,28 +61,30 @@ class Terms:
 
 
 def depthwise_middle(
-    kernel: Array, chain: Chain, rng: np.random.Generator, restarts: int
+    kernel: Array, convs: Sequence[GroupConv], wires: Wires, rng: np.random.Generator, restarts: int
 ) -> tuple[list[Array], float, float]:
     """Return the weights of a pointwise, a depthwise and a pointwise convolution, the squared error, and a lower bound on it.
 
     Parameters
     ----------
     kernel : numpy.ndarray, shape (C_out, C_in, S)
-    chain : Chain
-        Of these three convolutions and permutations.
+    convs : sequence of GroupConv
+        These three convolutions.
+    wires : sequence of numpy.ndarray
+        Their gaps, as `wiring` returns them.
     rng : numpy.random.Generator
         Draws the starts of the restarts.
     restarts : int
         Random starts tried besides the one by singular value decomposition; each block keeps the best.
     """
-    first, middle, last = chain.convolutions
-    outer = Chain([factor for factor in chain.factors if factor is not middle])
-    written, read = wiring(outer)[1], wiring(chain)[2]
+    (first, middle, last), read = convs, wires[2]
+    # The middle keeps every channel apart, so that the outer two see through it.
+    outer, through = (first, last), (wires[0], written := wires[1][read], wires[3])
     before = np.zeros((first.out_channels, first.in_width, 1), kernel.dtype)
     window = np.zeros((middle.out_channels, 1, kernel.shape[2]), kernel.dtype)
     after = np.zeros((last.groups, last.in_width, last.out_width), kernel.dtype)
-    error = bound = unreachable(kernel, outer)
-    for cells in cells_of(outer, kernel.shape[2]):
+    error = bound = unreachable(kernel, outer, through)
+    for cells in cells_of(outer, through, kernel.shape[2]):
         blocks = cells.blocks(kernel)
         terms = _best(blocks, cells.rank, rng, restarts).balanced()
         after.reshape(-1, last.out_width)[cells.slots] = terms.outputs.mT

@@ -11,7 +11,7 @@ pruning to groups [Zhao2019]. The alternation of assignments was not found elsew
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,8 +21,8 @@ from tqdm.auto import tqdm
 from igc_theory.kernels.arrays import Array
 from igc_theory.kernels.products.product import Product
 from igc_theory.kernels.projection.channel_trees import channel_trees
-from igc_theory.kernels.projection.methods import Fit
-from igc_theory.structure.branches import wiring
+from igc_theory.kernels.projection.methods import Fit, Method
+from igc_theory.structure.branches import Wires
 from igc_theory.structure.chains import Chain, Factor
 from igc_theory.structure.factors import GroupConv
 from igc_theory.structure.permutations import ChannelPermutation
@@ -30,7 +30,6 @@ from igc_theory.structure.permutations import ChannelPermutation
 __all__ = ["reordered", "search"]
 
 Order = NDArray[np.int64]
-Method = Callable[[Array], Fit]
 
 _SWEEPS = 50
 """Most turns of rows and columns from one start; fewer than ten are common."""
@@ -45,7 +44,7 @@ def reordered(chain: Chain, rows: Order, columns: Order) -> Chain:
 
 
 def search(
-    kernel: Array, chain: Chain, method: Method, rng: np.random.Generator, restarts: int
+    kernel: Array, chain: Chain, wires: Wires, method: Method, rng: np.random.Generator, restarts: int
 ) -> tuple[Fit, Order, Order]:
     """Return the best fit found, and the orders of rows and columns in which it was: ``kernel[rows][:, columns]``.
 
@@ -53,8 +52,10 @@ def search(
     ----------
     kernel : numpy.ndarray, shape (C_out, C_in, S)
     chain : Chain
+    wires : sequence of numpy.ndarray
+        Its gaps, as `wiring` returns them.
     method : callable
-        Fits the chain to a kernel.
+        Fits the chain to a kernel, as `method_of` returns it.
     rng : numpy.random.Generator
     restarts : int
         Random orders to start from, besides the given one and one by spectral clustering.
@@ -62,8 +63,8 @@ def search(
     best = method(kernel), np.arange(kernel.shape[0]), np.arange(kernel.shape[1])
     energy = float(np.linalg.norm(kernel)) ** 2
     with tqdm(total=2 + restarts, desc="reordering channels", unit="start", leave=False, disable=None) as bar:
-        for rows, columns in _starts(kernel, chain, rng, restarts):
-            found = _descended(kernel, chain, method, rows, columns)
+        for rows, columns in _starts(kernel, chain, wires, rng, restarts):
+            found = _descended(kernel, chain, wires, method, rows, columns)
             best = min(best, found, key=lambda result: result[0].error)
             bar.set_postfix(error=f"{best[0].error:.4g}")
             bar.update()
@@ -72,22 +73,26 @@ def search(
     return best
 
 
-def _starts(kernel: Array, chain: Chain, rng: np.random.Generator, restarts: int) -> Iterator[tuple[Order, Order]]:
+def _starts(
+    kernel: Array, chain: Chain, wires: Wires, rng: np.random.Generator, restarts: int
+) -> Iterator[tuple[Order, Order]]:
     """Yield orders to start from: the given one, clusters of correlated channels, random ones."""
     rows, columns = (np.arange(size) for size in kernel.shape[:2])
     yield rows, columns
-    yield _clustered(kernel, chain, rng)
+    yield _clustered(kernel, chain, wires, rng)
     for _ in range(restarts):
         yield rng.permutation(rows), rng.permutation(columns)
 
 
-def _descended(kernel: Array, chain: Chain, method: Method, rows: Order, columns: Order) -> tuple[Fit, Order, Order]:
+def _descended(
+    kernel: Array, chain: Chain, wires: Wires, method: Method, rows: Order, columns: Order
+) -> tuple[Fit, Order, Order]:
     """Return the fit and orders after rows and columns took turns until neither lowers the error."""
     fit = method(kernel[rows][:, columns])
     for _ in range(_SWEEPS):
         before = fit.error
         for step in (_row_step, _column_step):
-            new_rows, new_columns = step(kernel, chain, fit, rows, columns)
+            new_rows, new_columns = step(kernel, chain, wires, fit, rows, columns)
             new = method(kernel[new_rows][:, new_columns])
             if new.error < fit.error:
                 fit, rows, columns = new, new_rows, new_columns
@@ -96,7 +101,7 @@ def _descended(kernel: Array, chain: Chain, method: Method, rows: Order, columns
     return fit, rows, columns
 
 
-def _row_step(kernel: Array, chain: Chain, fit: Fit, rows: Order, columns: Order) -> tuple[Order, Order]:
+def _row_step(kernel: Array, chain: Chain, wires: Wires, fit: Fit, rows: Order, columns: Order) -> tuple[Order, Order]:
     """Return the orders with the outputs reassigned to the branches of the last convolution."""
     at = max(k for k, factor in enumerate(chain.factors) if isinstance(factor, GroupConv))
     reads = Product(_identity(chain.in_channels, chain.factors[:at]), fit.weights[:-1]).matrix()
@@ -105,10 +110,12 @@ def _row_step(kernel: Array, chain: Chain, fit: Fit, rows: Order, columns: Order
     # Seen by the last convolution, a window of its own is several rows that share a branch.
     vectors = np.moveaxis(vectors, 2, 1) if reads.shape[1] == columns.size else vectors
     gains = _gains(vectors.reshape(rows.size, -1, reads.shape[1]), spans.mT.conj())
-    return rows[_assigned(gains, _branches(chain)[1])], columns
+    return rows[_assigned(gains, _branches(chain, wires)[1])], columns
 
 
-def _column_step(kernel: Array, chain: Chain, fit: Fit, rows: Order, columns: Order) -> tuple[Order, Order]:
+def _column_step(
+    kernel: Array, chain: Chain, wires: Wires, fit: Fit, rows: Order, columns: Order
+) -> tuple[Order, Order]:
     """Return the orders with the inputs reassigned to the branches of the first convolution."""
     at = min(k for k, factor in enumerate(chain.factors) if isinstance(factor, GroupConv))
     first = chain.convolutions[0]
@@ -117,7 +124,7 @@ def _column_step(kernel: Array, chain: Chain, fit: Fit, rows: Order, columns: Or
     vectors = np.moveaxis(kernel[rows][:, columns], 0, 2 if writes.shape[1] == rows.size else 1)
     spans = writes.reshape(first.groups, first.out_width, -1)
     gains = _gains(vectors.reshape(columns.size, -1, writes.shape[1]), spans.mT.conj())
-    return rows, columns[_assigned(gains, _branches(chain)[0])]
+    return rows, columns[_assigned(gains, _branches(chain, wires)[0])]
 
 
 def _identity(channels: int, factors: tuple[Factor, ...]) -> Chain:
@@ -142,19 +149,19 @@ def _assigned(gains: NDArray[np.float64], branches: Order) -> Order:
     return order
 
 
-def _branches(chain: Chain) -> tuple[Order, Order]:
+def _branches(chain: Chain, gaps: Wires) -> tuple[Order, Order]:
     """Return the branch of the first convolution that reads each input, and of the last one that writes each output."""
-    gaps, convs = wiring(chain), chain.convolutions
+    convs = chain.convolutions
     inputs = np.empty(chain.in_channels, np.int64)
     inputs[gaps[0]] = np.arange(chain.in_channels) // convs[0].in_width
     return inputs, gaps[-1] // convs[-1].out_width
 
 
-def _clustered(kernel: Array, chain: Chain, rng: np.random.Generator) -> tuple[Order, Order]:
+def _clustered(kernel: Array, chain: Chain, wires: Wires, rng: np.random.Generator) -> tuple[Order, Order]:
     """Return orders that put correlated channels into common branches: the coarsest first, then the branches within these."""
-    trees = channel_trees(chain)
+    trees = channel_trees(chain, wires)
     if isinstance(trees, str):
-        places = [np.argsort(branches, kind="stable") for branches in _branches(chain)]
+        places = [np.argsort(branches, kind="stable") for branches in _branches(chain, wires)]
         counts = [[chain.convolutions[0].groups], [chain.convolutions[-1].groups]]
     else:
         places = [trees.in_order.ravel(), trees.out_order.ravel()]

@@ -10,13 +10,13 @@ every complementary chain, whatever its permutations, is the same butterfly.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from igc_theory.structure.branches import branch_graph, wiring
+from igc_theory.structure.branches import Wires, branch_graph
 from igc_theory.structure.chains import Chain
 from igc_theory.structure.conditions.splits import NotGrouped, grouped_parts
 from igc_theory.structure.factors import GroupConv
@@ -98,25 +98,27 @@ class _UnevenError(Exception):
     """Some nodes have more children than others."""
 
 
-@lru_cache(maxsize=16)  # a search for channel orders asks for the same trees over and over
-def channel_trees(chain: Chain) -> ChannelTrees | str:
-    """Return the trees of a chain, or the reason, as a clause, why it has none.
+def channel_trees(chain: Chain, gaps: Wires) -> ChannelTrees | str:
+    """Return the trees of a chain with these gaps, those of `wiring`, or the reason, as a clause, why it has none.
 
     Examples
     --------
     >>> from igc_theory.structure import igcv2, igcv3, interleaved
-    >>> trees = channel_trees(igcv2([2, 2, 2], kernel_size=1))
+    >>> from igc_theory.structure.branches import wiring
+    >>> chain = igcv2([2, 2, 2], kernel_size=1)
+    >>> trees = channel_trees(chain, wiring(chain))
     >>> trees.inputs, trees.outputs, trees.out_order.tolist()
     ((8, 4, 2, 1), (1, 2, 4, 8), [[0, 4, 2, 6, 1, 5, 3, 7]])
-    >>> channel_trees(interleaved(12, [4, 4], kernel_size=1))
+    >>> chain = interleaved(12, [4, 4], kernel_size=1)
+    >>> channel_trees(chain, wiring(chain))
     'the parts before and behind convolution 1 share their channels unevenly'
-    >>> channel_trees(igcv3(4, 4, 2, (2, 2)))
+    >>> chain = igcv3(4, 4, 2, (2, 2))
+    >>> channel_trees(chain, wiring(chain))
     'convolution 1 tears apart channels that the parts before and behind it share'
     """
-    convs, labels = chain.convolutions, _labels(chain)
+    convs, labels = chain.convolutions, _labels(chain, gaps)
     if isinstance(labels, str):
         return labels
-    gaps = wiring(chain)
     try:
         numbers = _numbers(*labels, gaps, convs)
     except _UnevenError:
@@ -137,9 +139,9 @@ def channel_trees(chain: Chain) -> ChannelTrees | str:
     return ChannelTrees(components, inputs, outputs, paths, in_order, out_order, places, tuple(gaps[:-1]))
 
 
-def _labels(chain: Chain) -> tuple[list[Indices], list[Indices]] | str:
+def _labels(chain: Chain, gaps: Wires) -> tuple[list[Indices], list[Indices]] | str:
     """Return the branch, of the part before and of the part behind each split, in which each channel lies."""
-    graph, convs, gaps = branch_graph(chain), chain.convolutions, wiring(chain)
+    graph, convs = branch_graph(chain, gaps), chain.convolutions
     before, after = grouped_parts(graph), grouped_parts(graph.transposed())
     if isinstance(before, NotGrouped):
         return f"its convolutions 0 to {before.table + 1} do not make up a group convolution"
@@ -152,7 +154,7 @@ def _labels(chain: Chain) -> tuple[list[Indices], list[Indices]] | str:
 
 
 def _numbers(
-    x: list[Indices], y: list[Indices], gaps: list[Indices], convs: tuple[GroupConv, ...]
+    x: list[Indices], y: list[Indices], gaps: Wires, convs: tuple[GroupConv, ...]
 ) -> tuple[list[Indices], list[Indices]]:
     """Return each channel's nodes, numbered parent by parent from the root."""
     inputs, outputs = [x[-1]], []

@@ -10,13 +10,14 @@ import numpy as np
 
 from igc_theory.kernels.arrays import Array
 from igc_theory.kernels.projection.canonical_polyadic import depthwise_middle
-from igc_theory.kernels.projection.channel_trees import channel_trees
+from igc_theory.kernels.projection.channel_trees import ChannelTrees, channel_trees
 from igc_theory.kernels.projection.hierarchical import butterfly, columns_in_order, in_tree_order, split_bound
 from igc_theory.kernels.projection.two_factors import two_factors
+from igc_theory.structure.branches import Wires, wiring
 from igc_theory.structure.chains import Chain, Factor
 from igc_theory.structure.factors import GroupConv
 
-__all__ = ["Fit", "fit"]
+__all__ = ["Fit", "Method", "method_of"]
 
 _METHODS = (
     "project handles one or two group convolutions of any kind, any number that is strictly complementary (or loosely, "
@@ -48,8 +49,22 @@ class Fit:
     method: str
 
 
-def fit(kernel: Array, chain: Chain, rng: np.random.Generator, restarts: int) -> Fit:
-    """Return the nearest product of a chain to a kernel of shape (C_out, C_in, S), as near as the method for the chain comes.
+Method = Callable[[Array], Fit]
+"""From a kernel to the nearest product."""
+
+
+def method_of(chain: Chain, wires: Wires, rng: np.random.Generator, restarts: int) -> Method:
+    """Return what finds the nearest product of a chain to a kernel of shape (C_out, C_in, S), chosen once for all kernels.
+
+    Parameters
+    ----------
+    chain : Chain
+    wires : sequence of numpy.ndarray
+        Its gaps, as `wiring` returns them.
+    rng : numpy.random.Generator
+        Draws the starts of the restarts.
+    restarts : int
+        Random starts of alternating least squares.
 
     Raises
     ------
@@ -57,16 +72,31 @@ def fit(kernel: Array, chain: Chain, rng: np.random.Generator, restarts: int) ->
         If no method projects onto the chain; the sentence says which ones there are.
     """
     reduced = _without_scales(chain)
-    spatial = _spatial(reduced)
-    convs, trees = reduced.convolutions, channel_trees(reduced)
+    wires = wires if reduced is chain else wiring(reduced)
     if _has_depthwise_middle(reduced):
-        weights, error, bound = depthwise_middle(kernel, reduced, rng, restarts)
-        return Fit(_expanded(weights, chain, reduced), error, lambda: bound, "alternating least squares")
-    if isinstance(trees, str):
-        if len(convs) > 2:
-            raise ValueError(f"chain={chain.name or 'Chain'!r} cannot be projected onto: {trees}. {_METHODS}")
-        weights, error = two_factors(kernel, reduced, spatial)
-        return Fit(_expanded(weights, chain, reduced), error, lambda: error, _CLOSED_FORM)
+        return partial(_alternating, chain=chain, reduced=reduced, wires=wires, rng=rng, restarts=restarts)
+    trees = channel_trees(reduced, wires)
+    if not isinstance(trees, str):
+        return partial(_hierarchical, chain=chain, reduced=reduced, trees=trees)
+    if len(reduced.convolutions) > 2:
+        raise ValueError(f"chain={chain.name or 'Chain'!r} cannot be projected onto: {trees}. {_METHODS}")
+    return partial(_two_factors, chain=chain, reduced=reduced, wires=wires)
+
+
+def _alternating(
+    kernel: Array, *, chain: Chain, reduced: Chain, wires: Wires, rng: np.random.Generator, restarts: int
+) -> Fit:
+    weights, error, bound = depthwise_middle(kernel, reduced.convolutions, wires, rng, restarts)
+    return Fit(_expanded(weights, chain, reduced), error, lambda: bound, "alternating least squares")
+
+
+def _two_factors(kernel: Array, *, chain: Chain, reduced: Chain, wires: Wires) -> Fit:
+    weights, error = two_factors(kernel, reduced.convolutions, wires, _spatial(reduced))
+    return Fit(_expanded(weights, chain, reduced), error, lambda: error, _CLOSED_FORM)
+
+
+def _hierarchical(kernel: Array, *, chain: Chain, reduced: Chain, trees: ChannelTrees) -> Fit:
+    spatial = _spatial(reduced)
     if len(trees) <= 2:
         weights, error = butterfly(columns_in_order(kernel, trees), trees, spatial)
         return Fit(_expanded(weights, chain, reduced), error, lambda: error, _CLOSED_FORM)
@@ -79,6 +109,8 @@ def fit(kernel: Array, chain: Chain, rng: np.random.Generator, restarts: int) ->
 def _without_scales(chain: Chain) -> Chain:
     """Return the chain without its 1×1 depthwise convolutions: their scales belong to the neighbours' weights."""
     kept: list[Factor] = [factor for factor in chain.factors if not _is_scale(factor)]
+    if len(kept) == len(chain.factors):
+        return chain
     if any(isinstance(factor, GroupConv) for factor in kept):
         return Chain(kept)
     first = chain.convolutions[0]

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from html import escape
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from igc_theory.kernels.arrays import Array, finite, numbers
+from igc_theory.kernels.arrays import Array, finite
 from igc_theory.kernels.products.product import Product
+from igc_theory.kernels.projection.chain_kernel import chain_kernel
 from igc_theory.kernels.projection.channel_order import reordered, search
-from igc_theory.kernels.projection.methods import Fit, fit
+from igc_theory.kernels.projection.methods import Fit, method_of
 from igc_theory.kernels.rank_one_pairs import squared_norm
 from igc_theory.structure.arguments import instance_of, positive_int
-from igc_theory.structure.branches import checked
+from igc_theory.structure.branches import wiring
 from igc_theory.structure.chains import Chain
 
 __all__ = ["Projection", "project"]
@@ -160,19 +161,20 @@ def project(
     >>> projection.relative_error < 1e-13
     True
     """
-    array, rng = _checked_kernel(kernel, checked(chain)), np.random.default_rng(0) if rng is None else rng
+    array, rng = chain_kernel(kernel, chain), np.random.default_rng(0) if rng is None else rng
     instance_of("rng", rng, np.random.Generator, "give numpy.random.default_rng(seed)")
     restarts = positive_int("restarts", restarts, minimum=0)
-    _check_windows(chain)
     with np.errstate(over="ignore"):
         scale = _scale(array, energy := _energy(array))
     if scale != 1:
         energy = _energy(array := array / array.dtype.type(scale))
+    wires = wiring(chain)
+    nearest = method_of(chain, wires, rng, 0 if reorder else restarts)
     if reorder:
-        found, rows, columns = search(array, chain, partial(fit, chain=chain, rng=rng, restarts=0), rng, restarts)
+        found, rows, columns = search(array, chain, wires, nearest, rng, restarts)
         chain = reordered(chain, rows, columns)
     else:
-        found = fit(array, chain, rng, restarts)
+        found = nearest(array)
     return _projection(chain, found, scale, float(np.sqrt(energy)))
 
 
@@ -187,35 +189,6 @@ def _projection(chain: Chain, found: Fit, scale: float, norm: float) -> Projecti
     return Projection(
         product, float(np.sqrt(found.error)) / norm, found.method, lambda: float(np.sqrt(found.bound())) / norm
     )
-
-
-def _checked_kernel(kernel: ArrayLike, chain: Chain) -> Array:
-    """Return the kernel in the shape (C_out, C_in, S) after checking it against the chain."""
-    if not chain.convolutions:
-        raise ValueError(f"chain={chain.name or 'Chain'!r} has no convolution: there is no weight to choose")
-    array = numbers("kernel", kernel)
-    window = chain.spatial[0].window if chain.spatial else (1, 1)
-    shape, area = (chain.out_channels, chain.in_channels, *window), window[0] * window[1]
-    flat = shape[0], shape[1] * area
-    if array.shape not in (shape, flat):
-        raise ValueError(f"kernel has shape {array.shape}, but the chain needs {shape} or {flat}: give one of these")
-    return array.reshape(shape[0], shape[1], area)
-
-
-def _check_windows(chain: Chain) -> None:
-    """Refuse chains whose kernel is not the product of one window and pointwise factors."""
-    spatial = [k for k, conv in enumerate(chain.convolutions) if not conv.is_pointwise]
-    if len(spatial) > 1:
-        raise ValueError(
-            f"chain={chain.name or 'Chain'!r} has {len(spatial)} spatial convolutions, numbers {spatial}: "
-            "project handles at most one, so make the others pointwise"
-        )
-    for k, conv in enumerate(chain.convolutions[: spatial[0]] if spatial else ()):
-        if conv.strides != (1, 1):
-            raise ValueError(
-                f"chain={chain.name or 'Chain'!r} has stride {conv.stride} in convolution {k}, in front of the spatial one, "
-                f"which spreads its window: move the stride to convolution {spatial[0]} or behind it"
-            )
 
 
 def _scale(array: Array, energy: float) -> float:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from igc_theory.kernels.arrays import Array, finite, numbers
+from igc_theory.kernels.arrays import Array, finite
+from igc_theory.kernels.projection.chain_kernel import chain_kernel
 from igc_theory.structure.arguments import positive_int
 from igc_theory.structure.branches import checked
 from igc_theory.structure.chains import Chain
@@ -27,8 +28,8 @@ def block_spectra(
 
     Parameters
     ----------
-    kernel : array_like, shape (C_out, C_in, kh, kw) or (C_out, C_in)
-        The window is unfolded to the side of the spatial convolution.
+    kernel : array_like, shape (C_out, C_in, kh, kw), or (C_out, C_in * kh * kw)
+        As for `project`: finite numbers, real or complex. The window is unfolded to the side of the spatial convolution.
     chain : Chain
         With at most one spatial convolution, and at least two convolutions.
     split : int, default 1
@@ -53,7 +54,7 @@ def block_spectra(
     ([2.0, 0.0, 2.0, 0.0, 2.0, 0.0, 2.0, 0.0], {1})
     """
     before, after = _split(checked(chain), split)
-    array = _checked_kernel(kernel, chain)
+    array = finite("kernel", chain_kernel(kernel, chain))
     reads, writes = path_counts(before).T > 0, path_counts(after) > 0
     (inputs, of_input), (outputs, of_output) = _classes(reads), _classes(writes)
     ranks = writes[outputs].astype(np.int64) @ reads[inputs].T.astype(np.int64)
@@ -81,20 +82,6 @@ def _split(chain: Chain, split: int) -> tuple[Chain, Chain]:
     places = [place for place, factor in enumerate(chain.factors) if isinstance(factor, GroupConv)]
     cut = places[split - 1] + 1
     return Chain(chain.factors[:cut]), Chain(chain.factors[cut:])
-
-
-def _checked_kernel(kernel: ArrayLike, chain: Chain) -> Array:
-    """Return the kernel in the shape (C_out, C_in, S)."""
-    if len(chain.spatial) > 1:
-        raise ValueError(
-            f"chain={chain.name or 'Chain'!r} has {len(chain.spatial)} spatial convolutions: give one with at most one"
-        )
-    array = finite("kernel", numbers("kernel", kernel))
-    window = chain.spatial[0].window if chain.spatial else (1, 1)
-    shape = chain.out_channels, chain.in_channels, *window
-    if array.shape != shape and (array.shape != shape[:2] or window != (1, 1)):
-        raise ValueError(f"kernel has shape {array.shape}, but the chain needs {shape}: give this one")
-    return array.reshape(*shape[:2], -1)
 
 
 def _values(rows: Array, tall: int, of_input: NDArray[np.int64], before: Chain) -> NDArray[np.float64]:

@@ -9,7 +9,7 @@ for a depthwise factor. Unfolding the window of a spatial factor to its own side
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,12 +18,13 @@ from numpy.typing import NDArray
 from igc_theory.kernels.arrays import Array
 from igc_theory.kernels.bounded_rank import truncated
 from igc_theory.kernels.rank_one_pairs import squared_norm
-from igc_theory.structure.branches import wiring
-from igc_theory.structure.chains import Chain
+from igc_theory.structure.branches import Wires
+from igc_theory.structure.factors import GroupConv
 
 __all__ = ["Cells", "cells_of", "two_factors", "unreachable"]
 
 Indices = NDArray[np.int64]
+Pair = Sequence[GroupConv]
 
 _PANEL = 2**18
 """Entries worked on at a time."""
@@ -58,18 +59,20 @@ class Cells:
         return blocks.astype(np.result_type(blocks, np.float64), copy=False)
 
 
-def cells_of(chain: Chain, area: int) -> Iterator[Cells]:
-    """Yield the cells of a chain of two convolutions by rank, few enough at a time for blocks with `area` positions.
+def cells_of(convs: Pair, wires: Wires, area: int) -> Iterator[Cells]:
+    """Yield the cells of two convolutions by rank, few enough at a time for blocks with `area` positions.
 
     Examples
     --------
     >>> from igc_theory.structure import interleaved
-    >>> for cells in cells_of(interleaved(6, [2, 3], kernel_size=1), area=1):
+    >>> from igc_theory.structure.branches import wiring
+    >>> chain = interleaved(6, [2, 3], kernel_size=1)
+    >>> for cells in cells_of(chain.convolutions, wiring(chain), area=1):
     ...     print(cells.rank, cells.slots.tolist())
     1 [[0], [1], [2], [3], [4], [5]]
     """
-    (first, second), (read, middle, _) = chain.convolutions, wiring(chain)
-    inputs, outputs = read.reshape(first.groups, -1), _outputs(chain)
+    (first, second), (read, middle, _) = convs, wires
+    inputs, outputs = read.reshape(first.groups, -1), _outputs(second, wires)
     cell = np.arange(middle.size) // second.in_width * first.groups + middle // first.out_width
     order = np.argsort(cell, kind="stable")
     names, starts, ranks = np.unique(cell[order], return_index=True, return_counts=True)
@@ -81,28 +84,27 @@ def cells_of(chain: Chain, area: int) -> Iterator[Cells]:
             yield Cells(outputs[m], inputs[l], order[starts[part, None] + np.arange(rank)])
 
 
-def unreachable(kernel: Array, chain: Chain) -> float:
-    """Return the energy of the entries that no path of a chain of two convolutions reaches."""
-    first, second = chain.convolutions
-    read, middle, _ = wiring(chain)
+def unreachable(kernel: Array, convs: Pair, wires: Wires) -> float:
+    """Return the energy of the entries that no path of two convolutions reaches."""
+    (first, second), (read, middle, _) = convs, wires
     inputs, energy = read.reshape(first.groups, -1), 0.0
-    for rows, sources in zip(_outputs(chain), middle.reshape(second.groups, -1), strict=True):
+    for rows, sources in zip(_outputs(second, wires), middle.reshape(second.groups, -1), strict=True):
         missed = np.setdiff1d(np.arange(first.groups), sources // first.out_width)
         energy += squared_norm(kernel[np.ix_(rows, inputs[missed].ravel())])
     return energy
 
 
-def two_factors(kernel: Array, chain: Chain, spatial: int) -> tuple[list[Array], float]:
+def two_factors(kernel: Array, convs: Pair, wires: Wires, spatial: int) -> tuple[list[Array], float]:
     """Return the weights of the nearest product of two convolutions to a kernel (C_out, C_in, S), and the squared error.
 
     The window of convolution `spatial` (0 or 1) is unfolded on its side of the blocks.
     """
-    (first, second), middle = chain.convolutions, wiring(chain)[1]
+    (first, second), middle = convs, wires[1]
     areas = [kernel.shape[2] if k == spatial else 1 for k in range(2)]
     before = np.zeros((first.out_channels, first.in_width, areas[0]), kernel.dtype)
     after = np.zeros((second.groups, second.in_width, second.out_width, areas[1]), kernel.dtype)
-    error = unreachable(kernel, chain)
-    for cells in cells_of(chain, kernel.shape[2]):
+    error = unreachable(kernel, convs, wires)
+    for cells in cells_of(convs, wires, kernel.shape[2]):
         blocks = cells.blocks(kernel)
         n, b, a, _ = blocks.shape
         if spatial:
@@ -115,6 +117,6 @@ def two_factors(kernel: Array, chain: Chain, spatial: int) -> tuple[list[Array],
     return [before, after.swapaxes(1, 2).reshape(second.out_channels, second.in_width, areas[1])], error
 
 
-def _outputs(chain: Chain) -> Indices:
+def _outputs(last: GroupConv, wires: Wires) -> Indices:
     """Return the output channels of each branch of the last convolution, shape (groups, out_width)."""
-    return np.argsort(wiring(chain)[-1]).reshape(chain.convolutions[-1].groups, -1)
+    return np.argsort(wires[-1]).reshape(last.groups, -1)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from igc_theory import Chain, GroupConv, igcv1, igcv2, igcv3
 from igc_theory.kernels import project, random_product
 from igc_theory.kernels.projection.channel_order import reordered, search
-from igc_theory.kernels.projection.methods import fit
+from igc_theory.kernels.projection.methods import method_of
 from igc_theory.structure import ChannelPermutation, depthwise_separable, interleaved, regular, xception
+from igc_theory.structure.branches import gaps, wiring
 
 CHAINS = [
     igcv1(4, 4, 1),
@@ -66,11 +70,12 @@ def test_a_row_step_is_the_best_assignment(chain: Chain) -> None:
     kernel = rng.standard_normal(random_product(chain, rng).kernel().shape)
     kernel = kernel.reshape(*kernel.shape[:2], -1)
     rows, columns = (np.arange(size) for size in kernel.shape[:2])
-    found = fit(kernel, chain, rng, 0)
-    inputs, outputs = reorder._branches(chain)
+    wires = wiring(chain)
+    found = method_of(chain, wires, rng, 0)(kernel)
+    inputs, outputs = reorder._branches(chain, wires)
     for step, axis, branches in ((reorder._row_step, 0, outputs), (reorder._column_step, 1, inputs)):
-        orders = step(kernel, chain, found, rows, columns)
-        gains = recorded_gains(step, (kernel, chain, found, rows, columns))
+        orders = step(kernel, chain, wires, found, rows, columns)
+        gains = recorded_gains(step, (kernel, chain, wires, found, rows, columns))
         best = gains[orders[axis], branches].sum()
         assert best >= gains[np.arange(len(branches)), branches].sum() - 1e-12
         for a, b in np.ndindex(len(branches), len(branches)):
@@ -97,8 +102,9 @@ def recorded_gains(step, arguments) -> np.ndarray:
 def test_the_search_follows_its_seed_and_leaves_the_kernel_alone() -> None:
     kernel = np.random.default_rng(0).standard_normal((12, 12, 1))
     copy, chain = kernel.copy(), igcv1(3, 4, 1)
+    wires = wiring(chain)
     results = [
-        search(kernel, chain, lambda part: fit(part, chain, np.random.default_rng(0), 0), np.random.default_rng(3), 2)
+        search(kernel, chain, wires, method_of(chain, wires, np.random.default_rng(0), 0), np.random.default_rng(3), 2)
         for _ in range(2)
     ]
     assert np.array_equal(kernel, copy)
@@ -121,15 +127,32 @@ def test_a_zero_kernel_has_no_error() -> None:
 @pytest.mark.parametrize("chain", [igcv2([2, 2, 2, 2], 1), igcv1(4, 4, 1)], ids=repr)
 def test_the_best_fit_ever_tried_is_returned(chain: Chain) -> None:
     """With three factors and more a turn can raise the error, as fits are not optimal: such turns are taken back."""
-    seen = []
+    seen, wires = [], wiring(chain)
+    nearest = method_of(chain, wires, np.random.default_rng(0), 0)
     for seed in range(4):
         kernel = np.random.default_rng(seed).standard_normal((16, 16, 1))
         seen.clear()
 
         def method(part: np.ndarray) -> object:
-            seen.append(fit(part, chain, np.random.default_rng(0), 0))
+            seen.append(nearest(part))
             return seen[-1]
 
-        found, rows, columns = search(kernel, chain, method, np.random.default_rng(0), 1)
+        found, rows, columns = search(kernel, chain, wires, method, np.random.default_rng(0), 1)
         assert found.error == min(one.error for one in seen)
         assert method(kernel[rows][:, columns]).error == found.error
+
+
+@pytest.mark.parametrize("reorder", [False, True])
+@pytest.mark.parametrize("chain", [CHAINS[0], CHAINS[2], CHAINS[4], CHAINS[-1]], ids=repr)
+def test_the_wiring_of_a_chain_is_computed_once(chain: Chain, reorder: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def counted(of: Chain) -> Iterator[NDArray[np.int64]]:
+        asked.append(of)
+        return gaps(of)
+
+    monkeypatch.setattr("igc_theory.structure.branches.gaps", counted)
+    window = chain.spatial[0].window if chain.spatial else (1, 1)
+    kernel = np.random.default_rng(0).standard_normal((chain.out_channels, chain.in_channels, *window))
+    assert project(kernel, chain, reorder=reorder).lower_bound >= 0
+    assert len(asked) == 1
