@@ -142,8 +142,11 @@ def _inputs(graph: Any) -> list[Input]:
         sizes = tuple(dim.dim_value if dim.dim_value > 0 else dim.dim_param or None for dim in dims)
         inputs.append(Input(entry.name, sizes, entry.type.tensor_type.elem_type))
     if not inputs:
-        in_order(list(graph.node), Scope(ChainMap({name: name for name in ["", *stored]}), {}))
-        raise ValueError("it has no input that a node reads: export the network with its input")
+        in_order(
+            list(graph.node),
+            Scope(ChainMap(dict.fromkeys(["", *stored, *(entry.name for entry in graph.input)], "")), {}),
+        )
+        raise ValueError("it has no input that a node reads as a tensor: export the network with its input")
     return inputs
 
 

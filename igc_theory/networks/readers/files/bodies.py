@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import ChainMap
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -53,7 +53,7 @@ def _call(reading: Reading, node: Any, scope: Scope) -> None:
     )
     inside = replace(inside, calls=(*scope.calls, name))
     reading.nodes(function.node, inside)
-    _return(node, function.output, inside, scope)
+    _return(reading, node, function.output, inside, scope)
 
 
 def _inside(reading: Reading, node: Any, scope: Scope, body: str = "") -> Scope:
@@ -70,13 +70,17 @@ def _inside(reading: Reading, node: Any, scope: Scope, body: str = "") -> Scope:
     )
 
 
-def _return(node: Any, names: Sequence[str], inside: Scope, scope: Scope) -> None:
-    """Give what a body returns the names that its node writes."""
+def _return(
+    reading: Reading, node: Any, names: Sequence[str], inside: Scope, scope: Scope, most: int | None = None
+) -> None:
+    """Give what a body returns the names that its node writes; `most` is how many of these, all if None."""
     missing = [name for name in names if name not in inside.names]
     if missing or len(names) < len(node.output):
         raise ValueError(f"{label(node)} writes {len(node.output)} tensors, but its body does not return them all")
-    for outer, inner in zip(node.output, names, strict=False):
-        scope.names[outer] = inside.names[inner]
+    for outer, inner in list(zip(node.output, names, strict=False))[:most]:
+        tensor = scope.names[outer] = inside.names[inner]
+        if tensor in reading.types and not scope.prefix:
+            reading.types.setdefault(outer, reading.types[tensor])
 
 
 def _bodies(node: Any, *names: str) -> list[Any]:
@@ -108,7 +112,7 @@ def _branch(reading: Reading, node: Any, scope: Scope) -> None:
             continue
         reading.graph(body, inside)
         names = [entry.name for entry in body.output]
-        _return(node, names, inside, scope)
+        _return(reading, node, names, inside, scope)
         returned.append([inside.names[name] for name in names])
     if len(returned) == 2:
         _join(reading, node, scope, condition, returned)
@@ -138,28 +142,45 @@ def _unknown(reading: Reading, name: str, read: Sequence[str]) -> None:
     reading.fix(name, Constant(shape_of(kind), dtype_of(kind), origins, lambda: None))
 
 
+@dataclass(frozen=True)
+class _Passes:
+    """The body of a loop that is being read: what it carries from pass to pass, and returns.
+
+    `states` are the names in the body of what is carried, `returned` those of what it returns, the states first, and `counter` is
+    the tensor that counts passes; `before` counts the operations that were read before the body.
+    """
+
+    node: Any
+    body: Any
+    scope: Scope
+    inside: Scope
+    states: Sequence[str]
+    returned: Sequence[str]
+    before: int
+    counter: str = ""
+
+
 def _loop(reading: Reading, node: Any, scope: Scope) -> None:
     """Read Loop: its body once, with the number of times that it runs."""
     (body,) = _bodies(node, "body")
     trips = _number(reading, scope.names[node.input[0]]) if node.input and node.input[0] else None
-    inside = _inside(reading, node, scope)
-    count, carried = scope.names[""], [scope.names[name] for name in node.input[2:]]
-    if len(body.input) != 2 + len(carried) or len(body.output) < 1 + len(carried) or (trips is not None and trips < 0):
+    inside, carried = _inside(reading, node, scope), [scope.names[name] for name in node.input[2:]]
+    if len(body.input) != 2 + len(carried) or len(body.output) < 1 + len(carried) or (trips or 0) < 0:
         raise ValueError(
-            f"{label(node)} carries {len(carried)} tensors, but its body reads {len(body.input)}, and returns {len(body.output)}"
+            f"{label(node)} carries {len(carried)} tensors {trips} times, but its body reads {len(body.input)}, "
+            f"and returns {len(body.output)}"
         )
     counter, condition, *states = [entry.name for entry in body.input]
+    goes_on, *returned = [entry.name for entry in body.output]
     count = inside.names[counter] = reading.fresh(inside.prefix + counter)
     reading.types[count] = tensor_type("int64", ())
-    going = inside.names[condition] = reading.fresh(inside.prefix + condition)
-    reading.fix(going, Constant((), "bool", frozenset(), lambda: np.array(True)))
-    before = len(reading.operations)
-    _enter(
-        reading, node, body, inside, list(zip(states, carried, [entry.name for entry in body.output[1:]], strict=False))
-    )
+    loop = _Passes(node, body, scope, inside, states, returned, len(reading.operations), count)
+    inside.names[condition] = reading.fresh(inside.prefix + condition)
+    reading.fix(inside.names[condition], Constant((), "bool", frozenset(), lambda: np.array(True)))
+    _enter(reading, loop, carried)
     reading.graph(body, inside)
-    times, reason = _trips(reading, node, scope, trips, _number(reading, inside.names.get(body.output[0].name, "")))
-    _leave(reading, node, inside, scope, [entry.name for entry in body.output[1:]], len(carried), times, before, reason)
+    times, reason = _trips(reading, node, scope, trips, _number(reading, inside.names.get(goes_on, "")))
+    _leave(reading, loop, times, reason)
 
 
 def _trips(reading: Reading, node: Any, scope: Scope, most: int | None, goes_on: Any) -> tuple[int, str]:
@@ -174,48 +195,69 @@ def _trips(reading: Reading, node: Any, scope: Scope, most: int | None, goes_on:
     return 1, "how often it runs depends on the input: it is counted once"
 
 
-def _enter(reading: Reading, node: Any, body: Any, inside: Scope, carried: Sequence[tuple[str, str, str]]) -> None:
+def _enter(reading: Reading, loop: _Passes, carried: Sequence[str]) -> None:
     """Give the tensors that a body carries from one pass to the next the types that they have at first."""
+    node, names = loop.node, loop.inside.names
     copies = {
-        entry.output[0]: entry.input[0] for entry in body.node if entry.op_type == "Identity" and len(entry.output) == 1
+        entry.output[0]: entry.input[0] for entry in loop.body.node if entry.op_type == "Identity" and entry.output
     }
-    for state, initial, returned in carried:
+    for state, initial, returned in zip(loop.states, carried, loop.returned, strict=False):
         if state in (returned, copies.get(returned)):
-            inside.names[state] = initial  # it stays as it is, a constant a constant
+            names[state] = initial  # it stays as it is, a constant a constant
             continue
-        name = inside.names[state] = reading.fresh(inside.prefix + state)
+        name = names[state] = reading.fresh(loop.inside.prefix + state)
         reading.types[name] = reading.types.get(initial, onnx.TypeProto())
         reading.operations.append(Operation(node.op_type, node.name, (initial,), (name,), {}))
 
 
-def _leave(
-    reading: Reading,
-    node: Any,
-    inside: Scope,
-    scope: Scope,
-    returned: Sequence[str],
-    carried: int,
-    times: int,
-    before: int,
-    reason: str,
-) -> None:
+def _leave(reading: Reading, loop: _Passes, times: int, reason: str) -> None:
     """Give what a loop returns its names, and its operations the number of times that they run."""
-    _return(node, returned, inside, scope)
-    body = reading.operations[before:]
-    reading.operations[before:] = [replace(operation, times=operation.times * times) for operation in body]
-    name = node.name or node.output[0]
-    if reason and any(operation.operator not in _FREE for operation in body):
-        reading.notes.append((name, node.op_type, reason))
-    for outer, inner in list(zip(node.output, returned, strict=False))[carried:]:
-        tensor = inside.names[inner]
-        stacked = scope.names[outer] = reading.fresh(scope.prefix + outer)
+    node, names = loop.node, loop.inside.names
+    _return(reading, node, loop.returned, loop.inside, loop.scope, len(loop.states))
+    body = reading.operations[loop.before :]
+    reading.operations[loop.before :] = [replace(operation, times=operation.times * times) for operation in body]
+    stacked = _stacked(reading, loop, None if reason else times)
+    if _depends(reading, body, loop.counter):
+        reason = reason or _growth(reading, loop)
+        if reason and any(operation.operator not in _FREE for operation in body):
+            reading.notes.append((node.name or node.output[0], node.op_type, reason))
+        return
+    del reading.operations[loop.before :]
+    read = [name for operation in body for name in operation.inputs if name in reading.constants]
+    for name in {*(names[entry] for entry in loop.returned), *stacked} - reading.constants.keys():
+        _unknown(reading, name, read)
+
+
+def _stacked(reading: Reading, loop: _Passes, times: int | None) -> list[str]:
+    """Write what a loop collects from all its passes; return the names."""
+    states, stacked = len(loop.states), []
+    for outer, inner in list(zip(loop.node.output, loop.returned, strict=False))[states:]:
+        tensor = loop.inside.names[inner]
+        name = loop.scope.names[outer] = reading.fresh(loop.scope.prefix + outer)
         kind = reading.types.get(tensor, onnx.TypeProto())
-        shape = shape_of(kind)
-        known = shape is not None and not reason and dtype_of(kind)
-        reading.types[stacked] = (
-            tensor_type(dtype_of(kind), (times, *shape)) if known and shape is not None else onnx.TypeProto()
-        )
-        reading.operations.append(Operation(node.op_type, node.name, (tensor,), (stacked,), {}))
+        shape, dtype = shape_of(kind), dtype_of(kind)
+        is_first = all(entry.name != "scan_output_axes" for entry in loop.node.attribute)
+        is_known = shape is not None and times is not None and dtype and is_first
+        reading.types[name] = tensor_type(dtype, (times or 0, *(shape or ()))) if is_known else onnx.TypeProto()
+        reading.operations.append(Operation(loop.node.op_type, loop.node.name, (tensor,), (name,), {}))
+        stacked.append(name)
+    return stacked
+
+
+def _depends(reading: Reading, body: Sequence[Operation], counter: str) -> bool:
+    """Return whether anything in a loop depends on the input of the network."""
+    own = {name for operation in body for name in operation.outputs} | {counter, ""} | reading.constants.keys()
+    return any(name not in own for operation in body for name in operation.inputs)
+
+
+def _growth(reading: Reading, loop: _Passes) -> str:
+    """Return why the passes of a loop are not alike, if what it carries changes its shape."""
+    names, none = loop.inside.names, onnx.TypeProto()
+    for state, returned in zip(loop.states, loop.returned, strict=False):
+        first, next_one = (shape_of(reading.types.get(names[name], none)) for name in (state, returned))
+        if first != next_one:
+            return "what it carries changes its shape from pass to pass: every pass is counted as the first"
+    return ""
 
 
 def _scan(reading: Reading, node: Any, scope: Scope) -> None:
@@ -229,18 +271,18 @@ def _scan(reading: Reading, node: Any, scope: Scope) -> None:
         )
     carried = len(node.input) - scanned
     axes = [*(attributes["scan_input_axes"].ints if "scan_input_axes" in attributes else []), *[0] * scanned][:scanned]
-    inside, before = _inside(reading, node, scope), len(reading.operations)
-    states = [entry.name for entry in body.input]
-    outer = [scope.names[name] for name in node.input]
-    returned = [entry.name for entry in body.output]
-    _enter(reading, node, body, inside, list(zip(states[:carried], outer[:carried], returned, strict=False)))
-    lengths = [
-        _slice(reading, node, inside, state, name, axis)
-        for state, name, axis in zip(states[carried:], outer[carried:], axes, strict=True)
-    ]
+    inside, outer = _inside(reading, node, scope), [scope.names[name] for name in node.input]
+    read, returned = [entry.name for entry in body.input], [entry.name for entry in body.output]
+    loop = _Passes(node, body, scope, inside, read[:carried], returned, len(reading.operations))
+    _enter(reading, loop, outer[:carried])
+    steps = zip(read[carried:], outer[carried:], axes, strict=True)
+    lengths = {_slice(reading, node, inside, state, name, axis) for state, name, axis in steps}
     reading.graph(body, inside)
-    reason = "" if lengths[0] is not None else "the length of what it scans is not known: it is counted once"
-    _leave(reading, node, inside, scope, returned, carried, 1 if lengths[0] is None else lengths[0], before, reason)
+    if len(lengths) > 1 and None not in lengths:
+        raise ValueError(f"{label(node)} scans tensors of lengths {sorted(map(str, lengths))}: make them equal")
+    length = lengths.pop() if len(lengths) == 1 else None
+    reason = "" if length is not None else "the length of what it scans is not known: it is counted once"
+    _leave(reading, loop, 1 if length is None else length, reason)
 
 
 def _slice(reading: Reading, node: Any, inside: Scope, state: str, outer: str, axis: int) -> int | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping, Sequence
 from functools import cache, partial
-from math import prod
+from math import inf, prod
 from typing import Any
 
 import numpy as np
@@ -26,8 +26,8 @@ __all__ = ["RANDOM", "SMALL", "computed", "dtype_of", "label", "shape_of", "tens
 SMALL = 4096
 """Entries up to which constants are computed at once, since shapes may depend on them; larger ones when asked for."""
 
-_LARGEST = 2**30
-"""Bytes that a constant may take to be computed at all."""
+_LARGEST = 2**28
+"""Entries up to which constants are computed at all."""
 
 _WIDEST = 2**40
 """Largest size of an axis, and entries of a tensor, that are taken for real."""
@@ -40,6 +40,9 @@ _SIZED_BY_VALUES = words(
     "MelWeightMatrix OneHot Pad Range Resize STFT Tile Upsample"
 )
 """Operators whose output can be larger than their inputs, so that its shape must be known before it is computed."""
+
+_LIKE_FIRST = words("GroupNormalization MeanVarianceNormalization")
+"""Operators whose output has the shape of their first input, though ONNX does not infer it."""
 
 _WINDOWED = words("AveragePool Conv ConvInteger ConvTranspose DeformConv LpPool MaxPool QLinearConv")
 
@@ -83,9 +86,11 @@ def dtype_of(kind: Any) -> str:
 
 
 def types_written(
-    node: Any, types: Mapping[str, Any], small: Mapping[str, Any], opsets: Mapping[str, int]
+    node: Any, types: Mapping[str, Any], small: Mapping[str, Any], opsets: Mapping[str, int], *, is_constant: bool
 ) -> dict[str, Any]:
     """Return the types of what a node writes, as far as they are known.
+
+    Sizes that do not fit are no error in a node that `is_constant`: what it writes is not known then.
 
     Raises
     ------
@@ -105,13 +110,15 @@ def types_written(
         written = _inferred(definition, node, read, data, imports)
         _check_sizes(written)
     except onnx.shape_inference.InferenceError as error:
-        if unknown:
+        if unknown or is_constant:
             return {}
         raise ValueError(
             f"{label(node)} does not fit what it reads: {_shapes(node, read)} ({first_line(error)})"
         ) from error
     except (onnx.checker.ValidationError, ValueError, RuntimeError) as error:
         raise ValueError(f"{label(node)} is not as its operator is defined ({first_line(error)})") from error
+    if node.op_type in _LIKE_FIRST and shape_of(written[node.output[0]]) is None:
+        written[node.output[0]] = read[node.input[0]]
     return written
 
 
@@ -199,12 +206,34 @@ def _of(array: Array, origins: frozenset[str]) -> Constant:
 def _is_small(node: Any, operands: Sequence[Constant | None], outputs: Sequence[Constant]) -> bool:
     """Return whether to compute a node at once."""
     read = [operand.shape for operand in operands if operand]
-    written = [output.shape for output in outputs]
-    if None in written and node.op_type in _SIZED_BY_VALUES:
+    if any(shape is None or prod(shape) > SMALL for shape in read):
         return False
-    return all(shape is not None and prod(shape) <= SMALL for shape in read) and all(
-        shape is None or prod(shape) <= SMALL for shape in written
-    )
+    return _is_bounded(node, operands, [output.shape for output in outputs], SMALL)
+
+
+def _is_bounded(
+    node: Any, operands: Sequence[Constant | None], shapes: Sequence[tuple[int, ...] | None], most: int
+) -> bool:
+    """Return whether what a node writes has no more than so many entries, as far as that can be told before."""
+    if None in shapes and node.op_type in _SIZED_BY_VALUES:
+        return _entries(node, operands) <= most
+    return all(shape is None or prod(shape) <= most for shape in shapes)
+
+
+def _entries(node: Any, operands: Sequence[Constant | None]) -> float:
+    """Return a bound for the entries that an operator writes whose output is as large as its constants say."""
+    values = [operand.native() for operand in operands if operand and prod(operand.shape or (SMALL + 1,)) <= SMALL]
+    numbers = [
+        np.abs(array.astype(np.float64)).ravel() for array in values if array is not None and array.dtype.kind in "iuf"
+    ]
+    if len(numbers) < sum(operand is not None for operand in operands):
+        return inf
+    if node.op_type == "Range":
+        start, limit, step = (float(array[0]) if array.size else 0.0 for array in numbers)
+        return (start + limit) / step if step else inf
+    sizes = [float(max(array.size, 1)) for array in numbers]
+    with np.errstate(over="ignore"):
+        return float(prod([*sizes, *(float(np.prod(np.maximum(array, 1))) for array in numbers)]))
 
 
 def _evaluated(
@@ -212,9 +241,9 @@ def _evaluated(
 ) -> list[Array | None]:
     """Return the outputs of one node by ONNX's own reference implementation; None where that gives up."""
     nothing: list[Array | None] = [None] * len(node.output)
-    shapes = [shape_of(types[name]) if name in types else None for name in node.output]
-    too_large = any(shape is not None and 8 * prod(shape) > 2 * _LARGEST for shape in shapes)
-    if too_large or (None in shapes and node.op_type in _SIZED_BY_VALUES):
+    if not _is_bounded(
+        node, operands, [shape_of(types[name]) if name in types else None for name in node.output], _LARGEST
+    ):
         return nothing
     try:
         values = {name: operand.native() for name, operand in zip(node.input, operands, strict=True) if operand}

@@ -138,15 +138,16 @@ class Reading:
         for entry in node.attribute:
             if entry.type == onnx.AttributeProto.TENSOR:
                 checked(self.file, entry.t)
-        types = types_written(node, self.types, self.small, scope.opsets)
+        read = [name for name in node.input if name]
+        is_constant = all(name in self.constants for name in read) and node.op_type not in RANDOM
+        types = types_written(node, self.types, self.small, scope.opsets, is_constant=is_constant)
         types = types or {name: self.trusted[name] for name in node.output if name in self.trusted}
         for name in node.output:
             self.types[name] = types.get(name) or onnx.TypeProto()
-        read = [name for name in node.input if name]
         shape = shape_of(self.types[read[0]]) if read and read[0] in self.types else None
         if node.op_type in ("Shape", "Size") and not node.domain and shape is not None:
             self.fix(node.output[0], _measured(node, shape))
-        elif all(name in self.constants for name in read) and node.op_type not in RANDOM and (read or not node.domain):
+        elif is_constant and (read or not node.domain):
             self._fold(node, types, scope)
         else:
             self.operations.append(operation(self.file, node))
