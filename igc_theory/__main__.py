@@ -10,6 +10,7 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from difflib import get_close_matches
 from itertools import chain, islice, takewhile
 from pathlib import Path
 from typing import Any
@@ -253,6 +254,7 @@ def _add_audit(commands: Any) -> None:
         "--input", type=_image, metavar="CxHxW", help="size of the image, where the file leaves it open"
     )
     parser.add_argument("-j", "--workers", type=_positive, default=1, metavar="N", help="processes (default 1)")
+    parser.add_argument("--strict", action="store_true", help="make it an error if an operator is not counted")
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
     parser.add_argument("--html", type=Path, metavar="FILE", help="also write a page")
     parser.set_defaults(run=_audit)
@@ -260,10 +262,7 @@ def _add_audit(commands: Any) -> None:
 
 def _audit(options: argparse.Namespace) -> Iterator[str]:
     """Answer `audit`: tables of layers, chains, dense layers and errors."""
-    known = options.network in networks.network_names() and not Path(options.network).exists()
-    audited = (
-        networks.network(options.network) if known else networks.read_onnx(options.network, input_shape=options.input)
-    )
+    audited = _audited(options.network, options.input)
     found = networks.audit(audited, workers=options.workers)
     if options.html:
         options.html.write_text(report.audit_page(found), encoding="utf-8")
@@ -271,6 +270,34 @@ def _audit(options: argparse.Namespace) -> Iterator[str]:
         yield json.dumps(report.audit_data(found), indent=1)
     else:
         yield "\n\n".join(map(str, report.audit_tables(found)))
+    if options.strict and not audited.exact:
+        raise ValueError(f"{audited.name}{audited.reservation}: the tables above list them")
+
+
+def _audited(name: str, image: tuple[int, ...] | None) -> networks.LayerGraph:
+    """Return the network of that name, or the one that a file describes."""
+    path, names = Path(name), networks.network_names()
+    if name in names and not path.exists():
+        known = networks.network(name)
+        return known if image is None else networks.Network(known.name, image, known.nodes, known.source)  # type: ignore[arg-type]
+    if path.is_dir():
+        raise ValueError(
+            f"network={name!r} is a folder: give a file in it{_meant('', [str(file) for file in path.glob('*.onnx')])}"
+        )
+    if not path.exists():
+        beside = [str(file) for file in path.parent.glob("*.onnx")] if path.parent.is_dir() else []
+        raise ValueError(
+            f"network={name!r} is neither a file nor a network of this library{_meant(name, [*beside, *names])}"
+        )
+    return networks.read_onnx(path, input_shape=image)
+
+
+def _meant(name: str, choices: list[str]) -> str:
+    """Return what may have been meant, as the end of a sentence."""
+    close = get_close_matches(name, choices) if name else sorted(choices)[:3]
+    return (
+        f": did you mean {' or '.join(close)}?" if close and name else f", such as {', '.join(close)}" if close else ""
+    )
 
 
 def _image(text: str) -> tuple[int, ...]:

@@ -87,6 +87,8 @@ class RegularAudit:
         The cheapest chain with exactly one, and with at least one, path a pair.
     errors : Errors or None
         If the network has weights, and there is a product of fewer.
+    unmeasured : str
+        Why the errors of a network with weights could not be measured; empty if they were.
     """
 
     layer: str
@@ -96,6 +98,7 @@ class RegularAudit:
     strict: Chain
     dense: Chain
     errors: Errors | None = None
+    unmeasured: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -260,8 +263,19 @@ def _sizes(layer: Layer) -> tuple[str, int, int, Array | None]:
 
 def _regular_audit(name: str, into: int, out: int, weight: Array | None) -> RegularAudit:
     strict, dense = (best_rectangular(into, out, dense=dense) for dense in (False, True))
-    errors = None if weight is None else _errors(weight, strict)
-    return RegularAudit(name, into, out, into * out, strict, dense, errors)
+    unmeasured = "" if weight is None else _unfit(weight)
+    errors = None if weight is None or unmeasured else _errors(weight, strict)
+    return RegularAudit(name, into, out, into * out, strict, dense, errors, unmeasured)
+
+
+def _unfit(weight: Array) -> str:
+    """Return why approximations of a matrix cannot be measured; empty if they can."""
+    if weight.dtype.kind == "c":
+        return "its weights are complex"
+    if weight.dtype.kind != "f":
+        return f"its weights are quantized ({weight.dtype})"
+    missing = weight.size - int(np.isfinite(weight).sum())
+    return f"{missing} of its weights {'is' if missing == 1 else 'are'} not finite" if missing else ""
 
 
 def _errors(weight: Array, strict: Chain) -> Errors | None:

@@ -56,6 +56,8 @@ def audit_tables(audit: Audit) -> list[Table]:
     tables += [_regular_table(audit.regular)] if audit.regular else []
     if any(entry.errors for entry in audit.regular):
         tables.append(_error_table(audit.regular))
+    if any(entry.unmeasured for entry in audit.regular):
+        tables.append(_unmeasured_table(audit.regular))
     network = audit.network
     if network.passed_over:
         tables.append(network.passed_over_table())
@@ -91,9 +93,12 @@ def audit_data(audit: Audit) -> dict[str, Any]:
         "network": network.name,
         "source": network.source,
         "input_shape": network.input_shape,
+        "exact": network.exact,
         "parameters": network.parameters,
+        "buffers": network.buffers,
         "counts": network.counts._asdict(),
         "multiply_adds": network.multiply_adds,
+        "activation_multiply_adds": network.activation_multiply_adds,
         "peak_activation_bytes": BYTES * network.peak_activations,
         "layers": _layer_rows(audit),
         "chains": [_chain_data(entry) for entry in audit.chains],
@@ -139,9 +144,12 @@ def _summary(audit: Audit) -> str:
     network = audit.network
     shape = "×".join(map(str, network.input_shape))
     kib = BYTES * network.peak_activations / 1024
+    products = f"{network.multiply_adds:,} multiply–adds"
+    if network.activation_multiply_adds:
+        products += f" and {network.activation_multiply_adds:,} of activations by activations"
     return (
-        f"{network.name} ({network.source}): {network.parameters:,} parameters, {network.multiply_adds:,} multiply–adds "
-        f"for an image of {shape}, at most {kib:,.0f} KiB read and written by one layer.{_advice(network)}"
+        f"{network.name} ({network.source}): {network.parameters:,} parameters, {products} for an image of {shape}, "
+        f"at most {kib:,.0f} KiB read and written by one layer{network.reservation}.{_advice(network)}"
     )
 
 
@@ -166,7 +174,10 @@ def _layer_rows(audit: Audit) -> list[dict[str, Any]]:
             "output_shape": layer.output_shape,
             "groups": layer.groups,
             "parameters": layer.counts.total,
+            "used_before": layer.shared.total,
+            "buffers": layer.buffers,
             "multiply_adds": layer.multiply_adds,
+            "activation_multiply_adds": layer.activation_multiply_adds,
             "weight_bytes": BYTES * layer.counts.total,
             "activation_bytes": BYTES * layer.activations,
         }
@@ -182,13 +193,20 @@ def _layer_table(audit: Audit) -> Table:
         "output_shape": "output",
         "groups": "groups",
         "parameters": "parameters",
+        "used_before": "used before",
+        "buffers": "buffers",
         "multiply_adds": "multiply–adds",
+        "activation_multiply_adds": "of activations",
         "weight_bytes": "weight bytes",
         "activation_bytes": "activation bytes",
     }
-    columns = {title: [row[name] for row in rows] for name, title in titles.items()}
-    sums = {titles[name]: sum(row[name] for row in rows) for name in list(titles)[4:]}
-    return Table(_summary(audit), columns, {"layer": "total", **sums})
+    rare = ("used_before", "buffers", "activation_multiply_adds")
+    shown = {name: title for name, title in titles.items() if name not in rare or any(row[name] for row in rows)}
+    columns = {title: [row[name] for row in rows] for name, title in shown.items()}
+    sums = {titles[name]: sum(row[name] for row in rows) for name in list(shown)[4:]}
+    # What several layers use is there once.
+    once = {"parameters": audit.network.parameters, "weight bytes": BYTES * audit.network.parameters}
+    return Table(_summary(audit), columns, {"layer": "total", **sums, **once})
 
 
 def _chain_table(chains: tuple[ChainAudit, ...]) -> Table:
@@ -253,6 +271,12 @@ def _error_table(regular: tuple[RegularAudit, ...]) -> Table:
     return Table(title, columns)
 
 
+def _unmeasured_table(regular: tuple[RegularAudit, ...]) -> Table:
+    left = [entry for entry in regular if entry.unmeasured]
+    columns = {"layer": [entry.layer for entry in left], "reason": [entry.unmeasured for entry in left]}
+    return Table("Layers of which no errors were measured", columns)
+
+
 def _error(value: float) -> str:
     return f"{value:.3f}"
 
@@ -279,6 +303,7 @@ def _regular_data(entry: RegularAudit) -> dict[str, Any]:
         "strict": _design(entry.strict),
         "dense": _design(entry.dense),
         "errors": vars(entry.errors) if entry.errors else None,
+        "unmeasured": entry.unmeasured,
     }
 
 

@@ -7,7 +7,8 @@ from collections import Counter
 from igc_theory.networks.description.layer_graph import Layer, LayerGraph
 from igc_theory.networks.description.layers import Conv, Linear, Shape
 from igc_theory.networks.description.nodes import Block, Node
-from igc_theory.structure.arguments import instance_of
+from igc_theory.networks.description.shapes import shape_of
+from igc_theory.structure.arguments import instance_of, listed, shown
 
 __all__ = ["Network", "in_series"]
 
@@ -48,6 +49,10 @@ class Network(LayerGraph):
 
     def __init__(self, name: str, input_shape: Shape, nodes: tuple[Node, ...], source: str = "") -> None:
         layers: list[Layer] = []
+        input_shape, nodes = (
+            shape_of("input_shape", input_shape),
+            tuple(listed("nodes", nodes, "give layers and blocks")),
+        )
         _walk(nodes, input_shape, "", layers, None)
         super().__init__(name, input_shape, tuple(layers), _depth(nodes), source)
         object.__setattr__(self, "nodes", nodes)
@@ -77,6 +82,8 @@ def _walk(
     """
     seen: Counter[str] = Counter()
     for node in nodes:
+        if not isinstance(node, Node):
+            raise TypeError(f"nodes hold {shown(node)}, a {type(node).__name__}: give layers, such as Conv, and blocks")
         if isinstance(node, Block):
             ends = [_walk(branch, shape, name, layers, before) for name, branch in _branches(node, prefix)]
             shape, before = node.joined([end for end, _ in ends]), ends[0][1] if len(node.paths) == 1 else None

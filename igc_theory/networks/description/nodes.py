@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from igc_theory.networks.description.layers import Leaf
 from igc_theory.networks.description.shapes import Shape
+from igc_theory.structure.arguments import listed
 
 __all__ = ["Block", "Node"]
 
@@ -46,6 +47,7 @@ class Block:
     join: str = "add"
 
     def __post_init__(self) -> None:
+        listed("branches", self.branches, "give a tuple of series of nodes", empty=True)
         if self.join not in ("add", "mean", "concat", "multiply"):
             raise ValueError(
                 f"join={self.join!r} is no way to join branches: use 'add', 'mean', 'concat' or 'multiply'"

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
+from igc_theory.structure.arguments import instance_of
+
 __all__ = ["Table", "cell_text"]
 
 
@@ -61,6 +63,7 @@ class Table:
     totals: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
+        instance_of("columns", self.columns, Mapping, "give a mapping of names to values")  # type: ignore[type-abstract]
         lengths = {name: len(values) for name, values in self.columns.items()}
         if len(set(lengths.values())) > 1:
             raise ValueError(f"columns have lengths {lengths}: give every column one entry a row")
