@@ -11,7 +11,7 @@ EXPERIMENT_EXTRAS := torch,experiment
 # so it is no extra of pyproject.toml, but installed without its dependencies.
 REALDATA := rapidocr-onnxruntime==1.4.4
 
-LIBRARY := $(shell find igc_theory -name '*.py' -o -name '*.pyi' -o -name '*.json')
+LIBRARY := $(shell find igc_theory -name '*.py' -o -name '*.pyi' -o -name '*.json' -o -name '*.csv')
 FIGURES := $(shell sed -n 's/^name = "\(.*\)"/\1/p' figures/manifest.toml)
 PICTURES := $(foreach name,$(FIGURES),figures/data/$(name).csv $(addprefix figures/out/$(name).,svg pdf png))
 

@@ -16,7 +16,7 @@ from igc_theory.networks.description.table import Table
 from igc_theory.networks.printed.published import PublishedTable, published, published_tables
 from igc_theory.networks.printed.recount_rows import CLASSES, network_of_row
 
-__all__ = ["CONVENTIONS", "Recount", "recount", "recount_table"]
+__all__ = ["CONVENTIONS", "Recount", "gives", "recount", "recount_table"]
 
 CONVENTIONS: dict[str, dict[str, Callable[[Network], int]]] = {
     "parameters": {
@@ -194,7 +194,7 @@ def _judged(figure: Recount, candidates: list[Network]) -> Recount:
     if not counts:
         return figure
     for shortening in SHORTENINGS:
-        fitting = [entry for entry in counts if _shortened(entry[2], figure, shortening) == Decimal(figure.printed)]
+        fitting = [entry for entry in counts if gives(figure, entry[2]) == shortening]
         if fitting:
             words = "every convention" if len(fitting) == len(counts) else _conventions(fitting, candidates)
             words += "" if shortening == "rounded" else f", {shortening}"
@@ -206,6 +206,18 @@ def _judged(figure: Recount, candidates: list[Network]) -> Recount:
 def _shortened(count: int, figure: Recount, shortening: str) -> Decimal:
     digits = Decimal(1).scaleb(int(Decimal(figure.printed).as_tuple().exponent))
     return (Decimal(count) / figure.unit).quantize(digits, SHORTENINGS[shortening])
+
+
+def gives(figure: Recount, count: int) -> str:
+    """Return how `count` gives the printed digits: ``"rounded"``, ``"cut off"``, or an empty string if it does not.
+
+    Examples
+    --------
+    >>> figure = recount("igcv1-imagenet")[-1]
+    >>> figure.printed, gives(figure, 1_264_780_800), gives(figure, 1_390_000_000), gives(figure, 1_400_000_000)
+    ('1.3', 'rounded', 'cut off', '')
+    """
+    return next((way for way in SHORTENINGS if _shortened(count, figure, way) == Decimal(figure.printed)), "")
 
 
 def _conventions(fitting: list[tuple[str, Network, int]], candidates: list[Network]) -> str:
