@@ -17,9 +17,12 @@ from .description.nodes import Block as Block
 from .description.table import Table as Table
 from .paths.branching import path_polynomial as path_polynomial
 from .paths.flow import BlockFlow as BlockFlow
+from .paths.flow import NetworkFlow as NetworkFlow
 from .paths.flow import block_flows as block_flows
+from .paths.flow import channel_flow as channel_flow
 from .paths.flow import stage_path_counts as stage_path_counts
 from .paths.path_polynomials import PathPolynomial as PathPolynomial
+from .paths.verdicts import Verdict as Verdict
 from .printed.published import PublishedTable as PublishedTable
 from .printed.published import published as published
 from .printed.published import published_tables as published_tables

@@ -8,13 +8,13 @@ from igc_theory.networks.description.layer_graph import Layer, LayerGraph
 from igc_theory.networks.description.layers import Conv, Linear, Shape
 from igc_theory.networks.description.nodes import Block, Node
 from igc_theory.networks.description.shapes import shape_of
-from igc_theory.structure.arguments import instance_of, listed, shown
+from igc_theory.structure.arguments import listed, shown
 
-__all__ = ["Network", "in_series"]
+__all__ = ["Network"]
 
 
 class Network(LayerGraph):
-    """A network whose nodes stand in series, some of them blocks of branches: what flow and path polynomials need.
+    """A network whose nodes stand in series, some of them blocks of branches.
 
     Parameters
     ----------
@@ -61,16 +61,6 @@ class Network(LayerGraph):
     def blocks(self) -> tuple[Block, ...]:
         """The blocks in order; those inside a block are not listed."""
         return tuple(node for node in self.nodes if isinstance(node, Block))
-
-
-def in_series(name: str, network: object) -> Network:
-    """Return `network` if its nodes stand in series; TypeError if it is something else, such as a network that was read."""
-    if isinstance(network, LayerGraph) and not isinstance(network, Network):
-        raise TypeError(
-            f"{name}={network.name!r} was read as layers and what follows what, without nodes in series: "
-            "give one from network(name), or build Network(name, input_shape, nodes)"
-        )
-    return instance_of(name, network, Network, "give one from network(name)")
 
 
 def _walk(

@@ -7,26 +7,24 @@ blocks of b convolutions are :math:`(1 + x^b)^n`, and FractalNet follows :math:`
 
 from __future__ import annotations
 
-from math import prod
+from itertools import zip_longest
 
-from igc_theory.networks.description.layers import Conv, Linear
-from igc_theory.networks.description.network import Network, in_series
-from igc_theory.networks.description.nodes import Block, Node
+from igc_theory.networks.description.layer_graph import LayerGraph
+from igc_theory.networks.paths.flow import steps_of
 from igc_theory.networks.paths.path_polynomials import PathPolynomial
+from igc_theory.networks.paths.steps import Mix, Unknown
 from igc_theory.networks.zoo.catalogue import network
 
 __all__ = ["path_polynomial"]
 
-_ONE, _X = PathPolynomial((1,)), PathPolynomial((0, 1))
 
-
-def path_polynomial(name: str | Network) -> PathPolynomial:
+def path_polynomial(name: str | LayerGraph) -> PathPolynomial:
     """Return the paths of a network by length: through k convolutions (and linear layers), from input to output.
 
     Parameters
     ----------
-    name : str or Network
-        A name of `network_names`, or a network.
+    name : str or LayerGraph
+        A name of `network_names`, or a network: from `network`, `read_onnx` or `from_torch`, or built by hand.
 
     Returns
     -------
@@ -37,9 +35,9 @@ def path_polynomial(name: str | Network) -> PathPolynomial:
     Raises
     ------
     TypeError
-        If `name` is a network that was read, whose nodes do not stand in series, or something else.
+        If `name` is neither, or a network without nodes and without a graph.
     ValueError
-        If the name is unknown.
+        If the name is unknown, or an operator on the way from the image to the output is.
 
     Examples
     --------
@@ -51,15 +49,20 @@ def path_polynomial(name: str | Network) -> PathPolynomial:
     >>> path_polynomial("googlenet").paths == 4**9
     True
     """
-    found = network(name) if isinstance(name, str) else in_series("name", name)
-    return _of_series(found.nodes)
+    steps = steps_of("name", network(name) if isinstance(name, str) else name)
+    if not steps.outputs:
+        raise ValueError(f"name={name!r} writes nothing that depends on its image: there is no path to count")
+    ways: list[list[int]] = []
+    for k, step in enumerate(steps.steps):
+        if isinstance(step.action, Unknown) and k in steps.live:
+            raise ValueError(
+                f"the paths of {name!r} are not known beyond {step.action.operator}: cut it out of the network"
+            )
+        length = step.action.length if isinstance(step.action, Mix) else 0
+        ways.append([0] * length + _added([ways[read] for read in step.ways]) if k else [1])
+    return PathPolynomial(tuple(_added([ways[k] for k in steps.outputs])))
 
 
-def _of_series(nodes: tuple[Node, ...]) -> PathPolynomial:
-    return prod((_of_node(node) for node in nodes), start=_ONE)
-
-
-def _of_node(node: Node) -> PathPolynomial:
-    if isinstance(node, Block):
-        return sum((_of_series(branch) for branch in node.paths[1:]), start=_of_series(node.paths[0]))
-    return _X if isinstance(node, (Conv, Linear)) else _ONE
+def _added(polynomials: list[list[int]]) -> list[int]:
+    """Return the sum of polynomials, lowest power first."""
+    return [sum(values) for values in zip_longest(*polynomials, fillvalue=0)]

@@ -1,41 +1,45 @@
-"""Where information can flow in a network: its blocks as chains, their grades, and the path counts of whole stages."""
+"""Where information can flow in a network: the grades of its blocks and stages, and the path counts of whole stages."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
-from igc_theory.networks.description.layers import Conv, Pad, Shape, Shuffle, Slice
-from igc_theory.networks.description.network import Network, in_series
-from igc_theory.networks.description.nodes import Block, Node
+from igc_theory.networks.description.layer_graph import LayerGraph
+from igc_theory.networks.description.network import Network
 from igc_theory.networks.description.table import Table
+from igc_theory.networks.paths.regions import Region, blocks_of, stages_of
+from igc_theory.networks.paths.steps import Gate, Steps, Unknown
+from igc_theory.networks.paths.translation.operators import steps_of_graph
+from igc_theory.networks.paths.translation.series import steps_of_series
+from igc_theory.networks.paths.verdicts import Verdict, chain_between, channel_ranges, verdict
+from igc_theory.structure.arguments import instance_of
 from igc_theory.structure.chains import Chain
-from igc_theory.structure.conditions.grades import Grade, grade
-from igc_theory.structure.factors import GroupConv
-from igc_theory.structure.permutations import ChannelPermutation
+from igc_theory.structure.conditions.grades import Grade
 
-__all__ = ["BlockFlow", "block_flows", "flow_table", "stage_path_counts"]
-
-PathCounts = NDArray[np.float64]
+__all__ = ["BlockFlow", "NetworkFlow", "block_flows", "channel_flow", "flow_table", "stage_path_counts", "steps_of"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class BlockFlow:
-    """How one block connects its input channels to its output channels.
+    """How a block, a stage or a whole network connects its input channels to its output channels.
 
     Attributes
     ----------
     name : str
-        ``"stage.block"``, or the number of a convolution that stands alone.
+        ``"stage.block"`` of a block, ``"stage"`` of a stage.
+    layers : (str, str)
+        The first and the last operator or layer.
+    in_channels, out_channels : int
     chain : Chain or None
-        The main branch (the first with convolutions), batch-norms and pools left out; None where branches branch again.
-    grade : Grade or None
-        Of the chain.
-    min_paths, max_paths : float
-        Smallest and largest number of paths of a pair, all branches of the block together.
+        What is left without shortcuts and gates, if it is a chain; None where branches are joined.
+    main, whole, gated : Verdict
+        Without shortcuts and gates; with shortcuts; with both. A shortcut is an operand of a sum with at most one convolution,
+        beside one with more. A gate weighs: squeeze-and-excitation, attention scores, the statistics of a layer normalisation.
 
     Examples
     --------
@@ -46,24 +50,179 @@ class BlockFlow:
     """
 
     name: str
+    layers: tuple[str, str]
+    in_channels: int
+    out_channels: int
     chain: Chain | None
-    grade: Grade | None
-    min_paths: float
-    max_paths: float
+    main: Verdict
+    whole: Verdict
+    gated: Verdict
+    _steps: Steps = field(repr=False)
+    _region: Region = field(repr=False)
+
+    @property
+    def grade(self) -> Grade | None:
+        """The grade without shortcuts and gates; None beyond an operator that is not known."""
+        return self.main.grade
+
+    @property
+    def min_paths(self) -> int | None:
+        """Smallest number of paths of a pair, shortcuts included."""
+        return None if self.whole.totals is None else self.whole.totals.least
+
+    @property
+    def max_paths(self) -> int | None:
+        """Largest number of paths of a pair, shortcuts included."""
+        return None if self.whole.totals is None else self.whole.totals.most
 
     @property
     def dense(self) -> bool:
-        """Whether every output of the block depends on every input."""
-        return self.min_paths > 0
+        """Whether every output depends on every input."""
+        return bool(self.min_paths)
+
+    def counts(self, *, shortcuts: bool = True, gates: bool = False) -> NDArray[Any]:
+        """Return the path counts of all pairs.
+
+        Parameters
+        ----------
+        shortcuts, gates : bool
+            Whether they are ways.
+
+        Returns
+        -------
+        ndarray, shape (out_channels, in_channels)
+            Exact: in 64 bits, or Python integers where these do not suffice.
+
+        Raises
+        ------
+        ValueError
+            If an operator on the way is not known.
+        """
+        counts = self._steps.counts(self._region.start, self._region.end, shortcuts=shortcuts, gates=gates)
+        if isinstance(counts, Unknown):
+            raise ValueError(
+                f"the paths of {self.name!r} are not known beyond {counts.operator}: ask for a block without it"
+            )
+        return counts.matrix()
 
 
-def block_flows(network: Network) -> list[BlockFlow]:
+@dataclass(frozen=True, eq=False)
+class NetworkFlow:
+    """How the channels of a network reach each other: block by block, stage by stage, and as a whole.
+
+    Attributes
+    ----------
+    name : str
+    blocks, stages : tuple of BlockFlow
+        In order.
+
+    Examples
+    --------
+    >>> from igc_theory.networks import network
+    >>> print(channel_flow(network("igcv2_star")).stages[0].whole)
+    dense, uneven: 14336 to 14337 paths a pair
+    """
+
+    name: str
+    blocks: tuple[BlockFlow, ...]
+    stages: tuple[BlockFlow, ...]
+    _steps: Steps = field(repr=False)
+    _regions: tuple[Region, ...] = field(repr=False)
+
+    @cached_property
+    def mixing(self) -> tuple[int | None, ...]:
+        """For each block, how many blocks from it on it takes until each of its channels has reached every channel.
+
+        None if that does not happen within the network, or an operator is not known.
+        """
+        return tuple(self._mixed_after(k) for k in range(len(self._regions)))
+
+    def _mixed_after(self, first: int) -> int | None:
+        if self.blocks[first].dense:
+            return 1
+        for after, block in enumerate(self._regions[first + 1 :], start=2):
+            counts = self._steps.counts(self._regions[first].start, block.end)
+            if isinstance(counts, Unknown):
+                return None
+            if counts.totals().least:
+                return after
+        return None
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """What to know first: the stages that fall apart, the blocks that do, and what is not known."""
+        return tuple(_sentences(self))
+
+
+def channel_flow(network: LayerGraph) -> NetworkFlow:
+    """Return how the channels of a network reach each other, by its blocks and stages.
+
+    Parameters
+    ----------
+    network : LayerGraph
+        From `network`, `read_onnx` or `from_torch`. The blocks of one that was read are found from its graph: they end where every
+        way from the image goes through one tensor. Stages change where the resolution does.
+
+    Returns
+    -------
+    NetworkFlow
+        Beyond an operator that flow does not know, the verdict of a block says so.
+
+    Raises
+    ------
+    TypeError
+        If `network` is not a network, or has no graph.
+
+    Examples
+    --------
+    >>> from igc_theory.networks import network
+    >>> flow = channel_flow(network("shufflenet"))
+    >>> flow.blocks[1].whole.sentence
+    'not dense: channels 0–23 never reach channels 24–239'
+    """
+    steps = steps_of("network", network)
+    regions = blocks_of(steps)
+    blocks = tuple(_flow(steps, region) for region in regions)
+    stages = tuple(_flow(steps, region, graded=False) for region in stages_of(regions))
+    return NetworkFlow(network.name, blocks, stages, steps, regions)
+
+
+def steps_of(name: str, network: LayerGraph) -> Steps:
+    """Return what a network does to channels; TypeError naming the argument if it is none, or has neither nodes nor a graph."""
+    instance_of(name, network, LayerGraph, "give one from network(name), read_onnx(path) or from_torch(module, shape)")
+    if isinstance(network, Network):
+        return steps_of_series(network)
+    if network.graph is None:
+        raise TypeError(
+            f"{name}={network.name!r} has layers alone, without the graph that joins them: "
+            "read it with read_onnx or from_torch, or build Network(name, input_shape, nodes)"
+        )
+    return steps_of_graph(network.graph)
+
+
+def _flow(steps: Steps, region: Region, *, graded: bool = True) -> BlockFlow:
+    start, end = region.start, region.end
+    inside = [k for k in range(start + 1, end + 1) if k in steps.live]
+    # Whether a stage is complementary says little, and its chain is long.
+    chain = chain_between(steps, start, end) if graded else None
+    main = verdict(steps.counts(start, end, shortcuts=False), chain)
+    whole = gated = main
+    if chain is None or any(start < k <= end for k, _ in steps.shortcuts):
+        whole = gated = verdict(steps.counts(start, end), chain)
+    if any(isinstance(steps.steps[k].action, Gate) for k in inside):
+        gated = verdict(steps.counts(start, end, gates=True))
+    first, last = steps.steps[inside[0]] if inside else steps.steps[start], steps.steps[end]
+    channels = steps.steps[start].channels, last.channels
+    return BlockFlow(region.name, (first.name, last.name), *channels, chain, main, whole, gated, steps, region)
+
+
+def block_flows(network: LayerGraph) -> list[BlockFlow]:
     """Return the flow of each block of a network and of each convolution outside the blocks.
 
     Parameters
     ----------
-    network : Network
-        From `network`, or built by hand: its nodes stand in series.
+    network : LayerGraph
+        From `network`, `read_onnx` or `from_torch`, or built by hand.
 
     Returns
     -------
@@ -73,7 +232,7 @@ def block_flows(network: Network) -> list[BlockFlow]:
     Raises
     ------
     TypeError
-        If `network` is not a Network: one that was read has no nodes in series.
+        If `network` is not a network, or has no graph.
 
     Examples
     --------
@@ -85,78 +244,65 @@ def block_flows(network: Network) -> list[BlockFlow]:
     stage2.layer1 | strict: every input reaches every output by exactly one path
     stage3.layer1 | strict: every input reaches every output by exactly one path
     """
-    known: dict[Node, tuple[Chain | None, Grade | None, float, float]] = {}
-    flows = []
-    in_series("network", network)
-    for name, node, shape in _parts(network):
-        plain = _unnamed(node)
-        if plain not in known:
-            known[plain] = _flow(node, shape)
-        flows.append(BlockFlow(name, *known[plain]))
-    return flows
+    return list(channel_flow(network).blocks)
 
 
-def flow_table(network: Network) -> Table:
-    """Return `block_flows` as a table: block, channels, grade of its main branch, paths a pair of the whole block.
+def flow_table(network: LayerGraph) -> Table:
+    """Return `block_flows` as a table: grades without shortcuts and gates, paths per pair and share of pairs with shortcuts.
 
     Parameters
     ----------
-    network : Network
-        From `network`, or built by hand: its nodes stand in series.
+    network : LayerGraph
+        From `network`, `read_onnx` or `from_torch`, or built by hand.
 
     Returns
     -------
     Table
+        The last column says how many blocks it takes from a block on until each of its channels has reached every channel.
 
     Raises
     ------
     TypeError
-        If `network` is not a Network: one that was read has no nodes in series.
+        If `network` is not a network, or has no graph.
 
     Examples
     --------
     >>> from igc_theory.networks import network
     >>> print(flow_table(network("alexnet")))
-    alexnet: paths from every input channel to every output channel
-    block  channels   main branch                                    paths a pair
-    conv1  3 → 96     strict                                         1
-    conv2  96 → 256   not dense: output 0 has no path from input 48  0 to 1
-    conv3  256 → 384  strict                                         1
-    conv4  384 → 384  not dense: output 0 has no path from input 192 0 to 1
-    conv5  384 → 256  not dense: output 0 has no path from input 192 0 to 1
     """
-    flows = block_flows(network)
-    shapes = [(shape[0], node.output(shape)[0]) for _, node, shape in _parts(network)]
-    columns = {
-        "block": [flow.name for flow in flows],
-        "channels": [f"{read} → {written}" for read, written in shapes],
-        "main branch": [_short(flow.grade) for flow in flows],
-        "paths a pair": [_range(flow.min_paths, flow.max_paths) for flow in flows],
+    flow = channel_flow(network)
+    columns: dict[str, list[Any]] = {
+        "block": [block.name for block in flow.blocks],
+        "channels": [f"{block.in_channels} → {block.out_channels}" for block in flow.blocks],
+        "main branch": [_short(block.main) for block in flow.blocks],
+        "paths per pair": [_range(block.whole) for block in flow.blocks],
+        "pairs joined": [_percent(block.whole) for block in flow.blocks],
+        "blocks until all meet": list(flow.mixing),
     }
     return Table(f"{network.name}: paths from every input channel to every output channel", columns)
 
 
-def stage_path_counts(network: Network, stage: str) -> PathCounts:
+def stage_path_counts(network: LayerGraph, stage: str) -> NDArray[Any]:
     """Return the number of paths from every input channel of a stage to every output channel.
 
     Parameters
     ----------
-    network : Network
-        With stages: from `network`, or built by hand.
+    network : LayerGraph
+        With stages: from `network`, `read_onnx` or `from_torch`, or built by hand.
     stage : str
         What the block names have before the first point, such as ``"stage2"``.
 
     Returns
     -------
-    ndarray of float, shape (out_channels, in_channels)
-        Sums and products of positive numbers: zeros are exact, other entries exact up to 2**53 and to about 1e-13 beyond.
+    ndarray, shape (out_channels, in_channels)
+        Exact: of int64, or of Python integers if one of them needs more.
 
     Raises
     ------
     TypeError
-        If `network` is not a Network: one that was read has no nodes in series.
+        If `network` is not a network, or has no graph.
     ValueError
-        If no block belongs to the stage.
+        If no block belongs to the stage, or an operator in it is not known.
 
     Examples
     --------
@@ -165,102 +311,58 @@ def stage_path_counts(network: Network, stage: str) -> PathCounts:
     >>> from igc_theory.networks import network
     >>> counts = stage_path_counts(network("igc_l4m8", depth=8), "stage1")
     >>> counts.shape, counts.min(), counts.max()
-    ((32, 32), np.float64(32.0), np.float64(32.0))
+    ((32, 32), np.int64(32), np.int64(32))
     """
-    in_series("network", network)
-    parts = [(node, shape) for _, node, shape in _parts(network) if isinstance(node, Block) and node.stage == stage]
-    if not parts:
-        stages = dict.fromkeys(block.stage for block in network.blocks)
+    stages = {flow.name: flow for flow in channel_flow(network).stages}
+    if stage not in stages:
         raise ValueError(f"stage={stage!r} is none of {network.name}: use one of {', '.join(stages)}")
-    counts = np.eye(parts[0][1][0])
-    for node, shape in parts:
-        counts = _through(node, counts, shape)
-    return counts
+    return stages[stage].counts()
 
 
-def _parts(network: Network) -> Iterator[tuple[str, Conv | Block, Shape]]:
-    """Yield name, node and input shape of the blocks and of the convolutions outside them."""
-    shape, convolutions = network.input_shape, 0
-    for node in network.nodes:
-        if isinstance(node, Block):
-            yield node.name, node, shape
-        elif isinstance(node, Conv):
-            convolutions += 1
-            yield f"conv{convolutions}", node, shape
-        shape = node.output(shape)
+def _sentences(flow: NetworkFlow) -> Iterator[str]:
+    for stage in flow.stages:
+        if stage.whole.apart is not None:
+            sources, outputs = map(channel_ranges, stage.whole.apart)
+            yield (
+                f"{stage.name}: channels {sources} of {stage.in_channels} never reach channels {outputs} of {stage.out_channels}; "
+                f"{_percent(stage.whole)} of the pairs are joined"
+            )
+    apart = [block.name for block in flow.blocks if block.whole.apart is not None]
+    if apart:
+        yield f"{len(apart)} of {len(flow.blocks)} blocks join not every pair of channels: {_listed(apart)}"
+    unknown = {block.name: block.whole.unknown for block in flow.blocks if block.whole.unknown}
+    for operator in dict.fromkeys(unknown.values()):
+        names = [name for name, other in unknown.items() if other == operator]
+        yield f"unknown beyond {operator}: {_listed(names)}"
+    if not apart and not unknown and flow.blocks:
+        yield f"every one of {len(flow.blocks)} blocks joins every pair of channels"
 
 
-def _unnamed(node: Conv | Block) -> Node:
-    return Block("", node.branches, node.join) if isinstance(node, Block) else node
+def _listed(names: list[str], most: int = 4) -> str:
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
-def _flow(node: Conv | Block, shape: Shape) -> tuple[Chain | None, Grade | None, float, float]:
-    chain = main_chain(node)
-    counts = _through(node, np.eye(shape[0]), shape)
-    return chain, None if chain is None else grade(chain), float(counts.min()), float(counts.max())
+def _range(found: Verdict) -> str:
+    if found.totals is None:
+        return "unknown"
+    low, high = found.totals.least, found.totals.most
+    return f"{_number(low)}" if low == high else f"{_number(low)} to {_number(high)}"
 
 
-def main_chain(node: Conv | Block) -> Chain | None:
-    """Return the longest branch as a chain; None if a branch branches again, or another one is more than a projection."""
-    branches = [tuple(_plain(branch)) for branch in (node.paths if isinstance(node, Block) else ((node,),))]
-    if any(isinstance(part, (Block, Slice)) for branch in branches for part in branch):
-        return None
-    *others, longest = sorted(map(_factors, branches), key=len)
-    return Chain(longest) if longest and max(map(len, others), default=0) <= 1 else None
+def _number(count: int) -> str:
+    """Return a count exactly up to fifteen digits, then by its leading digits and its length."""
+    text = str(count)
+    return f"{count:,}" if len(text) <= 15 else f"{text[0]}.{text[1:3]}e{len(text) - 1}"
 
 
-def _plain(nodes: tuple[Node, ...]) -> Iterator[Node]:
-    """Yield the nodes, those of a block with only one way through in its place: a gate scales and connects nothing."""
-    for node in nodes:
-        if isinstance(node, Block) and len(node.paths) == 1:
-            yield from _plain(node.paths[0])
-        else:
-            yield node
+def _percent(found: Verdict) -> str:
+    """Return the share of pairs in per cent, which is 100 only if all are joined."""
+    if found.share is None:
+        return ""
+    percent = 100 * found.share
+    return f"{int(percent)} %" if percent.denominator == 1 else f"{min(float(percent), 99.9):.1f} %"
 
 
-def _factors(branch: tuple[Node, ...]) -> list[GroupConv | ChannelPermutation]:
-    return [
-        part.convolution if isinstance(part, Conv) else part.permutation
-        for part in branch
-        if isinstance(part, (Conv, Shuffle))
-    ]
-
-
-def _through(node: Node, counts: PathCounts, shape: Shape) -> PathCounts:
-    """Return the path counts behind `node`, from `counts` in front of it: (channels, inputs) to (channels, inputs)."""
-    match node:
-        case Conv(convolution=conv):
-            return _through_branches(conv, counts)
-        case Shuffle(permutation=permutation):
-            return counts[permutation.indices]
-        case Pad(channels=channels):
-            return np.vstack([counts, np.zeros((channels - len(counts), counts.shape[1]))])
-        case Slice(start=start, stop=stop):
-            return counts[start:stop]
-        case Block():
-            ends = [_series(branch, counts, shape) for branch in node.paths]
-            return np.vstack(ends) if node.join == "concat" else np.sum(ends, axis=0)
-    return counts
-
-
-def _series(nodes: tuple[Node, ...], counts: PathCounts, shape: Shape) -> PathCounts:
-    for node in nodes:
-        counts = _through(node, counts, shape)
-    return counts
-
-
-def _through_branches(conv: GroupConv, counts: PathCounts) -> PathCounts:
-    """Every output of a branch gets the sum over the inputs of that branch."""
-    sums = counts.reshape(conv.groups, conv.in_width, -1).sum(axis=1)
-    return np.repeat(sums, conv.out_width, axis=0)
-
-
-def _range(low: float, high: float) -> str:
-    return f"{low:,.10g}" if low == high else f"{low:,.10g} to {high:,.10g}"
-
-
-def _short(found: Grade | None) -> str:
-    """Return the grade without the number of paths, which has a column of its own."""
-    if found is None:
-        return "several branches"
-    return str(found) if found.missing else str(found).partition(":")[0]
+def _short(found: Verdict) -> str:
+    """Return the verdict without the number of paths, which has a column of its own."""
+    return found.sentence if found.grade is None or found.apart is not None else str(found.grade).partition(":")[0]

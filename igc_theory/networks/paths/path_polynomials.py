@@ -37,7 +37,7 @@ class PathPolynomial:
 
     def __post_init__(self) -> None:
         for k, value in enumerate(self.coefficients):
-            positive_int(f"coefficients[{k}]", value, minimum=0)
+            positive_int(f"coefficients[{k}]", value, minimum=0, maximum=None)
         if not any(self.coefficients) or not self.coefficients[-1]:
             raise ValueError(
                 f"coefficients={self.coefficients} end with zero: leave trailing zeros out, and count one path"

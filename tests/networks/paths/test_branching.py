@@ -200,11 +200,11 @@ def test_central_lengths_leave_out_as_many_below_as_above(coefficients: list[int
     assert polynomial.central(share) == (lengths[left_out], lengths[-1 - left_out])
 
 
-def test_a_network_that_was_read_is_not_taken_for_a_series() -> None:
+def test_layers_without_nodes_and_without_a_graph_are_not_taken_for_a_series() -> None:
     shape, layer = (4, 8, 8), Conv(GroupConv(4, 4))
     graph = LayerGraph("read", shape, (Layer("conv", layer, shape, shape),), 1)
     for question in (path_polynomial, block_flows, flow_table, partial(stage_path_counts, stage="stage1")):
-        with pytest.raises(TypeError, match="'read' was read as layers and what follows what, without nodes in series"):
+        with pytest.raises(TypeError, match="'read' has layers alone, without the graph that joins them"):
             question(graph)
         with pytest.raises(TypeError, match="is a list"):
             question([3])

@@ -58,12 +58,14 @@ def test_stage_counts_are_products_of_supports(name: str, parameters: dict, stag
     net = network(name, **parameters)
     blocks = [block for block in net.blocks if block.stage == stage]
     counts = stage_path_counts(net, stage)
-    assert np.array_equal(counts, _series(tuple(blocks), counts.shape[1]).astype(float))
+    assert np.array_equal(counts, _series(tuple(blocks), counts.shape[1]))
 
 
 @pytest.mark.parametrize("name", ["igc_l24m2", "igcv3_d", "igcv2_star", "shufflenet", "mobilenet_v2", "cifar_resnet"])
 def test_grades_and_chains_agree_with_path_counts(name: str) -> None:
-    for flow in block_flows(network(name)):
+    chains = [flow for flow in block_flows(network(name)) if flow.chain is not None]
+    assert len(chains) > 10
+    for flow in chains:
         counts = path_counts(flow.chain)
         assert flow.grade.min_paths == counts.min()
         assert (flow.grade.kind == "not dense") != is_dense(flow.chain)
@@ -119,8 +121,8 @@ def test_a_stage_without_a_shuffle_stays_split() -> None:
 
 def test_large_stages_do_not_overflow() -> None:
     counts = stage_path_counts(network("resnet152"), "stage3")
-    assert np.isfinite(counts).all()
-    assert counts.min() > 2**63
+    # The first block has 256² paths and one through the projection; each of the others is I + 256² J, and J² = 1024 J.
+    assert set(counts.ravel().tolist()) == {(256**2 + 1) * (1 + 1024 * 256**2) ** 35}
 
 
 def test_unknown_stage() -> None:
