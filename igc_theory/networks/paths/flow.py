@@ -16,7 +16,7 @@ from igc_theory.networks.paths.regions import Region, blocks_of, stages_of
 from igc_theory.networks.paths.steps import Gate, Steps, Unknown
 from igc_theory.networks.paths.translation.operators import steps_of_graph
 from igc_theory.networks.paths.translation.series import steps_of_series
-from igc_theory.networks.paths.verdicts import Verdict, chain_between, channel_ranges, verdict
+from igc_theory.networks.paths.verdicts import Verdict, chain_between, never_meet, verdict
 from igc_theory.structure.arguments import instance_of
 from igc_theory.structure.chains import Chain
 from igc_theory.structure.conditions.grades import Grade
@@ -120,7 +120,7 @@ class NetworkFlow:
     --------
     >>> from igc_theory.networks import network
     >>> print(channel_flow(network("igcv2_star")).stages[0].whole)
-    dense, uneven: 14336 to 14337 paths a pair
+    dense, uneven: 43303842545664 to 43303842578432 paths a pair
     """
 
     name: str
@@ -178,7 +178,7 @@ def channel_flow(network: LayerGraph) -> NetworkFlow:
     >>> from igc_theory.networks import network
     >>> flow = channel_flow(network("shufflenet"))
     >>> flow.blocks[1].whole.sentence
-    'not dense: channels 0–23 never reach channels 24–239'
+    'not dense: channel 0 never reaches channels 1–23'
     """
     steps = steps_of("network", network)
     regions = blocks_of(steps)
@@ -269,6 +269,13 @@ def flow_table(network: LayerGraph) -> Table:
     --------
     >>> from igc_theory.networks import network
     >>> print(flow_table(network("alexnet")))
+    alexnet: paths from every input channel to every output channel
+    block  channels   main branch                                            paths per pair  pairs joined  blocks until all meet
+    conv1  3 → 96     strict                                                 1               100 %                             1
+    conv2  96 → 256   not dense: channels 0–47 never reach channels 128–255  0 to 1          50 %                              2
+    conv3  256 → 384  strict                                                 1               100 %                             1
+    conv4  384 → 384  not dense: channels 0–191 never reach channels 192–383 0 to 1          50 %
+    conv5  384 → 256  not dense: channels 0–191 never reach channels 128–255 0 to 1          50 %
     """
     flow = channel_flow(network)
     columns: dict[str, list[Any]] = {
@@ -322,11 +329,8 @@ def stage_path_counts(network: LayerGraph, stage: str) -> NDArray[Any]:
 def _sentences(flow: NetworkFlow) -> Iterator[str]:
     for stage in flow.stages:
         if stage.whole.apart is not None:
-            sources, outputs = map(channel_ranges, stage.whole.apart)
-            yield (
-                f"{stage.name}: channels {sources} of {stage.in_channels} never reach channels {outputs} of {stage.out_channels}; "
-                f"{_percent(stage.whole)} of the pairs are joined"
-            )
+            clause = never_meet(*stage.whole.apart, (f" of {stage.in_channels}", f" of {stage.out_channels}"))
+            yield f"{stage.name}: {clause}; {_percent(stage.whole)} of the pairs are joined"
     apart = [block.name for block in flow.blocks if block.whole.apart is not None]
     if apart:
         yield f"{len(apart)} of {len(flow.blocks)} blocks join not every pair of channels: {_listed(apart)}"

@@ -71,8 +71,7 @@ class Verdict:
             return f"unknown beyond {self.unknown}"
         if self.apart is None:
             return str(self.grade)
-        sources, outputs = map(channel_ranges, self.apart)
-        return f"not dense: channels {sources} never reach channels {outputs}"
+        return f"not dense: {never_meet(*self.apart)}"
 
     def __str__(self) -> str:
         return self.sentence
@@ -127,6 +126,22 @@ def _factor(action: object, before: int, channels: int) -> Factor | None:
 def _keeps(action: object) -> bool:
     """Return whether an action leaves every channel in its place."""
     return not isinstance(action, Mix) and (not isinstance(action, Gather) or action.indices is None)
+
+
+def never_meet(sources: Sequence[int], outputs: Sequence[int], ends: tuple[str, str] = ("", "")) -> str:
+    """Return a clause on channels that no path joins; `ends` stands behind each of the two.
+
+    Examples
+    --------
+    >>> never_meet([0], [1, 2], (" of 4", " of 3"))
+    'channel 0 of 4 never reaches channels 1–2 of 3'
+    """
+    verb = "never reaches" if len(sources) == 1 else "never reach"
+    first, last = (
+        f"channel{'' if len(own) == 1 else 's'} {channel_ranges(own)}{end}"
+        for own, end in zip((sources, outputs), ends, strict=True)
+    )
+    return f"{first} {verb} {last}"
 
 
 def channel_ranges(channels: Sequence[int], most: int = 3) -> str:

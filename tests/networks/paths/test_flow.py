@@ -64,7 +64,7 @@ def test_stage_counts_are_products_of_supports(name: str, parameters: dict, stag
 @pytest.mark.parametrize("name", ["igc_l24m2", "igcv3_d", "igcv2_star", "shufflenet", "mobilenet_v2", "cifar_resnet"])
 def test_grades_and_chains_agree_with_path_counts(name: str) -> None:
     chains = [flow for flow in block_flows(network(name)) if flow.chain is not None]
-    assert len(chains) > 10
+    assert len(chains) >= 10
     for flow in chains:
         counts = path_counts(flow.chain)
         assert flow.grade.min_paths == counts.min()
