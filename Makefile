@@ -7,6 +7,7 @@ READY := $(VENV)/.ready
 EXTRAS := notebooks,test,dev,onnx,browser,site
 BENCH_EXTRAS := test,bench
 EXPERIMENT_EXTRAS := torch,experiment
+ZOO_EXTRAS := zoo,onnx
 # Trained networks, as files in a package. What that package needs to run them is large and not needed to read them,
 # so it is no extra of pyproject.toml, but installed without its dependencies.
 REALDATA := rapidocr-onnxruntime==1.4.4
@@ -38,13 +39,13 @@ define install
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help setup realdata paper figures notebooks site test lint format bench experiment lab constraints clean distclean FORCE
+.PHONY: help setup realdata paper figures notebooks site test lint format bench zoo-check experiment lab constraints clean distclean FORCE
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 
 help:  ## this list
 	@echo "make TARGET, where TARGET is one of"
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r target text; do \
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r target text; do \
 	  printf '  %-12s %s\n' "$$target" "$$text"; done
 	@echo "New here? Run make lab: it opens a tour of ten minutes. CONTRIBUTING.md says how to add things."
 	@echo "One figure: .venv/bin/python figures/build.py NAME. One notebook: .venv/bin/python notebooks/build.py FILE."
@@ -74,6 +75,9 @@ bench: .venv-bench/.ready  ## speed beside other libraries, as ratios (own envir
 	@# NumPy and its peers shall choose their own kernels: a CPU type forced from outside would measure another machine.
 	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE .venv-bench/bin/python -m tests.benchmarks $(ARGS)
 
+zoo-check: .venv-zoo/.ready  ## count 221 models of timm and torchvision in two ways (own environment; goes on where it was stopped)
+	.venv-zoo/bin/python -m tests.zoo_check --speed 50 $(ARGS)
+
 experiment: .venv-experiment/.ready  ## train the small networks again, under an hour (QUICK=1: one seed of each, five minutes)
 	.venv-experiment/bin/python -m experiments.run $(if $(QUICK),--quick) $(ARGS)
 
@@ -93,7 +97,7 @@ clean:  ## remove caches, untracked pictures and the site; the next make paper b
 	find igc_theory figures notebooks tests -name __pycache__ -prune -exec rm -rf {} +
 
 distclean: clean  ## also remove the environments
-	rm -rf .venv .venv-bench .venv-experiment
+	rm -rf .venv .venv-bench .venv-experiment .venv-zoo
 
 $(READY): pyproject.toml constraints.txt
 	$(call install,$(VENV),$(EXTRAS))
@@ -109,6 +113,10 @@ $(READY): pyproject.toml constraints.txt
 
 .venv-bench/.ready: pyproject.toml constraints.txt
 	$(call install,.venv-bench,$(BENCH_EXTRAS))
+	@touch $@
+
+.venv-zoo/.ready: pyproject.toml constraints.txt
+	$(call install,.venv-zoo,$(ZOO_EXTRAS))
 	@touch $@
 
 .venv-experiment/.ready: pyproject.toml constraints.txt

@@ -1,0 +1,1 @@
+"""Counts of models of timm and torchvision beside an independent count: `make zoo-check`."""
