@@ -186,11 +186,10 @@ def _traced(
 
 
 def _network(graph: Graph, name: str) -> LayerGraph:
-    """Return the layers of a graph, under a name."""
-    channels, *sides = graph.shapes[graph.inputs[0]][1:]
-    height, width = [1, 1, *sides][-2:]
-    source = f"PyTorch {torch.__version__}, {name}"
-    return layer_graph(graph, name=name, input_shape=(channels, height, width), source=source)
+    """Return the layers of a graph, under a name; sequences and vectors as images of one row."""
+    channels, *sides = graph.shapes[graph.inputs[0]][1:] or (1,)
+    shape = (channels, *[1] * (2 - len(sides)), *sides)
+    return layer_graph(graph, name=name, input_shape=shape, source=f"PyTorch {torch.__version__}, {name}")
 
 
 # --- a module is given back as it was -------------------------------------------------------------------------------
