@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections import ChainMap
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +26,10 @@ from igc_theory.networks.readers.files.inputs import (
     chosen,
     image_first,
     image_shape,
+    settled,
 )
-from igc_theory.networks.readers.files.nodes import Reading, Scope, in_order, operation, read_by
+from igc_theory.networks.readers.files.nodes import Reading, Scope, operation, opsets_of
+from igc_theory.networks.readers.files.order import in_order, read_by
 from igc_theory.networks.readers.operators.layers import layer_graph
 
 try:
@@ -112,23 +115,16 @@ def graph_of(file: File, given: Given) -> tuple[Graph, Axes]:
     if not model.graph.node or not model.opset_import:
         missing = "no graph" if not model.graph.node else "no operator set"
         raise ValueError(f"it is not an ONNX model, or is cut off (it names {missing}): export or copy it again")
-    newest = onnx.defs.onnx_opset_version()
-    for entry in model.opset_import:
-        if entry.domain in ("", "ai.onnx") and not 0 < entry.version <= newest:
-            raise ValueError(
-                f"it uses operator set {entry.version}, and the package onnx knows 1 to {newest}: update onnx"
-            )
+    opsets = opsets_of(model.opset_import)
     inputs = image_first(_inputs(model.graph))
-    axes = _axes_in_file(file, inputs[0])
-    graph = _read(file, inputs, chosen(inputs, given, axes), axes)
-    found = axes_of(
-        graph.operations, graph.inputs[0], len(inputs[0].sizes), graph.shapes, lambda name: _numbers(graph, name)
-    )
-    if (
-        found.batched is not None and found.batched is not (axes.batched is not False)
-    ) or found.channel != axes.channel:
-        graph = _read(file, inputs, chosen(inputs, given, found), found)
-    return graph, found if found.batched is not None else axes
+    image = inputs[0]
+    axes = settled(_axes_in_file(file, image), image)
+    graph = _read(file, opsets, inputs, chosen(inputs, given, axes), axes)
+    numbers = partial(_numbers, graph)
+    found = settled(axes_of(graph.operations, image.name, len(image.sizes), graph.shapes, numbers), image)
+    if found.batched is None or (found.batched, found.channel) == (axes.batched is not False, axes.channel):
+        return graph, axes
+    return _read(file, opsets, inputs, chosen(inputs, given, found), found), found
 
 
 def _inputs(graph: Any) -> list[Input]:
@@ -142,10 +138,7 @@ def _inputs(graph: Any) -> list[Input]:
         sizes = tuple(dim.dim_value if dim.dim_value > 0 else dim.dim_param or None for dim in dims)
         inputs.append(Input(entry.name, sizes, entry.type.tensor_type.elem_type))
     if not inputs:
-        in_order(
-            list(graph.node),
-            Scope(ChainMap(dict.fromkeys(["", *stored, *(entry.name for entry in graph.input)], "")), {}),
-        )
+        in_order(list(graph.node), ChainMap(dict.fromkeys(["", *stored, *(entry.name for entry in graph.input)], "")))
         raise ValueError("it has no input that a node reads as a tensor: export the network with its input")
     return inputs
 
@@ -170,8 +163,7 @@ def _axes_in_file(file: File, image: Input) -> Axes:
         return file.values(tensor).ravel().tolist() if small else None
 
     operations = (operation(file, node) for node in model.graph.node)
-    axes = axes_of(operations, image.name, len(image.sizes), {}, numbers)
-    return Axes(False) if axes.batched is None and len(image.sizes) < 2 else axes
+    return axes_of(operations, image.name, len(image.sizes), {}, numbers)
 
 
 def _numbers(graph: Graph, name: str) -> list[int] | None:
@@ -180,10 +172,9 @@ def _numbers(graph: Graph, name: str) -> list[int] | None:
     return [int(value) for value in values.ravel()] if values is not None and values.dtype.kind in "iu" else None
 
 
-def _read(file: File, inputs: list[Input], sizes: Sizes, axes: Axes) -> Graph:
+def _read(file: File, opsets: Mapping[str, int], inputs: list[Input], sizes: Sizes, axes: Axes) -> Graph:
     """Return the graph of a file for inputs of given sizes."""
     graph = file.model.graph
-    opsets = {"" if entry.domain == "ai.onnx" else entry.domain: entry.version for entry in file.model.opset_import}
     stored = _stored_names(graph)
     types = {entry.name: entry.type for entry in graph.input if entry.name not in stored}
     names = {name: name for name in ["", *types]}

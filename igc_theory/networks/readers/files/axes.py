@@ -76,7 +76,7 @@ def axes_of(
     for operation in operations:
         if axes.decided is not None:
             break
-        if any(name in axes.labels for name in operation.inputs):
+        if operation.outputs and any(name in axes.labels for name in operation.inputs):
             labels = _written(axes, operation, shapes, numbers)
             if labels is not None and any(label is not None for label in labels):
                 axes.labels.update(dict.fromkeys(operation.outputs, labels))

@@ -11,7 +11,7 @@ import numpy as np
 
 from igc_theory.networks.description.graph import Constant, Operation, words
 from igc_theory.networks.readers.files.folding import dtype_of, label, shape_of, tensor_type
-from igc_theory.networks.readers.files.nodes import Reading, Scope
+from igc_theory.networks.readers.files.nodes import Reading, Scope, opsets_of
 
 try:
     import onnx
@@ -44,9 +44,7 @@ def _call(reading: Reading, node: Any, scope: Scope) -> None:
         )
     read = dict(zip(function.input, (scope.names[name] for name in node.input), strict=False))
     names = ChainMap({"": ""} | dict.fromkeys(function.input, "") | read)
-    opsets = {
-        entry.domain.replace("ai.onnx", "", entry.domain == "ai.onnx"): entry.version for entry in function.opset_import
-    }
+    opsets = opsets_of(function.opset_import)
     values = {entry.name: entry for entry in (*function.attribute_proto, *node.attribute)}
     inside = replace(
         _inside(reading, node, scope), names=names, opsets=opsets or scope.opsets, site=f"{name}/", values=values
@@ -58,6 +56,8 @@ def _call(reading: Reading, node: Any, scope: Scope) -> None:
 
 def _inside(reading: Reading, node: Any, scope: Scope, body: str = "") -> Scope:
     """Return the scope of a body; what it writes and stores is named after its node."""
+    if not any(node.output):
+        raise ValueError(f"{label(node)} writes nothing: the file is cut off, or edited")
     if len(scope.calls) >= _DEEPEST:
         raise ValueError(f"{label(node)} stands {_DEEPEST} bodies deep: such files are not read")
     place = (node.name or next(filter(None, node.output), node.op_type)) + ("/" + body if body else "")

@@ -198,7 +198,7 @@ def type_name(kind: int) -> str:
 @cache
 def _bits(kind: int) -> int:
     """Return how many bits a number of one of ONNX's types takes in a file."""
-    packed = re.match(r"u?int([24])$|float(4)_", type_name(kind))
+    packed = re.match(r"u?int([24])$|float([46])_", type_name(kind))
     dtype = numpy_type(kind)
     return int(packed[1] or packed[2]) if packed else 0 if dtype is None else 8 * dtype.itemsize
 
@@ -223,8 +223,8 @@ def checked(file: File, tensor: Any) -> Stored:
     name, shape = type_name(tensor.data_type), tuple(tensor.dims)
     if not name:
         raise ValueError(f"the array {tensor.name!r} has numbers of type {tensor.data_type}, which ONNX does not have")
-    if any(size < 0 for size in shape):
-        raise ValueError(f"the array {tensor.name!r} has the shape {shape}: no size can be negative")
+    if any(size < 0 for size in shape) or tensor.HasField("segment"):
+        raise ValueError(f"the array {tensor.name!r} has the shape {shape}, and may be a segment: store it whole")
     found, needed, where = _held(file, tensor)
     if found != needed:
         raise ValueError(
@@ -241,7 +241,7 @@ def _held(file: File, tensor: Any) -> tuple[int, int, str]:
         name, start, length = place(tensor)
         inside = min(length, file.room(name) - start) if start >= 0 else 0
         return max(inside, 0), needed, f"bytes of {name!r}" if name else "bytes"
-    if tensor.HasField("raw_data"):
+    if tensor.HasField("raw_data") and type_name(tensor.data_type) != "str":
         return len(tensor.raw_data), needed, "bytes"
     field, count, bits = _field(tensor.data_type), prod(tensor.dims), _bits(tensor.data_type)
     whole = 2 * count if "complex" in type_name(tensor.data_type) else needed if bits < 8 else count

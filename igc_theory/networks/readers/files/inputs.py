@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from igc_theory.networks.description.graph import Note
 from igc_theory.networks.readers.files.axes import Axes
 from igc_theory.structure.arguments import positive_int
 
-__all__ = ["Given", "Input", "Sizes", "checked_sizes", "chosen", "image_first", "image_shape"]
+__all__ = ["Given", "Input", "Sizes", "checked_sizes", "chosen", "image_first", "image_shape", "settled"]
 
 Given = Mapping[str, "int | tuple[int, ...]"]
 """Sizes by the name of an input, or of an open size; those of the first input under the empty name."""
@@ -54,6 +54,18 @@ def image_first(inputs: Sequence[Input]) -> list[Input]:
     images = [entry for entry in inputs if entry.is_real and len(entry.sizes) > 2]
     first = images[0] if images else inputs[0]
     return [first, *(entry for entry in inputs if entry is not first)]
+
+
+def settled(axes: Axes, image: Input) -> Axes:
+    """Return the axes of the image, decided by the file's own sizes where no operator that knows examples has decided.
+
+    A single axis counts no examples, and one whose size is open in front of others does.
+    """
+    if axes.decided is None and len(image.sizes) < 2:
+        return replace(axes, decided=False)
+    if axes.decided is None and not isinstance(image.sizes[0], int):
+        return replace(axes, decided=True)
+    return axes
 
 
 def checked_sizes(input_shape: Any) -> Given:

@@ -6,7 +6,6 @@ from collections import ChainMap
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
-from graphlib import CycleError, TopologicalSorter
 from math import prod
 from typing import Any
 
@@ -18,12 +17,12 @@ from igc_theory.networks.readers.files.folding import (
     RANDOM,
     SMALL,
     computed,
-    label,
     shape_of,
     stands_for_weights,
     tensor_type,
     types_written,
 )
+from igc_theory.networks.readers.files.order import in_order
 
 try:
     import onnx
@@ -31,7 +30,7 @@ try:
 except ImportError:  # read_onnx says what to install; to import this module is no error yet
     onnx = None
 
-__all__ = ["Reading", "Scope", "in_order", "operation", "read_by"]
+__all__ = ["Reading", "Scope", "operation", "opsets_of"]
 
 
 @dataclass(frozen=True)
@@ -89,7 +88,7 @@ class Reading:
 
     def nodes(self, nodes: Iterable[Any], scope: Scope) -> None:
         """Read nodes, in an order in which each reads what has been written."""
-        for entry in in_order(list(nodes), scope):
+        for entry in in_order(list(nodes), scope.names):
             self.steps += 1
             node = _settled(entry, scope)
             body = "call" if self.function(node) else node.op_type if node.domain in ("", "ai.onnx") else ""
@@ -110,8 +109,8 @@ class Reading:
 
     def _named(self, local: str, scope: Scope) -> str:
         """Return the name in the whole graph of an array that a graph or body stores."""
-        if local in scope.names.maps[0]:
-            raise ValueError(f"two arrays or inputs are called {local!r}: give each tensor one name")
+        if local in scope.names.maps[0] or not isinstance(local, str):
+            raise ValueError(f"two arrays or inputs are called {local!r}: give each tensor one name, as text in UTF-8")
         scope.names[local] = self.fresh(scope.prefix + local)
         return scope.names[local]
 
@@ -244,6 +243,21 @@ _NUMBERS = {
 """Attributes of Constant for numbers without a shape: ONNX's type of the attribute, and NumPy's of the numbers."""
 
 
+def opsets_of(entries: Iterable[Any]) -> dict[str, int]:
+    """Return the versions of the operator sets that a file or function names; ValueError for one that is not known."""
+    newest = onnx.defs.onnx_opset_version()
+    opsets = {}
+    for entry in entries:
+        domain = "" if entry.domain == "ai.onnx" else entry.domain
+        most = 2**31 - 1 if domain else newest
+        if not isinstance(domain, str) or not 0 < entry.version <= most:
+            raise ValueError(
+                f"it uses operator set {entry.version} of {domain or 'ONNX'!r}, and the package onnx knows 1 to {most}"
+            )
+        opsets[domain] = entry.version
+    return opsets
+
+
 def operation(file: File, node: Any) -> Operation:
     """Return a node as plain data."""
     domain = "" if node.domain in ("", "ai.onnx") else f"{node.domain}."
@@ -303,52 +317,3 @@ def _settled(node: Any, scope: Scope) -> Any:
             settled.attribute.add().CopyFrom(given)
             settled.attribute[-1].name = entry.name
     return settled
-
-
-def in_order(nodes: list[Any], scope: Scope) -> list[Any]:
-    """Return nodes so that each reads what is known or has been written; ValueError if there is no such order."""
-    written: dict[str, int] = {}
-    is_sorted = True
-    for place, node in enumerate(nodes):
-        is_sorted &= all(name in written or name in scope.names for name in _needs(node))
-        for name in filter(None, node.output):
-            if name in written or name in scope.names.maps[0]:
-                raise ValueError(f"{label(node)} writes {name!r}, which is written already: give each tensor one name")
-            written[name] = place
-    if is_sorted:
-        return nodes
-    before = {}
-    for place, node in enumerate(nodes):
-        missing = [name for name in _needs(node) if name not in written and name not in scope.names]
-        if missing:
-            raise ValueError(
-                f"{label(node)} reads {missing[0]!r}, which nothing writes: the file is cut off, or edited"
-            )
-        before[place] = {written[name] for name in _needs(node) if name in written}
-    try:
-        return [nodes[place] for place in TopologicalSorter(before).static_order()]
-    except CycleError as error:
-        raise ValueError(
-            f"{label(nodes[error.args[1][0]])} reads what it writes itself, by a detour: that has no order"
-        ) from error
-
-
-def _needs(node: Any) -> list[str]:
-    """Return what a node reads, itself or in its bodies."""
-    graphs = [
-        graph for entry in node.attribute for graph in (*([entry.g] if entry.HasField("g") else []), *entry.graphs)
-    ]
-    return [name for name in node.input if name] + [name for graph in graphs for name in _captured(graph)]
-
-
-def read_by(graph: Any) -> set[str]:
-    """Return the names that the nodes of a graph read, themselves or in their bodies."""
-    return {name for node in graph.node for name in _needs(node)}
-
-
-def _captured(graph: Any) -> set[str]:
-    """Return what a body reads of the graph around it."""
-    own = {entry.name for entry in (*graph.input, *graph.initializer)}
-    own |= {entry.values.name for entry in graph.sparse_initializer}
-    own |= {name for node in graph.node for name in node.output}
-    return (read_by(graph) | {entry.name for entry in graph.output}) - own - {""}
