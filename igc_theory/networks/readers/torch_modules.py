@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import random
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
 from types import SimpleNamespace
 from typing import Any
@@ -264,29 +264,38 @@ def _silence() -> Iterator[None]:
         np.random.set_state(legacy)  # noqa: NPY002
 
 
+if torch is not None:
+    _VERSIONS = torch._C.DispatchKeySet(torch._C.DispatchKey.ADInplaceOrView)
+    """What counts how often a tensor was written to, of which autograd makes use."""
+
+
 @contextmanager
 def _plain_evaluation() -> Iterator[None]:
     """Run below autograd, where composite operators are still whole, and without PyTorch's fused transformer layers."""
     fast = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
     try:
-        with torch.no_grad(), torch._C._AutoDispatchBelowAutograd():
+        with torch.no_grad(), torch._C._AutoDispatchBelowAutograd(), torch._C._ExcludeDispatchKeyGuard(_VERSIONS):
             yield
     finally:
         torch.backends.mha.set_fastpath_enabled(fast)
 
 
 @contextmanager
-def _places(module: nn.Module) -> Iterator[Any]:
+def _places(module: nn.Module) -> Iterator[Callable[[], str]]:
     """Give a function that says which submodule is running."""
     names = {id(part): name for name, part in module.named_modules()}
-    running: list[str] = []
-    before = register_module_forward_pre_hook(
-        lambda part, _: running.append(names.get(id(part), running[-1] if running else ""))
-    )
-    after = register_module_forward_hook(lambda *_: running.pop() and None, always_call=True)
+    running = [""]
+
+    def enter(part: nn.Module, _: Any) -> None:
+        running.append(names.get(id(part), running[-1]))
+
+    def leave(*_: Any) -> None:
+        running.pop()
+
+    hooks = register_module_forward_pre_hook(enter), register_module_forward_hook(leave, always_call=True)
     try:
-        yield lambda: running[-1] if running else ""
+        yield lambda: running[-1]
     finally:
-        before.remove()
-        after.remove()
+        for hook in hooks:
+            hook.remove()

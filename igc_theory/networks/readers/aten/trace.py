@@ -205,6 +205,8 @@ class Trace(TorchDispatchMode):  # type: ignore[misc, unused-ignore]
     def _name(self, tensor: Any) -> str:
         memory, fact = self._memory.get(_address(tensor)), self._facts.get(tensor)
         if fact is None and memory is None:  # an array that the module holds outside its parameters and buffers
+            if self._on_meta and tensor.is_meta and not tensor.is_floating_point():
+                raise ValueError("a list of places has been made where there are no numbers, and lost its own")
             name = self.record.fresh(f"{self._place()}.constant")
             self._store(name, tensor, trained=False)
             return name

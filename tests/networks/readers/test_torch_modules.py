@@ -1,0 +1,311 @@
+"""Modules of torch.nn as networks: counts by hand, whatever the module does, and the module given back as it was."""
+
+import random
+import sys
+import threading
+import warnings
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="the extra torch is not installed")
+
+from torch import nn
+from torch.nn.utils import parametrizations
+
+from igc_theory.networks import from_torch
+from igc_theory.networks.description.layers import Shuffle
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
+
+
+def trained(module):
+    return sum(parameter.numel() for parameter in module.parameters())
+
+
+class Called(nn.Module):
+    """A module whose forward is a function."""
+
+    def __init__(self, forward, **parts):
+        super().__init__()
+        self.function = forward
+        for name, part in parts.items():
+            if isinstance(part, torch.Tensor) and not isinstance(part, nn.Parameter):
+                self.register_buffer(name, part)
+            else:
+                setattr(self, name, part)
+
+    def forward(self, *inputs, **named):
+        return self.function(self, *inputs, **named)
+
+
+def conv(**options):
+    return nn.Conv2d(3, 8, 3, **options)
+
+
+CONV = 8 * 3 * 9
+
+# --- layers: (module, shape, multiply–adds of layers, of activations with activations) ------------------------------
+
+LAYERS = {
+    "convolution": (conv(), (3, 8, 8), CONV * 36, 0),
+    "convolution, stride and padding": (conv(stride=2, padding=1, bias=False), (3, 8, 8), CONV * 16, 0),
+    "convolution, padding in words": (conv(padding="same", dilation=2), (3, 8, 8), CONV * 64, 0),
+    "convolution, reflected": (conv(padding=1, padding_mode="reflect"), (3, 8, 8), CONV * 64, 0),
+    "convolution of sequences": (nn.Conv1d(2, 6, 5, groups=2), (2, 9), 6 * 5 * 5, 0),
+    "convolution of volumes": (nn.Conv3d(2, 4, 3), (2, 4, 5, 6), 4 * 2 * 27 * 2 * 3 * 4, 0),
+    "transposed": (nn.ConvTranspose2d(3, 8, 3, stride=2), (3, 5, 5), CONV * 25, 0),
+    "linear": (nn.Linear(6, 5), (6,), 30, 0),
+    "linear on tokens": (nn.Linear(6, 5, bias=False), (7, 6), 30 * 7, 0),
+    "bilinear": (Called(lambda m, x: m.b(x, x), b=nn.Bilinear(4, 4, 5)), (4,), 80, 20),
+    "batch norm": (nn.Sequential(conv(), nn.BatchNorm2d(8)), (3, 8, 8), CONV * 36, 0),
+    "norms": (nn.Sequential(nn.GroupNorm(2, 8), nn.InstanceNorm2d(8, affine=True), nn.LayerNorm([8, 5, 5])), (8, 5, 5), 0, 0),
+    "norms, no weights": (nn.Sequential(conv(), nn.InstanceNorm2d(8), nn.BatchNorm2d(8, affine=False)), (3, 8, 8), CONV * 36, 0),
+    "root mean square": (nn.RMSNorm(8), (7, 8), 0, 0),
+    "slopes": (nn.Sequential(conv(), nn.PReLU(), nn.PReLU(8)), (3, 8, 8), CONV * 36, 0),
+    "lstm": (nn.LSTM(5, 6, 2, batch_first=True, bidirectional=True), (7, 5), 7 * 2 * (24 * 5 + 24 * 6 + 24 * 12 + 24 * 6), 0),
+    "gru": (nn.GRU(5, 6, bias=False, batch_first=True), (7, 5), 7 * (18 * 5 + 18 * 6), 0),
+    "attention": (Called(lambda m, x: m.a(x, x, x), a=nn.MultiheadAttention(8, 2, batch_first=True)), (7, 8), 1792, 2 * 49 * 8),
+    "encoder": (nn.TransformerEncoderLayer(8, 2, 16, batch_first=True), (7, 8), 7 * (4 * 64 + 2 * 128), 2 * 49 * 8),
+    "einsum": (Called(lambda m, x: torch.einsum("bij,jk->bik", x, m.w), w=nn.Parameter(torch.ones(4, 5))), (3, 4), 60, 0),
+    "product of activations": (Called(lambda m, x: x @ x.mT), (3, 4), 0, 36),
+    "positions": (Called(lambda m, x: m.l(x + m.p), l=nn.Linear(4, 4), p=nn.Parameter(torch.ones(1, 3, 4))), (3, 4), 48, 0),
+    "layer scale": (Called(lambda m, x: x + m.g * m.l(x), l=nn.Linear(4, 4), g=nn.Parameter(torch.ones(4))), (3, 4), 48, 0),
+    "single numbers": (Called(lambda m, x: m.c(x * m.s), c=conv(), s=nn.Parameter(torch.ones(()))), (3, 8, 8), CONV * 36, 0),
+    "channel shuffle": (nn.Sequential(nn.Conv2d(4, 4, 1), nn.ChannelShuffle(2), nn.Conv2d(4, 4, 1)), (4, 5, 5), 800, 0),
+    "pixel shuffle": (nn.Sequential(nn.Conv2d(3, 8, 1), nn.PixelShuffle(2)), (3, 4, 4), 24 * 16, 0),
+    "pools of several sizes": (nn.Sequential(conv(), nn.AdaptiveAvgPool2d(4)), (3, 8, 8), CONV * 36, 0),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_layers_are_counted(name):
+    module, shape, multiply_adds, of_activations = LAYERS[name]
+    network = from_torch(module, shape)
+    assert network.passed_over == ()
+    assert network.exact
+    assert network.parameters == trained(module)
+    assert network.multiply_adds == multiply_adds
+    assert network.activation_multiply_adds == of_activations
+
+
+# --- whatever the module does ---------------------------------------------------------------------------------------
+
+
+def standardized(module, x):
+    weight = module.c.weight
+    weight = (weight - weight.mean((1, 2, 3), keepdim=True)) / weight.std((1, 2, 3), keepdim=True)
+    return nn.functional.conv2d(x, weight, module.c.bias)
+
+
+def looks_at_numbers(module, x):
+    return module.c(x) if float(x.sum()) <= 0 else module.d(x)
+
+
+def fills_in_place(module, x):
+    whole = torch.zeros(1, 8, 36)
+    whole[:, :, :] = module.c(x).flatten(2)
+    return whole.view(1, 8, 6, 6).relu_()
+
+
+def computed(weights):
+    module = conv()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # one of them is the old way
+        weights(module)
+    return module
+
+
+COMPUTED = {
+    "weight norm": computed(parametrizations.weight_norm),
+    "weight norm, the old way": computed(nn.utils.weight_norm),
+    "spectral norm": computed(parametrizations.spectral_norm),
+    "orthogonal": computed(parametrizations.orthogonal),
+    "standardized": Called(standardized, c=conv()),
+    "masked": Called(lambda m, x: nn.functional.conv2d(x, m.c.weight * m.mask, m.c.bias), c=conv(), mask=torch.ones(8, 1, 3, 3)),
+    "halves": Called(lambda m, x: [nn.functional.conv2d(x, w) for w in m.c.weight.chunk(2)], c=conv(bias=False)),
+    "looks at numbers": Called(looks_at_numbers, c=conv()),
+    "looks at its own numbers": Called(lambda m, x: m.c(x) if m.on.item() else x, c=conv(), on=torch.ones(())),
+    "fills an array": Called(fills_in_place, c=conv()),
+    "returns a dictionary": Called(lambda m, x: {"out": (m.c(x), [x])}, c=conv()),
+    "writes": Called(lambda m, x: (sys.stdout.write("here"), warnings.warn("there", stacklevel=1), m.c(x))[-1], c=conv()),
+    "does not forget": Called(lambda m, x: m.seen.append(m.c(x)) or m.seen[-1], c=conv()),
+}  # fmt: skip
+COMPUTED["does not forget"].seen = []
+
+
+@pytest.mark.parametrize("name", COMPUTED)
+def test_any_module_is_counted_and_nothing_is_written(name, capfd):
+    module = COMPUTED[name]
+    before = {key: tensor.clone() for key, tensor in module.state_dict().items()}
+    network = from_torch(module, (3, 8, 8))
+    assert network.multiply_adds == CONV * 36
+    assert network.parameters == trained(module)
+    assert network.exact
+    assert all(torch.equal(tensor, before[key]) for key, tensor in module.state_dict().items())
+    assert getattr(module, "seen", []) == []
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_layer_that_is_called_twice_holds_its_weights_once():
+    module = Called(lambda m, x: m.l(m.l(x)), l=nn.Linear(4, 4))
+    network = from_torch(module, (4,))
+    assert (network.parameters, network.multiply_adds) == (20, 32)
+    assert [layer.counts.total for layer in network.layers] == [20, 20]
+
+
+def test_tied_weights_are_counted_once():
+    module = Called(lambda m, x: m.out(m.embedding(x)), embedding=nn.Embedding(10, 4), out=nn.Linear(4, 10, bias=False))
+    module.out.weight = module.embedding.weight
+    network = from_torch(module, (7,), dtype="int64")
+    assert (network.parameters, network.multiply_adds) == (40, 7 * 40)
+
+
+def test_what_is_never_called_is_counted_and_listed():
+    module = Called(lambda m, x: m.used(x), used=nn.Linear(4, 4), head=nn.Linear(4, 9))
+    network = from_torch(module, (4,))
+    assert network.parameters == 20 + 45
+    assert network.multiply_adds == 16
+    assert {layer.name for layer in network.layers if layer.kind == "parameter of no layer"} == {
+        "head.weight",
+        "head.bias",
+    }
+
+
+def test_filters_in_buffers_are_no_parameters():
+    module = Called(lambda m, x: nn.functional.conv2d(x, m.blur, groups=3), blur=torch.ones(3, 1, 3, 3))
+    network = from_torch(module, (3, 8, 8))
+    assert (network.parameters, network.buffers, network.multiply_adds) == (0, 27, 27 * 36)
+
+
+@pytest.mark.parametrize("dtype", [None, "int64", "int32"])
+def test_tokens(dtype):
+    module = nn.Sequential(nn.Embedding(10, 4), nn.Linear(4, 3))
+    network = from_torch(module, (7,), dtype=dtype)
+    assert (network.parameters, network.multiply_adds, network.exact) == (55, 7 * 12, True)
+
+
+@pytest.mark.parametrize("shapes", [((3, 8, 8), (4,)), {"y": (4,), "x": (3, 8, 8)}])
+def test_several_inputs(shapes):
+    module = Called(lambda m, x, y: m.c(x).mean((2, 3)) * m.l(y), c=conv(), l=nn.Linear(4, 8))
+    network = from_torch(module, shapes)
+    assert (network.multiply_adds, network.parameters) == (CONV * 36 + 32, trained(module))
+
+
+@pytest.mark.parametrize("how", ["script", "trace"])
+def test_scripted_modules(how):
+    plain = nn.Sequential(conv(), nn.BatchNorm2d(8), nn.ReLU(), nn.Flatten(), nn.Linear(288, 5)).eval()
+    made = torch.jit.script(plain) if how == "script" else torch.jit.trace(plain, torch.zeros(1, 3, 8, 8))
+    network = from_torch(made, (3, 8, 8))
+    assert (network.parameters, network.multiply_adds, network.exact) == (trained(plain), CONV * 36 + 1440, True)
+
+
+def test_modules_without_numbers():
+    with torch.device("meta"):
+        module = nn.Sequential(conv(), nn.Flatten(), nn.Linear(288, 5))
+    network = from_torch(module, (3, 8, 8))
+    assert (network.parameters, network.multiply_adds, network.has_weights) == (
+        trained(module),
+        CONV * 36 + 1440,
+        False,
+    )
+
+
+def test_weights_are_those_of_the_module_and_names_too():
+    module = nn.Sequential(conv(), nn.Flatten(), nn.Linear(288, 5))
+    first, second = [layer for layer in from_torch(module, (3, 8, 8)).layers if layer.multiply_adds]
+    assert (first.name, second.name) == ("0", "2")
+    assert np.shares_memory(first.weight, module[0].weight.detach().numpy())
+    np.testing.assert_array_equal(second.weight, module[2].weight.detach().numpy())
+    with pytest.raises(ValueError, match="read-only"):
+        first.weight[...] = 0
+
+
+def test_weights_that_are_computed_are_given_as_computed():
+    module = Called(standardized, c=conv())
+    weight = from_torch(module, (3, 8, 8)).layers[0].weight
+    np.testing.assert_allclose(weight.mean((1, 2, 3)), 0, atol=1e-6)
+    np.testing.assert_allclose(weight.std((1, 2, 3), ddof=1), 1, atol=1e-5)
+
+
+@pytest.mark.parametrize("module", [
+    nn.ChannelShuffle(3),
+    Called(lambda m, x: x[:, [0, 2, 4, 1, 3, 5]]),
+    Called(lambda m, x: x.unflatten(1, (3, 2)).transpose(1, 2).flatten(1, 2)),
+    Called(lambda m, x: torch.cat([x[:, k::2] for k in range(2)], 1)),
+], ids=["shuffle", "index", "reshape", "slices"])  # fmt: skip
+def test_channel_orders_are_found(module):
+    image = torch.arange(6.0).reshape(1, 6, 1, 1)
+    network = from_torch(nn.Sequential(nn.Conv2d(6, 6, 1), module, nn.Conv2d(6, 6, 1)), (6, 1, 1))
+    (found,) = [layer.node.permutation for layer in network.layers if isinstance(layer.node, Shuffle)]
+    assert list(found.indices) == module(image).flatten().tolist()
+
+
+def test_an_operator_that_nobody_knows_is_said_to_be_passed_over():
+    network = from_torch(Called(lambda m, x: torch.fft.rfft(m.l(x)).abs(), l=nn.Linear(4, 4)), (4,))
+    assert not network.exact
+    assert any("fft" in entry.operator for entry in network.passed_over)
+
+
+# --- given back as it was -------------------------------------------------------------------------------------------
+
+
+def changes_itself(module, x):
+    module.calls += 1
+    module.count.add_(1)
+    module.cache["last"] = module.c(x)
+    module.mean = module.cache["last"].mean()
+    module.running[:] = module.mean
+    random.random(), np.random.rand(), torch.rand(3)  # noqa: NPY002
+    return module.norm(module.cache["last"])
+
+
+@pytest.mark.parametrize("looks", [False, True])
+def test_the_module_is_given_back_as_it_was(looks):
+    module = Called(lambda m, x: changes_itself(m, x) if not looks or x.sum() == 0 else x, c=conv(), norm=nn.BatchNorm2d(8),
+                    count=torch.zeros(()), running=torch.zeros(4))  # fmt: skip
+    module.calls, module.cache, module.lock = 0, {}, threading.Lock()
+    hook = module.c.register_forward_hook(lambda *_: None)
+    module.c(torch.zeros(1, 3, 8, 8)).sum().backward()
+    module.train()
+    module.norm.eval()
+    before = {
+        key: (tensor, tensor.clone(), tensor._version) for key, tensor in module.state_dict(keep_vars=True).items()
+    }
+    attributes, states = dict(vars(module)), (random.getstate(), np.random.rand, torch.get_rng_state())
+    assert from_torch(module, (3, 8, 8)).parameters == trained(module)
+    for key, tensor in module.state_dict(keep_vars=True).items():
+        assert tensor is before[key][0]
+        assert torch.equal(tensor, before[key][1])
+        assert tensor._version == before[key][2]
+    assert vars(module) == attributes
+    assert (module.training, module.c.training, module.norm.training) == (True, True, False)
+    assert (module.calls, module.cache) == (0, {})
+    assert module.c.weight.grad is not None
+    assert module.c.weight.requires_grad
+    assert list(module.c._forward_hooks) == [hook.id]
+    assert (random.getstate(), np.random.rand, torch.get_rng_state().tolist()) == (*states[:2], states[2].tolist())
+    assert torch.is_grad_enabled()
+    assert torch.backends.mha.get_fastpath_enabled()
+
+
+def test_no_weight_is_copied_while_it_runs():
+    module, seen = nn.Linear(2000, 2000), []
+    module.register_forward_hook(lambda part, _, output: seen.append((part.weight is weight, output.is_meta)) and None)
+    weight = module.weight
+    from_torch(module, (2000,))
+    assert seen == [(True, True)]
+
+
+# --- refused --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("module", "arguments", "sentence"), [
+    (nn.LazyLinear(4), ((3,),), "'weight', which has no shape before the first call: call the module once"),
+    (conv(), ((3, 8, 8), "float23"), "dtype='float23' is no type of PyTorch's numbers"),
+    (conv(), ((),), r"input_shape=\(\) is not a shape"),
+    (conv(), ({"image": (3, 8, 8)},), "Conv2d cannot be run with input_shape"),
+])  # fmt: skip
+def test_what_cannot_be_read_is_refused(module, arguments, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        from_torch(module, arguments[0], **({"dtype": arguments[1]} if len(arguments) > 1 else {}))
