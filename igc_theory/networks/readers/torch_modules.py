@@ -181,7 +181,7 @@ def _traced(
     return Graph(
         tuple(record.operations), record.shapes, record.constants,
         inputs=tuple(key if isinstance(key, str) else f"input{key}" for key in shapes), stored=record.stored,
-        known_parameters=True,
+        known_parameters=True, notes=tuple((place or type(module).__name__, *note) for place, note in record.notes.items()),
     )  # fmt: skip
 
 

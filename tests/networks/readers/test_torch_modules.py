@@ -127,6 +127,7 @@ COMPUTED = {
     "looks at numbers": Called(looks_at_numbers, c=conv()),
     "looks at its own numbers": Called(lambda m, x: m.c(x) if m.on.item() else x, c=conv(), on=torch.ones(())),
     "fills an array": Called(fills_in_place, c=conv()),
+    "takes what is positive": Called(lambda m, x: m.c(x + 0 * x[x > 0].sum()), c=conv()),
     "returns a dictionary": Called(lambda m, x: {"out": (m.c(x), [x])}, c=conv()),
     "writes": Called(lambda m, x: (sys.stdout.write("here"), warnings.warn("there", stacklevel=1), m.c(x))[-1], c=conv()),
     "does not forget": Called(lambda m, x: m.seen.append(m.c(x)) or m.seen[-1], c=conv()),
@@ -141,10 +142,16 @@ def test_any_module_is_counted_and_nothing_is_written(name, capfd):
     network = from_torch(module, (3, 8, 8))
     assert network.multiply_adds == CONV * 36
     assert network.parameters == trained(module)
-    assert network.exact
+    assert network.exact is (name not in ("looks at numbers", "takes what is positive"))
     assert all(torch.equal(tensor, before[key]) for key, tensor in module.state_dict().items())
     assert getattr(module, "seen", []) == []
     assert capfd.readouterr() == ("", "")
+
+
+def test_a_module_that_looks_at_its_input_says_so():
+    (entry,) = from_torch(Called(looks_at_numbers, c=conv(), d=conv()), (3, 8, 8)).passed_over
+    assert (entry.name, entry.operator, entry.parameters) == ("Called", "control flow", 0)
+    assert "counted as it runs on zeros" in entry.reason
 
 
 def test_a_layer_that_is_called_twice_holds_its_weights_once():

@@ -29,7 +29,7 @@ ARITHMETIC = _pairs(
     "masked_scatter:Where masked_select:Compress max:ReduceMax maximum:Max mean:ReduceMean median:TopK "
     "meshgrid:Expand min:ReduceMin minimum:Min mish:Mish mode:TopK mul:Mul multiply:Mul nan_to_num:Where ne:Not "
     "neg:Neg negative:Neg nonzero:NonZero norm:ReduceL2 normalize:LpNormalization one_hot:OneHot polar:Mul pow:Pow "
-    "prod:ReduceProd quantize_per_tensor:QuantizeLinear real:Identity reciprocal:Reciprocal relu6:Clip relu:Relu "
+    "prod:ReduceProd real:Identity reciprocal:Reciprocal relu6:Clip relu:Relu "
     "remainder:Mod resolve_conj:Identity resolve_neg:Identity round:Round rrelu:LeakyRelu rsqrt:Reciprocal rsub:Sub "
     "scatter:ScatterElements scatter_add:ScatterElements searchsorted:ArgMax selu:Selu sgn:Sign sigmoid:Sigmoid "
     "sign:Sign silu:Swish sin:Sin sinh:Sinh softmax:Softmax softmin:Softmax softplus:Softplus softshrink:Shrink "

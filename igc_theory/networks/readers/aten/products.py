@@ -138,7 +138,7 @@ PRODUCTS: dict[str, Rule] = {
         _convolution,
     ),
     "linear": _linear,
-    **dict.fromkeys(words("matmul mm bmm mv dot vdot inner"), _matmul),
+    **dict.fromkeys(words("matmul mm bmm mv dot vdot"), _matmul),
     **dict.fromkeys(words("addmm baddbmm"), _addmm),
     "einsum": _einsum,
     "bilinear": _bilinear,

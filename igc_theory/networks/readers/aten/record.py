@@ -59,6 +59,7 @@ class Record:
     constants: dict[str, Constant] = field(default_factory=dict)
     stored: dict[str, Stored] = field(default_factory=dict)
     values: dict[str, Callable[[], Any]] = field(default_factory=dict)
+    notes: dict[str, tuple[str, str]] = field(default_factory=dict)
     count: int = 0
 
     def fresh(self, word: str = "") -> str:

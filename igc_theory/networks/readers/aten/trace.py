@@ -31,6 +31,13 @@ _FILLED = words(
 _NORMALISED = words("batch_norm group_norm instance_norm layer_norm rms_norm")
 """Operators whose result is like what they read; PyTorch takes long to find that out."""
 
+_LOOKS = words(
+    "_local_scalar_dense item is_nonzero nonzero nonzero_numpy masked_select equal unique _unique2 unique_consecutive"
+)
+"""Operators that tell a module's code something about the numbers that it reads."""
+
+LOOKED = "its code looks at numbers that depend on the input: counted as it runs on zeros"
+
 
 class Fact(NamedTuple):
     """What a tensor is called, and how often its memory had been written to when it got that name."""
@@ -157,6 +164,9 @@ class Trace(TorchDispatchMode):  # type: ignore[misc, unused-ignore]
 
     def _compute(self, operator: str, func: Any, args: Any, kwargs: Any) -> Any:
         """Run an operator on what depends on the input, and write it down."""
+        masks = [tensor for tensor in _tensors(args[1:2]) if tensor.dtype == torch.bool] if operator == "index" else []
+        if operator in _LOOKS or any(map(self._depends, masks)):
+            self.record.notes[self._place()] = ("control flow", LOOKED)
         named = _mapped(self._operand, (args, kwargs))
         written = _written(func, args, kwargs)
         for tensor in written:
