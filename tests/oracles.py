@@ -85,3 +85,20 @@ def strict(chain: Chain) -> bool:
 def loose(chain: Chain) -> bool:
     """The loose condition: at every split one positive number of shared channels."""
     return all(shared is not None and len(shared) == 1 and 0 not in shared for shared in splits(chain))
+
+
+def conv_multiply_adds(output_shape: Sequence[int], kernel_shape: Sequence[int]) -> int:
+    """Count the products of a convolution one by one; shapes (C_out, *sides) and (C_out, C_in/groups, *window)."""
+    window = [range(size) for size in kernel_shape[1:]]
+    return sum(1 for _ in product(*map(range, output_shape)) for _ in product(*window))
+
+
+def transposed_conv_multiply_adds(input_shape: Sequence[int], kernel_shape: Sequence[int]) -> int:
+    """Count the products of a transposed convolution: each entry is spread by its weights (C_in, C_out/groups, *window)."""
+    spread = [range(size) for size in kernel_shape[1:]]
+    return sum(1 for _ in product(*map(range, input_shape)) for _ in product(*spread))
+
+
+def einsum_multiply_adds(letters: str, sizes: dict[str, int]) -> int:
+    """Count the products of a sum over letters, one for each assignment of values; none for no letters."""
+    return sum(1 for _ in product(*(range(sizes[letter]) for letter in letters))) if letters else 0

@@ -43,11 +43,8 @@ def matmul(walk: Walk, operation: Operation) -> None:
     if several == 1:
         cost.weight = _transposed(walk, weight, (rows, columns), transpose)
     node = Linear(inputs, outputs, bool(bias)) if several == 1 else Operator(f"linear, {several} matrices")
-    channels = (-2, -2) if left else (-1, -1)
-    if flipped[not left] and not left:
-        channels = (-2, channels[1])
-    elif flipped[1] and left:
-        channels = (-1, channels[1])
+    across = -2 if left else -1
+    channels = (-3 - across if flipped[left] else across, across)
     walk.append(operation, node, cost, source=source, channels=_within(walk, operation, source, channels))
 
 

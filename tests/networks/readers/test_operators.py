@@ -1,0 +1,429 @@
+"""Every operator that holds numbers or multiplies: parameters, multiply–adds and buffers against counting one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from igc_theory.networks import LayerGraph
+from igc_theory.networks.description.layers import Conv, Linear, Shuffle
+from igc_theory.networks.readers.onnx_reader import read_onnx
+
+pytest.importorskip("onnx", reason="the extra onnx is not installed")
+
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+from onnx.reference import ReferenceEvaluator
+
+from tests.oracles import conv_multiply_adds, einsum_multiply_adds, transposed_conv_multiply_adds
+
+RNG = np.random.default_rng(0)
+NODE = helper.make_node
+MS = "com.microsoft"
+
+
+def reals(*shape: int) -> np.ndarray:
+    return RNG.standard_normal(shape).astype(np.float32)
+
+
+def bytes_(*shape: int) -> np.ndarray:
+    return RNG.integers(-9, 9, shape).astype(np.int8)
+
+
+def made(
+    nodes: Sequence[Any],
+    constants: dict[str, Any],
+    shape: Sequence[int],
+    opset: int = 17,
+    kind: int = TensorProto.FLOAT,
+) -> Any:
+    """Return a model that reads `x` and writes `y`."""
+    tensors = [numpy_helper.from_array(np.asarray(array), name) for name, array in constants.items()]
+    inputs = [helper.make_tensor_value_info("x", kind, shape)]
+    outputs = [helper.make_tensor_value_info("y", TensorProto.UNDEFINED, None)]
+    graph = helper.make_graph(list(nodes), "by hand", inputs, outputs, tensors)
+    sets = [helper.make_opsetid("", opset), helper.make_opsetid(MS, 1)]
+    return helper.make_model(graph, opset_imports=sets, ir_version=10)
+
+
+def read(model: Any, tmp_path: Path) -> LayerGraph:
+    path = tmp_path / "made.onnx"
+    onnx.save(model, path)
+    return read_onnx(path)
+
+
+def written(model: Any, shape: Sequence[int], dtype: Any = np.float32) -> tuple[int, ...]:
+    """Return the shape of `y` by running the model: nothing is inferred."""
+    return np.shape(ReferenceEvaluator(model).run(None, {"x": np.ones(shape, dtype)})[0])
+
+
+@pytest.mark.parametrize(
+    ("kernel", "shape", "attributes"),
+    [
+        ((6, 2, 3), (1, 4, 9), {"group": 2, "pads": [1, 1]}),
+        ((8, 1, 3, 3), (1, 4, 7, 6), {"group": 4, "strides": [2, 1]}),
+        ((6, 4, 3, 3), (1, 4, 9, 9), {"dilations": [2, 2]}),
+        ((6, 4, 2, 3, 2), (1, 4, 5, 5, 4), {"strides": [1, 2, 1]}),
+        ((6, 4, 3, 3), (3, 4, 9, 9), {"auto_pad": "SAME_UPPER"}),
+    ],
+)
+def test_convolutions(
+    tmp_path: Path, kernel: tuple[int, ...], shape: tuple[int, ...], attributes: dict[str, Any]
+) -> None:
+    model = made(
+        [NODE("Conv", ["x", "w", "b"], ["y"], **attributes)], {"w": reals(*kernel), "b": reals(kernel[0])}, shape
+    )
+    found, one = read(model, tmp_path), written(model, shape)[1:]
+    assert found.counts == (prod(kernel), 0, 0, kernel[0])
+    assert found.multiply_adds == conv_multiply_adds(one, kernel)
+    assert prod(found.layers[0].output_shape) == prod(one)
+    assert (found.depth, found.exact) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("kernel", "shape", "attributes"),
+    [
+        ((4, 3, 4, 4), (1, 4, 5, 6), {"group": 2, "strides": [2, 2], "pads": [1, 1, 1, 1]}),
+        ((4, 1, 3), (2, 4, 7), {"group": 4}),
+        ((4, 2, 2, 2, 2), (1, 4, 3, 3, 3), {"strides": [2, 2, 2]}),
+    ],
+)
+def test_transposed_convolutions(
+    tmp_path: Path, kernel: tuple[int, ...], shape: tuple[int, ...], attributes: dict[str, Any]
+) -> None:
+    found = read(made([NODE("ConvTranspose", ["x", "w"], ["y"], **attributes)], {"w": reals(*kernel)}, shape), tmp_path)
+    assert found.parameters == prod(kernel)
+    assert found.multiply_adds == transposed_conv_multiply_adds(shape[1:], kernel)
+    assert found.layers[0].kind.startswith("transposed")
+
+
+@pytest.mark.parametrize(
+    ("operator", "inputs", "matrix", "shape", "attributes"),
+    [
+        ("MatMul", "xw", (5, 7), (2, 3, 5), {}),
+        ("MatMul", "wx", (7, 3), (1, 3, 5), {}),
+        ("MatMul", "xw", (5,), (1, 3, 5), {}),
+        ("MatMul", "xw", (4, 5, 7), (1, 4, 3, 5), {}),
+        ("MatMul", "xw", (1, 5, 7), (1, 3, 5), {}),
+        ("Gemm", "xw", (7, 5), (2, 5), {"transB": 1}),
+        ("Gemm", "xw", (5, 7), (1, 5), {}),
+        ("Gemm", "xw", (3, 7), (3, 5), {"transA": 1}),
+    ],
+)
+def test_matrices_on_either_side(
+    tmp_path: Path,
+    operator: str,
+    inputs: str,
+    matrix: tuple[int, ...],
+    shape: tuple[int, ...],
+    attributes: dict[str, Any],
+) -> None:
+    constants = {"w": reals(*matrix)}
+    model = made([NODE(operator, list(inputs), ["y"], **attributes)], constants, shape)
+    found, one = read(model, tmp_path), written(model, shape)
+    summed = shape[0 if attributes.get("transA") else -1] if inputs == "xw" else matrix[-1]
+    assert found.parameters == found.counts.linear == prod(matrix)
+    assert found.multiply_adds == prod(one) * summed // shape[0]
+    assert (found.activation_multiply_adds, found.exact) == (0, True)
+
+
+def test_a_linear_layer_knows_its_matrix_from_either_side(tmp_path: Path) -> None:
+    matrix = reals(7, 3)
+    for inputs, constant, shape in (["x", "w"], matrix.T, (1, 2, 3)), (["w", "x"], matrix, (1, 3, 2)):
+        (layer,) = read(made([NODE("MatMul", inputs, ["y"])], {"w": constant}, shape), tmp_path).layers
+        assert layer.node == Linear(3, 7, bias=False)
+        assert np.array_equal(layer.weight, matrix)
+
+
+@pytest.mark.parametrize(
+    ("equation", "weight", "shape", "products", "of_activations"),
+    [
+        ("bni,hij->bhnj", (3, 5, 7), (1, 4, 5), "hnij", ""),
+        ("bi,oij,bj->bo", (6, 5, 5), (1, 5), "oij", "ij"),
+        ("bni,bmi->bnm", None, (1, 4, 5), "", "nni"),
+        ("...i,ji->...j", (7, 5), (1, 2, 4, 5), "pqij", ""),
+    ],
+)
+def test_einsum(
+    tmp_path: Path, equation: str, weight: Any, shape: tuple[int, ...], products: str, of_activations: str
+) -> None:
+    inputs = ["x", "w", "x"][: equation.count(",") + 1] if weight else ["x", "x"]
+    constants = {"w": reals(*weight)} if weight else {}
+    found = read(made([NODE("Einsum", inputs, ["y"], equation=equation)], constants, shape), tmp_path)
+    sizes = {"h": 3, "n": 4, "i": 5, "j": (weight or (0,))[0 if "..." in equation else -1], "o": 6, "p": 2, "q": 4}
+    assert found.multiply_adds == einsum_multiply_adds(products, sizes)
+    assert found.activation_multiply_adds == einsum_multiply_adds(of_activations, sizes)
+    assert found.parameters == prod(weight or (0,))
+
+
+@pytest.mark.parametrize(("operator", "gates"), [("LSTM", 4), ("GRU", 3), ("RNN", 1)])
+@pytest.mark.parametrize("directions", [1, 2])
+def test_recurrent_layers_use_their_weights_at_each_step(
+    tmp_path: Path, operator: str, gates: int, directions: int
+) -> None:
+    width, steps, read_width = 6, 7, 5
+    constants = {
+        "w": reals(directions, gates * width, read_width),
+        "r": reals(directions, gates * width, width),
+        "b": reals(directions, 2 * gates * width),
+    }
+    way = "bidirectional" if directions == 2 else "forward"
+    nodes = [
+        NODE("Transpose", ["x"], ["t"], perm=[1, 0, 2]),
+        NODE(operator, ["t", "w", "r", "b"], ["y"], hidden_size=width, direction=way),
+    ]
+    found = read(made(nodes, constants, (2, steps, read_width)), tmp_path)
+    weights = directions * gates * width * (read_width + width)
+    assert found.counts == (0, 0, weights, directions * 2 * gates * width)
+    assert (found.multiply_adds, found.depth) == (weights * steps, 1)
+
+
+QUANTIZED = {"s": np.float32(0.1), "z": np.int8(0), "ws": np.full(6, 0.1, np.float32), "wz": np.zeros(6, np.int8)}
+
+
+def quantized(*rest: Any) -> list[Any]:
+    return [NODE("QuantizeLinear", ["x", "s", "z"], ["q"]), *rest]
+
+
+@pytest.mark.parametrize(
+    ("nodes", "weights", "bias"),
+    [
+        (quantized(NODE("QLinearConv", ["q", "s", "z", "w", "ws", "wz", "s", "z", "b"], ["y"])), 216, 6),
+        (quantized(NODE("ConvInteger", ["q", "w", "z", "z"], ["y"])), 216, 0),
+        (
+            quantized(
+                NODE("DequantizeLinear", ["w", "ws", "wz"], ["k"], axis=0),
+                NODE("DequantizeLinear", ["q", "s", "z"], ["d"]),
+                NODE("Conv", ["d", "k"], ["c"]),
+                NODE("QuantizeLinear", ["c", "s", "z"], ["y"]),
+            ),
+            216,
+            0,
+        ),
+    ],
+)
+def test_quantized_convolutions(tmp_path: Path, nodes: list[Any], weights: int, bias: int) -> None:
+    constants = QUANTIZED | {"w": bytes_(6, 4, 3, 3), "b": RNG.integers(-9, 9, 6).astype(np.int32)}
+    used = {name for node in nodes for name in node.input}
+    found = read(made(nodes, {k: v for k, v in constants.items() if k in used}, (1, 4, 9, 9)), tmp_path)
+    assert found.counts == (weights, 0, 0, bias)
+    assert found.multiply_adds == conv_multiply_adds((6, 7, 7), (6, 4, 3, 3))
+    assert found.buffers == sum(np.size(constants[name]) for name in used & QUANTIZED.keys())
+    assert found.exact
+
+
+@pytest.mark.parametrize(
+    ("node", "bias"),
+    [
+        (NODE("MatMulInteger", ["q", "w", "z", "z"], ["y"]), 0),
+        (NODE("QLinearMatMul", ["q", "s", "z", "w", "s", "z", "s", "z"], ["y"]), 0),
+        (NODE("QGemm", ["q", "s", "z", "w", "s", "z", "b", "s", "z"], ["y"], domain=MS), 7),
+        (NODE("MatMulIntegerToFloat", ["q", "w", "s", "s", "z", "z", "f"], ["y"], domain=MS), 7),
+    ],
+)
+def test_quantized_matrices(tmp_path: Path, node: Any, bias: int) -> None:
+    constants = {"w": bytes_(5, 7), "b": RNG.integers(-9, 9, 7).astype(np.int32), "f": reals(7)} | QUANTIZED
+    used = {"s", "z", *node.input}
+    model = made(quantized(node), {k: v for k, v in constants.items() if k in used}, (1, 5))
+    if node.domain:
+        model.graph.value_info.append(helper.make_tensor_value_info("y", TensorProto.FLOAT, (1, 7)))
+    found = read(model, tmp_path)
+    assert found.counts == (0, 0, 35, bias)
+    assert (found.multiply_adds, found.buffers, found.exact) == (35, 2, True)
+
+
+@pytest.mark.parametrize("per_channel", [False, True])
+def test_fake_quantization_keeps_the_weights(tmp_path: Path, per_channel: bool) -> None:
+    scales = {"s": QUANTIZED["ws"], "z": QUANTIZED["wz"]} if per_channel else {"s": np.float32(0.1), "z": np.int8(0)}
+    nodes = [
+        NODE("QuantizeLinear", ["w", "s", "z"], ["q"], axis=0),
+        NODE("DequantizeLinear", ["q", "s", "z"], ["k"], axis=0),
+        NODE("Conv", ["x", "k"], ["y"]),
+    ]
+    found = read(made(nodes, scales | {"w": reals(6, 4, 3, 3)}, (1, 4, 9, 9)), tmp_path)
+    assert (found.parameters, found.buffers) == (216, sum(np.size(array) for array in scales.values()))
+
+
+def test_an_integer_kernel_scaled_by_hand(tmp_path: Path) -> None:
+    nodes = [
+        NODE("Cast", ["w"], ["c"], to=TensorProto.FLOAT),
+        NODE("Mul", ["c", "s"], ["k"]),
+        NODE("Conv", ["x", "k"], ["y"]),
+    ]
+    found = read(made(nodes, {"w": bytes_(6, 4, 3, 3), "s": reals(6, 1, 1, 1)}, (1, 4, 9, 9)), tmp_path)
+    assert (found.parameters, found.buffers, found.layers[0].weight.shape) == (216, 6, (6, 4, 3, 3))
+
+
+@pytest.mark.parametrize(
+    ("node", "shape", "numbers", "opset"),
+    [
+        (NODE("LayerNormalization", ["x", "w", "b"], ["y"]), (1, 5, 8), 16, 17),
+        (NODE("LayerNormalization", ["x", "w"], ["y"]), (1, 5, 8), 8, 17),
+        (NODE("RMSNormalization", ["x", "w"], ["y"]), (1, 5, 8), 8, 23),
+        (NODE("GroupNormalization", ["x", "w", "b"], ["y"], num_groups=2), (1, 8, 3, 3), 16, 21),
+        (NODE("InstanceNormalization", ["x", "w", "b"], ["y"]), (1, 8, 3, 3), 16, 17),
+        (NODE("PRelu", ["x", "slope"], ["y"]), (1, 8, 3, 3), 8, 17),
+        (NODE("PRelu", ["x", "one"], ["y"]), (1, 8, 3, 3), 1, 17),
+        (NODE("Mul", ["x", "slope"], ["y"]), (1, 8, 3, 3), 8, 17),
+        (NODE("Div", ["x", "slope"], ["y"]), (1, 8, 3, 3), 8, 17),
+    ],
+)
+def test_scales_and_normalisations(tmp_path: Path, node: Any, shape: tuple[int, ...], numbers: int, opset: int) -> None:
+    constants = {"w": reals(8), "b": reals(8), "slope": reals(8, 1, 1), "one": reals(1)}
+    found = read(made([node], {k: v for k, v in constants.items() if k in node.input}, shape, opset), tmp_path)
+    assert found.counts == (0, numbers, 0, 0)
+    assert (found.multiply_adds, found.depth, found.exact) == (0, 0, True)
+
+
+def test_running_statistics_are_buffers(tmp_path: Path) -> None:
+    nodes = [NODE("Conv", ["x", "k"], ["c"]), NODE("BatchNormalization", ["c", "g", "h", "m", "v"], ["y"])]
+    found = read(made(nodes, {"k": reals(6, 4, 1, 1)} | {name: reals(6) for name in "ghmv"}, (1, 4, 3, 3)), tmp_path)
+    assert found.counts == (24, 12, 0, 0)
+    assert found.buffers == found.layers[0].buffers == 12
+    assert isinstance(found.layers[0].node, Conv)
+    assert "12" in str(found.table())
+
+
+def test_embeddings_positions_and_tokens(tmp_path: Path) -> None:
+    nodes = [
+        NODE("Gather", ["table", "x"], ["e"]),
+        NODE("Concat", ["token", "e"], ["t"], axis=1),
+        NODE("Add", ["t", "places"], ["p"]),
+        NODE("MatMul", ["p", "w"], ["y"]),
+    ]
+    constants = {"table": reals(50, 8), "token": reals(1, 1, 8), "places": reals(1, 7, 8), "w": reals(8, 3)}
+    found = read(made(nodes, constants, (1, 6), kind=TensorProto.INT64), tmp_path)
+    assert found.parameters == 400 + 8 + 56 + 24
+    assert [layer.kind for layer in found.layers] == ["embedding", "stored numbers", "added numbers", "linear"]
+    assert (found.multiply_adds, found.exact) == (7 * 24, True)
+
+
+def test_attention_is_counted_apart(tmp_path: Path) -> None:
+    nodes = [
+        NODE("MatMul", ["x", "w"], ["q"]),
+        NODE("Transpose", ["x"], ["t"], perm=[0, 2, 1]),
+        NODE("MatMul", ["q", "t"], ["s"]),
+        NODE("Softmax", ["s"], ["a"]),
+        NODE("MatMul", ["a", "x"], ["y"]),
+    ]
+    found = read(made(nodes, {"w": reals(8, 8)}, (2, 5, 8)), tmp_path)
+    assert (found.multiply_adds, found.activation_multiply_adds) == (5 * 64, 2 * 5 * 5 * 8)
+    assert "400 of activations by activations" in repr(found)
+    assert found.table().totals["of activations"] == 400
+    whole = read(
+        made([NODE("Attention", ["x"] * 3, ["y"], q_num_heads=2, kv_num_heads=2)], {}, (2, 5, 8), 23), tmp_path
+    )
+    assert (whole.multiply_adds, whole.activation_multiply_adds) == (0, 400)
+
+
+def test_a_kernel_computed_from_activations_is_no_weight(tmp_path: Path) -> None:
+    nodes = [
+        NODE("GlobalAveragePool", ["x"], ["p"]),
+        NODE("Conv", ["p", "w"], ["k"]),
+        NODE("Reshape", ["k", "four"], ["kernel"]),
+        NODE("Conv", ["x", "kernel"], ["y"]),
+    ]
+    constants = {"w": reals(24, 4, 1, 1), "four": np.array([6, 4, 1, 1])}
+    found = read(made(nodes, constants, (1, 4, 5, 5)), tmp_path)
+    assert (found.parameters, found.multiply_adds) == (96, 96)
+    assert found.activation_multiply_adds == conv_multiply_adds((6, 5, 5), (6, 4, 1, 1))
+
+
+def test_each_number_is_counted_once_and_shown_at_each_use(tmp_path: Path) -> None:
+    nodes = [
+        NODE("Split", ["w"], ["first", "second"], axis=0),
+        NODE("Conv", ["x", "first"], ["a"]),
+        NODE("Conv", ["a", "second"], ["b"]),
+        NODE("Conv", ["b", "w"], ["y"]),
+    ]
+    found = read(made(nodes, {"w": reals(8, 4, 1, 1)}, (1, 4, 5, 5)), tmp_path)
+    assert found.parameters == 32
+    assert [layer.counts.total for layer in found.layers] == [32, 32, 32]
+    assert [layer.shared.total for layer in found.layers] == [0, 32, 32]
+    assert found.multiply_adds == (16 + 16 + 32) * 25
+    assert "used before" in str(found.table())
+
+
+def test_what_is_not_counted_is_said(tmp_path: Path) -> None:
+    nodes = [NODE("Secret", ["x", "t"], ["a"], "hidden", domain="other"), NODE("Relu", ["x"], ["y"])]
+    model = made(nodes, {"t": reals(9), "left": reals(4)}, (1, 4, 5, 5))
+    model.opset_import.append(helper.make_opsetid("other", 1))
+    found = read(model, tmp_path)
+    listed = {entry.name: (entry.operator, entry.parameters) for entry in found.passed_over}
+    assert listed == {"hidden": ("other.Secret", 9), "left": ("stored numbers", 4)}
+    assert not found.exact
+    assert "not exact: 2 operators passed over (other.Secret, stored numbers), which hold 13 numbers" in repr(found)
+    assert found.reservation in found.table().title
+
+
+ORDERS = {
+    "gathered": ([NODE("Gather", ["a", "i"], ["b"], axis=-3)], {"i": np.arange(8).reshape(2, 4).T.ravel()}),
+    "cut and joined": (
+        [NODE("Split", ["a"], ["e", "f"], axis=1), NODE("Concat", ["f", "e"], ["b"], axis=1)],
+        {},
+    ),
+    "sliced and joined": (
+        [
+            NODE("Slice", ["a", "zero", "eight", "one", "two"], ["e"]),
+            NODE("Slice", ["a", "one", "eight", "one", "two"], ["f"]),
+            NODE("Concat", ["e", "f"], ["b"], axis=1),
+        ],
+        {"zero": np.array([0]), "one": np.array([1]), "two": np.array([2]), "eight": np.array([8])},
+    ),
+    "flattened": (
+        [
+            NODE("Reshape", ["a", "s"], ["p"]),
+            NODE("Transpose", ["p"], ["t"], perm=[0, 2, 1, 3]),
+            NODE("Reshape", ["t", "j"], ["b"]),
+        ],
+        {"s": np.array([1, 2, 4, 30]), "j": np.array([1, 8, 5, 6])},
+    ),
+    "with an activation between": (
+        [
+            NODE("Reshape", ["a", "s"], ["p"]),
+            NODE("Transpose", ["p"], ["t"], perm=[0, 2, 1, 3, 4]),
+            NODE("LeakyRelu", ["t"], ["u"]),
+            NODE("Reshape", ["u", "j"], ["b"]),
+        ],
+        {"s": np.array([1, 2, 4, 5, 6]), "j": np.array([1, 8, 5, 6])},
+    ),
+    "channels last": (
+        [
+            NODE("Transpose", ["a"], ["n"], perm=[0, 2, 3, 1]),
+            NODE("Reshape", ["n", "s"], ["p"]),
+            NODE("Transpose", ["p"], ["t"], perm=[0, 1, 2, 4, 3]),
+            NODE("Reshape", ["t", "j"], ["u"]),
+            NODE("Transpose", ["u"], ["b"], perm=[0, 3, 1, 2]),
+        ],
+        {"s": np.array([1, 5, 6, 2, 4]), "j": np.array([1, 5, 6, 8])},
+    ),
+}
+
+
+@pytest.mark.parametrize("spelling", ORDERS)
+def test_an_order_of_channels_in_any_spelling(tmp_path: Path, spelling: str) -> None:
+    between, constants = ORDERS[spelling]
+    kernels = {"A": reals(8, 4, 1, 1), "B": reals(8, 4, 1, 1)}
+    nodes = [NODE("Conv", ["x", "A"], ["a"], group=2), *between, NODE("Conv", ["b", "B"], ["y"], group=2)]
+    _, shuffle, second = read(made(nodes, kernels | constants, (1, 8, 5, 6)), tmp_path).layers
+    assert isinstance(shuffle.node, Shuffle)
+    assert (shuffle.follows, second.follows) == (0, 1)
+    x = np.abs(reals(1, 8, 5, 6))
+    alone = made([NODE("Identity", ["x"], ["a"]), *between, NODE("Identity", ["b"], ["y"])], constants, (1, 8, 5, 6))
+    assert np.array_equal(ReferenceEvaluator(alone).run(None, {"x": x})[0], shuffle.node.permutation(x, axis=1))
+
+
+def test_pixels_that_become_channels_are_no_order_of_channels(tmp_path: Path) -> None:
+    nodes = [
+        NODE("Conv", ["x", "w"], ["a"]),
+        NODE("Reshape", ["a", "s"], ["p"]),
+        NODE("Transpose", ["p"], ["t"], perm=[0, 1, 4, 2, 5, 3]),
+        NODE("Reshape", ["t", "j"], ["y"]),
+    ]
+    constants = {"w": reals(8, 8, 1, 1), "s": np.array([1, 2, 2, 2, 5, 6]), "j": np.array([1, 2, 10, 12])}
+    assert [layer.kind for layer in read(made(nodes, constants, (1, 8, 5, 6)), tmp_path).layers] == ["regular 1×1"]
