@@ -50,11 +50,8 @@ def numbers_behind(graph: Graph, name: str) -> tuple[list[str], list[str]]:
     short = [origin for origin, array in trained.items() if is_short(array.dtype)]
     wide = [] if reals or short else [origin for origin, array in trained.items() if array.dtype in ("int32", "uint32")]
     weights = short or wide if _most(trained, short + wide) > _most(trained, reals) else reals
-    return weights, [
-        origin
-        for origin in (*reals, *short, *(key for key, array in stored.items() if not array.trained))
-        if origin not in weights
-    ]
+    untrained = [origin for origin, array in stored.items() if not array.trained]
+    return weights, [origin for origin in (*reals, *short, *untrained) if origin not in weights]
 
 
 def is_whole(constant: Constant, array: Stored) -> bool:
