@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from math import frexp
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from igc_theory.structure.arguments import branches_of, positive_int
+from igc_theory.structure.arguments import array_of, branches_of, positive_int, shown
 
-__all__ = ["Array", "finite", "float_type", "image_of", "kernel_of", "numbers"]
+__all__ = ["Array", "exponent_of", "finite", "float_type", "image_of", "kernel_of", "numbers"]
 
 Array = NDArray[Any]
 
@@ -34,10 +35,7 @@ def numbers(name: str, value: ArrayLike) -> Array:
     ...
     TypeError: kernel has dtype <U1: give real or complex numbers, float32, float64, complex64 or complex128
     """
-    try:
-        array = np.asarray(value)
-    except ValueError:
-        raise ValueError(f"{name} is a ragged nesting of lists: give an array with equally long rows") from None
+    array = array_of(name, value)
     if array.dtype.kind in "biu":
         return array.astype(np.float64)
     if array.dtype == np.float16:
@@ -63,10 +61,12 @@ def float_type(name: str, dtype: DTypeLike | None) -> np.dtype[Any]:
     """
     try:
         kind = np.dtype(dtype).newbyteorder("=")
-    except TypeError:
+    except (TypeError, ValueError):  # UnicodeEncodeError is a ValueError
         kind = np.dtype(object)
     if kind.char not in "fdFD":
-        raise TypeError(f"{name}={dtype!r} is not a type to compute in: give float32, float64, complex64 or complex128")
+        raise TypeError(
+            f"{name}={shown(dtype)} is not a type to compute in: give float32, float64, complex64 or complex128"
+        )
     return kind
 
 
@@ -87,6 +87,19 @@ def finite(name: str, array: Array) -> Array:
         index = ", ".join(str(int(axis)) for axis in where)
         raise ValueError(f"{name}[{index}]={array[where]} is not finite: replace NaN and infinite entries first")
     return array
+
+
+def exponent_of(array: Array) -> int:
+    """Return the exponent of the power of two by which to divide an array so that its largest entry is from 1 to 2; 0 for zeros.
+
+    Examples
+    --------
+    >>> exponent_of(np.array([-5.0, 3.0])), exponent_of(np.array([np.finfo(float).max])), exponent_of(np.zeros(2))
+    (2, 1023, 0)
+    """
+    parts = (array.real, array.imag) if array.dtype.kind == "c" else (array,)
+    peak = max(float(side) for part in parts for side in (part.max(), -part.min()))
+    return frexp(peak)[1] - 1 if peak else 0
 
 
 def image_of(image: ArrayLike, channels: int | None = None) -> Array:

@@ -27,8 +27,8 @@ from numpy.typing import ArrayLike
 from scipy.sparse import csr_array, get_index_dtype
 
 from igc_theory.kernels.arrays import Array, finite, image_of, kernel_of, numbers
-from igc_theory.kernels.correlation import Padding, Pair, blocks_of, correlate, padded, windows
-from igc_theory.structure.arguments import positive_int, window_of
+from igc_theory.kernels.correlation import MOST_PIXELS, Padding, Pair, blocks_of, correlate, padded, windows
+from igc_theory.structure.arguments import positive_int, shown, window_of
 
 __all__ = ["convolution_matrix", "convolve", "kernel_matrix", "kernel_tensor", "patches"]
 
@@ -145,6 +145,9 @@ def patches(image: ArrayLike, kernel_size: int | Pair, stride: int | Pair = 1, p
     """
     window = window_of("kernel_size", kernel_size)
     columns = windows(padded(image_of(image), window, padding), window, window_of("stride", stride))
+    positive_int(
+        "the entries of image's patches", columns.size, maximum=MOST_PIXELS, beyond="use convolve, or a stride"
+    )
     return columns.reshape(columns.shape[0] * window[0] * window[1], -1).copy()
 
 
@@ -255,8 +258,9 @@ def convolution_matrix(
 def _checked_shape(image_shape: Sequence[int], channels: int) -> tuple[int, int, int]:
     """Return an image's shape as three Python ints, the first of them `channels`."""
     if not isinstance(image_shape, (tuple, list)) or len(image_shape) != 3:
-        raise ValueError(f"image_shape={image_shape!r} is not a triple: give (C_in, H, W)")
+        raise ValueError(f"image_shape={shown(image_shape)} is not a triple: give (C_in, H, W)")
     first, height, width = (positive_int(f"image_shape[{axis}]", side) for axis, side in enumerate(image_shape))
+    positive_int("the entries of image_shape", first * height * width, maximum=2**24, beyond="use convolve")
     if first != channels:
         raise ValueError(f"image_shape[0]={first} channels, the kernel reads {channels}: give an image of {channels}")
     return first, height, width

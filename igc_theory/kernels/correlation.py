@@ -6,17 +6,24 @@ Nothing is checked here beyond what the arithmetic itself needs; the public func
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from igc_theory.kernels.arrays import Array
-from igc_theory.structure.arguments import positive_int
+from igc_theory.structure.arguments import positive_int, shown
 from igc_theory.structure.permutations import ChannelPermutation
 
 __all__ = ["Padding", "Pair", "blocks_of", "correlate", "correlate_adjoint", "padded", "permuted", "windows"]
 
 Pair = tuple[int, int]
+MOST_PADDING = 2**20
+"""Zeros on a side."""
+
+MOST_PIXELS = 2**31
+"""Entries of a padded image, and of its patches: 16 gigabytes."""
+
 Padding = str | int | tuple[int, int]
 
 
@@ -88,7 +95,10 @@ def windows(x: Array, window: Sequence[int], stride: Pair) -> Array:
 
 def padded(image: Array, window: Sequence[int], padding: Padding) -> Array:
     """Return an image (C, H, W) with zeros around it."""
-    return np.pad(image, [(0, 0), *(_rim(padding, axis, side) for axis, side in enumerate(window))])
+    rims = [_rim(padding, axis, side) for axis, side in enumerate(window)]
+    sides = (side + sum(rim) for side, rim in zip(image.shape[1:], rims, strict=True))
+    positive_int("the entries of image with padding", image.shape[0] * prod(sides), maximum=MOST_PIXELS)
+    return np.pad(image, [(0, 0), *rims])
 
 
 def _rim(padding: Padding, axis: int, side: int) -> Pair:
@@ -98,12 +108,12 @@ def _rim(padding: Padding, axis: int, side: int) -> Pair:
             return (side - 1) // 2, side // 2
         if padding == "valid":
             return 0, 0
-        raise ValueError(f'padding={padding!r} is unknown: give "same", "valid", an integer or a pair of integers')
+        raise ValueError(f'padding={shown(padding)} is unknown: give "same", "valid", an integer or a pair of integers')
     way_out = 'give "same", "valid", an integer or a pair of integers of at least 0'
     if not isinstance(padding, (tuple, list)):
-        rim = positive_int("padding", padding, minimum=0, way_out=way_out)
+        rim = positive_int("padding", padding, minimum=0, maximum=MOST_PADDING, way_out=way_out)
     elif len(padding) == 2:
-        rim = positive_int(f"padding[{axis}]", padding[axis], minimum=0, way_out=way_out)
+        rim = positive_int(f"padding[{axis}]", padding[axis], minimum=0, maximum=MOST_PADDING, way_out=way_out)
     else:
-        raise ValueError(f"padding={padding!r} has {len(padding)} entries, not 2: {way_out}")
+        raise ValueError(f"padding={shown(padding)} has {len(padding)} entries, not 2: {way_out}")
     return rim, rim

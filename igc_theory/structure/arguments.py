@@ -356,7 +356,9 @@ def array_of(name: str, value: ArrayLike) -> NDArray[Any]:
     try:
         return np.asarray(value)
     except ValueError:
-        raise ValueError(f"{name} is a ragged nesting of lists: give an array with equally long rows") from None
+        raise ValueError(
+            f"{name}={shown(value)} is a ragged nesting of lists: give an array with equally long rows"
+        ) from None
     except Exception:  # a stranger's __array__ or __len__ may raise anything
         raise TypeError(f"{name}={shown(value)} is a {type(value).__name__}: give an array of numbers") from None
 

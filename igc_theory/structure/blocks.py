@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import gcd, prod
 
-from igc_theory.structure.arguments import branches_of, positive_int
+from igc_theory.structure.arguments import branches_of, positive_int, two_of, widths_of
 from igc_theory.structure.chains import Chain, Factor
 from igc_theory.structure.divisors import divisors
 from igc_theory.structure.factors import GroupConv
@@ -147,8 +147,9 @@ def xception(in_channels: int, out_channels: int, kernel_size: Window = 3) -> Ch
     >>> [conv.kind for conv in xception(8, 16).convolutions]
     ['pointwise', 'depthwise']
     """
+    pointwise = GroupConv(in_channels, out_channels)
     depthwise = GroupConv(out_channels, out_channels, out_channels, kernel_size)
-    return Chain([GroupConv(in_channels, out_channels), depthwise], name="Xception order")
+    return Chain([pointwise, depthwise], name="Xception order")
 
 
 def igcv3(
@@ -195,7 +196,7 @@ def igcv3(
     loose, p = 36: every input reaches every output by 36 paths
     """
     in_channels, (first, second) = positive_int("in_channels", in_channels), _pair_of_groups(groups)
-    middle = positive_int("expansion", expansion) * in_channels
+    middle = positive_int("expansion*in_channels", positive_int("expansion", expansion) * in_channels)
     expand = GroupConv(in_channels, middle, first)
     depthwise = GroupConv(middle, middle, middle, kernel_size, stride)
     reduce = GroupConv(middle, out_channels, second)
@@ -278,11 +279,8 @@ def shufflenet_unit(
 
 
 def _pair_of_groups(groups: tuple[int, int]) -> tuple[int, int]:
-    if not isinstance(groups, (tuple, list)) or len(groups) != 2:
-        raise ValueError(
-            f"groups={groups!r} is not a pair: give (G1, G2), the branches of the two pointwise convolutions"
-        )
-    return positive_int("groups[0]", groups[0]), positive_int("groups[1]", groups[1])
+    first, second = two_of("groups", groups, "give (G1, G2), the branches of the two pointwise convolutions")
+    return positive_int("groups[0]", first), positive_int("groups[1]", second)
 
 
 def igcv1(L: int, M: int, kernel_size: Window = 3) -> Chain:
@@ -316,6 +314,7 @@ def igcv1(L: int, M: int, kernel_size: Window = 3) -> Chain:
     True
     """
     L, M = positive_int("L", L), positive_int("M", M)
+    positive_int("L*M", L * M)
     primary = GroupConv(L * M, L * M, L, kernel_size)
     secondary = GroupConv(L * M, L * M, M)
     return Chain([primary, interleave(L, M), secondary, interleave(M, L)], name=f"IGCV1 L={L} M={M}")
@@ -356,7 +355,7 @@ def interleaved(channels: int, branch_widths: Sequence[int], kernel_size: Window
     (True, np.int64(1), np.int64(2))
     """
     channels = positive_int("channels", channels)
-    widths = _checked_widths(branch_widths)
+    widths = widths_of("branch_widths", branch_widths)
     for l, width in enumerate(widths):
         if channels % width:
             raise ValueError(
@@ -402,8 +401,8 @@ def igcv2(branch_widths: Sequence[int], kernel_size: Window = 3) -> Chain:
     >>> igcv2([1, 2, 2, 2, 2, 2, 2]).parameters // 64
     21
     """
-    widths = _checked_widths(branch_widths)
-    channels = prod(widths)
+    widths = widths_of("branch_widths", branch_widths)
+    channels = positive_int("the product of branch_widths", prod(widths))
     back = interleave(channels // widths[-1], widths[-1])
     return Chain([interleaved(channels, widths, kernel_size), back], name=f"IGCV2 K={','.join(map(str, widths))}")
 
@@ -470,18 +469,6 @@ def summation_fusion(L: int, M: int, kernel_size: Window = 3) -> Chain:
     return Chain([igcv1(L, M, kernel_size)], name=f"summation fusion L={L} M={M}")
 
 
-def _checked_widths(branch_widths: Sequence[int]) -> tuple[int, ...]:
-    """Return the widths as Python ints, refusing an empty list and anything that is not a positive integer."""
-    if isinstance(branch_widths, str) or not hasattr(branch_widths, "__iter__"):
-        raise TypeError(
-            f"branch_widths={branch_widths!r} is not a sequence: give one width a factor, such as [1, 8, 8]"
-        )
-    widths = tuple(positive_int(f"branch_widths[{l}]", width) for l, width in enumerate(branch_widths))
-    if not widths:
-        raise ValueError("branch_widths=[] is empty: give one width a factor, such as [1, 8, 8]")
-    return widths
-
-
 def two_factor_chain(
     in_channels: int, out_channels: int, middle: int, groups: tuple[int, int], kernel_size: Window = 1
 ) -> Chain:
@@ -544,6 +531,7 @@ def two_factor_chains(in_channels: int, out_channels: int, kernel_size: Window =
     ['8 × 8', '16 × 8', '16 × 16', '32 × 16']
     """
     in_channels, out_channels = positive_int("in_channels", in_channels), positive_int("out_channels", out_channels)
+    positive_int("in_channels*out_channels", in_channels * out_channels, maximum=2**48)
     middle, found = min(in_channels, out_channels), []
     for paths in PATHS:
         firsts = [first for first in divisors(gcd(in_channels, middle)) if middle % (first * paths) == 0]

@@ -16,17 +16,23 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from igc_theory.structure.arguments import instance_of
+from igc_theory.structure.arguments import instance_of, positive_int
 from igc_theory.structure.chains import Chain
 from igc_theory.structure.permutations import ChannelPermutation
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
-__all__ = ["BranchGraph", "Wires", "branch_graph", "checked", "gaps", "wiring"]
+__all__ = ["BranchGraph", "Wires", "branch_graph", "checked", "gaps", "wiring", "within_reach"]
 
 Wires = Sequence[NDArray[np.int64]]
 """For each gap before, between and behind the convolutions, where each channel comes from: what `wiring` returns."""
+
+MOST_CHANNELS = 2**27
+"""Channels, between all factors together, whose wiring is followed: about a gigabyte."""
+
+MOST_STEPS = 2**34
+"""Additions that counting paths branch by branch may take: about a minute."""
 
 _INT64_MAX = int(np.iinfo(np.int64).max)
 _BLOCK_BYTES = (
@@ -75,6 +81,12 @@ class BranchGraph:
     def blocks(self) -> Iterator[tuple[int, NDArray[Any]]]:
         """Yield (first column, block of columns) of the path counts branch by branch, in bounded memory."""
         rows = max([table.shape[0] for table in self.tables], default=self.last_branches)
+        steps = self.first_branches * sum(table.nnz for table in self.tables)
+        if steps > MOST_STEPS:
+            raise ValueError(
+                f"chain has {self.first_branches} first branches, whose paths take {steps} additions to count, more than "
+                f"{MOST_STEPS}: ask uniform_path_count(chain, rng), which takes one pass"
+            )
         width = max(1, _BLOCK_BYTES // (8 * rows))
         for start in range(0, self.first_branches, width):
             columns = np.arange(start, min(start + width, self.first_branches))
@@ -123,8 +135,17 @@ def gaps(chain: Chain) -> Iterator[NDArray[np.int64]]:
 
 
 def wiring(chain: Chain) -> list[NDArray[np.int64]]:
-    """Return all `gaps` at once."""
-    return [*gaps(checked(chain))]
+    """Return all `gaps` at once; refuse chains too wide for that."""
+    within_reach(checked(chain))
+    return [*gaps(chain)]
+
+
+def within_reach(chain: Chain) -> Chain:
+    """Return a chain whose wiring fits in memory."""
+    channels = sum(factor.out_channels for factor in chain.factors)
+    way_out = "the formulas of igc_theory.budget need no wiring; or take fewer channels with the same branch widths"
+    positive_int("the channels of chain, all factors together,", channels, maximum=MOST_CHANNELS, beyond=way_out)
+    return chain
 
 
 def checked(chain: Chain) -> Chain:

@@ -8,6 +8,7 @@ from functools import cached_property
 from html import escape
 from itertools import pairwise
 
+from igc_theory.structure.arguments import listed, shown, text
 from igc_theory.structure.factors import GroupConv
 from igc_theory.structure.permutations import ChannelPermutation
 
@@ -60,7 +61,7 @@ class Chain:
 
     def __init__(self, factors: Iterable[Factor | Chain], name: str = "") -> None:
         object.__setattr__(self, "factors", _checked_factors(factors))
-        object.__setattr__(self, "name", str(name))
+        object.__setattr__(self, "name", text("name", name))
 
     @property
     def convolutions(self) -> tuple[GroupConv, ...]:
@@ -157,21 +158,15 @@ def _described(factor: Factor) -> tuple[str, str, str]:
 
 def _checked_factors(factors: Iterable[Factor | Chain]) -> tuple[Factor, ...]:
     """Return the factors as one flat tuple after checking kinds and channels."""
-    try:
-        parts = [factors] if isinstance(factors, Chain) else list(factors)
-    except TypeError:
-        raise TypeError(
-            f"factors={factors!r} is not iterable: give a list of GroupConv and ChannelPermutation"
-        ) from None
+    way_out = "a chain needs a list of GroupConv and ChannelPermutation"
+    parts = [factors] if isinstance(factors, Chain) else listed("factors", factors, way_out)
     flat: list[Factor] = []
     for k, part in enumerate(parts):
         if not isinstance(part, (Chain, GroupConv, ChannelPermutation)):
             raise TypeError(
-                f"factors[{k}]={part!r} is a {type(part).__name__}: give GroupConv, ChannelPermutation or Chain entries"
+                f"factors[{k}]={shown(part)} is a {type(part).__name__}: give GroupConv, ChannelPermutation or Chain entries"
             )
         flat.extend(part.factors if isinstance(part, Chain) else [part])
-    if not flat:
-        raise ValueError("factors=[] is empty: a chain needs at least one GroupConv or ChannelPermutation")
     for k, (before, after) in enumerate(pairwise(flat)):
         if before.out_channels != after.in_channels:
             raise ValueError(

@@ -7,11 +7,14 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from igc_theory.structure.arguments import instance_of
-from igc_theory.structure.branches import branch_graph, checked, gaps
+from igc_theory.structure.arguments import generator, positive_int
+from igc_theory.structure.branches import branch_graph, checked, gaps, within_reach
 from igc_theory.structure.chains import Chain
 
 __all__ = ["path_counts", "uniform_path_count"]
+
+MOST_ENTRIES = 2**27
+"""Pairs of channels whose counts are listed: a gigabyte."""
 
 _PRIME = 2**31 - 1
 _ROUNDS = 2
@@ -37,7 +40,7 @@ def path_counts(chain: Chain) -> NDArray[np.int64]:
     Raises
     ------
     ValueError
-        If a count exceeds the largest int64.
+        If a count exceeds the largest int64, or there are more than 2**27 pairs.
 
     Examples
     --------
@@ -47,6 +50,9 @@ def path_counts(chain: Chain) -> NDArray[np.int64]:
     >>> path_counts(group(4, 4, groups=2) + group(4, 4, groups=2)).tolist()
     [[2, 2, 0, 0], [2, 2, 0, 0], [0, 0, 2, 2], [0, 0, 2, 2]]
     """
+    entries = checked(chain).out_channels * chain.in_channels
+    way_out = "ask uniform_path_count(chain, rng) or grade(chain), which need no matrix"
+    positive_int("the number of entries for chain, C_out*C_in", entries, maximum=MOST_ENTRIES, beyond=way_out)
     graph = branch_graph(chain)
     counts = np.concatenate([block for _, block in graph.blocks()], axis=1)
     largest = counts.max()
@@ -69,7 +75,7 @@ def uniform_path_count(chain: Chain, rng: np.random.Generator) -> int | None:
     Parameters
     ----------
     chain : Chain
-        Any chain; a million channels take a fraction of a second.
+        Any chain, of at most 2**27 channels, all factors together; a million take a fraction of a second.
     rng : numpy.random.Generator
         Source of the random integers.
 
@@ -92,8 +98,9 @@ def uniform_path_count(chain: Chain, rng: np.random.Generator) -> int | None:
     >>> uniform_path_count(group(6, 6, groups=2), rng) is None
     True
     """
-    instance_of("rng", rng, np.random.Generator, "give numpy.random.default_rng(seed)")
-    paths, remainder = divmod(prod(conv.in_width for conv in checked(chain).convolutions), chain.in_channels)
+    generator("rng", rng)
+    within_reach(checked(chain))
+    paths, remainder = divmod(prod(conv.in_width for conv in chain.convolutions), chain.in_channels)
     if remainder:
         return None
     values = rng.integers(_PRIME, size=(_ROUNDS, chain.in_channels))

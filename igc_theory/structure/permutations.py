@@ -7,9 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from igc_theory.structure.arguments import positive_int
+from igc_theory.structure.arguments import array_of, positive_int
 
 __all__ = ["ChannelPermutation", "interleave"]
+
+MOST_INDICES = 2**27
+"""Channels whose index list is made: a gigabyte."""
 
 
 class ChannelPermutation:
@@ -57,6 +60,8 @@ class ChannelPermutation:
         """Input channel of each output channel, shape (channels,), read-only."""
         if self._indices is None:
             assert self._interleaved is not None
+            way_out = "use a view of the array: x.reshape(groups, width, …).swapaxes(0, 1)"
+            positive_int("channels", self._channels, maximum=MOST_INDICES, beyond=way_out)
             self._indices = _frozen(np.arange(self._channels).reshape(self._interleaved).T.ravel())
         return self._indices
 
@@ -102,7 +107,7 @@ class ChannelPermutation:
 
     def __call__(self, x: ArrayLike, axis: int = 0) -> NDArray[Any]:
         """Return `x` with its channels, along `axis`, in the new order; a copy."""
-        array = np.asarray(x)
+        array, axis = array_of("x", x), positive_int("axis", axis, minimum=-64)
         if not -array.ndim <= axis < array.ndim or array.shape[axis] != self.channels:
             raise ValueError(
                 f"x of shape {array.shape} does not have {self.channels} channels along axis {axis}: "
@@ -165,16 +170,13 @@ def interleave(groups: int, width: int) -> ChannelPermutation:
     permutation = ChannelPermutation.__new__(ChannelPermutation)
     permutation._indices = None
     permutation._interleaved = positive_int("groups", groups), positive_int("width", width)
-    permutation._channels = permutation._interleaved[0] * permutation._interleaved[1]
+    permutation._channels = positive_int("groups*width", permutation._interleaved[0] * permutation._interleaved[1])
     return permutation
 
 
 def _checked_indices(indices: ArrayLike) -> NDArray[np.int64]:
     """Return `indices` as a read-only array after checking that it is a permutation."""
-    try:
-        array = np.asarray(indices)
-    except ValueError as error:
-        raise ValueError(f"indices={indices!r} is not a flat list: give each of 0 … channels-1 once") from error
+    array = array_of("indices", indices)
     if array.ndim != 1 or array.size == 0:
         raise ValueError(
             f"indices has shape {array.shape}, not (channels,) with at least one channel: give a flat list of 0 … channels-1"

@@ -62,8 +62,8 @@ def test_a_square_pair_is_the_same_convolution_as_an_integer() -> None:
         (lambda: GroupConv(6, 6, kernel_size=(3, 3, 3)), ValueError, "has 3 entries, not 2"),
         (lambda: GroupConv(6, 6, stride=(1, 0)), ValueError, r"stride\[1\]=0 is below 1"),
         (lambda: GroupConv("6", 6), TypeError, "in_channels='6' is a str"),
-        (lambda: Chain([]), ValueError, r"factors=\[\] is empty: a chain needs at least one"),
-        (lambda: Chain(3), TypeError, "factors=3 is not iterable: give a list"),
+        (lambda: Chain([]), ValueError, r"factors=\[\] is empty: a chain needs a list"),
+        (lambda: Chain(3), TypeError, "factors=3 is a int, not a sequence: a chain needs a list"),
         (
             lambda: Chain([3]),
             TypeError,

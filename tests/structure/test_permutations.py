@@ -69,7 +69,7 @@ def test_a_million_interleaved_channels_keep_no_index_list_when_copied() -> None
         ([0, -1], ValueError, r"indices\[1\]=-1 is outside 0 … 1"),
         ([], ValueError, r"indices has shape \(0,\), not \(channels,\)"),
         ([[0, 1]], ValueError, r"indices has shape \(1, 2\)"),
-        ([[0, 1], [2]], ValueError, r"indices=\[\[0, 1\], \[2\]\] is not a flat list"),
+        ([[0, 1], [2]], ValueError, r"indices=\[\[0, 1\], \[2\]\] is a ragged nesting"),
         ([0.0, 1.0], TypeError, r"indices has dtype float64, not integers: give each of 0 … 1 once"),
         ([True, False], TypeError, r"indices has dtype bool, not integers"),
         (["a"], TypeError, "not integers"),

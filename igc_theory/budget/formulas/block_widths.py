@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from igc_theory.budget.formulas.quantities import Quantity, quantity
 from igc_theory.budget.formulas.widths import NUMERIC, Functions
+from igc_theory.structure.arguments import two_of
 
 __all__ = ["depthwise_separable_width", "group_width", "igcv1_width", "igcv3_width", "regular_width"]
 
@@ -156,7 +157,8 @@ def igcv3_width(
     T, t, S = quantity("T", T), quantity("t", t), quantity("S", S)
     depthwise = S * t
     # The two pointwise factors at C = 1; a float, so that groups need not divide a width of one channel.
-    quadratic = t * (1 / quantity("groups[0]", groups[0]) + 1 / quantity("groups[1]", groups[1]))
+    first, second = two_of("groups", groups, "give (G1, G2), the branches of the two pointwise convolutions")
+    quadratic = t * (1 / quantity("groups[0]", first) + 1 / quantity("groups[1]", second))
     return _positive_root(quadratic, depthwise, T, functions)
 
 

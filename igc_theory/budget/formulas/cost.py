@@ -8,9 +8,11 @@ counted without biases.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from math import prod
 
-from igc_theory.budget.formulas.quantities import Quantity, exact_quotient, quantity
+from igc_theory.budget.formulas.quantities import Quantity, exact_quotient, narrowed, quantity
+from igc_theory.structure.arguments import listed, two_of
 
 __all__ = [
     "depthwise_separable_parameters",
@@ -21,6 +23,9 @@ __all__ = [
     "interleaved_parameters",
     "regular_parameters",
 ]
+
+counted = partial(quantity, exact=True)
+"""A size in a count: integers stay exact, in arrays too."""
 
 
 def regular_parameters(C: Quantity, S: Quantity, C_out: Quantity | None = None) -> Quantity:
@@ -78,10 +83,10 @@ def group_parameters(C: Quantity, groups: Quantity, S: Quantity, C_out: Quantity
     >>> group_parameters(6, 2, 25), group_parameters(6, 2, 25, C_out=4)
     (450, 300)
     """
-    C, groups, S = quantity("C", C), quantity("groups", groups), quantity("S", S)
-    C_out = C if C_out is None else quantity("C_out", C_out)
+    C, groups, S = counted("C", C), counted("groups", groups), counted("S", S)
+    C_out = C if C_out is None else counted("C_out", C_out)
     exact_quotient("C/groups", C, groups)
-    return C * exact_quotient("C_out/groups", C_out, groups) * S
+    return narrowed(C * exact_quotient("C_out/groups", C_out, groups) * S)
 
 
 def depthwise_separable_parameters(C: Quantity, S: Quantity, C_out: Quantity | None = None) -> Quantity:
@@ -109,8 +114,8 @@ def depthwise_separable_parameters(C: Quantity, S: Quantity, C_out: Quantity | N
     >>> depthwise_separable_parameters(64, 9), igcv1_parameters(L=64, M=1, S=9)
     (4672, 4672)
     """
-    C, S = quantity("C", C), quantity("S", S)
-    return C * S + regular_parameters(C, 1, C_out)
+    C, S = counted("C", C), counted("S", S)
+    return narrowed(C * S + counted("weights", regular_parameters(C, 1, C_out)))
 
 
 def igcv1_parameters(L: Quantity, M: Quantity, S: Quantity) -> Quantity:
@@ -138,7 +143,7 @@ def igcv1_parameters(L: Quantity, M: Quantity, S: Quantity) -> Quantity:
     >>> igcv1_parameters(24, 2, 9)
     2016
     """
-    L, M = quantity("L", L), quantity("M", M)
+    L, M = counted("L", L), counted("M", M)
     return igcv2_parameters([M, L], S)
 
 
@@ -195,8 +200,8 @@ def interleaved_parameters(C: Quantity, branch_widths: Sequence[Quantity], S: Qu
     >>> interleaved_parameters(416, [1] + 9 * [2], 9) == 416 * 27
     True
     """
-    C, S, (first, *others) = quantity("C", C), quantity("S", S), _checked_widths(branch_widths)
-    return C * (S * first + sum(others))
+    C, S, (first, *others) = counted("C", C), counted("S", S), _checked_widths(branch_widths)
+    return narrowed(C * (S * first + sum(others)))
 
 
 def igcv3_parameters(C_in: Quantity, C_out: Quantity, t: Quantity, groups: Sequence[Quantity], S: Quantity) -> Quantity:
@@ -229,22 +234,14 @@ def igcv3_parameters(C_in: Quantity, C_out: Quantity, t: Quantity, groups: Seque
     >>> igcv3_parameters(24, 24, 6, (2, 2), 9), igcv3_parameters(24, 24, 6, (1, 1), 9)
     (4752, 8208)
     """
-    if not isinstance(groups, (tuple, list)) or len(groups) != 2:
-        raise ValueError(
-            f"groups={groups!r} is not a pair: give (G1, G2), the branches of the two pointwise convolutions"
-        )
-    C_in, C_out, S = quantity("C_in", C_in), quantity("C_out", C_out), quantity("S", S)
-    middle = quantity("t", t) * C_in
-    expand, reduce = group_parameters(C_in, groups[0], 1, middle), group_parameters(middle, groups[1], 1, C_out)
-    return expand + S * middle + reduce
+    first, second = two_of("groups", groups, "give (G1, G2), the branches of the two pointwise convolutions")
+    G1, G2 = counted("groups", first), counted("groups", second)
+    C_in, C_out, S = counted("C_in", C_in), counted("C_out", C_out), counted("S", S)
+    middle = counted("t", t) * C_in
+    expand, reduce = group_parameters(C_in, G1, 1, middle), group_parameters(middle, G2, 1, C_out)
+    return narrowed(counted("weights", expand) + S * middle + counted("weights", reduce))
 
 
 def _checked_widths(branch_widths: Sequence[Quantity]) -> list[Quantity]:
-    if isinstance(branch_widths, (str, int)) or not hasattr(branch_widths, "__iter__"):
-        raise TypeError(
-            f"branch_widths={branch_widths!r} is not a sequence: give one width a factor, such as [1, 8, 8]"
-        )
-    widths = [quantity(f"branch_widths[{k}]", width) for k, width in enumerate(branch_widths)]
-    if not widths:
-        raise ValueError("branch_widths=[] is empty: give one width a factor, such as [1, 8, 8]")
-    return widths
+    widths = listed("branch_widths", branch_widths, "give one width a factor, such as [1, 8, 8]")
+    return [counted(f"branch_widths[{k}]", width) for k, width in enumerate(widths)]

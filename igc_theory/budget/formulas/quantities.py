@@ -2,44 +2,52 @@
 
 from __future__ import annotations
 
-import operator
 from fractions import Fraction
+from math import inf
 from typing import Any
 
 import numpy as np
 
-__all__ = ["Quantity", "exact_quotient", "quantity"]
+from igc_theory.structure.arguments import array_of, shown
+
+__all__ = ["LARGEST", "Quantity", "exact_quotient", "narrowed", "quantity"]
+
+LARGEST = 1e50
+"""The largest number that formulas over the reals take: fourth powers and products of six stay far from overflow."""
 
 Quantity = Any
 """An int, a float, a Fraction, a NumPy array or a SymPy expression: whatever understands ``+ * / **``."""
 
 
-def quantity(name: str, value: Any, *, above: int = 0) -> Quantity:
+def quantity(name: str, value: Any, *, above: int = 0, exact: bool = False) -> Quantity:
     """Return `value` if it can stand for a size: a number above `above`, an array of such, or a SymPy expression.
 
-    Integers become Python ints, which are exact whatever their size, and integer arrays int64, so that small dtypes
-    cannot wrap. A symbol is refused only where SymPy knows that it is not positive.
+    A single integer becomes a Python int, which is exact whatever its size. Arrays become double precision; where counts are
+    formed (`exact`), integer arrays become arrays of Python ints, which `narrowed` turns back into int64 afterwards. A symbol is
+    refused only where SymPy knows that it is not positive.
 
     Parameters
     ----------
     name : str
         The argument's name, for the message.
     value : int, float, Fraction, array or SymPy expression
-        Booleans, complex numbers and text are refused.
+        Booleans, complex numbers and text are refused, and so are masked arrays.
     above : int, default 0
         Every entry has to be larger.
+    exact : bool, default False
+        Whether integers are counted with, and may be of any size; otherwise they are at most `LARGEST`.
 
     Raises
     ------
     TypeError
         If `value` is of another kind.
     ValueError
-        If a number is not finite or not above `above`.
+        If a number is not finite, not above `above`, or too large.
 
     Examples
     --------
-    >>> quantity("C", 64), quantity("C", [64, 128])
-    (64, array([ 64, 128]))
+    >>> quantity("C", 64), quantity("C", [64, 128]), quantity("C", [64], exact=True)
+    (64, array([ 64., 128.]), array([64], dtype=object))
     >>> quantity("C", 0)
     Traceback (most recent call last):
     ...
@@ -47,16 +55,31 @@ def quantity(name: str, value: Any, *, above: int = 0) -> Quantity:
     """
     if hasattr(value, "free_symbols"):
         return _checked_symbol(name, value, above)
-    if isinstance(value, Fraction):
-        numbers: Any = value
-    else:
-        numbers = _checked_numbers(name, value)
-    wrong = np.atleast_1d(~np.isfinite(np.asarray(numbers, dtype=float)) | (np.asarray(numbers, dtype=float) <= above))
-    if wrong.any():
-        first = np.atleast_1d(np.asarray(value))[wrong][0]
-        advice = "use a positive number" if above == 0 else f"use a number larger than {above}"
-        raise ValueError(f"{name}={first} is not above {above}: {advice}")
+    numbers = value if isinstance(value, Fraction) else _checked_numbers(name, value, exact)
+    for entry in np.asarray(numbers, object).ravel().tolist():
+        if not entry > above or entry == inf:
+            advice = "use a positive number" if above == 0 else f"use a number larger than {above}"
+            rule = "finite" if entry == inf else f"above {above}"
+            raise ValueError(f"{name}={entry} is not {rule}: {advice}")
+        if not exact and entry > LARGEST:
+            raise ValueError(f"{name}={shown(entry)} is above {LARGEST:.0e}: real formulas round and overflow there")
     return numbers
+
+
+def narrowed(counts: Quantity) -> Quantity:
+    """Return an array of Python numbers as int64 if it holds integers that fit, as floats if it holds floats, else as it is.
+
+    Examples
+    --------
+    >>> narrowed(np.array([2, 3], object)), narrowed(np.array([10**30], object)).dtype
+    (array([2, 3]), dtype('O'))
+    """
+    if not isinstance(counts, np.ndarray) or counts.dtype != object:
+        return counts
+    integers = all(isinstance(entry, int) for entry in counts.flat)
+    if integers and any(abs(entry) > np.iinfo(np.int64).max for entry in counts.flat):
+        return counts
+    return counts.astype(np.int64 if integers else np.float64)
 
 
 def exact_quotient(names: str, numerator: Quantity, denominator: Quantity) -> Quantity:
@@ -79,7 +102,7 @@ def exact_quotient(names: str, numerator: Quantity, denominator: Quantity) -> Qu
     if not (_integral(numerator) and _integral(denominator)):
         return numerator / denominator
     remainder = np.asarray(numerator % denominator)
-    if remainder.any():
+    if (remainder != 0).any():
         top, bottom = (
             np.broadcast_to(part, remainder.shape)[remainder != 0].flat[0] for part in (numerator, denominator)
         )
@@ -90,7 +113,9 @@ def exact_quotient(names: str, numerator: Quantity, denominator: Quantity) -> Qu
 
 
 def _integral(value: Quantity) -> bool:
-    return isinstance(value, int) or (isinstance(value, np.ndarray) and value.dtype.kind == "i")
+    return isinstance(value, int) or (
+        isinstance(value, np.ndarray) and value.dtype == object and all(isinstance(entry, int) for entry in value.flat)
+    )
 
 
 def _checked_symbol(name: str, value: Quantity, above: int) -> Quantity:
@@ -101,18 +126,20 @@ def _checked_symbol(name: str, value: Quantity, above: int) -> Quantity:
     return value
 
 
-def _checked_numbers(name: str, value: Any) -> Quantity:
-    """Return a Python int, a float or an array of int64 or float."""
-    try:
-        array = np.asarray(value)
-    except ValueError:
-        array = np.asarray(None)
-    if array.dtype.kind not in "iuf" and not (
-        array.ndim == 0 and isinstance(value, int) and not isinstance(value, bool)
-    ):
+def _checked_numbers(name: str, value: Any, exact: bool) -> Quantity:
+    """Return a Python int, a float, or an array of floats or of Python ints."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return int(value)
+    array = array_of(name, value)
+    counts = array.dtype == object and array.size and all(type(entry) is int for entry in array.flat)
+    if array.dtype.kind not in "iuf" and not counts:
         raise TypeError(
-            f"{name}={value!r} is not a real number: give an int, a float, an array of them or a SymPy expression"
+            f"{name}={shown(value)} is not a real number: give an int, a float, an array of them or a SymPy expression"
         )
-    if array.dtype.kind == "f":
-        return array if array.ndim else float(array)
-    return array.astype(np.int64) if array.ndim else operator.index(value if isinstance(value, int) else array.item())
+    if not array.ndim:
+        return float(array) if array.dtype.kind == "f" else int(array)
+    if array.dtype.kind == "f" or not exact:
+        if counts and max(array.flat) > LARGEST:
+            raise ValueError(f"{name} has entries above {LARGEST:.0e}: real formulas round and overflow there")
+        return array.astype(np.float64)
+    return array.astype(object)

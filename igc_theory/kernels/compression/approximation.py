@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import wraps
 from html import escape
+from typing import Concatenate, ParamSpec
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from igc_theory.kernels.arrays import Array, finite, numbers
+from igc_theory.kernels.arrays import Array, exponent_of, finite, numbers
 
-__all__ = ["REAL_BITS", "Approximation", "approximation", "index_bits", "real_matrix"]
+__all__ = ["REAL_BITS", "Approximation", "approximation", "at_any_scale", "index_bits", "real_matrix"]
+
+Arguments = ParamSpec("Arguments")
+
+ORDINARY = 32
+"""Kernels whose largest entry is from 2**-32 to 2**32 are taken as they are: their squares fit into single precision."""
 
 REAL_BITS = 32
 """Bits of a number that is stored as it is: a weight, a scale, an entry of a code book."""
@@ -102,6 +110,31 @@ def real_matrix(matrix: ArrayLike) -> Array:
             f"matrix has dtype {array.dtype}: low precision and pruning are for real weights, so give real ones"
         )
     return finite("matrix", array)
+
+
+def at_any_scale(
+    approximate: Callable[Concatenate[Array, Arguments], Approximation],
+) -> Callable[Concatenate[ArrayLike, Arguments], Approximation]:
+    """Let a function see its matrix at an ordinary magnitude, for sums of squares overflow or vanish at others.
+
+    The matrix is checked here, divided by a power of two, which is exact, and what comes back is multiplied by it.
+    """
+
+    @wraps(approximate)
+    def rescaled(matrix: ArrayLike, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Approximation:
+        kernel = real_matrix(matrix)
+        exponent = exponent_of(kernel)
+        if abs(exponent) <= ORDINARY:
+            return approximate(kernel, *args, **kwargs)
+        found = approximate(np.ldexp(kernel, -exponent), *args, **kwargs)
+        with np.errstate(over="ignore"):
+            result = np.ldexp(found.matrix, exponent)
+        if not np.isfinite(result).all():
+            raise ValueError("matrix has entries so large that the approximation's exceed them: give matrix / 2")
+        result.setflags(write=False)
+        return replace(found, matrix=result)
+
+    return rescaled
 
 
 def approximation(

@@ -13,6 +13,7 @@ from igc_theory.kernels.compression.low_rank import low_rank
 from igc_theory.kernels.compression.precision import binarize, cluster, quantize
 from igc_theory.kernels.compression.pruning import prune, prune_channels, prune_filters, pruned_bits
 from igc_theory.kernels.compression.structured import block_diagonal, sparse_product
+from igc_theory.structure.arguments import real_number
 from igc_theory.structure.blocks import two_factor_chains
 from igc_theory.structure.divisors import divisors
 
@@ -30,7 +31,7 @@ def within_budget(matrix: ArrayLike, bits_per_weight: float) -> list[Approximati
     matrix : array_like, shape (C_out, C_in)
         A pointwise kernel of finite real numbers. Not modified.
     bits_per_weight : float
-        Of the dense kernel's weights, which take 32 each.
+        Of the dense kernel's weights, which take 32 each; from 0 to 64.
 
     Returns
     -------
@@ -58,7 +59,7 @@ def within_budget(matrix: ArrayLike, bits_per_weight: float) -> list[Approximati
     0.609  sparse product, 16 × 16, 8 bits
     """
     kernel = real_matrix(matrix)
-    most = int(bits_per_weight * kernel.size)
+    most = int(real_number("bits_per_weight", bits_per_weight, least=0, most=64) * kernel.size)
     products = [family for bits in (None, 8) for family in _few_factors(kernel, most, bits)]
     families = [*_few_values(kernel, most), *_few_entries(kernel, most), *products]
     best = (next((found for found in family if found.storage_bits <= most), None) for family in families)

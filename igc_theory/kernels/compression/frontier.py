@@ -19,7 +19,7 @@ from igc_theory.kernels.compression import structured as products
 from igc_theory.kernels.compression.approximation import Approximation, real_matrix
 from igc_theory.kernels.compression.low_rank import low_rank
 from igc_theory.kernels.compression.precision import binarize, cluster, quantize
-from igc_theory.structure.arguments import window_of
+from igc_theory.structure.arguments import flag, generator, instance_of, listed, window_of
 from igc_theory.structure.blocks import two_factor_chains
 from igc_theory.structure.chains import Chain
 from igc_theory.structure.divisors import divisors
@@ -148,9 +148,9 @@ def frontier(
     Approximation(binary: relative error 0.5336, 320 bits (15.6%), 8 multiply–adds and 64 additions)
     """
     kernel = real_matrix(matrix)
-    rng = np.random.default_rng(0) if rng is None else rng
+    rng, progress = generator("rng", rng, optional=True), flag("progress", progress)
     inputs = pruning.input_channels(kernel, kernel_size)[0]
-    tried = two_factor_chains(inputs, len(kernel), kernel_size) if chains is None else list(chains)
+    tried = two_factor_chains(inputs, len(kernel), kernel_size) if chains is None else _checked_chains(chains)
     calls = list(_calls(kernel, tried, kernel_size, rng))
     bar = tqdm(calls, desc="approximating", unit="matrix", leave=False, disable=None if progress else True)
     found = tuple(call() for call in bar)
@@ -158,6 +158,12 @@ def frontier(
     operations = [row.multiply_adds + row.additions for row in found]
     errors = [row.relative_error for row in found]
     return Frontier(found, nondominated(bits, errors), nondominated(operations, errors))
+
+
+def _checked_chains(chains: Sequence[Chain]) -> list[Chain]:
+    way_out = "give Chains, such as [igcv1(8, 8, kernel_size=1)]"
+    entries = listed("chains", chains, way_out, empty=True)
+    return [instance_of(f"chains[{k}]", entry, Chain, way_out) for k, entry in enumerate(entries)]
 
 
 def nondominated(costs: Sequence[float], errors: Sequence[float]) -> NDArray[np.bool_]:

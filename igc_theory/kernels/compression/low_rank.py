@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike
 
-from igc_theory.kernels.compression.approximation import Approximation, approximation, real_matrix
-from igc_theory.kernels.compression.precision import stored
+from igc_theory.kernels.arrays import Array
+from igc_theory.kernels.compression.approximation import Approximation, approximation, at_any_scale
+from igc_theory.kernels.compression.precision import bits_of, stored
 from igc_theory.structure.arguments import positive_int
 
 __all__ = ["low_rank"]
 
 
-def low_rank(matrix: ArrayLike, rank: int, *, bits: int | None = None) -> Approximation:
+@at_any_scale
+def low_rank(matrix: Array, rank: int, *, bits: int | None = None) -> Approximation:
     r"""Return the nearest matrix of bounded rank, as the product (C_out × rank)(rank × C_in·S).
 
     The singular value decomposition cut off behind `rank` terms (Eckart and Young); its error is
@@ -45,15 +46,14 @@ def low_rank(matrix: ArrayLike, rank: int, *, bits: int | None = None) -> Approx
     >>> low_rank(np.eye(100), 10)
     Approximation(low rank, rank 10: relative error 0.9487, 64,000 bits (20.0%), 2,000 multiply–adds)
     """
-    kernel = real_matrix(matrix)
-    rank = positive_int("rank", rank)
-    if rank > min(kernel.shape):
+    rank, bits = positive_int("rank", rank), None if bits is None else bits_of(bits)
+    if rank > min(matrix.shape):
         raise ValueError(
-            f"rank={rank} exceeds the smaller side of matrix, {kernel.shape}: use at most {min(kernel.shape)}"
+            f"rank={rank} exceeds the smaller side of matrix, {matrix.shape}: use at most {min(matrix.shape)}"
         )
-    u, s, vt = np.linalg.svd(kernel, full_matrices=False)
+    u, s, vt = np.linalg.svd(matrix, full_matrices=False)
     factors = [vt[:rank] * np.sqrt(s[:rank, None]), u[:, :rank] * np.sqrt(s[:rank])]
     factors, storage = stored(factors, bits)
     setting = f"rank {rank}" + ("" if bits is None else f", {bits} bits")
-    cost = rank * sum(kernel.shape)
-    return approximation("low rank", setting, kernel, factors[1] @ factors[0], storage, cost)
+    cost = rank * sum(matrix.shape)
+    return approximation("low rank", setting, matrix, factors[1] @ factors[0], storage, cost)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from scipy.cluster.vq import kmeans2
 
 from igc_theory.kernels.arrays import Array
@@ -13,18 +13,22 @@ from igc_theory.kernels.compression.approximation import (
     REAL_BITS,
     Approximation,
     approximation,
+    at_any_scale,
     index_bits,
-    real_matrix,
 )
-from igc_theory.structure.arguments import positive_int
+from igc_theory.structure.arguments import choice_of, generator, positive_int
 
-__all__ = ["binarize", "cluster", "quantize", "rounded", "stored"]
+__all__ = ["binarize", "bits_of", "cluster", "quantize", "rounded", "stored"]
+
+_VANISHING = 1e-290
+"""Rows of a kernel of ordinary size whose largest entry is below this count as zero: steps would be denormal numbers."""
 
 _SHARES = np.linspace(0.05, 1, 39)
 """Steps tried for the largest level, as shares of the largest weight."""
 
 
-def binarize(matrix: ArrayLike) -> Approximation:
+@at_any_scale
+def binarize(matrix: Array) -> Approximation:
     r"""Return the nearest matrix with two values ±α in each row: one α a kernel.
 
     .. math:: \min_{α, B} ‖w - α b‖^2, \quad b ∈ \{-1, 1\}^n: \qquad b = \mathrm{sign}(w), \; α = \tfrac1n ‖w‖_1
@@ -51,14 +55,14 @@ def binarize(matrix: ArrayLike) -> Approximation:
     >>> binarize([[1, -2, 3]]).matrix
     array([[ 2., -2.,  2.]])
     """
-    kernel = real_matrix(matrix)
-    alpha = np.abs(kernel).mean(axis=1, keepdims=True)
-    signs = np.where(kernel < 0, -1, 1)
-    storage = kernel.size + REAL_BITS * len(kernel)
-    return approximation("binary", "", kernel, alpha * signs, storage, len(kernel), kernel.size)
+    alpha = np.abs(matrix).mean(axis=1, keepdims=True)
+    signs = np.where(matrix < 0, -1, 1)
+    storage = matrix.size + REAL_BITS * len(matrix)
+    return approximation("binary", "", matrix, alpha * signs, storage, len(matrix), matrix.size)
 
 
-def quantize(matrix: ArrayLike, bits: int, *, per: str = "kernel") -> Approximation:
+@at_any_scale
+def quantize(matrix: Array, bits: int, *, per: str = "kernel") -> Approximation:
     r"""Return the matrix rounded to b-bit integers times a scale: :math:`Δ \{-q, …, q\}`, :math:`q = 2^{b-1} - 1`.
 
     Parameters
@@ -90,15 +94,13 @@ def quantize(matrix: ArrayLike, bits: int, *, per: str = "kernel") -> Approximat
     >>> quantize([[0.9, -0.4, 0.1]], 3).matrix.round(2)
     array([[ 0.93, -0.31,  0.  ]])
     """
-    kernel = real_matrix(matrix)
-    if per not in ("kernel", "tensor"):
-        raise ValueError(f"per={per!r} is not a rule: use 'kernel' for a scale a row, or 'tensor' for one scale")
-    rows = kernel if per == "kernel" else kernel.reshape(1, -1)
+    per, bits = choice_of("per", per, ("kernel", "tensor")), bits_of(bits)
+    rows = matrix if per == "kernel" else matrix.reshape(1, -1)
     scale, levels = rounded(rows, bits)
     setting = f"{bits} bits" + ("" if per == "kernel" else ", one scale")
-    storage = bits * kernel.size + REAL_BITS * len(rows)
-    multiply_adds = kernel.size + len(kernel)
-    return approximation("quantized", setting, kernel, (scale * levels).reshape(kernel.shape), storage, multiply_adds)
+    storage = bits * matrix.size + REAL_BITS * len(rows)
+    multiply_adds = matrix.size + len(matrix)
+    return approximation("quantized", setting, matrix, (scale * levels).reshape(matrix.shape), storage, multiply_adds)
 
 
 def rounded(rows: Array, bits: int) -> tuple[Array, NDArray[np.int64]]:
@@ -110,17 +112,29 @@ def rounded(rows: Array, bits: int) -> tuple[Array, NDArray[np.int64]]:
     >>> levels, scale.round(6)
     (array([[ 3, -1,  2]]), array([[1.]]))
     """
-    bits = positive_int("bits", bits, minimum=2, way_out="use 2 to 16 bits; binarize is for one")
-    if bits > 16:
-        raise ValueError(f"bits={bits} is above 16: use 2 to 16 bits, beyond that weights are stored as they are")
-    top = 2 ** (bits - 1) - 1
+    top = 2 ** (bits_of(bits) - 1) - 1
     peak = np.abs(rows).max(axis=1, keepdims=True).astype(np.float64)
-    scale, levels = _fitted(rows, np.where(peak > 0, peak, 1) / top, top)
+    peak = np.where(peak > _VANISHING, peak, 1)
+    scale, levels = _fitted(rows, peak / top, top)
     for share in _SHARES[:-1]:
-        other = _fitted(rows, np.where(peak > 0, peak, 1) * share / top, top)
+        other = _fitted(rows, peak * share / top, top)
         better = _squared_error(rows, *other) < _squared_error(rows, scale, levels)
         scale, levels = np.where(better, other[0], scale), np.where(better, other[1], levels)
     return scale, levels
+
+
+def bits_of(bits: int) -> int:
+    """Return a number of bits that weights can be rounded to.
+
+    Examples
+    --------
+    >>> bits_of(np.int8(4))
+    4
+    """
+    beyond = "use 2 to 16 bits, beyond that weights are stored as they are"
+    return positive_int(
+        "bits", bits, minimum=2, maximum=16, way_out="use 2 to 16 bits; binarize is for one", beyond=beyond
+    )
 
 
 def stored(factors: list[Array], bits: int | None) -> tuple[list[Array], int]:
@@ -133,12 +147,14 @@ def stored(factors: list[Array], bits: int | None) -> tuple[list[Array], int]:
     """
     if bits is None:
         return factors, REAL_BITS * sum(factor.size for factor in factors)
+    bits = bits_of(bits)
     pairs = [rounded(factor, bits) for factor in factors]
     storage = sum(bits * levels.size + REAL_BITS * scale.size for scale, levels in pairs)
     return [scale * levels for scale, levels in pairs], storage
 
 
-def cluster(matrix: ArrayLike, k: int, rng: np.random.Generator | None = None) -> Approximation:
+@at_any_scale
+def cluster(matrix: Array, k: int, rng: np.random.Generator | None = None) -> Approximation:
     r"""Return the matrix with every entry replaced by the nearest of `k` values, a code book found by k-means.
 
     Parameters
@@ -168,13 +184,12 @@ def cluster(matrix: ArrayLike, k: int, rng: np.random.Generator | None = None) -
     array([[ 3.06,  3.06,  3.06],
            [-1.2 , -1.2 , -1.2 ]])
     """
-    kernel = real_matrix(matrix)
-    k = positive_int("k", k, minimum=2)
-    centres, labels = _code_book(kernel.ravel().astype(np.float64), k, np.random.default_rng(0) if rng is None else rng)
-    storage = index_bits(k) * kernel.size + REAL_BITS * k
-    cost = len(kernel) * min(k, kernel.shape[1])
+    k, rng = positive_int("k", k, minimum=2), generator("rng", rng, optional=True)
+    centres, labels = _code_book(matrix.ravel().astype(np.float64), k, rng)
+    storage = index_bits(k) * matrix.size + REAL_BITS * k
+    cost = len(matrix) * min(k, matrix.shape[1])
     return approximation(
-        "clustered", f"{k} values", kernel, centres[labels].reshape(kernel.shape), storage, cost, kernel.size
+        "clustered", f"{k} values", matrix, centres[labels].reshape(matrix.shape), storage, cost, matrix.size
     )
 
 

@@ -7,24 +7,25 @@ nearest in the Frobenius norm, with its storage and its arithmetic.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from igc_theory.kernels.arrays import Array
 from igc_theory.kernels.compression.approximation import (
     REAL_BITS,
     Approximation,
     approximation,
+    at_any_scale,
     index_bits,
-    real_matrix,
 )
-from igc_theory.structure.arguments import branches_of, positive_int, window_of
+from igc_theory.structure.arguments import branches_of, positive_int, shown, window_of
 
 __all__ = ["input_channels", "prune", "prune_channels", "prune_filters", "prune_n_m", "pruned_bits"]
 
 Window = int | tuple[int, int]
 
 
-def prune_filters(matrix: ArrayLike, keep: int) -> Approximation:
+@at_any_scale
+def prune_filters(matrix: Array, keep: int) -> Approximation:
     """Return the kernel with its strongest outputs only; the others are zero.
 
     Parameters
@@ -48,15 +49,16 @@ def prune_filters(matrix: ArrayLike, keep: int) -> Approximation:
     array([[0., 0.],
            [0., 4.]])
     """
-    kernel = real_matrix(matrix)
-    rows = len(kernel)
-    kept = _strongest(np.linalg.norm(kernel, axis=1), keep, "outputs")
-    storage = REAL_BITS * keep * kernel.shape[1] + min(rows, keep * index_bits(rows))
+    rows = len(matrix)
+    keep = positive_int("keep", keep)
+    kept = _strongest(np.linalg.norm(matrix, axis=1), keep, "outputs")
+    storage = REAL_BITS * keep * matrix.shape[1] + min(rows, keep * index_bits(rows))
     setting = f"{keep} of {rows} outputs"
-    return approximation("filter pruning", setting, kernel, kernel * kept[:, None], storage, keep * kernel.shape[1])
+    return approximation("filter pruning", setting, matrix, matrix * kept[:, None], storage, keep * matrix.shape[1])
 
 
-def prune_channels(matrix: ArrayLike, keep: int, *, kernel_size: Window = 1) -> Approximation:
+@at_any_scale
+def prune_channels(matrix: Array, keep: int, *, kernel_size: Window = 1) -> Approximation:
     """Return the kernel reading its strongest inputs only.
 
     Parameters
@@ -81,17 +83,17 @@ def prune_channels(matrix: ArrayLike, keep: int, *, kernel_size: Window = 1) -> 
     >>> prune_channels([[3, 0], [0, 4]], 1).relative_error
     0.6
     """
-    kernel = real_matrix(matrix)
-    channels, area = input_channels(kernel, kernel_size)
-    norms = np.linalg.norm(kernel.reshape(len(kernel), channels, area), axis=(0, 2))
+    (channels, area), keep = input_channels(matrix, kernel_size), positive_int("keep", keep)
+    norms = np.linalg.norm(matrix.reshape(len(matrix), channels, area), axis=(0, 2))
     kept = np.repeat(_strongest(norms, keep, "inputs"), area)
-    storage = REAL_BITS * keep * area * len(kernel) + min(channels, keep * index_bits(channels))
+    storage = REAL_BITS * keep * area * len(matrix) + min(channels, keep * index_bits(channels))
     return approximation(
-        "channel pruning", f"{keep} of {channels} inputs", kernel, kernel * kept, storage, keep * area * len(kernel)
+        "channel pruning", f"{keep} of {channels} inputs", matrix, matrix * kept, storage, keep * area * len(matrix)
     )
 
 
-def prune(matrix: ArrayLike, keep: float) -> Approximation:
+@at_any_scale
+def prune(matrix: Array, keep: float) -> Approximation:
     """Return the kernel with its largest entries only: unstructured sparsity.
 
     Parameters
@@ -119,12 +121,11 @@ def prune(matrix: ArrayLike, keep: float) -> Approximation:
     >>> prune([[3, 0], [1, 4]], 0.25).storage_bits
     36
     """
-    kernel = real_matrix(matrix)
-    kept = _strongest(np.abs(kernel).ravel(), _entries(keep, kernel.size), "entries").reshape(kernel.shape)
+    kept = _strongest(np.abs(matrix).ravel(), _entries(keep, matrix.size), "entries").reshape(matrix.shape)
     count = int(kept.sum())
-    rows, columns = kernel.shape
-    setting = f"{count / kernel.size:.1%} of the entries"
-    return approximation("pruned", setting, kernel, kernel * kept, pruned_bits(rows, columns, count), count)
+    rows, columns = matrix.shape
+    setting = f"{count / matrix.size:.1%} of the entries"
+    return approximation("pruned", setting, matrix, matrix * kept, pruned_bits(rows, columns, count), count)
 
 
 def pruned_bits(rows: int, columns: int, count: int) -> int:
@@ -138,7 +139,8 @@ def pruned_bits(rows: int, columns: int, count: int) -> int:
     return REAL_BITS * count + min(rows * columns, count * index_bits(columns) + rows * index_bits(columns + 1))
 
 
-def prune_n_m(matrix: ArrayLike, kept: int = 2, of: int = 4) -> Approximation:
+@at_any_scale
+def prune_n_m(matrix: Array, kept: int = 2, of: int = 4) -> Approximation:
     """Return the kernel with the `kept` largest of every `of` neighbouring entries of a row: 2:4 sparsity.
 
     Parameters
@@ -162,19 +164,18 @@ def prune_n_m(matrix: ArrayLike, kept: int = 2, of: int = 4) -> Approximation:
     >>> prune_n_m([[3, -5, 1, 4]]).matrix
     array([[ 0., -5.,  0.,  4.]])
     """
-    kernel = real_matrix(matrix)
     kept, of = positive_int("kept", kept), positive_int("of", of)
     if kept > of:
         raise ValueError(f"kept={kept} exceeds of={of}: keep at most all entries of a group")
-    if kernel.shape[1] % of:
-        raise ValueError(f"of={of} does not divide the {kernel.shape[1]} columns of matrix: pad them, or use a divisor")
-    groups = np.abs(kernel).reshape(-1, of)
+    if matrix.shape[1] % of:
+        raise ValueError(f"of={of} does not divide the {matrix.shape[1]} columns of matrix: pad them, or use a divisor")
+    groups = np.abs(matrix).reshape(-1, of)
     order = np.argsort(-groups, axis=1, kind="stable")
     mask = np.zeros(groups.shape, bool)
     np.put_along_axis(mask, order[:, :kept], True, axis=1)
-    count = kernel.size // of * kept
+    count = matrix.size // of * kept
     storage = count * (REAL_BITS + index_bits(of))
-    return approximation(f"{kept}:{of} pruned", "", kernel, kernel * mask.reshape(kernel.shape), storage, count)
+    return approximation(f"{kept}:{of} pruned", "", matrix, matrix * mask.reshape(matrix.shape), storage, count)
 
 
 def input_channels(kernel: Array, kernel_size: Window) -> tuple[int, int]:
@@ -189,7 +190,7 @@ def input_channels(kernel: Array, kernel_size: Window) -> tuple[int, int]:
     area = height * width
     if kernel.shape[1] % area:
         raise ValueError(
-            f"kernel_size={kernel_size} does not fit the {kernel.shape[1]} columns of matrix: they are no multiple of {area}"
+            f"kernel_size={shown(kernel_size)} does not fit the {kernel.shape[1]} columns of matrix: they are no multiple of {area}"
         )
     return branches_of(kernel.shape[1], area, "columns"), area
 
@@ -214,4 +215,4 @@ def _entries(keep: float, size: int) -> int:
         raise ValueError(
             f"keep={keep} is not a share: give a float above 0 and at most 1, or an integer number of entries"
         )
-    return max(1, round(keep * size))
+    return max(1, round(float(keep) * size))

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import ArrayLike
 
-from igc_theory.kernels.compression.approximation import Approximation, approximation, index_bits, real_matrix
-from igc_theory.kernels.compression.precision import stored
+from igc_theory.kernels.arrays import Array
+from igc_theory.kernels.compression.approximation import Approximation, approximation, at_any_scale, index_bits
+from igc_theory.kernels.compression.precision import bits_of, stored
 from igc_theory.kernels.compression.pruning import input_channels
 from igc_theory.kernels.products.product import Product
 from igc_theory.kernels.projection.project import project
-from igc_theory.structure.arguments import positive_int
+from igc_theory.structure.arguments import flag, positive_int, two_of
 from igc_theory.structure.blocks import two_factor_chain
 from igc_theory.structure.chains import Chain
 from igc_theory.structure.factors import GroupConv
@@ -22,8 +22,9 @@ __all__ = ["block_diagonal", "sparse_low_rank", "sparse_product"]
 Window = int | tuple[int, int]
 
 
+@at_any_scale
 def block_diagonal(
-    matrix: ArrayLike,
+    matrix: Array,
     groups: int,
     *,
     kernel_size: Window = 1,
@@ -61,16 +62,17 @@ def block_diagonal(
     >>> block_diagonal(np.ones((6, 6)), 2)
     Approximation(block-diagonal, 2 groups: relative error 0.7071, 576 bits (50.0%), 18 multiply–adds)
     """
-    kernel = real_matrix(matrix)
-    channels, _ = input_channels(kernel, kernel_size)
-    chain = Chain([GroupConv(channels, len(kernel), groups, kernel_size)])
-    found = sparse_product(kernel, chain, reorder=reorder, rng=rng)
+    channels, _ = input_channels(matrix, kernel_size)
+    groups, reorder = positive_int("groups", groups), flag("reorder", reorder)
+    chain = Chain([GroupConv(channels, len(matrix), groups, kernel_size)])
+    found = sparse_product(matrix, chain, reorder=reorder, rng=rng)
     setting = f"{groups} groups" + (", reordered" if reorder else "")
     return replace(found, family="block-diagonal", setting=setting)
 
 
+@at_any_scale
 def sparse_product(
-    matrix: ArrayLike,
+    matrix: Array,
     chain: Chain,
     *,
     bits: int | None = None,
@@ -107,8 +109,8 @@ def sparse_product(
     >>> sparse_product(hadamard(16), igcv2([2, 2, 2, 2], kernel_size=1)).relative_error < 1e-7
     True
     """
-    kernel = real_matrix(matrix)
-    found = project(kernel, chain, reorder=reorder, rng=rng).product
+    bits, reorder = None if bits is None else bits_of(bits), flag("reorder", reorder)
+    found = project(matrix, chain, reorder=reorder, rng=rng).product
     factors, storage = stored([weight.reshape(len(weight), -1) for weight in found.weights], bits)
     weights = [rows.reshape(weight.shape) for rows, weight in zip(factors, found.weights, strict=True)]
     if reorder:
@@ -116,11 +118,12 @@ def sparse_product(
     rounding, order = "" if bits is None else f", {bits} bits", ", reordered" if reorder else ""
     setting = f"{chain.name or _described(chain)}{rounding}{order}"
     result = Product(found.chain, weights).matrix()
-    return approximation("sparse product", setting, kernel, result, storage, chain.parameters)
+    return approximation("sparse product", setting, matrix, result, storage, chain.parameters)
 
 
+@at_any_scale
 def sparse_low_rank(
-    matrix: ArrayLike, rank: int, groups: tuple[int, int] = (2, 2), *, bits: int | None = None
+    matrix: Array, rank: int, groups: tuple[int, int] = (2, 2), *, bits: int | None = None
 ) -> Approximation:
     """Return the nearest product of two pointwise group convolutions with `rank` channels between: low rank × structured sparse.
 
@@ -151,11 +154,11 @@ def sparse_low_rank(
     >>> sparse_low_rank(np.eye(8), 4)
     Approximation(sparse low rank, 8 to 4 to 8 in 2 and 2 groups: relative error 0.866, 1,024 bits (50.0%), 32 multiply–adds)
     """
-    kernel = real_matrix(matrix)
-    rank = positive_int("rank", rank)
-    chain = two_factor_chain(kernel.shape[1], len(kernel), rank, groups)
-    found = sparse_product(kernel, chain, bits=bits)
-    setting = "{} to {} to {} in {} and {} groups".format(kernel.shape[1], rank, len(kernel), *groups)
+    rank, pair = positive_int("rank", rank), two_of("groups", groups, "give (G1, G2), the branches of both")
+    groups = positive_int("groups[0]", pair[0]), positive_int("groups[1]", pair[1])
+    chain = two_factor_chain(matrix.shape[1], len(matrix), rank, groups)
+    found = sparse_product(matrix, chain, bits=bits)
+    setting = "{} to {} to {} in {} and {} groups".format(matrix.shape[1], rank, len(matrix), *groups)
     return replace(found, family="sparse low rank", setting=setting + ("" if bits is None else f", {bits} bits"))
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.sparse.linalg import LinearOperator, aslinearoperator
 
 from igc_theory.kernels.arrays import Array
-from igc_theory.structure.arguments import instance_of
+from igc_theory.structure.arguments import generator, real_number, shown
 
 __all__ = ["OperatorCheck", "check_operator"]
 
@@ -86,9 +86,9 @@ def check_operator(op: Any, rng: np.random.Generator, rtol: float | None = None)
     ...
     AssertionError: the adjoint identity <Ax, y> = <x, A^H y> fails by 4.4e-02, more than rtol=1.8e-12
     """
-    A, rng = _as_operator(op), instance_of("rng", rng, np.random.Generator, "give numpy.random.default_rng(seed)")
+    A, rng = _as_operator(op), generator("rng", rng)
     inexact = A.dtype if np.issubdtype(A.dtype, np.inexact) else np.dtype(np.float64)
-    tolerance = float(np.finfo(inexact).eps) ** 0.75 if rtol is None else rtol
+    tolerance = float(np.finfo(inexact).eps) ** 0.75 if rtol is None else real_number("rtol", rtol, least=0)
     x, z, alpha = _random(rng, A.shape[1], inexact), _random(rng, A.shape[1], inexact), _random(rng, 1, inexact)[0]
     y, kept = _random(rng, A.shape[0], inexact), x.copy()
     Ax, Az = A.matvec(x), A.matvec(z)
@@ -119,9 +119,9 @@ def _as_operator(op: Any) -> LinearOperator[Any]:
     """Return `op` as a SciPy linear operator."""
     try:
         return aslinearoperator(op)
-    except (TypeError, ValueError):
+    except Exception:  # a stranger's shape or dtype may raise anything
         raise TypeError(
-            f"op={op!r} is a {type(op).__name__}, not a linear operator: give a LinearOperator, or an object with shape, "
+            f"op={shown(op)} is a {type(op).__name__}, not a linear operator: give a LinearOperator, or an object with shape, "
             "dtype, matvec and rmatvec"
         ) from None
 

@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import time
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from glob import escape
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
+from uuid import uuid4
 
 import numpy as np
 
 from igc_theory.kernels.arrays import Array
+from igc_theory.structure.arguments import path_of, shown
 from igc_theory.structure.chains import Chain, Factor
 from igc_theory.structure.factors import GroupConv
 from igc_theory.structure.permutations import ChannelPermutation, interleave
 
-__all__ = ["read_product", "write_product"]
+__all__ = ["read_product", "replacing", "write_product"]
 
 FORMAT = "igc_theory product 1"
 
@@ -38,14 +44,47 @@ def write_product(path: str | os.PathLike[str], chain: Chain, weights: Sequence[
     description = {"format": FORMAT, "name": chain.name, "factors": [_described(factor) for factor in chain.factors]}
     arrays = {f"weights_{k}": array for k, array in enumerate(weights)}
     arrays |= {f"indices_{k}": array for k, array in enumerate(indices)}
-    target = Path(path)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
+    target = path_of("path", path)
+    with replacing(target) as file:
+        np.savez(file, allow_pickle=False, chain=np.array(json.dumps(description)), **arrays)
+
+
+@contextmanager
+def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+    """Open a file that replaces `path` when the block ends well; otherwise the old one stays. What dead writers left is removed.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with replacing(f"{folder}/page.html") as file:
+    ...         _ = file.write(b"whole")
+    ...     Path(folder, "page.html").read_bytes(), os.listdir(folder)
+    (b'whole', ['page.html'])
+    """
+    target = Path(os.path.realpath(path_of("path", path)))
+    if target.exists() and not (target.is_file() or target.is_dir()):  # a terminal or a pipe: there is nothing to keep
+        with open(target, "wb") as file:
+            yield file
+        return
+    _remove_left_overs(target)
+    temporary = target.with_name(f".{target.name[:100]}.{uuid4().hex}.part")
     try:
         with open(temporary, "xb") as file:
-            np.savez(file, allow_pickle=False, chain=np.array(json.dumps(description)), **arrays)
+            yield file
+        if target.exists():
+            shutil.copymode(target, temporary)
         os.replace(temporary, target)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _remove_left_overs(target: Path) -> None:
+    """Remove the temporary files beside `target` that no writer has touched for an hour."""
+    for part in target.parent.glob(f".{escape(target.name[:100])}.{'[0-9a-f]' * 32}.part"):
+        with suppress(OSError):
+            if time.time() - part.stat().st_mtime > 3600:
+                part.unlink()
 
 
 def read_product(path: str | os.PathLike[str]) -> tuple[Chain, list[Array]]:
@@ -56,8 +95,13 @@ def read_product(path: str | os.PathLike[str]) -> tuple[Chain, list[Array]]:
     ValueError
         If the file is damaged or is something else; the message says what is wrong with it.
     """
+    path = path_of("path", path)
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise ValueError(f"path={shown(str(path))} is a pipe or a device: give a file that Product.save wrote")
     try:
         with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
+            if any(member.compress_type != zipfile.ZIP_STORED for member in archive.zip.infolist()):
+                raise ValueError("its arrays are compressed, and would open to any size")
             description = json.loads(str(archive["chain"]))
             if description["format"] != FORMAT:
                 raise ValueError(f"its format is {description['format']!r}, not {FORMAT!r}")
@@ -73,9 +117,13 @@ def read_product(path: str | os.PathLike[str]) -> tuple[Chain, list[Array]]:
         TypeError,
         AttributeError,
         StopIteration,
+        MemoryError,
+        RecursionError,
+        NotImplementedError,
+        OverflowError,
     ) as error:
         raise ValueError(
-            f"path={str(path)!r} is not a product that Product.save wrote, or is damaged ({error}): save it again"
+            f"path={shown(str(path))} is not a product that Product.save wrote, or is damaged ({error}): save it again"
         ) from error
     return chain, weights
 

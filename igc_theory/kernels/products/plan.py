@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from math import prod
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,11 @@ __all__ = ["Plan"]
 ROW_BYTES = 1024
 """Bytes of one channel in a tile: rows this long keep both buffers in the cache and the matrix products efficient."""
 
+MOST_BATCH = 2**20
+MOST_THREADS = 256
+MOST_ENTRIES = 2**31
+"""Columns of an operand, threads, and entries of the widest buffer: 16 gigabytes in double precision."""
+
 CALL = 1000, 3000
 """Price of one small matrix product in multiply-adds, for one column and for many; measured, and only speed depends on it."""
 
@@ -34,7 +40,8 @@ CALL = 1000, 3000
 class Plan:
     """A product made ready for operands of `batch` columns: ``plan(x)`` is ``product @ x``, faster.
 
-    Made by `Product.plan`. A plan owns its buffers, so it must not be called from two threads at a time.
+    Made by `Product.plan`. A plan owns its buffers: of two threads that call it one waits, and a copy has
+    buffers of its own.
 
     Parameters
     ----------
@@ -89,11 +96,19 @@ class Plan:
         dtype: DTypeLike | None = None,
         threads: int = 1,
     ) -> None:
-        self.batch, self.threads = positive_int("batch", batch), positive_int("threads", threads)
+        self.batch = positive_int(
+            "batch", batch, maximum=MOST_BATCH, beyond="apply the plan to so many columns at a time"
+        )
+        self.threads = positive_int("threads", threads, maximum=MOST_THREADS)
         weights = checked_weights(chain, weights)
         self.dtype = _checked_dtype(weights[0].dtype if weights else np.dtype(np.float64), dtype)
+        self._recipe, self._turn = (chain, weights, self.batch, self.dtype, self.threads), Lock()
         area = prod(chain.window)
         self.shape = chain.out_channels, chain.in_channels * area
+        buffered = self.batch * area * max(factor.out_channels for factor in (*chain.factors, chain.factors[0]))
+        positive_int(
+            "the entries that batch columns take", buffered, maximum=MOST_ENTRIES, beyond="use a smaller batch"
+        )
         tiles = list(_tiles(self.batch, self.threads, max(1, ROW_BYTES // self.dtype.itemsize // area)))
         width = max(stop - start for start, stop in tiles)
         self.chain, joined = fused(chain, weights, width, CALL[width > 1])
@@ -127,12 +142,16 @@ class Plan:
         operand = self._operand(x)
         shape = (self.shape[0], *operand.shape[1:])
         result = np.empty(shape, self.dtype) if out is None else self._checked_out(out, shape, operand)
-        for first, *others in self._stages:
-            waiting = [self._pool.submit(_run, steps, operand, result) for steps in others] if self._pool else []
-            _run(first, operand, result)
-            for done in waiting:
-                done.result()
+        with self._turn:  # the buffers are the plan's: a second thread waits
+            for first, *others in self._stages:
+                waiting = [self._pool.submit(_run, steps, operand, result) for steps in others] if self._pool else []
+                _run(first, operand, result)
+                for done in waiting:
+                    done.result()
         return result
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Plan, self._recipe  # a copy, by whatever means, has buffers of its own
 
     def _operand(self, x: ArrayLike) -> Array:
         """Return `x` as a C-contiguous array of the plan's type, after checking its shape."""

@@ -4,27 +4,32 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 from scipy.sparse import csr_array
-from scipy.sparse.linalg import LinearOperator
 
 from igc_theory.kernels.arrays import Array, image_of, numbers
 from igc_theory.kernels.convolution import convolution_matrix, kernel_tensor
 from igc_theory.kernels.correlation import Padding, Pair, correlate, correlate_adjoint, padded, permuted
 from igc_theory.kernels.products.files import read_product, write_product
+from igc_theory.kernels.products.operators import CheckedOperator
 from igc_theory.kernels.products.plan import Plan
 from igc_theory.kernels.products.weights import checked_weights
+from igc_theory.structure.arguments import positive_int
 from igc_theory.structure.chains import Chain
 from igc_theory.structure.factors import GroupConv
 from igc_theory.structure.permutations import ChannelPermutation
 
 __all__ = ["Product"]
 
+MOST_ENTRIES = 2**30
+"""Entries of a dense matrix: 8 gigabytes in double precision."""
 
-class Product(LinearOperator):
+
+class Product(CheckedOperator):
     r"""A chain with weights: the matrix ``last @ … @ first`` of a product of structured sparse factors.
 
     .. math:: W = W_L P_{L-1} W_{L-1} ⋯ P_1 W_1 ∈ R^{C_{out} × C_{in} S}
@@ -109,6 +114,8 @@ class Product(LinearOperator):
                [0, 2, 0, 0],
                [0, 0, 0, 4]])
         """
+        way_out = "apply the product to vectors: product @ x needs no matrix"
+        positive_int("the entries of the product's matrix", prod(self.shape), maximum=MOST_ENTRIES, beyond=way_out)
         adjoint = self._rmatmat(np.eye(self.shape[0], dtype=self.dtype))
         return np.ascontiguousarray(adjoint.conj().T)
 
@@ -239,23 +246,8 @@ class Product(LinearOperator):
         """
         return cls(*read_product(path))
 
-    # SciPy's four entrances, opened only to operands that fit: its own message names neither shape.
-
-    def matvec(self, x: Any) -> Any:
-        """Return the product times a vector ``(C_in * S,)``."""
-        return super().matvec(_operand(x, self.shape[1], columns=False))
-
-    def matmat(self, X: Any) -> Any:
-        """Return the product times a matrix ``(C_in * S, N)``."""
-        return super().matmat(_operand(X, self.shape[1], columns=True))
-
-    def rmatvec(self, x: Any) -> Any:
-        """Return the adjoint times a vector ``(C_out,)``."""
-        return super().rmatvec(_operand(x, self.shape[0], columns=False))
-
-    def rmatmat(self, X: Any) -> Any:
-        """Return the adjoint times a matrix ``(C_out, N)``."""
-        return super().rmatmat(_operand(X, self.shape[0], columns=True))
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Product, (self.chain, self.weights)
 
     def _matmat(self, X: Array) -> Array:
         patches = numbers("x", X).reshape(self.chain.in_channels, *self.window, X.shape[1])
@@ -302,17 +294,3 @@ def _permutation_matrix(permutation: ChannelPermutation, positions: int, dtype: 
     size = permutation.channels * positions
     columns = permutation(np.arange(size).reshape(-1, positions)).ravel()
     return csr_array((np.ones(size, dtype), columns, np.arange(size + 1)), shape=(size, size))
-
-
-def _operand(x: ArrayLike, rows: int, *, columns: bool) -> Array:
-    """Return `x` as an array of numbers of shape (rows,) or (rows, 1), or (rows, N) if there are columns."""
-    array = numbers("x", x)
-    if (
-        array.shape[:1] != (rows,)
-        or array.ndim > 2
-        or (columns and array.ndim < 2)
-        or (not columns and array.size != rows)
-    ):
-        expected = f"({rows}, N)" if columns else f"({rows},)"
-        raise ValueError(f"x has shape {array.shape}, but the operator takes {expected}: give {rows} entries a column")
-    return array

@@ -7,7 +7,7 @@ from numpy.typing import DTypeLike
 
 from igc_theory.kernels.arrays import float_type
 from igc_theory.kernels.products.product import Product
-from igc_theory.structure.arguments import instance_of
+from igc_theory.structure.arguments import generator
 from igc_theory.structure.branches import checked
 from igc_theory.structure.chains import Chain
 
@@ -50,7 +50,7 @@ def random_product(chain: Chain, rng: np.random.Generator, dtype: DTypeLike = np
     1.0
     """
     kind, weights = float_type("dtype", dtype), []
-    instance_of("rng", rng, np.random.Generator, "give numpy.random.default_rng(seed)")
+    generator("rng", rng)
     for conv in checked(chain).convolutions:
         shape = conv.out_channels, conv.in_width, *conv.window
         draw = rng.standard_normal(shape)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from igc_theory.kernels.arrays import Array, finite, numbers
+from igc_theory.structure.arguments import listed
 from igc_theory.structure.branches import checked
 from igc_theory.structure.chains import Chain
 from igc_theory.structure.factors import GroupConv
@@ -19,8 +20,7 @@ __all__ = ["checked_weights"]
 def checked_weights(chain: Chain, weights: Sequence[ArrayLike]) -> tuple[Array, ...]:
     """Return the weights as read-only arrays of one type with four axes each, after checking them against the chain."""
     convolutions = checked(chain).convolutions
-    if isinstance(weights, (str, dict)) or not hasattr(weights, "__len__"):
-        raise TypeError(f"weights={weights!r} is not a sequence: give one array for each convolution of the chain")
+    weights = listed("weights", weights, "give one array for each convolution of the chain", empty=True)
     if len(weights) != len(convolutions):
         raise ValueError(
             f"weights has {len(weights)} arrays, but the chain has {len(convolutions)} convolutions: "

@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import brentq
 
-from igc_theory.kernels.arrays import Array
+from igc_theory.kernels.arrays import Array, finite, numbers
 from igc_theory.kernels.products.product import Product
 from igc_theory.kernels.products.random_product import random_product
 from igc_theory.kernels.projection.project import project
-from igc_theory.structure.arguments import branches_of, positive_int
+from igc_theory.structure.arguments import branches_of, generator, instance_of, listed, positive_int, shown
 from igc_theory.structure.blocks import two_factor_chain
 from igc_theory.structure.chains import Chain
 from igc_theory.structure.factors import GroupConv
@@ -51,9 +51,9 @@ def expected_error(share: ArrayLike) -> NDArray[np.float64]:
     >>> expected_error([0, 0.5, 1]).round(3).tolist()
     [1.0, 0.326, 0.0]
     """
-    shares = np.asarray(share, np.float64)
-    if not ((shares >= 0) & (shares <= 1)).all():
-        raise ValueError(f"share={share!r} is not within 0 … 1: give a rank over the size of a block")
+    shares = numbers("share", share)
+    if shares.dtype.kind == "c" or not ((shares >= 0) & (shares <= 1)).all():
+        raise ValueError(f"share={shown(share)} is not within 0 … 1: give a rank over the size of a block")
     angle = np.reshape([_smallest_kept(t) for t in shares.ravel()], shares.shape)
     error: NDArray[np.float64] = np.sqrt(np.maximum(0, 2 * angle - np.sin(4 * angle) / 2) / np.pi)
     return error
@@ -92,8 +92,12 @@ def path_errors(channels: int, groups: Sequence[int], rng: np.random.Generator) 
     >>> columns["paths"].tolist()
     [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 1, 2, 3, 4]
     """
-    kernel = rng.standard_normal((positive_int("channels", channels),) * 2)
-    rows = [(g, p) for g in groups for p in range(1, branches_of(channels, positive_int("groups", g), "channels") + 1)]
+    generator("rng", rng)
+    beyond = "all numbers of paths are tried, so use at most 4096"
+    channels = positive_int("channels", channels, maximum=2**12, beyond=beyond)
+    asked = [positive_int("groups", g) for g in listed("groups", groups, "give numbers of branches, such as [1, 4]")]
+    rows = [(g, p) for g in asked for p in range(1, branches_of(channels, g, "channels") + 1)]
+    kernel = rng.standard_normal((channels, channels))
     measured = [
         project(kernel, two_factor_chain(channels, channels, g * g * p, (g, g))).relative_error for g, p in rows
     ]
@@ -131,10 +135,10 @@ def certificates(chain: Chain, noise: Sequence[float], rng: np.random.Generator)
     >>> bool((columns["bound"] <= columns["error"]).all())
     True
     """
-    levels = np.asarray(noise, np.float64)
-    if levels.ndim != 1 or not (levels >= 0).all():
-        raise ValueError(f"noise={noise!r} is not a list of norms: give numbers of at least 0")
-    product = random_product(chain, rng).kernel()
+    levels = finite("noise", numbers("noise", noise))
+    if levels.dtype.kind == "c" or levels.size == 0 or levels.ndim != 1 or not (levels >= 0).all():
+        raise ValueError(f"noise={shown(noise)} is not a list of norms: give numbers of at least 0")
+    product = random_product(chain, generator("rng", rng)).kernel()
     added = rng.standard_normal(product.shape)
     added *= np.linalg.norm(product) / np.linalg.norm(added)
     kernels = [product + level * added for level in levels]
@@ -173,6 +177,7 @@ def butterflies(product: Product) -> list[Array]:
     >>> [abs(factor).round().astype(int).tolist() for factor in factors]
     [[[1, 1, 0, 0], [1, 1, 0, 0], [0, 0, 1, 1], [0, 0, 1, 1]], [[1, 0, 1, 0], [0, 1, 0, 1], [1, 0, 1, 0], [0, 1, 0, 1]]]
     """
+    instance_of("product", product, Product, "give a Product, such as project(kernel, chain).product")
     for factor in product.chain.factors:
         if isinstance(factor, GroupConv) and (not factor.is_pointwise or factor.in_channels != factor.out_channels):
             raise ValueError(f"product has {factor!r}: give one whose convolutions are pointwise and square")

@@ -10,17 +10,20 @@ from html import escape
 import numpy as np
 from numpy.typing import ArrayLike
 
-from igc_theory.kernels.arrays import Array, finite
+from igc_theory.kernels.arrays import Array, exponent_of, finite
 from igc_theory.kernels.products.product import Product
 from igc_theory.kernels.projection.chain_kernel import chain_kernel
 from igc_theory.kernels.projection.channel_order import reordered, search
 from igc_theory.kernels.projection.methods import Fit, method_of
 from igc_theory.kernels.rank_one_pairs import squared_norm
-from igc_theory.structure.arguments import instance_of, positive_int
+from igc_theory.structure.arguments import flag, generator, positive_int
 from igc_theory.structure.branches import wiring
 from igc_theory.structure.chains import Chain
 
 __all__ = ["Projection", "project"]
+
+MOST_RESTARTS = 10**6
+"""Starts of a search: each takes as long as one projection."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -161,9 +164,8 @@ def project(
     >>> projection.relative_error < 1e-13
     True
     """
-    array, rng = chain_kernel(kernel, chain), np.random.default_rng(0) if rng is None else rng
-    instance_of("rng", rng, np.random.Generator, "give numpy.random.default_rng(seed)")
-    restarts = positive_int("restarts", restarts, minimum=0)
+    array, rng = chain_kernel(kernel, chain), generator("rng", rng, optional=True)
+    reorder, restarts = flag("reorder", reorder), positive_int("restarts", restarts, minimum=0, maximum=MOST_RESTARTS)
     with np.errstate(over="ignore"):
         scale = _scale(array, energy := _energy(array))
     if scale != 1:
@@ -195,10 +197,7 @@ def _scale(array: Array, energy: float) -> float:
     """Return the power of two to divide by so that squares neither overflow nor vanish; 1 for kernels of ordinary size."""
     if 1e-12 * array.size < energy < 1e12:  # then the largest entry is of ordinary size, and all are finite
         return 1.0
-    flat = finite("kernel", array).ravel(order="K")
-    parts = flat.view(flat.real.dtype)
-    peak = float(np.maximum(parts.max(), -parts.min()))
-    return 1.0 if peak == 0 else float(2.0 ** np.floor(np.log2(peak)))
+    return float(2.0 ** exponent_of(finite("kernel", array)))
 
 
 def _energy(array: Array) -> float:

@@ -262,7 +262,7 @@ BAD: list[tuple[Callable[[], object], type[Exception], str]] = [
     (lambda: quantize(np.eye(2), 1), ValueError, "bits=1 is below 2"),
     (lambda: quantize(np.eye(2), 17), ValueError, "bits=17 is above 16"),
     (lambda: quantize(np.eye(2), 4.0), TypeError, "bits=4.0"),
-    (lambda: quantize(np.eye(2), 4, per="row"), ValueError, "per='row' is not a rule"),
+    (lambda: quantize(np.eye(2), 4, per="row"), ValueError, "per='row' is not known"),
     (lambda: cluster(np.eye(2), 1), ValueError, "k=1 is below 2"),
     (lambda: low_rank(np.eye(2), 3), ValueError, "rank=3 exceeds the smaller side"),
     (lambda: low_rank(np.eye(2), 0), ValueError, "rank=0 is below 1"),

@@ -1,0 +1,84 @@
+"""SciPy's linear operators, opened only to operands that fit: its own messages name neither the operand nor the shapes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.sparse.linalg import LinearOperator
+
+from igc_theory.kernels.arrays import Array, numbers
+
+__all__ = ["CheckedOperator"]
+
+
+class CheckedOperator(LinearOperator):
+    """A linear operator that names `x` and both shapes when an operand does not fit; so do its adjoint and its transpose."""
+
+    def matvec(self, x: Any) -> Any:
+        """Return the operator times a vector ``(columns,)``."""
+        return super().matvec(_operand(x, self.shape[1], columns=False))
+
+    def matmat(self, X: Any) -> Any:
+        """Return the operator times a matrix ``(columns, N)``."""
+        return super().matmat(_operand(X, self.shape[1], columns=True))
+
+    def rmatvec(self, x: Any) -> Any:
+        """Return the adjoint times a vector ``(rows,)``."""
+        return super().rmatvec(_operand(x, self.shape[0], columns=False))
+
+    def rmatmat(self, X: Any) -> Any:
+        """Return the adjoint times a matrix ``(rows, N)``."""
+        return super().rmatmat(_operand(X, self.shape[0], columns=True))
+
+    def dot(self, x: Any) -> Any:
+        """Return the operator times a vector, a matrix or another operator; or scaled by a number."""
+        if isinstance(x, LinearOperator) or (np.isscalar(x) and not isinstance(x, (str, bytes))):
+            return super().dot(x)
+        array = _operand(x, self.shape[1], columns=False, either=True)
+        return self.matvec(array) if array.ndim == 1 else self.matmat(array)
+
+    def __matmul__(self, other: Any) -> Any:
+        if isinstance(other, LinearOperator):
+            return super().__matmul__(other)
+        return self.dot(_operand(other, self.shape[1], columns=False, either=True))
+
+    def _adjoint(self) -> LinearOperator:
+        return _Adjoint(self, conjugate=False)
+
+    def _transpose(self) -> LinearOperator:
+        return _Adjoint(self, conjugate=True)
+
+
+class _Adjoint(CheckedOperator):
+    """The adjoint of an operator or, conjugated, its transpose."""
+
+    def __init__(self, of: CheckedOperator, *, conjugate: bool) -> None:
+        self._of, self._conjugate = of, conjugate
+        super().__init__(of.dtype, of.shape[::-1])  # type: ignore[call-arg]  # the stubs know __new__ only
+
+    def _matmat(self, X: Array) -> Array:
+        return np.conj(self._of.rmatmat(np.conj(X))) if self._conjugate else self._of.rmatmat(X)
+
+    def _rmatmat(self, X: Array) -> Array:
+        return np.conj(self._of.matmat(np.conj(X))) if self._conjugate else self._of.matmat(X)
+
+    def _rmatvec(self, x: Array) -> Array:
+        return self._rmatmat(x.reshape(-1, 1))[:, 0]
+
+    def _adjoint(self) -> LinearOperator:
+        return super()._adjoint() if self._conjugate else self._of
+
+    def _transpose(self) -> LinearOperator:
+        return self._of if self._conjugate else super()._transpose()
+
+
+def _operand(x: ArrayLike, rows: int, *, columns: bool, either: bool = False) -> Array:
+    """Return `x` as an array of numbers of shape (rows,) or (rows, 1), or (rows, N) if there are columns, or either."""
+    array = numbers("x", x)
+    fits = array.shape[:1] == (rows,) and array.ndim <= 2
+    if not fits or (columns and array.ndim < 2) or not (columns or either or array.size == rows):
+        expected = f"({rows}, N)" if columns else f"({rows},) or ({rows}, N)" if either else f"({rows},)"
+        raise ValueError(f"x has shape {array.shape}, but the operator takes {expected}: give {rows} entries a column")
+    return array
