@@ -7,7 +7,7 @@ import io
 from collections.abc import Sequence
 from pathlib import Path
 
-from tools.files import replace_file
+from tools.files import BuildError, read_text, replace_file, shown
 
 __all__ = ["KEY", "Row", "key", "read", "write"]
 
@@ -22,11 +22,20 @@ def key(row: Row) -> tuple[str, ...]:
 
 
 def read(path: Path) -> list[Row]:
-    """Return the rows of a file, an empty list if there is none; cells are text."""
+    """Return the whole rows of a file, an empty list if there is none; cells are text.
+
+    Rows that a stopped run left torn are left out: those with too few or too many cells, or without a line's end.
+    """
     if not path.exists():
         return []
-    with path.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
+    text = read_text(path)
+    lines = text.splitlines(keepends=True)
+    if lines and not lines[-1].endswith("\n"):
+        lines.pop()
+    rows = list(csv.DictReader(lines))
+    if lines and not {*KEY} <= {*(rows[0] if rows else next(csv.reader(lines[:1])))}:
+        raise BuildError(f"{shown(path)} has no header with {', '.join(KEY)}: remove it, and its runs are done again")
+    return [row for row in rows if None not in row and None not in row.values()]
 
 
 def write(path: Path, rows: Sequence[Row]) -> None:

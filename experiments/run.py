@@ -14,8 +14,11 @@ from __future__ import annotations
 import argparse
 import importlib
 import multiprocessing
+import os
 import platform
 import sys
+import threading
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from importlib.metadata import version
@@ -77,6 +80,17 @@ def check_weights(designs: Sequence[Design], data: Data) -> None:
         counts = {design.name: weights(design, data) for design in designs if design.budget == budget}
         if max(counts.values()) > TOLERANCE * min(counts.values()):
             raise ValueError(f"{data.name}, budget {budget!r}: weights differ by more than 2 %: {counts}")
+
+
+def end_with_parent(parent: int) -> None:
+    """Let a worker end when the process that started it is gone, however that was stopped."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def perform(task: Task) -> Row:
@@ -151,13 +165,13 @@ def run(names: Sequence[str], *, quick: bool, workers: int) -> None:
     """Run experiments one after the other, each in parallel; show progress with the time left."""
     plan = {name: list(tasks(name, 1 if quick else None)) for name in names}
     folder = HERE / ("quick" if quick else "running")
-    rows = {name: {key(row): row for row in read(folder / f"{name}.csv")} for name in names}
+    rows = {name: still_valid(read(folder / f"{name}.csv"), plan[name]) for name in names}
     todo = {name: [task for task in plan[name] if key(task._asdict()) not in rows[name]] for name in names}
     total = sum(map(len, plan.values()))
     context = multiprocessing.get_context("spawn")
     with (
         tqdm(total=total, initial=total - sum(map(len, todo.values())), unit="run", smoothing=0.05) as bar,
-        ProcessPoolExecutor(workers, context) as pool,
+        ProcessPoolExecutor(workers, context, end_with_parent, (os.getpid(),)) as pool,
     ):
         for name in names:
             bar.set_description(name)
@@ -174,6 +188,16 @@ def run(names: Sequence[str], *, quick: bool, workers: int) -> None:
             finish(name, [rows[name][key(task._asdict())] for task in plan[name]], folder, quick=quick)
 
 
+def still_valid(rows: Sequence[Row], plan: Sequence[Task]) -> dict[tuple[str, ...], Row]:
+    """Return the rows that the present versions and the present plan would give again, by what tells them apart."""
+    present, planned = versions(), {key(task._asdict()): str(STEPS[task.dataset]) for task in plan}
+    return {
+        key(row): row
+        for row in rows
+        if planned.get(key(row)) == row.get("steps") and all(row.get(name) == value for name, value in present.items())
+    }
+
+
 def finish(name: str, rows: Sequence[Row], folder: Path, *, quick: bool) -> None:
     """Store the rows of a complete experiment in order; a quick one stays where it is."""
     write((folder if quick else HERE) / f"{name}.csv", rows)
@@ -186,7 +210,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", metavar="NAME", help="experiments; all of them when none is given")
     parser.add_argument("--quick", action="store_true", help="one seed of each; results go to experiments/quick")
-    parser.add_argument("--workers", type=int, default=2, help="processes of one thread each (default 2)")
+    parser.add_argument(
+        "--workers",
+        type=int,
+        choices=range(1, 257),
+        metavar="N",
+        default=2,
+        help="processes of one thread each (default 2)",
+    )
     parser.add_argument("--list", action="store_true", help="name the experiments and stop")
     options = parser.parse_args(arguments)
     try:

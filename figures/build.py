@@ -14,7 +14,6 @@ the manifest marks `front` stand in the checkout's README.md too.
 from __future__ import annotations
 
 import argparse
-import csv
 import importlib
 import io
 import re
@@ -23,6 +22,7 @@ import time
 import tomllib
 import traceback
 import warnings
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
@@ -35,24 +35,24 @@ mpl.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from tools.columns import Columns, read_csv, write_csv
 from tools.files import (
     ROOT,
     BuildError,
     DataMissingError,
     chosen,
     matplotlib_is_pinned,
-    replace_file,
+    read_text,
+    replace_files,
     shown,
     update_section,
 )
 
 __all__ = ["Columns", "check", "draw", "manifest", "numbers", "read_csv", "write_csv"]
-
-Columns = dict[str, NDArray[Any]]
 
 HERE = ROOT / "figures"
 TOLERANCE = {"rtol": 1e-7, "atol": 1e-10}
@@ -69,77 +69,27 @@ METADATA: dict[str, dict[str, None]] = {
 def manifest() -> dict[str, dict[str, str]]:
     """Return the entries of manifest.toml by name, in the order of the gallery."""
     path = HERE / "manifest.toml"
-    entries = tomllib.loads(path.read_text(encoding="utf-8")).get("figure", []) if path.exists() else []
+    try:
+        entries = tomllib.loads(read_text(path)).get("figure", [])
+    except tomllib.TOMLDecodeError as error:
+        raise BuildError(f"{shown(path)} is not TOML ({error}): git checkout brings it back") from None
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries) or not entries:
+        raise BuildError(
+            f"{shown(path)} lists no [[figure]]: the gallery stays as it is; git checkout brings the list back"
+        )
     for number, entry in enumerate(entries, start=1):
-        missing = [key for key in ("name", "title", "caption", "alt") if not entry.get(key)]
+        required = ("name", "title", "caption", "alt")
+        missing = [key for key in required if not isinstance(entry.get(key), str) or not entry[key]]
+        if not missing and not re.fullmatch(r"\w+", entry["name"]):
+            raise BuildError(f"manifest.toml, figure {number}: name={entry['name']!r} is no name of a script")
         if missing:
             raise BuildError(
                 f"manifest.toml, figure {number} ({entry.get('name', 'no name')}): {', '.join(missing)} missing"
             )
+    repeated = [name for name, times in Counter(entry["name"] for entry in entries).items() if times > 1]
+    if repeated:
+        raise BuildError(f"manifest.toml lists {', '.join(repeated)} twice: a name is that of one figure")
     return {entry["name"]: entry for entry in entries}
-
-
-def write_csv(columns: Mapping[str, ArrayLike]) -> str:
-    """Return the columns as CSV text: floats with twelve significant digits, always with a point or an exponent.
-
-    Examples
-    --------
-    >>> print(write_csv({"L": [1, 2], "bound": [0.1, 2.0], "panel": ["a", "b"]}), end="")
-    L,bound,panel
-    1,0.1,a
-    2,2.0,b
-    """
-    if not columns:
-        raise BuildError("data() returned no columns: return a dict of equally long lists or arrays")
-    arrays = {name: np.asarray(values) for name, values in columns.items()}
-    lengths = {name: array.shape for name, array in arrays.items()}
-    if len({*lengths.values()}) != 1 or any(array.ndim != 1 for array in arrays.values()):
-        raise BuildError(f"columns are not flat and equally long: {lengths}")
-    cells = [_cells(name, array) for name, array in arrays.items()]
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([list(arrays), *zip(*cells, strict=True)])
-    return text.getvalue()
-
-
-def _cells(name: str, array: NDArray[Any]) -> list[str]:
-    """Return one column as text from which `_typed` makes the same column again."""
-    if array.dtype.kind not in "iufU":
-        raise BuildError(f"column {name!r} has dtype {array.dtype}: use integers (at most 64 bits), floats or strings")
-    if array.dtype.kind == "f":
-        return [_float_text(float(value)) for value in array]
-    cells = [str(value) for value in array.tolist()]
-    if array.dtype.kind == "U" and cells and _typed(cells).dtype.kind != "U":
-        raise BuildError(
-            f"column {name!r} holds strings that read as numbers ({cells[0]!r}): use numbers, or add a letter"
-        )
-    return cells
-
-
-def _float_text(value: float) -> str:
-    text = f"{value:.12g}"
-    return text if any(mark in text for mark in ".en") else f"{text}.0"  # "n": nan, inf
-
-
-def read_csv(text: str) -> Columns:
-    r"""Return the columns of a CSV text, each as int64 if all its cells are integers, else float64, else strings.
-
-    Examples
-    --------
-    >>> {name: column.dtype.kind for name, column in read_csv("L,bound,panel\n1,0.5,a\n").items()}
-    {'L': 'i', 'bound': 'f', 'panel': 'U'}
-    """
-    head, *rows = csv.reader(io.StringIO(text))
-    cells = list(zip(*rows, strict=True)) or [()] * len(head)
-    return {name: _typed(column) for name, column in zip(head, cells, strict=True)}
-
-
-def _typed(cells: Sequence[str]) -> NDArray[Any]:
-    for kind in (np.int64, np.float64):
-        try:
-            return np.array([kind(cell) for cell in cells])
-        except (ValueError, OverflowError):
-            continue
-    return np.array(cells, dtype=np.str_)
 
 
 def script(name: str) -> ModuleType:
@@ -205,8 +155,12 @@ def numbers(name: str, module: ModuleType) -> tuple[str, list[str]]:
         return _kept(path, reason), []
     if not path.exists():
         return fresh, [f"{shown(path)} is missing"]
-    stored = path.read_text(encoding="utf-8")
-    differences = [f"{shown(path)}: {text}" for text in _differences(read_csv(stored), read_csv(fresh))]
+    try:
+        stored = read_text(path)
+        columns = read_csv(stored)
+    except BuildError as error:
+        return fresh, [f"{shown(path)}: {error}"]  # what is stored was derived, so the fresh numbers replace it
+    differences = [f"{shown(path)}: {text}" for text in _differences(columns, read_csv(fresh))]
     return (fresh if differences else stored), differences
 
 
@@ -215,7 +169,12 @@ def _kept(path: Path, reason: DataMissingError) -> str:
     if not path.exists():
         raise BuildError(f"{shown(path)} is missing, and cannot be computed: {reason}")
     print(f"    {path.stem} is drawn from its stored numbers: {reason}", flush=True)
-    return path.read_text(encoding="utf-8")
+    text = read_text(path)
+    try:
+        read_csv(text)
+    except BuildError as error:
+        raise BuildError(f"{shown(path)}: {error}: git checkout brings it back") from None
+    return text
 
 
 def _differences(stored: Columns, fresh: Columns) -> list[str]:
@@ -242,9 +201,8 @@ def build(name: str) -> list[str]:
     module = script(name)
     text, _ = numbers(name, module)
     pictures = draw(module, name, read_csv(text), list(METADATA))
-    replace_file(HERE / "data" / f"{name}.csv", text.encode())
-    for suffix, content in pictures.items():
-        replace_file(HERE / "out" / f"{name}.{suffix}", content)
+    files = {HERE / "out" / f"{name}.{suffix}": content for suffix, content in pictures.items()}
+    replace_files({HERE / "data" / f"{name}.csv": text.encode(), **files})
     return []
 
 

@@ -1,15 +1,19 @@
 """The command line: `python -m igc_theory COMMAND`, one sub-command a question.
 
 A sub-command is a function that adds its parser and names, by ``set_defaults(run=…)``, what answers it: `COMMANDS` lists them.
-Results go to standard output; when nothing satisfies what was asked, a sentence goes to standard error and the status is 1.
+Results go to standard output. Whatever goes wrong gets one line on standard error and never a traceback; `STATUSES` lists what the
+exit status says.
 """
 
 from __future__ import annotations
 
 import argparse
+import io
 import json
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from difflib import get_close_matches
 from itertools import chain, islice, takewhile
 from pathlib import Path
@@ -17,11 +21,20 @@ from typing import Any
 
 import igc_theory
 from igc_theory import budget, networks, structure
+from igc_theory.kernels.products.files import replacing
 from igc_theory.networks.audits import report
 
 __all__ = ["main"]
 
 DESCRIPTION = "Interleaved group convolutions: which designs there are, what they cost and how they connect."
+
+STATUSES = """\
+exit status:
+  0    answered
+  1    no answer: nothing satisfies what was asked, a file cannot be read or written, or memory does not suffice
+  2    wrong use of the command line
+  130  stopped by Ctrl-C
+"""
 
 DESIGN_HELP = """\
 A design is a list of branch widths K1 K2 … KL: a spatial group convolution with K1 channels a branch, then pointwise ones
@@ -63,7 +76,7 @@ examples:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line and return its exit status: 0, 1 when nothing satisfies the question, 2 for bad usage.
+    """Run the command line and return its exit status, one of `STATUSES`.
 
     Parameters
     ----------
@@ -81,18 +94,57 @@ def main(arguments: Sequence[str] | None = None) -> int:
     2  1 × 2 × 2 × 4 × 4            5    1,344         21        3.6%      1
     0
     """
-    parser = argparse.ArgumentParser(prog="python -m igc_theory", description=DESCRIPTION)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal without × shows a question mark instead
+    try:
+        status = _answered(arguments)
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except BrokenPipeError:  # head, less: the reader has seen enough
+        _drop_output()
+        return 0
+    except KeyboardInterrupt:
+        return _said("stopped", 130)
+    except MemoryError:
+        return _said("memory does not suffice for this question: ask for less, or give the process more", 1)
+    except (ValueError, TypeError, OSError, ImportError, RuntimeError) as error:
+        _drop_output()
+        return _said(" ".join(str(error).split()) or type(error).__name__, 1)
+    return status
+
+
+def _said(sentence: str, status: int) -> int:
+    """Say on standard error why there is no answer, if anybody listens; return the exit status."""
+    with suppress(OSError):
+        print(f"igc_theory: {sentence}", file=sys.stderr, flush=True)
+    return status
+
+
+def _drop_output() -> None:
+    """Let what is left in the buffer of standard output go nowhere, if it cannot be written: Python would complain at exit."""
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError):
+        with suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _answered(arguments: Sequence[str] | None) -> int:
+    """Parse the words and print the lines of the answer."""
+    parser = argparse.ArgumentParser(
+        prog="python -m igc_theory",
+        description=DESCRIPTION,
+        epilog=STATUSES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--version", action="version", version=f"igc_theory {igc_theory.__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for add_command in COMMANDS:
         add_command(commands)
     options = parser.parse_args(arguments)
-    try:
-        for line in options.run(options):
-            print(line)
-    except (ValueError, OSError, ImportError) as error:
-        print(f"igc_theory: {error}", file=sys.stderr)
-        return 1
+    for line in options.run(options):
+        print(line)
     return 0
 
 
@@ -257,7 +309,7 @@ def _add_audit(commands: Any) -> None:
     parser.add_argument("--strict", action="store_true", help="make it an error if an operator is not counted")
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
     parser.add_argument("--html", type=Path, metavar="FILE", help="also write a page")
-    parser.set_defaults(run=_audit)
+    parser.set_defaults(run=_audit, usage_error=parser.error)
 
 
 def _audit(options: argparse.Namespace) -> Iterator[str]:
@@ -265,7 +317,8 @@ def _audit(options: argparse.Namespace) -> Iterator[str]:
     audited = _audited(options.network, options.input)
     found = networks.audit(audited, workers=options.workers)
     if options.html:
-        options.html.write_text(report.audit_page(found), encoding="utf-8")
+        with replacing(options.html) as file:
+            file.write(report.audit_page(found).encode())
     if options.json:
         yield json.dumps(report.audit_data(found), indent=1)
     else:

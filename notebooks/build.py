@@ -33,7 +33,7 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from tools.files import ROOT, BuildError, chosen, matplotlib_is_pinned, replace_file, shown, update_section
+from tools.files import ROOT, BuildError, chosen, matplotlib_is_pinned, read_text, replace_file, shown, update_section
 
 __all__ = ["build", "check", "execute", "index", "normalise", "notebooks", "opening", "read", "short_index"]
 
@@ -69,7 +69,15 @@ ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,}")
 
 def read(path: Path) -> Notebook:
     """Return the notebook in `path`."""
-    return nbformat.reads(path.read_text(encoding="utf-8"), as_version=4)
+    try:
+        notebook = nbformat.reads(read_text(path), as_version=4)
+        nbformat.validate(notebook)
+    except (nbformat.reader.NotJSONError, nbformat.ValidationError, AttributeError, KeyError, TypeError) as error:
+        reason = str(error).partition("\n")[0][:100]
+        raise BuildError(f"{shown(path)} is not a notebook ({reason}): git checkout brings it back") from None
+    if not notebook.cells:
+        raise BuildError(f"{shown(path)} has no cells: git checkout brings it back")
+    return notebook
 
 
 def execute(notebook: Notebook) -> Notebook:
@@ -274,7 +282,7 @@ def _reported(name: str, *, only_check: bool) -> bool:
     try:
         problems = check(path) if only_check else build(path)
     except BuildError as error:
-        problems = [str(error)]
+        problems = [str(error).removeprefix(f"{shown(path)} ")]
     verdict = ("differs" if only_check else "failed") if problems else "ok"
     lines = [
         f"{name:<44} {verdict:<8} {time.perf_counter() - start:5.1f} s",

@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 import re
 import tempfile
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from difflib import get_close_matches
+from glob import escape
 from importlib.metadata import version
 from pathlib import Path
 
@@ -16,7 +19,9 @@ __all__ = [
     "DataMissingError",
     "chosen",
     "matplotlib_is_pinned",
+    "read_text",
     "replace_file",
+    "replace_files",
     "shown",
     "update_section",
     "with_section",
@@ -39,20 +44,67 @@ def shown(path: Path) -> str:
     return path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) else path.as_posix()
 
 
-def replace_file(path: Path, content: bytes) -> None:
-    """Write `content` to `path` in one step: a build that is stopped leaves the old file or the new one."""
-    if path.exists() and path.read_bytes() == content:
-        return  # and `make` sees that nothing changed
+def read_text(path: Path) -> str:
+    """Return the text of a file of the checkout; a broken encoding gets a sentence with the file's name.
+
+    Examples
+    --------
+    >>> read_text(ROOT / "README.md")[:2]
+    '# '
+    """
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BuildError(f"{shown(path)} cannot be read as UTF-8 text ({error}): git checkout brings it back") from None
+
+
+def replace_files(contents: Mapping[Path, bytes]) -> None:
+    """Write several files, all of them or none: every one is written beside its place before the first is renamed.
+
+    Examples
+    --------
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     replace_files({Path(folder, "a.csv"): b"1", Path(folder, "a.svg"): b"2"})
+    ...     sorted(os.listdir(folder))
+    ['a.csv', 'a.svg']
+    """
+    written: dict[Path, Path] = {}
+    try:
+        for path, content in contents.items():
+            if not (path.is_file() and path.read_bytes() == content):  # and `make` sees that nothing changed
+                written[path] = _beside(path, content)
+        for path in [*written]:
+            os.replace(written[path], path)
+            del written[path]
+    except OSError as error:
+        names = ", ".join(map(shown, contents))
+        raise BuildError(f"{names} cannot be written ({error}): make room, or allow writing there") from error
+    finally:
+        for temporary in written.values():
+            temporary.unlink(missing_ok=True)
+
+
+def _beside(path: Path, content: bytes) -> Path:
+    """Write a temporary file in the folder of `path`, and remove those that killed builds left an hour ago."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    for part in path.parent.glob(f".{escape(path.name)}.*.part"):
+        with suppress(OSError):
+            if time.time() - part.stat().st_mtime > 3600:
+                part.unlink()
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
         os.chmod(name, 0o644)  # mkstemp gives 0600
-        os.replace(name, path)
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+    return Path(name)
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Write `content` to `path` in one step: a build that is stopped leaves the old file or the new one."""
+    replace_files({path: content})
 
 
 def chosen(kind: str, known: Iterable[str], wanted: Iterable[str]) -> list[str]:
@@ -78,7 +130,7 @@ def chosen(kind: str, known: Iterable[str], wanted: Iterable[str]) -> list[str]:
 
 def matplotlib_is_pinned() -> bool:
     """Return whether the installed Matplotlib is that of constraints.txt, so that equal pictures are equal bytes."""
-    pin = re.search(r"^matplotlib==(\S+)", (ROOT / "constraints.txt").read_text(), re.MULTILINE)
+    pin = re.search(r"^matplotlib==(\S+)", (ROOT / "constraints.txt").read_text(encoding="utf-8"), re.MULTILINE)
     return pin is not None and pin[1] == version("matplotlib")
 
 

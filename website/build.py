@@ -26,7 +26,7 @@ from pygments.formatters import HtmlFormatter
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from notebooks.build import notebooks, opening
-from tools.files import ROOT, replace_file
+from tools.files import ROOT, BuildError, replace_file, shown
 from website import reference, widths
 
 HERE = ROOT / "website"
@@ -37,6 +37,9 @@ FILES = {
     "notebooks/README.md": "notebooks.html",
 }
 """Pages of prose beside the front page."""
+
+MARKER = ".written-by-website-build"
+"""A file in every folder that a build made, and may remove."""
 
 COPIED = {
     "LICENSE": "LICENSE.txt",
@@ -130,9 +133,19 @@ def assets(mathjax: Path) -> Mapping[str, Path]:
 
 
 def build(folder: Path, mathjax: Path) -> None:
-    """Write the whole site into `folder`; what an earlier build left there is removed."""
+    """Write the whole site into `folder`; what an earlier build left there is removed, and nothing else ever is."""
+    if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
+        raise BuildError(f"--out {shown(folder)} is not a folder: name one that does not exist yet")
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / MARKER).is_file():
+        raise BuildError(
+            f"--out {shown(folder)} holds files that no build of the site wrote: name an empty folder, or remove it"
+        )
+    made = pages()  # first, so that a page that cannot be made leaves the old site
     shutil.rmtree(folder, ignore_errors=True)
-    for name, text in {**pages(), "style.css": style()}.items():
+    replace_file(
+        folder / MARKER, b"Written by website/build.py, which removes this folder before it writes it again.\n"
+    )
+    for name, text in {**made, "style.css": style()}.items():
         replace_file(folder / name, text.encode())
     for name, path in assets(mathjax).items():
         replace_file(folder / name, path.read_bytes())
@@ -147,7 +160,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if not options.mathjax.is_file():
         parser.error(f"--mathjax {options.mathjax}: there is no such file; make site fetches it from npm")
-    build(options.out, options.mathjax)
+    try:
+        build(options.out, options.mathjax)
+    except BuildError as error:
+        sys.exit(f"website: {error}")
     print(f"Open {options.out / 'index.html'}")
     return 0
 

@@ -134,7 +134,7 @@ def at_any_scale(
         result.setflags(write=False)
         return replace(found, matrix=result)
 
-    return rescaled
+    return rescaled  # type: ignore[return-value]  # its first argument may be given by name too
 
 
 def approximation(

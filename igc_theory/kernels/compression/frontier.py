@@ -160,7 +160,7 @@ def frontier(
     return Frontier(found, nondominated(bits, errors), nondominated(operations, errors))
 
 
-def _checked_chains(chains: Sequence[Chain]) -> list[Chain]:
+def _checked_chains(chains: Iterable[Chain]) -> list[Chain]:
     way_out = "give Chains, such as [igcv1(8, 8, kernel_size=1)]"
     entries = listed("chains", chains, way_out, empty=True)
     return [instance_of(f"chains[{k}]", entry, Chain, way_out) for k, entry in enumerate(entries)]

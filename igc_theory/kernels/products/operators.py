@@ -35,7 +35,7 @@ class CheckedOperator(LinearOperator):
     def dot(self, x: Any) -> Any:
         """Return the operator times a vector, a matrix or another operator; or scaled by a number."""
         if isinstance(x, LinearOperator) or (np.isscalar(x) and not isinstance(x, (str, bytes))):
-            return super().dot(x)
+            return super().dot(x)  # type: ignore[arg-type]
         array = _operand(x, self.shape[1], columns=False, either=True)
         return self.matvec(array) if array.ndim == 1 else self.matmat(array)
 
@@ -59,10 +59,10 @@ class _Adjoint(CheckedOperator):
         super().__init__(of.dtype, of.shape[::-1])  # type: ignore[call-arg]  # the stubs know __new__ only
 
     def _matmat(self, X: Array) -> Array:
-        return np.conj(self._of.rmatmat(np.conj(X))) if self._conjugate else self._of.rmatmat(X)
+        return np.asarray(self._of.rmatmat(X.conj())).conj() if self._conjugate else np.asarray(self._of.rmatmat(X))
 
     def _rmatmat(self, X: Array) -> Array:
-        return np.conj(self._of.matmat(np.conj(X))) if self._conjugate else self._of.matmat(X)
+        return np.asarray(self._of.matmat(X.conj())).conj() if self._conjugate else np.asarray(self._of.matmat(X))
 
     def _rmatvec(self, x: Array) -> Array:
         return self._rmatmat(x.reshape(-1, 1))[:, 0]
