@@ -103,7 +103,10 @@ def activation_bytes(chain: Chain, height: int, width: int, bytes_per_activation
     >>> activation_bytes(igcv1(24, 2), 32, 32) == 3 * 48 * 32 * 32 * 4
     True
     """
-    size = positive_int("bytes_per_activation", bytes_per_activation)
+    size, height, width = (
+        positive_int(name, value)
+        for name, value in (("bytes_per_activation", bytes_per_activation), ("height", height), ("width", width))
+    )
     written = sum(conv.out_channels * after for conv, _, after in _positions(chain, height, width))
     return size * (chain.in_channels * height * width + written)
 

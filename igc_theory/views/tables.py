@@ -12,7 +12,7 @@ from igc_theory.networks.description.table import Table
 from igc_theory.networks.paths.branching import path_polynomial
 from igc_theory.networks.paths.flow import block_flows
 from igc_theory.networks.zoo.catalogue import network
-from igc_theory.structure.arguments import instance_of
+from igc_theory.structure.arguments import instance_of, listed, text
 from igc_theory.structure.blocks import (
     depthwise_separable,
     group,
@@ -101,7 +101,8 @@ def network_summary(names: Iterable[str] = SUMMARY) -> Table:
     network,image,parameters,multiply–adds,activations,depth,paths,blocks,not dense
     igc_l24m2,3×32×32,155962,28755840,1081354,38,1,18,0
     """
-    networks = [network(name) for name in names]
+    way_out = "give names, such as ['igc_l24m2'] (network_names() lists them)"
+    networks = [network(text("names", name)) for name in listed("names", names, way_out, empty=True)]
     polynomials = [path_polynomial(net) for net in networks]
     columns: dict[str, list[Any]] = {
         "network": [net.name for net in networks],

@@ -7,14 +7,15 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from igc_theory.budget.curves.tradeoffs import Curves, by_columns
+from igc_theory.budget.curves.tradeoffs import MOST_POINTS, Curves, by_columns
 from igc_theory.budget.designs.cheapest import strict_designs
+from igc_theory.budget.designs.design import MOST_AREA
 from igc_theory.budget.designs.widest import igcv1_pairs
 from igc_theory.budget.formulas.block_widths import igcv1_width, igcv3_width, regular_width
 from igc_theory.budget.formulas.cost import group_parameters, igcv1_parameters, igcv3_parameters, interleaved_parameters
 from igc_theory.budget.formulas.quantities import quantity
 from igc_theory.budget.formulas.widths import balanced_parameters
-from igc_theory.structure.arguments import positive_int
+from igc_theory.structure.arguments import listed, positive_int, real_number, two_of
 
 __all__ = [
     "imbalance_of_designs",
@@ -23,6 +24,9 @@ __all__ = [
     "width_gain_of_igcv3",
     "width_of_igcv1_designs",
 ]
+
+MOST_ON_AXIS = 1000
+"""Points on each axis of a map."""
 
 
 def price_of_imbalance(reach: float = 3, points: int = 41, S: int = 9) -> Curves:
@@ -56,8 +60,10 @@ def price_of_imbalance(reach: float = 3, points: int = 41, S: int = 9) -> Curves
     >>> table["price"].reshape(3, 3).round(3).tolist()
     [[1.058, 1.05, 1.167], [1.05, 1.0, 1.058], [1.167, 1.058, 1.05]]
     """
-    if quantity("reach", reach) and positive_int("points", points, minimum=2):
-        axis = np.linspace(-reach, reach, points)
+    points, S = positive_int("points", points, minimum=2, maximum=MOST_ON_AXIS), positive_int("S", S, maximum=MOST_AREA)
+    if (reach := real_number("reach", reach, least=0, most=100)) == 0:
+        raise ValueError("reach=0 leaves one point: give a number above 0")
+    axis = np.linspace(-reach, reach, points)
     second, third = (grid.ravel() for grid in np.meshgrid(axis, axis))
     # At a balanced design of one channel every term is S**(1/3); the ratios move the terms and keep their product.
     first = S ** (1 / 3) * 2 ** (-(second + third) / 3)
@@ -91,6 +97,7 @@ def imbalance_of_designs(C: int, S: int = 9) -> Curves:
     >>> [int(table[name][best]) for name in ("K1", "K2", "K3")], round(float(table["price"][best]), 3)
     ([1, 12, 12], 1.009)
     """
+    C, S = positive_int("C", C, maximum=10**9), positive_int("S", S, maximum=MOST_AREA)
     widths = {design.branch_widths for design in strict_designs(C, S, factors=3)}
     widths |= {(K1, K3, K2) for K1, K2, K3 in widths}
     K1, K2, K3 = np.array(sorted(widths)).T
@@ -132,11 +139,12 @@ def width_of_igcv1_designs(budget: int, S: int = 9, points: int = 121) -> Curves
     >>> table["width"][integer].max(), table["width"].max().round(1)
     (np.float64(84.0), np.float64(84.6))
     """
-    budget = positive_int("budget", budget, minimum=S + 1, way_out=f"one channel has {S + 1} weights")
+    S = positive_int("S", S, maximum=MOST_AREA)
+    budget = positive_int("budget", budget, minimum=S + 1, maximum=10**12, way_out=f"one channel has {S + 1} weights")
     longest = {L: M for _, _, (M, L) in igcv1_pairs(budget, S, 1, 1, 1)}
     pairs = sorted(longest.items())  # M grows as the pairs come, so that the largest M of every L is kept
     most = max(L for L, _ in pairs)
-    L_real = np.geomspace(1, most, positive_int("points", points, minimum=2))
+    L_real = np.geomspace(1, most, positive_int("points", points, minimum=2, maximum=MOST_POINTS))
     width = igcv1_width(budget, L_real, S)
     rows = [("continuous", L, G / L, G, budget) for L, G in zip(L_real, width, strict=True)]
     rows += [("integer", L, M, L * M, igcv1_parameters(L, M, S)) for L, M in pairs]
@@ -170,8 +178,10 @@ def width_gain_of_igcv1(most: float = 256, points: int = 33) -> Curves:
     >>> width_gain_of_igcv1(most=4, points=2)["gain"].round(3).tolist()
     [0.707, 0.894, 0.894, 1.414]
     """
-    if quantity("most", most, above=1) and positive_int("points", points, minimum=2):
-        axis = np.geomspace(1, most, points)
+    points = positive_int("points", points, minimum=2, maximum=MOST_ON_AXIS)
+    if (most := real_number("most", most, least=1, most=1e12)) == 1:
+        raise ValueError("most=1 leaves one point: give a number above 1")
+    axis = np.geomspace(1, most, points)
     L, MS = (grid.ravel() for grid in np.meshgrid(axis, axis))
     # M and S come in as their product: with S = 1 the formulas say the same.
     return {"L": L, "MS": MS, "gain": L * MS / regular_width(igcv1_parameters(L, MS, 1), 1)}
@@ -208,11 +218,13 @@ def width_gain_of_igcv3(
     ([1.365, 1.41], [1.414, 1.414])
     """
     channels = np.atleast_1d(quantity("channels", channels)).astype(float)
-    if not groups:
-        raise ValueError(f"groups={groups!r} is empty: give at least one pair of branches, such as [(2, 2)]")
+    way_out = "give pairs of branches, such as [(2, 2)]"
+    pairs = [two_of("groups", pair, way_out) for pair in listed("groups", groups, way_out)]
+    t, S = positive_int("t", t, maximum=MOST_AREA), positive_int("S", S, maximum=MOST_AREA)
     budgets = igcv3_parameters(channels, channels, t, (1, 1), S)
     tables = []
-    for G1, G2 in groups:
+    for G1, G2 in pairs:
+        G1, G2 = positive_int("groups", G1), positive_int("groups", G2)
         wider = igcv3_width(budgets, t, (G1, G2), S)
         # Without the depthwise factor the gain would be this at every width; floats, so that groups need not divide.
         limit = np.sqrt(2 / (group_parameters(1.0, G1, 1) + group_parameters(1.0, G2, 1)))

@@ -16,8 +16,8 @@ from numpy.typing import ArrayLike, NDArray
 from tqdm import tqdm
 
 from igc_theory.budget.designs.cheapest import best_dense, best_strict, factorizations
-from igc_theory.budget.designs.design import Design
-from igc_theory.budget.designs.widest import widest_dense, widest_strict
+from igc_theory.budget.designs.design import MOST_AREA, Design
+from igc_theory.budget.designs.widest import MOST_BUDGET, widest_dense, widest_strict
 from igc_theory.budget.formulas.block_widths import depthwise_separable_width, group_width, regular_width
 from igc_theory.budget.formulas.cost import interleaved_parameters, regular_parameters
 from igc_theory.budget.formulas.quantities import quantity
@@ -29,7 +29,8 @@ from igc_theory.budget.formulas.widths import (
     constrained_width,
     depthwise_width,
 )
-from igc_theory.structure.arguments import positive_int
+from igc_theory.structure.arguments import array_of, listed, positive_int
+from igc_theory.structure.divisors import prime_factors
 
 __all__ = [
     "Curves",
@@ -40,6 +41,12 @@ __all__ = [
     "width_against_parameters",
     "width_of_equal_branches",
 ]
+
+MOST_POINTS = 2**17
+"""Rows of a curve."""
+
+MOST_FACTORS = 100
+"""Factors of a curve: no design of fewer than 2**99 channels needs more."""
 
 Curves = dict[str, NDArray[Any]]
 """Columns of equal length by name."""
@@ -81,6 +88,7 @@ def attainable_width(T: ArrayLike, L: ArrayLike, S: int) -> NDArray[np.float64]:
     [84.6, 143.1, 180.1]
     """
     T, L = (np.asarray(quantity(name, value), dtype=float) for name, value in (("T", T), ("L", L)))
+    S = positive_int("S", S, maximum=MOST_AREA)
     balanced = balanced_width(T, L, S)
     depthwise = depthwise_width(T, np.maximum(L - 1, 1), S)
     return np.asarray(np.where((S * balanced) ** (1 / L) >= S, balanced, depthwise))
@@ -127,7 +135,13 @@ def width_against_parameters(budgets: ArrayLike, S: int = 9, most_factors: int =
     strict integer       192.0
     dense integer        192.0
     """
-    budgets = np.array([positive_int("budgets", budget, minimum=S) for budget in np.atleast_1d(budgets).tolist()])
+    S, groups = positive_int("S", S, maximum=MOST_AREA), positive_int("groups", groups)
+    most_factors = positive_int("most_factors", most_factors, maximum=MOST_FACTORS)
+    given = np.atleast_1d(array_of("budgets", budgets)).ravel().tolist()
+    checked = [positive_int("budgets", budget, minimum=S, maximum=MOST_BUDGET) for budget in given]
+    if not checked:
+        raise ValueError("budgets is empty: give at least one number of weights")
+    budgets = np.array(checked)
     continuous: dict[str, Callable[[Any], Any]] = {
         "regular": lambda T: regular_width(T, S),
         f"group, {groups} branches": lambda T: group_width(T, groups, S),
@@ -173,8 +187,9 @@ def weights_against_factors(C: int, S: int = 9, most_factors: int | None = None)
     >>> table["factors"][integer].tolist(), table["weights_per_channel"][integer].tolist()
     ([1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0], [576.0, 50.0, 25.0, 21.0, 21.0, 21.0, 21.0])
     """
-    C, S = positive_int("C", C, minimum=2), positive_int("S", S)
-    most = 1 + max(map(len, factorizations(C))) if most_factors is None else positive_int("most_factors", most_factors)
+    C, S = positive_int("C", C, minimum=2, maximum=10**9), positive_int("S", S, maximum=MOST_AREA)
+    most = 1 + len(prime_factors(C)) if most_factors is None else most_factors
+    most = positive_int("most_factors", most, maximum=MOST_FACTORS)
     real = np.linspace(1, most, 12 * (most - 1) + 1)
     rows = [("balanced", L, balanced_parameters(C, L, S) / C) for L in real]
     rows += [("attainable", L, attainable_parameters(C, L, S) / C) for L in real if L == 1 or L >= 2]
@@ -220,12 +235,12 @@ def width_of_equal_branches(budget: int, pointwise: Sequence[int], S: int = 9, p
     >>> table["branch_width"][integer].tolist(), table["width"][integer].tolist()
     ([64.0, 6.0, 2.0], [64.0, 168.0, 186.0])
     """
-    numbers = [positive_int("pointwise", n) for n in pointwise]
-    if not numbers:
-        raise ValueError(f"pointwise={pointwise!r} is empty: give at least one number of factors, such as [2]")
+    entries = listed("pointwise", pointwise, "give at least one number of factors, such as [2]")
+    numbers = [positive_int("pointwise", n, maximum=MOST_FACTORS) for n in entries]
+    S = positive_int("S", S, maximum=MOST_AREA)
     advice = "two channels in branches of two are the least"
-    budget = positive_int("budget", budget, minimum=2 * (S + 2 * max(numbers)), way_out=advice)
-    real = np.geomspace(min(numbers), max(numbers), positive_int("points", points, minimum=2))
+    budget = positive_int("budget", budget, minimum=2 * (S + 2 * max(numbers)), maximum=10**12, way_out=advice)
+    real = np.geomspace(min(numbers), max(numbers), positive_int("points", points, minimum=2, maximum=MOST_POINTS))
     rows = [("continuous", n, C ** (1 / n), C) for n, C in zip(real, depthwise_width(budget, real, S), strict=True)]
     rows += [("integer", n, *_widest_of_equal_branches(budget, n, S)) for n in numbers]
     table = by_columns(("series", "pointwise", "branch_width", "width"), rows)
@@ -259,7 +274,8 @@ def integer_optima(most_channels: int, S: int = 9) -> Curves:
     >>> [table[name][-2:].tolist() for name in ("channels", "strict", "dense", "prime")]
     [[63, 64], [22, 21], [21, 21], [0, 0]]
     """
-    channels = np.arange(2, positive_int("most_channels", most_channels, minimum=2) + 1)
+    S = positive_int("S", S, maximum=MOST_AREA)
+    channels = np.arange(2, positive_int("most_channels", most_channels, minimum=2, maximum=MOST_POINTS) + 1)
     optima = [(best_strict(C, S), best_dense(C, S)) for C in _shown(channels, "integer optima")]
     return {
         "channels": channels,

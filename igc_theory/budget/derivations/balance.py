@@ -55,7 +55,14 @@ def balance_condition(L: int | None = None) -> Derivation:
     if L is None:
         return _any_number()
     return _given_number(
-        positive_int("L", L, minimum=2, way_out="use at least 2 factors: one alone has nothing to balance")
+        positive_int(
+            "L",
+            L,
+            minimum=2,
+            maximum=12,
+            way_out="use 2 to 12 factors: one alone has nothing to balance",
+            beyond="use at most 12 factors, or None for any number",
+        )
     )
 
 

@@ -14,7 +14,7 @@ from dataclasses import replace
 from math import prod
 
 from igc_theory.budget.designs.design import Area, Design, kernel_window
-from igc_theory.budget.designs.search import Limits, WidthTable, limits
+from igc_theory.budget.designs.search import MOST_CHANNELS, Limits, WidthTable, limits
 from igc_theory.structure.arguments import positive_int
 from igc_theory.structure.divisors import divisors
 
@@ -54,7 +54,7 @@ def factorizations(C: int, min_width: int = 2) -> list[tuple[int, ...]]:
     >>> factorizations(1), factorizations(2 * 31, min_width=4)
     ([()], [(62,)])
     """
-    C = positive_int("C", C)
+    C = positive_int("C", C, maximum=10**9, beyond="use at most a thousand million channels, or strict_designs")
     smallest = limits(None, min_width, 1).min_width
     widths = [width for width in divisors(C) if width >= smallest]
     return [()] if C == 1 else sorted(_factorizations(C, widths)) if widths else []
@@ -213,7 +213,7 @@ def _factorizations(n: int, widths: list[int]) -> Iterator[tuple[int, ...]]:
 
 def _designs(C: int, S: Area, dense: bool, asked: Limits) -> Iterator[Design]:
     """Check the arguments now, and return the designs in order of weights; refuse when there is none."""
-    C, window = positive_int("C", C), kernel_window(S)
+    C, window = positive_int("C", C, maximum=MOST_CHANNELS, beyond="use fewer channels"), kernel_window(S)
     table = WidthTable(C, prod(window), dense=dense, asked=asked)
     ranked = table.ranked()
     first = next(ranked, None)

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from html import escape
 from math import isqrt, prod
 
 from igc_theory.budget.formulas.cost import interleaved_parameters
-from igc_theory.structure.arguments import positive_int, window_of
+from igc_theory.structure.arguments import positive_int, widths_of, window_of
 from igc_theory.structure.blocks import igcv2, interleaved
 from igc_theory.structure.chains import Chain
 
 __all__ = ["Area", "Design", "kernel_window"]
+
+MOST_AREA = 2**20
+"""Entries of a window: a thousand on a side."""
 
 Area = int | tuple[int, int]
 """A kernel area, or the window itself."""
@@ -48,10 +51,7 @@ class Design:
     def __post_init__(self) -> None:
         object.__setattr__(self, "channels", positive_int("channels", self.channels))
         object.__setattr__(self, "kernel_size", window_of("kernel_size", self.kernel_size))
-        widths = self.branch_widths
-        if isinstance(widths, str) or not isinstance(widths, Sequence) or not widths:
-            raise ValueError(f"branch_widths={widths!r} is no list of widths: give one a factor, such as (1, 8, 8)")
-        checked = tuple(positive_int(f"branch_widths[{l}]", width) for l, width in enumerate(widths))
+        checked = widths_of("branch_widths", self.branch_widths)
         for l, width in enumerate(checked):
             if self.channels % width:
                 way_out = f"use a divisor, or pad to {-(-self.channels // width) * width} channels"
@@ -138,6 +138,7 @@ def kernel_window(S: Area) -> tuple[int, int]:
     """
     if isinstance(S, (tuple, list)):
         return window_of("S", S)
-    area = positive_int("S", S, way_out="give a kernel area, such as 9, or a window, such as (3, 3)")
+    way_out = "give a kernel area, such as 9, or a window, such as (3, 3)"
+    area = positive_int("S", S, maximum=MOST_AREA, way_out=way_out, beyond=way_out)
     height = next(side for side in range(isqrt(area), 0, -1) if area % side == 0)
     return height, area // height

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from igc_theory.budget.designs.design import Design
+from igc_theory.structure.arguments import listed, shown
 
 __all__ = ["pareto_front"]
 
@@ -54,12 +55,13 @@ def pareto_front(
     (2, 32) 50
     (64,) 576
     """
-    designs, most, least = list(designs), _objectives("most", most), _objectives("least", least)
+    designs = listed("designs", designs, "give Designs, such as strict_designs(64)", empty=True)
+    most, least = _objectives("most", most), _objectives("least", least)
     if not most + least:
         raise ValueError("most=() and least=() name no objective: give at least one, such as least=('parameters',)")
     for position, design in enumerate(designs):
         if not isinstance(design, Design):
-            raise TypeError(f"designs[{position}]={design!r} is a {type(design).__name__}: give Design entries")
+            raise TypeError(f"designs[{position}]={shown(design)} is a {type(design).__name__}: give Design entries")
     costs = [
         (*(-getattr(design, name) for name in most), *(getattr(design, name) for name in least)) for design in designs
     ]
@@ -85,7 +87,8 @@ def _not_dominated(costs: list[tuple[int, ...]], order: list[int]) -> list[int]:
 def _objectives(name: str, objectives: Sequence[str]) -> tuple[str, ...]:
     if isinstance(objectives, str):
         objectives = (objectives,)
+    objectives = listed(name, objectives, f"use some of {', '.join(OBJECTIVES)}", empty=True)
     for objective in objectives:
-        if objective not in OBJECTIVES:
-            raise ValueError(f"{name}={tuple(objectives)!r} has {objective!r}: use some of {', '.join(OBJECTIVES)}")
+        if not isinstance(objective, str) or objective not in OBJECTIVES:
+            raise ValueError(f"{name}={shown(objectives)} has {shown(objective)}: use some of {', '.join(OBJECTIVES)}")
     return tuple(objectives)

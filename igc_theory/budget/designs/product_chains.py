@@ -43,7 +43,10 @@ def product_chains(in_channels: int, out_channels: int, kernel_size: Window = 1)
     >>> [chain.name for chain in product_chains(64, 64)]
     ['8 × 8', '16 × 8', '16 × 16', '32 × 16', '4 × 4 × 4', '2 × 2 × 2 × 2 × 2 × 2']
     """
-    into, out = positive_int("in_channels", in_channels), positive_int("out_channels", out_channels)
+    into, out = (
+        positive_int("in_channels", in_channels, maximum=10**12),
+        positive_int("out_channels", out_channels, maximum=10**12),
+    )
     chains = two_factor_chains(into, out, kernel_size)
     primes = prime_factors(into)
     if into == out and len(primes) > 2:

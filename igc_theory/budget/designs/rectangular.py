@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from math import gcd
+from math import gcd, isqrt
 
-from igc_theory.structure.arguments import positive_int
+from igc_theory.structure.arguments import flag, positive_int
 from igc_theory.structure.blocks import with_interleaving
 from igc_theory.structure.chains import Chain
 from igc_theory.structure.divisors import divisors
 from igc_theory.structure.factors import GroupConv
 
 __all__ = ["best_rectangular"]
+
+MOST_CHANNELS = 2**20
+"""Channels on either side."""
 
 
 def best_rectangular(in_channels: int, out_channels: int, *, dense: bool = False) -> Chain:
@@ -53,8 +56,9 @@ def best_rectangular(in_channels: int, out_channels: int, *, dense: bool = False
       interleave(groups=8, width=4)   permutation
       GroupConv(32, 200, groups=8)    group pointwise  4 in, 25 out a branch  800
     """
-    into, out = positive_int("in_channels", in_channels), positive_int("out_channels", out_channels)
-    _, groups, before, after = _cheapest(into, out, dense)
+    into = positive_int("in_channels", in_channels, maximum=MOST_CHANNELS)
+    out = positive_int("out_channels", out_channels, maximum=MOST_CHANNELS)
+    _, groups, before, after = _cheapest(into, out, flag("dense", dense))
     return _chain(into, out, before, groups, after)
 
 
@@ -64,7 +68,9 @@ def _cheapest(into: int, out: int, dense: bool) -> tuple[int, int, tuple[int, ..
     plans = []
     common = gcd(into, out)
     for groups in divisors(common):
-        for reached in range(1, groups + 1) if dense else divisors(groups):
+        # Of all numbers that leave the same rest for the other side, the smallest is the cheapest to reach.
+        needs = {-(-groups // reached) for reached in range(1, isqrt(groups) + 1)} | {*range(1, isqrt(groups) + 2)}
+        for reached in sorted({-(-groups // need) for need in needs}) if dense else divisors(groups):
             before = _widths(into, reached, dense)
             after = _widths(out, -(-groups // reached), dense)
             if before is not None and after is not None:

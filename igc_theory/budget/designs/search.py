@@ -11,12 +11,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
+from math import isqrt
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from igc_theory.structure.arguments import positive_int
+from igc_theory.structure.arguments import positive_int, shown
 from igc_theory.structure.divisors import divisors
 
 __all__ = ["Limits", "WidthTable", "limits", "most_useful_factors"]
@@ -28,6 +29,12 @@ TIE = 1 << 12
 """Weights are counted in units of 1/TIE, and every factor costs one such unit more: ties go to the fewest factors."""
 
 MOST_FACTORS = 1000
+
+MOST_CHANNELS = 10**12
+"""Channels whose divisors are looked for: a million trial divisions."""
+
+MOST_ENTRIES = 2**26
+"""Entries of the tables of needs: half a gigabyte each."""
 
 
 @dataclass(frozen=True)
@@ -109,6 +116,10 @@ class WidthTable:
         self.widths = [k for k in every if k >= asked.min_width]
         pointwise = most_useful_factors(channels, asked.min_width)
         self.most_pointwise = max(pointwise, (asked.most or asked.fewest) - 1 if dense else 0)
+        needs = 2 * isqrt(channels) + 2 if dense else len(every) + 2
+        table = needs * max(len(self.widths), self.most_pointwise + 1)
+        beyond = "use fewer channels, channels with fewer divisors, or a strict design"
+        positive_int(f"C={channels}: the entries of its table of needs", table, maximum=MOST_ENTRIES, beyond=beyond)
         self._needs, self._after = self._steps(channels)
         self.least = self._least()
         self._first = self._step(np.array([channels]), np.array(self.spatial, dtype=np.int64))[0]
@@ -195,12 +206,12 @@ def _factor_range(factors: Any) -> tuple[int, int | None]:
         factors = (factors, factors)
     if len(factors) != 2:
         raise ValueError(
-            f"factors={factors!r} has {len(factors)} entries, not 2: give one number or a pair (fewest, most)"
+            f"factors={shown(factors)} has {len(factors)} entries, not 2: give one number or a pair (fewest, most)"
         )
     fewest = positive_int("factors", factors[0], way_out="use at least 1, the spatial factor")
     most = None if factors[1] is None else positive_int("factors", factors[1])
     if most is not None and most < fewest:
         raise ValueError(f"factors=({fewest}, {most}) is empty: give the smaller number first")
     if max(fewest, most or 0) > MOST_FACTORS:
-        raise ValueError(f"factors={factors!r} asks for more than {MOST_FACTORS}: no width needs so many")
+        raise ValueError(f"factors={shown(factors)} asks for more than {MOST_FACTORS}: no width needs so many")
     return fewest, most

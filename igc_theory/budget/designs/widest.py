@@ -25,6 +25,9 @@ __all__ = ["igcv1_pairs", "widest_dense", "widest_igcv1", "widest_strict"]
 SEARCHED = 10**8
 """Above this budget the least sufficient one is not searched for, and one that suffices is named instead."""
 
+MOST_PAIRED = 10**12
+"""The largest budget for which every width of a primary branch of IGCV1 is tried: 300,000 of them."""
+
 MOST_BUDGET = 2 * 10**9
 """The sieves keep a few numbers for every width below the bound: a gigabyte at this budget."""
 
@@ -70,15 +73,18 @@ def widest_igcv1(
     >>> design.channels, design.branch_widths, design.parameters
     (84, (3, 28), 4620)
     """
-    budget, window = positive_int("budget", budget), kernel_window(S)
-    L, M = positive_int("min_width", min_width), positive_int("min_spatial_width", min_spatial_width)
-    step = positive_int("multiple_of", multiple_of)
+    budget, window = positive_int("budget", budget, maximum=MOST_PAIRED), kernel_window(S)
+    L = positive_int("min_width", min_width, maximum=MOST_PAIRED)
+    M = positive_int("min_spatial_width", min_spatial_width, maximum=MOST_PAIRED)
+    step = positive_int("multiple_of", multiple_of, maximum=MOST_PAIRED)
     pairs = partial(igcv1_pairs, S=prod(window), least_L=L, least_M=M, step=step)
     best = max(pairs(budget), default=None)
     if best is None:
         given = {"min_width": L, "min_spatial_width": M, "multiple_of": step}
         asked = " and ".join(f"{name}={value}" for name, value in given.items() if value > 1)
         sufficient = igcv1_parameters(_next_multiple(L, step // gcd(step, M)), M, prod(window))
+        if sufficient > MOST_PAIRED:
+            raise ValueError(_too_small(budget, "IGCV1 block", asked, f"budget={sufficient} suffices"))
         budgets = range(budget + 1, sufficient)
         least = budget + 1 + bisect_left(budgets, True, key=lambda T: next(pairs(T), None) is not None)
         raise ValueError(_too_small(budget, "IGCV1 block", asked, f"use at least {least}"))

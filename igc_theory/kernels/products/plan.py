@@ -6,7 +6,7 @@ taken in tiles small enough for the cache, and small neighbouring factors are fu
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from math import prod
@@ -18,9 +18,10 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from igc_theory.kernels.arrays import Array, float_type, numbers
 from igc_theory.kernels.products.fusion import fused
+from igc_theory.kernels.products.operators import CheckedOperator
 from igc_theory.kernels.products.steps import Instruction, over_branches, steps_of
 from igc_theory.kernels.products.weights import checked_weights
-from igc_theory.structure.arguments import positive_int
+from igc_theory.structure.arguments import instance_of, positive_int
 from igc_theory.structure.chains import Chain
 
 __all__ = ["Plan"]
@@ -45,8 +46,8 @@ class Plan:
 
     Parameters
     ----------
-    chain, weights :
-        As in `Product`.
+    product : Product
+        What is applied.
     batch, dtype, threads :
         As in `Product.plan`.
 
@@ -90,8 +91,7 @@ class Plan:
 
     def __init__(
         self,
-        chain: Chain,
-        weights: Sequence[Array],
+        product: CheckedOperator,
         batch: int = 1,
         dtype: DTypeLike | None = None,
         threads: int = 1,
@@ -100,9 +100,13 @@ class Plan:
             "batch", batch, maximum=MOST_BATCH, beyond="apply the plan to so many columns at a time"
         )
         self.threads = positive_int("threads", threads, maximum=MOST_THREADS)
-        weights = checked_weights(chain, weights)
+        way_out = "give a Product, or call product.plan(batch)"
+        chain = getattr(instance_of("product", product, CheckedOperator, way_out), "chain", None)
+        weights = checked_weights(
+            instance_of("product's chain", chain, Chain, way_out), getattr(product, "weights", ())
+        )
         self.dtype = _checked_dtype(weights[0].dtype if weights else np.dtype(np.float64), dtype)
-        self._recipe, self._turn = (chain, weights, self.batch, self.dtype, self.threads), Lock()
+        self._recipe, self._turn = (product, self.batch, self.dtype, self.threads), Lock()
         area = prod(chain.window)
         self.shape = chain.out_channels, chain.in_channels * area
         buffered = self.batch * area * max(factor.out_channels for factor in (*chain.factors, chain.factors[0]))

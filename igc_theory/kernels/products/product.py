@@ -214,7 +214,7 @@ class Product(CheckedOperator):
         TypeError, ValueError
             If a number is below 1, or the type cannot hold the weights.
         """
-        return Plan(self.chain, self.weights, batch, dtype, threads)
+        return Plan(self, batch, dtype, threads)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the product to `path` as an ``.npz`` file, exactly; an existing file is replaced at once or not at all.

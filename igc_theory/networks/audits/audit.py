@@ -20,12 +20,15 @@ from igc_theory.kernels.compression.pruning import prune, pruned_bits
 from igc_theory.kernels.compression.structured import sparse_product
 from igc_theory.networks.description.layer_graph import Layer, LayerGraph
 from igc_theory.networks.description.layers import Conv, Linear, Shuffle
-from igc_theory.structure.arguments import instance_of, positive_int
+from igc_theory.structure.arguments import flag, instance_of, positive_int
 from igc_theory.structure.chains import Chain
 from igc_theory.structure.conditions.grades import Grade, grade
 from igc_theory.structure.factors import GroupConv
 
 __all__ = ["Audit", "ChainAudit", "Errors", "RegularAudit", "audit", "consecutive"]
+
+MOST_WORKERS = 256
+"""Processes: more than any machine that this was tried on has cores."""
 
 SHARE = 1 / 4
 """Bits at which approximations are compared, as a share of the dense layer's."""
@@ -156,7 +159,7 @@ def audit(network: LayerGraph, *, workers: int = 1, progress: bool = True) -> Au
     dense, uneven: 6 to 7 paths a pair
     """
     instance_of("network", network, LayerGraph, "give one from network(name) or read_onnx(path)")
-    workers = positive_int("workers", workers)
+    workers, progress = positive_int("workers", workers, maximum=MOST_WORKERS), flag("progress", progress)
     chains = tuple(_chain_audit(network, run) for run in consecutive(network))
     layers = [layer for layer in network.layers if _is_regular(layer)]
     results = _mapped(_regular_audit, [_sizes(layer) for layer in layers], workers, progress)

@@ -9,9 +9,12 @@ from fractions import Fraction
 from itertools import accumulate
 from math import prod
 
-from igc_theory.structure.arguments import positive_int
+from igc_theory.structure.arguments import listed, positive_int, real_number, shown
 
 __all__ = ["PathPolynomial"]
+
+MOST_LENGTH = 2**10
+"""Convolutions on the longest path."""
 
 
 @dataclass(frozen=True)
@@ -36,11 +39,12 @@ class PathPolynomial:
     coefficients: tuple[int, ...]
 
     def __post_init__(self) -> None:
-        for k, value in enumerate(self.coefficients):
-            positive_int(f"coefficients[{k}]", value, minimum=0, maximum=None)
-        if not any(self.coefficients) or not self.coefficients[-1]:
+        entries = listed("coefficients", self.coefficients, "give the numbers of paths, lowest power first")
+        counts = [positive_int(f"coefficients[{k}]", value, minimum=0, maximum=None) for k, value in enumerate(entries)]
+        object.__setattr__(self, "coefficients", tuple(counts))
+        if not counts[-1]:
             raise ValueError(
-                f"coefficients={self.coefficients} end with zero: leave trailing zeros out, and count one path"
+                f"coefficients={shown(counts)} end with zero: leave trailing zeros out, and count one path"
             )
 
     @classmethod
@@ -66,7 +70,7 @@ class PathPolynomial:
         >>> PathPolynomial.plain(5)
         x^5
         """
-        return cls((0, 1)) ** positive_int("layers", layers)
+        return cls((*[0] * positive_int("layers", layers, maximum=MOST_LENGTH), 1))
 
     @classmethod
     def residual(cls, blocks: int, convolutions: int = 2) -> PathPolynomial:
@@ -91,7 +95,9 @@ class PathPolynomial:
         >>> PathPolynomial.residual(2)
         1 + 2 x^2 + x^4
         """
-        return (1 + cls.plain(convolutions)) ** positive_int("blocks", blocks)
+        n, b = positive_int("blocks", blocks), positive_int("convolutions", convolutions)
+        positive_int("blocks*convolutions", n * b, maximum=MOST_LENGTH)
+        return (1 + cls.plain(b)) ** n
 
     @classmethod
     def highway(cls, layers: int) -> PathPolynomial:
@@ -116,7 +122,7 @@ class PathPolynomial:
         >>> PathPolynomial.highway(19).paths
         524288
         """
-        return cls.residual(layers, convolutions=1)
+        return cls.residual(positive_int("layers", layers, maximum=MOST_LENGTH), convolutions=1)
 
     @classmethod
     def deeply_fused(cls, depths: Iterable[Iterable[int]]) -> PathPolynomial:
@@ -147,11 +153,11 @@ class PathPolynomial:
         >>> PathPolynomial.deeply_fused([(5, 2), (4, 1), (4, 1)])
         x^4 + 3 x^7 + 3 x^10 + x^13
         """
-        parts = [[cls.plain(depth) for depth in part] for part in depths]
-        if not parts or not all(parts):
-            raise ValueError(
-                f"depths={parts} has a part without a base network: give the layers of each base network of each part"
-            )
+        way_out = "give the layers of each base network of each part, such as [(5, 2), (4, 1)]"
+        counts = [listed("depths", part, way_out) for part in listed("depths", depths, way_out)]
+        checked = [[positive_int("depths", depth, maximum=MOST_LENGTH) for depth in part] for part in counts]
+        positive_int("the longest path of depths", sum(map(max, checked)), maximum=MOST_LENGTH)
+        parts = [[cls.plain(depth) for depth in part] for part in checked]
         return prod((sum(part[1:], start=part[0]) for part in parts), start=cls((1,)))
 
     @classmethod
@@ -177,10 +183,14 @@ class PathPolynomial:
         >>> PathPolynomial.fractal(3)
         x + x^2 + 2 x^3 + x^4
         """
+        columns = positive_int("columns", columns, maximum=MOST_LENGTH.bit_length())
+        blocks = positive_int(
+            "blocks", blocks, maximum=MOST_LENGTH // 2 ** (columns - 1), beyond="use fewer columns or blocks"
+        )
         x = one = cls.plain(1)
-        for _ in range(positive_int("columns", columns) - 1):
+        for _ in range(columns - 1):
             one = one**2 + x
-        return one ** positive_int("blocks", blocks)
+        return one**blocks
 
     @property
     def paths(self) -> int:
@@ -229,10 +239,10 @@ class PathPolynomial:
         >>> blocks.effective_depth(1), blocks.effective_depth(Fraction(1, 3))
         (Fraction(27, 1), Fraction(27, 2))
         """
-        r = Fraction(passed)
+        r = _share("passed", passed)
         if r <= 0:
             raise ValueError(
-                f"passed={passed} is not above 0: give the share of the gradient that a convolution passes"
+                f"passed={shown(passed)} is not above 0: give the share of the gradient that a convolution passes"
             )
         weights = [value * r**k for k, value in enumerate(self.coefficients)]
         return sum((k * weight for k, weight in enumerate(weights)), Fraction(0)) / sum(weights)
@@ -248,9 +258,10 @@ class PathPolynomial:
         >>> 19 <= low and high <= 35
         True
         """
-        if not 0 < share <= 1:
-            raise ValueError(f"share={share} is not in (0, 1]: give a share of the paths such as 0.95")
-        tail = (1 - Fraction(share)) / 2 * self.paths
+        part = _share("share", share)
+        if not 0 < part <= 1:
+            raise ValueError(f"share={shown(share)} is not in (0, 1]: give a share of the paths such as 0.95")
+        tail = (1 - part) / 2 * self.paths
         upward = accumulate(self.coefficients)
         downward = accumulate(reversed(self.coefficients))
         low = next(k for k, total in enumerate(upward) if total > tail)
@@ -277,7 +288,9 @@ class PathPolynomial:
     __rmul__ = __mul__
 
     def __pow__(self, exponent: int) -> PathPolynomial:
-        return prod([self] * positive_int("exponent", exponent, minimum=0), start=PathPolynomial((1,)))
+        exponent = positive_int("exponent", exponent, minimum=0)
+        positive_int("exponent*longest", exponent * max(1, self.longest), minimum=0, maximum=MOST_LENGTH)
+        return prod([self] * exponent, start=PathPolynomial((1,)))
 
     def __repr__(self) -> str:
         terms = (_term(value, k) for k, value in enumerate(self.coefficients) if value)
@@ -288,7 +301,20 @@ class PathPolynomial:
 
 
 def _coefficients(other: PathPolynomial | int) -> tuple[int, ...]:
-    return other.coefficients if isinstance(other, PathPolynomial) else (other,)
+    if isinstance(other, PathPolynomial):
+        return other.coefficients
+    return (
+        positive_int("other", other, minimum=0, maximum=None, way_out="give a PathPolynomial or a number of paths"),
+    )
+
+
+def _share(name: str, value: float | Fraction) -> Fraction:
+    """Return a number as the fraction that it is."""
+    if not isinstance(value, Fraction):
+        value = Fraction(real_number(name, value, least=-1e6, most=1e6))
+    if max(value.numerator.bit_length(), value.denominator.bit_length()) > 2**11:
+        raise ValueError(f"{name} has more than 2048 bits: give a float, or a fraction of smaller numbers")
+    return value
 
 
 def _filled(values: tuple[int, ...], length: int) -> tuple[int, ...]:

@@ -16,6 +16,7 @@ from importlib import resources
 from typing import Any
 
 from igc_theory.networks.description.table import Table
+from igc_theory.structure.arguments import shown, text
 
 __all__ = ["PublishedTable", "published", "published_tables"]
 
@@ -94,8 +95,8 @@ class PublishedTable:
 
 @cache
 def _tables() -> dict[str, PublishedTable]:
-    text = (resources.files("igc_theory.networks.printed") / "published.json").read_text(encoding="utf-8")
-    tables = (_table_from(entry) for entry in json.loads(text)["tables"])
+    written = (resources.files("igc_theory.networks.printed") / "published.json").read_text(encoding="utf-8")
+    tables = (_table_from(entry) for entry in json.loads(written)["tables"])
     return {table.id: table for table in tables}
 
 
@@ -134,11 +135,11 @@ def published(table_id: str) -> PublishedTable:
     ...
     ValueError: table_id='igcv1-fig3' is no published table: did you mean igcv1-fig3b, igcv1-fig3a or igcv2-fig3?
     """
-    tables = _tables()
+    tables, table_id = _tables(), text("table_id", table_id)
     if table_id not in tables:
         near = get_close_matches(str(table_id), tables, n=3)
         advice = f"did you mean {_either(near)}?" if near else f"use one of {', '.join(tables)}"
-        raise ValueError(f"table_id={table_id!r} is no published table: {advice}")
+        raise ValueError(f"table_id={shown(table_id)} is no published table: {advice}")
     return tables[table_id]
 
 

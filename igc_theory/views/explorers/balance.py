@@ -13,6 +13,7 @@ from igc_theory.budget.curves.tradeoffs import Curves, weights_against_factors
 from igc_theory.budget.designs.cheapest import best_dense
 from igc_theory.budget.designs.design import Design
 from igc_theory.budget.formulas.widths import attainable_parameters, balanced_parameters
+from igc_theory.structure.arguments import widths_of
 from igc_theory.structure.conditions.grades import grade
 from igc_theory.structure.divisors import divisors
 from igc_theory.views.explorers.answers import Answer, panels
@@ -62,7 +63,7 @@ def balance_answer(channels: int, branch_widths: Sequence[int], kernel_size: int
       with K₁ at least 1        48
       product of the widths     64
     """
-    design = Design(channels, tuple(branch_widths), kernel_size)
+    design = Design(channels, widths_of("branch_widths", branch_widths), kernel_size)
     C, L, S = design.channels, design.factors, design.kernel_area
     cost, balanced = design.parameters_per_channel, float(balanced_parameters(C, L, S)) / C
     facts = {
@@ -107,14 +108,16 @@ def explore_balance(channels: int = 64, branch_widths: Sequence[int] = (4, 16), 
     >>> [control.description for control in explore_balance().children[0].children][:5]
     ['channels', 'kernel', 'factors', 'K₁', 'K₂']
     """
-    first = Design(channels, tuple(branch_widths), kernel_size)
+    first = Design(channels, widths_of("branch_widths", branch_widths), kernel_size)
     if first.factors > _MOST_FACTORS:
         raise ValueError(
             f"branch_widths has {first.factors} entries, more than there are sliders: give at most {_MOST_FACTORS}"
         )
     controls = {
         "channels": choice("channels", channels, sorted({*_CHANNELS, channels}), as_slider=True),
-        "kernel_size": choice("kernel", kernel_size, [(f"{side}×{side}", side) for side in (1, 3, 5, 7)]),
+        "kernel_size": choice(
+            "kernel", kernel_size, [(f"{side}×{side}", side) for side in (1, 3, 5, 7)], name="kernel_size"
+        ),
         "factors": slider("factors", first.factors, _MOST_FACTORS),
     }
     padded = (*first.branch_widths, *[1] * _MOST_FACTORS)[:_MOST_FACTORS]

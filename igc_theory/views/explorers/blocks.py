@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from igc_theory.budget.formulas.block_widths import regular_width
 from igc_theory.budget.formulas.cost import regular_parameters
+from igc_theory.structure.arguments import flag, positive_int
 from igc_theory.structure.blocks import igcv1
 from igc_theory.structure.chains import Chain
 from igc_theory.structure.conditions.explanations import explain_complementarity
@@ -18,6 +19,9 @@ from igc_theory.views.plots.structure.chains import chain_columns, plot_chain
 from igc_theory.views.plots.structure.supports import path_count_columns, plot_path_counts
 
 __all__ = ["block_answer", "explore_block"]
+
+MOST_ANSWERED = 4096
+"""Channels of a block whose path counts are drawn."""
 
 _MOST_CHANNELS = 32
 """Above it the lines of a branch picture cannot be told apart."""
@@ -50,7 +54,10 @@ def block_answer(L: int, M: int, kernel_size: int = 3, permuted: bool = True) ->
     Not strictly complementary: input 6 has no path to output 0.
     """
     block = igcv1(L, M, kernel_size)
-    chain = block if permuted else Chain(block.convolutions, name=f"{block.name} without permutations")
+    positive_int("L*M", block.in_channels, maximum=MOST_ANSWERED, beyond="ask grade(igcv1(L, M)), which draws nothing")
+    chain = (
+        block if flag("permuted", permuted) else Chain(block.convolutions, name=f"{block.name} without permutations")
+    )
     weights, area = chain.parameters, chain.convolutions[0].kernel_area
     regular = int(regular_parameters(chain.in_channels, area))
     facts = {
@@ -92,8 +99,10 @@ def explore_block(L: int = 4, M: int = 3, kernel_size: int = 3, permuted: bool =
     controls = {
         "L": slider("L, partitions", L, 32),
         "M": slider("M, channels each", M, 32),
-        "kernel_size": choice("kernel", kernel_size, [(f"{side}×{side}", side) for side in (1, 3, 5, 7)]),
-        "permuted": checkbox("interleave", permuted),
+        "kernel_size": choice(
+            "kernel", kernel_size, [(f"{side}×{side}", side) for side in (1, 3, 5, 7)], name="kernel_size"
+        ),
+        "permuted": checkbox("interleave", flag("permuted", permuted)),
     }
     return panel(controls, block_answer)
 

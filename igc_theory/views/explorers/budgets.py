@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from igc_theory.budget.curves.tradeoffs import width_against_parameters
 from igc_theory.budget.designs.design import Design
-from igc_theory.budget.designs.widest import widest_dense, widest_igcv1, widest_strict
+from igc_theory.budget.designs.widest import MOST_BUDGET, widest_dense, widest_igcv1, widest_strict
 from igc_theory.networks.description.table import Table
-from igc_theory.structure.arguments import positive_int
+from igc_theory.structure.arguments import choice_of, listed, positive_int
 from igc_theory.structure.blocks import depthwise_separable, group, igcv3, regular
 from igc_theory.structure.chains import Chain
 from igc_theory.structure.conditions.grades import grade
@@ -101,11 +101,10 @@ def budget_answer(budget: int, kernel_size: int = 3, families: Iterable[str] = F
     strict                       192    4,608  1 × 3 × 4 × 4 × 4  1
     dense                        192    4,608  1 × 3 × 4 × 4 × 4  1
     """
-    side, chosen = positive_int("kernel_size", kernel_size), list(families)
-    for family in chosen:
-        if family not in FAMILIES:
-            raise ValueError(f"families has {family!r}: use some of {', '.join(FAMILIES)}")
-    table = _widest(positive_int("budget", budget), side)
+    side, way_out = positive_int("kernel_size", kernel_size, maximum=1000), f"use some of {', '.join(FAMILIES)}"
+    chosen = [choice_of("families", family, FAMILIES) for family in listed("families", families, way_out, empty=True)]
+    budget = positive_int("budget", budget, maximum=MOST_BUDGET)
+    table = _widest(budget, side)
     by_name = dict(zip(table.columns["design"], table.columns["channels"], strict=True))
     widest, regular = by_name["dense"], by_name.get("regular", 0)
     beside = f"a regular convolution up to {regular:,}" if regular else "and they pay for no regular convolution"
@@ -138,10 +137,13 @@ def explore_budget(budget: int = 4672, kernel_size: int = 3) -> Any:
     >>> explore_budget().children[0].children[0].label
     '4,672'
     """
-    budgets = sorted({*_BUDGETS, positive_int("budget", budget)})
+    budget = positive_int("budget", budget, maximum=MOST_BUDGET)
+    budgets = sorted({*_BUDGETS, budget})
     controls = {
-        "budget": choice("weights", budget, [(f"{T:,}", T) for T in budgets], as_slider=True),
-        "kernel_size": choice("kernel", kernel_size, [(f"{side}×{side}", side) for side in (1, 3, 5, 7)]),
+        "budget": choice("weights", budget, [(f"{T:,}", T) for T in budgets], name="budget", as_slider=True),
+        "kernel_size": choice(
+            "kernel", kernel_size, [(f"{side}×{side}", side) for side in (1, 3, 5, 7)], name="kernel_size"
+        ),
         **{family: checkbox(family) for family in FAMILIES},
     }
     return panel(controls, _ticked)

@@ -7,7 +7,10 @@ from html import escape
 from types import ModuleType
 from typing import Any
 
-from igc_theory.structure.arguments import positive_int
+import numpy as np
+
+from igc_theory.structure.arguments import flag, positive_int, shown
+from igc_theory.structure.arguments import text as text_of
 from igc_theory.views.explorers.answers import Answer
 
 __all__ = ["checkbox", "choice", "panel", "slider", "text", "widgets"]
@@ -44,12 +47,16 @@ def slider(description: str, value: int, most: int, least: int = 1) -> Any:
     )
 
 
-def choice(description: str, value: Any, options: Iterable[Any], *, as_slider: bool = False) -> Any:
+def choice(description: str, value: Any, options: Iterable[Any], *, name: str = "", as_slider: bool = False) -> Any:
     """Return a list of options to choose from, dropped down or along a slider; pairs are (label, value), one of them `value`."""
     kinds, options = widgets(), list(options)
     values = [option[1] if isinstance(option, tuple) else option for option in options]
-    if value not in values:
-        raise ValueError(f"{description}={value!r} is not offered: use one of {', '.join(map(str, values))}")
+    if not isinstance(value, (str, bool, np.bool_)) and isinstance(values[0], int):
+        value = positive_int(name or description, value)
+    if type(value) is not type(values[0]) or value not in values:
+        raise ValueError(
+            f"{name or description}={shown(value)} is not offered: use one of {', '.join(map(str, values))}"
+        )
     kind, more = (kinds.SelectionSlider, {"continuous_update": False}) if as_slider else (kinds.Dropdown, {})
     layout = {"width": "26em"}
     return kind(options=options, value=value, description=description, style=_WIDE, layout=layout, **more)
@@ -58,14 +65,18 @@ def choice(description: str, value: Any, options: Iterable[Any], *, as_slider: b
 def checkbox(description: str, value: bool = True) -> Any:
     """Return a box to tick."""
     return widgets().Checkbox(
-        value, description=description, indent=False, layout={"width": "auto", "margin": "2px 1em"}
+        flag(description, value), description=description, indent=False, layout={"width": "auto", "margin": "2px 1em"}
     )
 
 
 def text(description: str, value: str) -> Any:
     """Return a line to type in; it is read when Enter is pressed or the line is left."""
     return widgets().Text(
-        value, description=description, continuous_update=False, style=_WIDE, layout={"width": "26em"}
+        text_of(description, value),
+        description=description,
+        continuous_update=False,
+        style=_WIDE,
+        layout={"width": "26em"},
     )
 
 
@@ -75,10 +86,10 @@ def panel(controls: Mapping[str, Any], respond: Callable[..., Answer]) -> Any:
     A ValueError or TypeError is shown as its sentence, without a picture: nothing that belongs to other settings stays.
     """
     kinds = widgets()
-    shown = kinds.HTML()
+    answer = kinds.HTML()
 
     def update(_: Any = None) -> None:
-        shown.value = _answer_or_refusal(respond, {name: control.value for name, control in controls.items()})
+        answer.value = _answer_or_refusal(respond, {name: control.value for name, control in controls.items()})
 
     for control in controls.values():
         control.observe(update, names="value")
@@ -86,7 +97,7 @@ def panel(controls: Mapping[str, Any], respond: Callable[..., Answer]) -> Any:
     ticks = [control for control in controls.values() if isinstance(control, kinds.Checkbox)]
     others = [control for control in controls.values() if control not in ticks]
     rows = [kinds.Box(row, layout={"flex_flow": "row wrap", "width": "100%"}) for row in (others, ticks) if row]
-    return kinds.VBox([*rows, shown], layout={"width": "100%"})
+    return kinds.VBox([*rows, answer], layout={"width": "100%"})
 
 
 def _answer_or_refusal(respond: Callable[..., Answer], settings: Mapping[str, Any]) -> str:

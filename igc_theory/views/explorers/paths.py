@@ -7,6 +7,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from igc_theory.structure.arguments import flag
 from igc_theory.structure.blocks import group, igcv1, igcv2, igcv3, interleaved, shufflenet_unit
 from igc_theory.structure.branches import checked
 from igc_theory.structure.chains import Chain
@@ -59,7 +60,11 @@ def paths_answer(chain: Chain, output: int = 0, permuted: bool = True) -> Answer
       most paths            1
       paths in all          12
     """
-    kept = checked(chain) if permuted else Chain(chain.convolutions, name=f"{chain.name} without permutations")
+    kept = (
+        checked(chain)
+        if flag("permuted", permuted)
+        else Chain(chain.convolutions, name=f"{chain.name} without permutations")
+    )
     columns = path_columns(kept, output)
     marks = zip(columns["mark"], columns["stage"], columns["paths"], strict=True)
     paths = [number for mark, stage, number in marks if (mark, stage) == ("channel", 0)]

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter
 from numpy.typing import NDArray
 
-from igc_theory.kernels.arrays import Array, numbers
+from igc_theory.kernels.arrays import finite, numbers
 from igc_theory.views.plots.columns import Columns, axes_or_new, checked_columns
 from igc_theory.views.plots.style import FAMILY_COLOURS, PALETTE
 
@@ -123,7 +123,7 @@ def factor_columns(matrix: Array) -> dict[str, NDArray[Any]]:
     >>> {name: column.tolist() for name, column in factor_columns(np.array([[1, 0], [0, 2j]])).items()}
     {'size': [2, 2], 'row': [0, 1], 'column': [0, 1], 'real': [1.0, 0.0], 'imaginary': [0.0, 2.0]}
     """
-    matrix = numbers("matrix", matrix)
+    matrix = finite("matrix", numbers("matrix", matrix))
     if matrix.ndim != 2 or not matrix.size:
         raise ValueError(f"matrix has shape {matrix.shape}: give a matrix with rows and columns")
     rows, columns = np.nonzero(np.abs(matrix) > 1e-9 * np.abs(matrix).max())

@@ -41,10 +41,10 @@ def kernel_columns(kernel: ArrayLike) -> dict[str, NDArray[Any]]:
     >>> {name: column.tolist() for name, column in kernel_columns([[1, 2], [3, 4]]).items()}
     {'row': [0, 0, 1, 1], 'column': [0, 1, 0, 1], 'value': [1, 2, 3, 4]}
     """
-    array = np.asarray(kernel)
-    if array.ndim not in (2, 4):
+    array = finite("kernel", numbers("kernel", kernel))
+    if array.ndim not in (2, 4) or 0 in array.shape:
         raise ValueError(
-            f"kernel has {array.ndim} axes: give (C_out, C_in, kh, kw), or (C_out, C_in) for a pointwise one"
+            f"kernel has shape {array.shape}: give (C_out, C_in, kh, kw), or (C_out, C_in) for a pointwise one"
         )
     tiles = array.reshape(*array.shape[:2], *(array.shape[2:] or (1, 1))).swapaxes(1, 2)
     matrix = tiles.reshape(tiles.shape[0] * tiles.shape[1], -1).real

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -11,7 +11,8 @@ from matplotlib.patches import FancyArrowPatch, Rectangle
 from numpy.typing import NDArray
 
 from igc_theory.networks.description.layers import Conv, Linear
-from igc_theory.networks.description.nodes import Block, Node
+from igc_theory.networks.description.nodes import Block, Leaf, Node
+from igc_theory.structure.arguments import instance_of, listed
 from igc_theory.views.plots.columns import Columns, axes_or_new, checked_columns
 from igc_theory.views.plots.style import PALETTE
 
@@ -44,8 +45,13 @@ def architecture_columns(nodes: tuple[Node, ...]) -> dict[str, NDArray[Any]]:
     >>> [int((columns["item"] == item).sum()) for item in ("box", "join")]
     [2, 1]
     """
+    way_out = "give the nodes of a network, such as network('resnet').nodes"
+    checked = tuple(
+        instance_of(f"nodes[{k}]", node, (*get_args(Leaf), Block), way_out)
+        for k, node in enumerate(listed("nodes", nodes, way_out, empty=True))
+    )
     drawing = _Drawing()
-    end = drawing.series(nodes, (0.0, 0.0))
+    end = drawing.series(checked, (0.0, 0.0))
     drawing.line(end, (end[0] + 0.7, end[1]), "arrow")
     kinds, *places = zip(*drawing.items, strict=True)
     names = ("x0", "y0", "x1", "y1")
