@@ -13,7 +13,7 @@ from igc_theory.structure.arguments import listed, positive_int, real_number, sh
 
 __all__ = ["PathPolynomial"]
 
-MOST_LENGTH = 2**10
+MOST_LENGTH = 2**11
 """Convolutions on the longest path."""
 
 

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter
 from numpy.typing import NDArray
 
-from igc_theory.kernels.arrays import finite, numbers
+from igc_theory.kernels.arrays import Array, finite, numbers
 from igc_theory.views.plots.columns import Columns, axes_or_new, checked_columns
 from igc_theory.views.plots.style import FAMILY_COLOURS, PALETTE
 

@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.patches import FancyArrowPatch, Rectangle
 from numpy.typing import NDArray
 
-from igc_theory.networks.description.layers import Conv, Linear
-from igc_theory.networks.description.nodes import Block, Leaf, Node
+from igc_theory.networks.description.layers import Conv, Leaf, Linear
+from igc_theory.networks.description.nodes import Block, Node
 from igc_theory.structure.arguments import instance_of, listed
 from igc_theory.views.plots.columns import Columns, axes_or_new, checked_columns
 from igc_theory.views.plots.style import PALETTE
@@ -46,16 +46,17 @@ def architecture_columns(nodes: tuple[Node, ...]) -> dict[str, NDArray[Any]]:
     [2, 1]
     """
     way_out = "give the nodes of a network, such as network('resnet').nodes"
-    checked = tuple(
-        instance_of(f"nodes[{k}]", node, (*get_args(Leaf), Block), way_out)
-        for k, node in enumerate(listed("nodes", nodes, way_out, empty=True))
+    kinds: Any = (*get_args(Leaf), Block)
+    entries = listed("nodes", nodes, way_out, empty=True)
+    checked: tuple[Node, ...] = tuple(
+        instance_of(f"nodes[{k}]", node, kinds, way_out) for k, node in enumerate(entries)
     )
     drawing = _Drawing()
     end = drawing.series(checked, (0.0, 0.0))
     drawing.line(end, (end[0] + 0.7, end[1]), "arrow")
-    kinds, *places = zip(*drawing.items, strict=True)
+    items, *places = zip(*drawing.items, strict=True)
     names = ("x0", "y0", "x1", "y1")
-    return {"item": np.array(kinds), **{n: np.array(values, float) for n, values in zip(names, places, strict=True)}}
+    return {"item": np.array(items), **{n: np.array(values, float) for n, values in zip(names, places, strict=True)}}
 
 
 def plot_architecture(columns: Columns, ax: Axes | None = None) -> Axes:
