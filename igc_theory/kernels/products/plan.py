@@ -101,10 +101,9 @@ class Plan:
         )
         self.threads = positive_int("threads", threads, maximum=MOST_THREADS)
         way_out = "give a Product, or call product.plan(batch)"
-        chain = getattr(instance_of("product", product, CheckedOperator, way_out), "chain", None)
-        weights = checked_weights(
-            instance_of("product's chain", chain, Chain, way_out), getattr(product, "weights", ())
-        )
+        made_of = vars(instance_of("product", product, CheckedOperator, way_out))
+        chain = instance_of("product's chain", made_of.get("chain"), Chain, way_out)
+        weights = checked_weights(chain, made_of["weights"])
         self.dtype = _checked_dtype(weights[0].dtype if weights else np.dtype(np.float64), dtype)
         self._recipe, self._turn = (product, self.batch, self.dtype, self.threads), Lock()
         area = prod(chain.window)
