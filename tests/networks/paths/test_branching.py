@@ -78,6 +78,8 @@ def _as_counter(polynomial: PathPolynomial) -> Counter[int]:
         ("igc_imagenet_l100m2", {}),
         ("mobilenet_v2", {}),
         ("shufflenet", {}),
+        ("mobilenet_v3_small", {}),
+        ("mobileone_s0_merged", {}),
         ("xception", {}),
         ("highway", {"depth": 12}),
         ("deeply_fused", {}),

@@ -9,7 +9,7 @@ import pytest
 from igc_theory.networks import Block, Conv, Pad, Shuffle, Slice, audit, block_flows, network, stage_path_counts
 from igc_theory.networks.audits.report import audit_data, audit_page, audit_tables
 from igc_theory.networks.paths.flow import flow_table
-from igc_theory.structure import igcv1, igcv3, is_dense, path_counts
+from igc_theory.structure import igcv1, igcv3, inverted_residual, is_dense, path_counts
 
 
 def _support(node: Conv | Pad | Shuffle | Slice | Block, channels: int) -> np.ndarray:
@@ -50,6 +50,10 @@ NETWORKS = [
     ("fractalnet", {"widths": (4, 5)}, "stage2"),
     ("igcv2_star", {"width": 12, "branch_width": 4, "depth": 8}, "stage1"),
     ("shufflenet", {"groups": 2, "width": 1 / 12}, "stage3"),
+    ("shufflenet_v2", {"width": 0.5}, "stage2"),
+    ("mobilenet_v3", {"size": "small", "width": 0.25}, "stage3"),
+    ("ghostnet", {"width": 0.25}, "stage3"),
+    ("condensenet", {"groups": 4}, "stage1"),
 ]
 
 
@@ -59,6 +63,18 @@ def test_stage_counts_are_products_of_supports(name: str, parameters: dict, stag
     blocks = [block for block in net.blocks if block.stage == stage]
     counts = stage_path_counts(net, stage)
     assert np.array_equal(counts, _series(tuple(blocks), counts.shape[1]))
+
+
+def test_a_gate_leaves_the_chain_of_its_block() -> None:
+    """Squeeze-and-excitation scales channels: the block is graded as the inverted residual that it weighs."""
+    flow = next(flow for flow in block_flows(network("mobilenet_v3_large")) if flow.name == "stage3.block5")
+    assert flow.chain == inverted_residual(40, 40, 3, kernel_size=5)
+    assert (flow.min_paths, flow.max_paths) == (120, 121)
+
+
+def test_half_a_unit_is_no_chain() -> None:
+    unit = next(flow for flow in block_flows(network("shufflenet_v2_x1.0")) if flow.name == "stage2.unit2")
+    assert (unit.chain, unit.grade, unit.dense) == (None, None, False)
 
 
 @pytest.mark.parametrize("name", ["igc_l24m2", "igcv3_d", "igcv2_star", "shufflenet", "mobilenet_v2", "cifar_resnet"])

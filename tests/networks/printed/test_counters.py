@@ -1,8 +1,10 @@
 """Counters of other tools: what they say of a network is explained by what they count."""
 
+from math import prod
+
 import pytest
 
-from igc_theory.networks import network
+from igc_theory.networks import Conv, Pool, network
 from igc_theory.networks.printed.counters import PRINTED, counters_table, other_counters
 from igc_theory.networks.printed.recount import gives, recount
 from igc_theory.views.tables import to_markdown
@@ -24,6 +26,18 @@ def test_torch_sees_two_operations_for_every_multiply_add(name: str) -> None:
 def test_torchinfo_adds_every_scale_shift_and_bias_once(name: str) -> None:
     net = network(name)
     assert said(name, "torchinfo") == net.multiply_adds + net.counts.batch_norm + net.counts.bias
+
+
+@pytest.mark.parametrize("name", PRINTED)
+def test_fvcore_and_thop_take_two_and_four_operations_for_a_normalised_activation(name: str) -> None:
+    """Beside them there is nothing but pooling, where it is a module or an operator that they know."""
+    net = network(name)
+    pools = [layer for layer in net.layers if isinstance(layer.node, Pool)]
+    normalised = sum(
+        layer.activations for layer in net.layers if isinstance(layer.node, Conv) and layer.node.batch_norm
+    )
+    assert said(name, "fvcore") - net.multiply_adds - 2 * normalised in (0, prod(pools[-1].input_shape))
+    assert 0 <= said(name, "thop") - net.multiply_adds - 4 * normalised < sum(prod(pool.input_shape) for pool in pools)
 
 
 def test_every_network_of_the_table_was_counted_by_the_same_tools() -> None:
