@@ -193,9 +193,9 @@ class LayerGraph:
             return ""
         numbers = sum(entry.parameters for entry in self.passed_over)
         operators = ", ".join(sorted({entry.operator for entry in self.passed_over}))
-        return (
-            f"; not exact: {len(self.passed_over)} operators passed over ({operators}), which hold {numbers:,} numbers"
-        )
+        count, one = len(self.passed_over), len(self.passed_over) == 1
+        passed = f"{count} operator{'s' * (not one)} passed over ({operators})"
+        return f"; not exact: {passed}, which hold{'s' * one} {numbers:,} numbers"
 
     def __repr__(self) -> str:
         size = f"{self.parameters:,} parameters, {self.multiply_adds:,} multiply–adds"

@@ -17,6 +17,7 @@ from igc_theory.networks.audits.report import audit_data, audit_page, audit_tabl
 from igc_theory.networks.description.layer_graph import NO_SHAPE, Layer, LayerGraph, PassedOver
 from igc_theory.networks.description.layers import Conv, Linear, Pool, Shuffle, convolution
 from igc_theory.networks.description.nodes import Block, Node
+from igc_theory.networks.description.shapes import Counts
 from igc_theory.structure import path_counts
 from igc_theory.structure.permutations import interleave
 
@@ -202,3 +203,80 @@ def test_command_line_refuses_sizes_that_are_none(size: str, capsys: pytest.Capt
         main(["audit", "shufflenet", "--input", size])
     assert status.value.code == 2
     assert "is not the size of an image" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("weight", "reason"),
+    [
+        (np.full((6, 8), np.nan), "48 of its weights are not finite"),
+        (np.where(np.eye(6, 8) * [1, *[0] * 7], np.inf, 1.0), "1 of its weights is not finite"),
+        (np.ones((6, 8), np.complex64), "its weights are complex"),
+        (np.ones((6, 8), np.int8), "its weights are quantized (int8)"),
+    ],
+)
+def test_one_bad_weight_marks_its_layer_and_the_rest_is_audited(weight: np.ndarray, reason: str) -> None:
+    good = RNG.standard_normal((8, 6))
+    layers = tuple(
+        Layer(name, Linear(*matrix.shape[::-1]), (matrix.shape[1], 1, 1), (matrix.shape[0], 1, 1), weight=matrix)
+        for name, matrix in (("bad", weight), ("good", good))
+    )
+    found = audit(LayerGraph("made", (8, 1, 1), layers, 2), progress=False)
+    assert [(entry.layer, entry.unmeasured) for entry in found.regular] == [("bad", reason), ("good", "")]
+    assert [entry.errors is not None for entry in found.regular] == [False, True]
+    assert reason in str(audit_tables(found)[-1])
+
+
+def test_counts_that_are_not_exact_say_so_everywhere() -> None:
+    found = audit(trained(), progress=False)
+    said = "not exact: 1 operator passed over (my.own.Twist), which holds 9 numbers"
+    assert said in str(audit_tables(found)[0]).splitlines()[0]
+    assert said in audit_page(found)
+    assert said in repr(found.network)
+    assert (audit_data(found)["exact"], audit_data(audit(network("alexnet")))["exact"]) == (False, True)
+
+
+def test_a_number_used_twice_is_in_the_total_once() -> None:
+    first = Layer("first", Linear(4, 4, bias=False), (4, 1, 1), (4, 1, 1), held=Counts(linear=16))
+    second = Layer(
+        "second", Linear(4, 4, bias=False), (4, 1, 1), (4, 1, 1), held=Counts(linear=16), shared=Counts(linear=16)
+    )
+    found = audit(LayerGraph("tied", (4, 1, 1), (first, second), 2), progress=False)
+    table = audit_tables(found)[0]
+    assert (table.columns["parameters"], table.totals["parameters"], table.totals["used before"]) == ([16, 16], 16, 16)
+    assert table.totals["weight bytes"] == 64
+
+
+def test_command_line_honours_the_size_of_a_named_network(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["audit", "resnet18", "--input", "3x64x32"]) == 0
+    assert "for an image of 3×64×32" in capsys.readouterr().out
+    assert main(["audit", "resnet18", "--input", "4x64x32"]) == 1
+    assert "4 channels" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ("shuflenet", "network='shuflenet' is neither a file nor a network of this library: did you mean shufflenet"),
+        ("nothing/like/this.onnx", "is neither a file nor a network of this library"),
+        (".", "network='.' is a folder: give a file in it"),
+    ],
+)
+def test_command_line_says_what_may_have_been_meant(
+    given: str, sentence: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "onnx", None)  # no need of onnx to say so
+    assert main(["audit", given]) == 1
+    assert sentence in capsys.readouterr().err
+
+
+def test_strict_makes_it_an_error_that_something_is_not_counted(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert main(["audit", "alexnet", "--strict"]) == 0
+    monkeypatch.setattr("igc_theory.__main__._audited", lambda *_: trained())
+    assert main(["audit", "made"]) == 0
+    assert main(["audit", "made", "--strict"]) == 1
+    printed = capsys.readouterr()
+    assert printed.err == (
+        "igc_theory: made; not exact: 1 operator passed over (my.own.Twist), which holds 9 numbers: the tables above list them\n"
+    )

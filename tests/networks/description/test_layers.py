@@ -1,10 +1,12 @@
 """Shapes and counts of single nodes, against a window that is really moved."""
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from igc_theory.networks import Block, Conv, Linear, Network, Norm, Pad, Pool, Scale, Shuffle, Slice, path_polynomial
+from igc_theory.networks.description.layers import Counts, Operator
 from igc_theory.networks.description.table import Table
 from igc_theory.structure import GroupConv, interleave
 
@@ -122,8 +124,40 @@ def test_table_escapes_html_and_sets_numbers_right() -> None:
         (lambda: Block("a", ((),), "divide"), "use 'add', 'mean', 'concat' or 'multiply'"),
         (lambda: Block("a", ()), "at least one"),
         (lambda: Linear(0, 2), "in_features=0"),
+        (lambda: Linear(3, 4, bias=-1), "bias=-1"),
+        (lambda: Norm(-3), "channels=-3"),
+        (lambda: Norm(2.5), "channels=2.5"),
+        (lambda: Scale(True), "channels=True"),
+        (lambda: Slice(0, 2.0), "stop=2.0"),
+        (lambda: Pad(-1), "channels=-1"),
+        (lambda: Pool("max", 2, 0), "stride=0"),
+        (lambda: Pool("max", 0), "window=0"),
+        (lambda: Pool("max", 2).output(5), "shape=5"),
+        (lambda: Shuffle("x"), "permutation='x'"),
+        (lambda: Operator(3), "kind=3"),
+        (lambda: Conv(None), "convolution=None"),
+        (lambda: Conv(GroupConv(4, 4), gates=-3), "gates=-3"),
+        (lambda: Conv(GroupConv(4, 4), batch_norm="no"), "batch_norm='no'"),
+        (lambda: Conv(GroupConv(4, 4), padding=-1), "padding=-1"),
+        (lambda: Conv(GroupConv(4, 4)).output("abc"), "shape='abc'"),
+        (lambda: Counts(-1), "convolution=-1"),
+        (lambda: Counts(linear=1.5), "linear=1.5"),
+        (lambda: Table("t", None), "columns=None"),
+        (lambda: Block("b", 5), "branches=5"),
+        (lambda: Network("n", (4, 8.5, 8), ()), r"input_shape\[1\]=8.5"),
+        (lambda: Network("n", (4, 8), ()), "has 2 sizes"),
+        (lambda: Network("n", (4, 8, 8), ("x",)), "'x', a str"),
     ],
 )
 def test_nodes_check_their_arguments(make, words: str) -> None:
-    with pytest.raises(ValueError, match=words):
+    with pytest.raises((TypeError, ValueError), match=words):
         make()
+
+
+def test_counts_are_python_integers_whatever_is_given() -> None:
+    small = np.int8(100)
+    assert Linear(small, small).counts.total == 10_100
+    assert Counts(small, small).total == 200
+    assert Norm(small).counts == (0, 200, 0, 0)
+    assert {type(count) for count in Counts(small)} == {int}
+    assert Counts(5, 4, 3, 2) - Counts(1, 2, 3, 0) == (4, 2, 0, 2)

@@ -427,3 +427,19 @@ def test_pixels_that_become_channels_are_no_order_of_channels(tmp_path: Path) ->
     ]
     constants = {"w": reals(8, 8, 1, 1), "s": np.array([1, 2, 2, 2, 5, 6]), "j": np.array([1, 2, 10, 12])}
     assert [layer.kind for layer in read(made(nodes, constants, (1, 8, 5, 6)), tmp_path).layers] == ["regular 1×1"]
+
+
+def test_operators_of_onnxruntime_stand_for_plain_ones(tmp_path: Path) -> None:
+    nodes = [
+        NODE("FusedConv", ["x", "k", "b"], ["c"], domain=MS, activation="Relu", pads=[1, 1, 1, 1]),
+        NODE("QuickGelu", ["c"], ["g"], domain=MS),
+        NODE("Flatten", ["g"], ["f"], axis=2),
+        NODE("FusedMatMul", ["f", "w"], ["m"], domain=MS),
+        NODE("BiasGelu", ["m", "d"], ["h"], domain=MS),
+        NODE("SkipLayerNormalization", ["h", "h", "n", "o"], ["y"], domain=MS),
+    ]
+    constants = {"k": reals(6, 4, 3, 3), "b": reals(6), "w": reals(25, 7), "d": reals(7), "n": reals(7), "o": reals(7)}
+    found = read(made(nodes, constants, (1, 4, 5, 5)), tmp_path)
+    assert found.counts == (216, 14, 175, 6 + 7)
+    assert found.multiply_adds == conv_multiply_adds((6, 5, 5), (6, 4, 3, 3)) + 6 * 175
+    assert found.exact

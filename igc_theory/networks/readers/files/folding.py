@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from igc_theory.networks.description.graph import Array, Constant, words
+from igc_theory.networks.description.graph import Array, Constant, Operation, words
 from igc_theory.networks.readers.files.file import first_line, type_name
+from igc_theory.networks.readers.operators.quantized import plain
 
 try:
     import onnx
@@ -99,7 +100,7 @@ def types_written(
     """
     definition = schema(node.op_type, node.domain, opsets.get(_domain(node), 0))
     if definition is None:
-        return {}
+        return _of_plain(node, types, opsets)
     read = {name: types[name] for name in node.input if name in types and types[name].WhichOneof("value")}
     unknown = {name for name in node.input if name and name not in read}
     read |= {name: onnx.helper.make_tensor_type_proto(onnx.TensorProto.FLOAT, None) for name in unknown}
@@ -120,6 +121,28 @@ def types_written(
     if node.op_type in _LIKE_FIRST and shape_of(written[node.output[0]]) is None:
         written[node.output[0]] = read[node.input[0]]
     return written
+
+
+def _of_plain(node: Any, types: Mapping[str, Any], opsets: Mapping[str, int]) -> dict[str, Any]:
+    """Return the types that an operator of onnxruntime writes: those of the plain operator that it stands for."""
+    name, attributes = f"{node.domain}.{node.op_type}", {entry.name: entry.i for entry in node.attribute}
+    meaning, _ = plain(Operation(name, "", tuple(node.input), tuple(node.output), {}))
+    definition = schema(meaning.operator, "", opsets.get("", 0))
+    flipped = meaning.operator == "MatMul" and (attributes.get("transA") or attributes.get("transB"))
+    if meaning.operator == name or definition is None or flipped or not meaning.inputs:
+        return {}
+    inputs = meaning.inputs[: definition.max_input]
+    alone = onnx.helper.make_node(meaning.operator, inputs, node.output)
+    alone.attribute.extend(entry for entry in node.attribute if entry.name in definition.attributes)
+    read = {key: tensor_type("float32", _sizes(types[key])) for key in inputs if key in types}
+    imports = [onnx.helper.make_opsetid(domain, version) for domain, version in opsets.items()]
+    try:
+        written = onnx.shape_inference.infer_node_outputs(definition, alone, read, {}, opset_imports=imports)
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError, RuntimeError):
+        return {}
+    quantized = node.op_type.startswith("Q") and meaning.inputs[0] in types
+    number = dtype_of(types[meaning.inputs[0]]) if quantized else "float32"
+    return {key: tensor_type(number or "float32", _sizes(kind)) for key, kind in written.items()}
 
 
 def _inferred(

@@ -134,7 +134,8 @@ def norm(walk: Walk, operation: Operation) -> None:
         walk.pass_over(operation, NO_SHAPE)
         return
     purpose = "buffers" if _is_filled_in(walk, operation) else "batch_norm"
-    cost = Cost(uses({purpose: [scale, *rest[:1]], "buffers": rest[1:]}))
+    further = "buffers" if kind == "batch norm" else "bias"
+    cost = Cost(uses({purpose: [scale, *rest[:1]], further: rest[1:]}))
     walk.append(operation, Norm(channels, kind), cost, source=source, channels=(-1, -1) if last else (1, 1))
 
 

@@ -51,8 +51,9 @@ _PLAIN = {
     f"{_MS}QLinearGlobalAveragePool": _Plain("GlobalAveragePool", (0,), (1, 2, 3, 4)),
     f"{_MS}QLinearReduceMean": _Plain("ReduceMean", (0,), (1, 2, 3, 4)),
     f"{_MS}MultiHeadAttention": _Plain("MultiHeadAttention", (0, 1, 2, 3)),
-    **{f"{_MS}{name}": _Plain(name, (0,)) for name in ("Gelu", "QuickGelu")},
+    **{f"{_MS}{name}": _Plain("Identity", (0,)) for name in ("Gelu", "QuickGelu")},
     f"{_MS}FastGelu": _Plain("Add", (0, 1)),
+    f"{_MS}SkipLayerNormalization": _Plain("LayerNormalization", (0, 2, 3, 4)),
     f"{_MS}BiasGelu": _Plain("Add", (0, 1)),
     f"{_MS}BiasAdd": _Plain("Add", (0, 1, 2)),
 }
