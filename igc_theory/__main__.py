@@ -1,4 +1,4 @@
-"""The command line: `python -m igc_theory COMMAND`, one sub-command a question.
+"""The command line: `igc-theory COMMAND` or `python -m igc_theory COMMAND`, one sub-command a question.
 
 A sub-command is a function that adds its parser and names, by ``set_defaults(run=…)``, what answers it: `COMMANDS` lists them.
 Results go to standard output. Whatever goes wrong gets one line on standard error and never a traceback; `STATUSES` lists what the
@@ -14,8 +14,10 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from difflib import get_close_matches
 from itertools import chain, islice, takewhile
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -133,7 +135,7 @@ def _drop_output() -> None:
 def _answered(arguments: Sequence[str] | None) -> int:
     """Parse the words and print the lines of the answer."""
     parser = argparse.ArgumentParser(
-        prog="python -m igc_theory",
+        prog="igc-theory",
         description=DESCRIPTION,
         epilog=STATUSES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -199,7 +201,8 @@ def _ranked(options: argparse.Namespace) -> tuple[str, list[budget.Design]]:
     if channels is None:
         widest = budget.widest_dense if options.dense else budget.widest_strict
         channels = widest(most, multiple_of=options.multiple_of, **limits).channels
-    every = (budget.dense_designs if options.dense else budget.strict_designs)(channels, **limits)
+    ranked = (budget.dense_designs if options.dense else budget.strict_designs)(channels, **limits)
+    every = (replace(design, kernel_size=options.kernel) for design in ranked)
     designs = list(islice(_within(every, most, f"{kind} design of channels={channels}"), options.top))
     regular = budget.regular_parameters(channels, designs[0].kernel_area)
     title = f"{kind.capitalize()} designs of {channels} channels, {window} kernel, fewest weights first."
@@ -224,7 +227,7 @@ def _within(every: Iterator[budget.Design], most: int | None, what: str) -> Iter
 
 def _limits(options: argparse.Namespace) -> dict[str, Any]:
     names = ("factors", "min_width", "min_spatial_width")
-    return {"S": options.kernel, **{name: getattr(options, name) for name in names}}
+    return {"S": prod(options.kernel), **{name: getattr(options, name) for name in names}}
 
 
 def _as_table(title: str, designs: Iterable[budget.Design]) -> Iterator[str]:

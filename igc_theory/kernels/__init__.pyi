@@ -6,6 +6,7 @@ from .compression.low_rank import low_rank as low_rank
 from .compression.precision import binarize as binarize
 from .compression.precision import cluster as cluster
 from .compression.precision import quantize as quantize
+from .compression.precision import share_weights as share_weights
 from .compression.pruning import prune as prune
 from .compression.pruning import prune_channels as prune_channels
 from .compression.pruning import prune_filters as prune_filters

@@ -35,15 +35,15 @@ PATHS = (1, 2, 4, 8, 16)
 """Paths per pair that chains of two factors are swept over."""
 
 
-def regular(in_channels: int, out_channels: int, kernel_size: Window = 3) -> Chain:
+def regular(in_channels: int, out_channels: int, kernel_size: Window = 3, stride: Window = 1) -> Chain:
     """Return a regular convolution: one dense factor, ``in_channels * out_channels * S`` weights.
 
     Parameters
     ----------
     in_channels, out_channels : int
         Channels read and written.
-    kernel_size : int or (int, int), default 3
-        Window of the spatial convolution.
+    kernel_size, stride : int or (int, int), default 3 and 1
+        Window and stride of the spatial convolution.
 
     Returns
     -------
@@ -59,10 +59,10 @@ def regular(in_channels: int, out_channels: int, kernel_size: Window = 3) -> Cha
     >>> regular(6, 6, kernel_size=5).parameters
     900
     """
-    return Chain([GroupConv(in_channels, out_channels, kernel_size=kernel_size)], name="regular")
+    return Chain([GroupConv(in_channels, out_channels, 1, kernel_size, stride)], name="regular")
 
 
-def group(in_channels: int, out_channels: int, groups: int, kernel_size: Window = 3) -> Chain:
+def group(in_channels: int, out_channels: int, groups: int, kernel_size: Window = 3, stride: Window = 1) -> Chain:
     """Return one group convolution: a single block-diagonal factor. Alone it is never dense unless ``groups == 1``.
 
     Parameters
@@ -71,8 +71,8 @@ def group(in_channels: int, out_channels: int, groups: int, kernel_size: Window 
         Channels read and written.
     groups : int
         Branches, a divisor of both.
-    kernel_size : int or (int, int), default 3
-        Window of the spatial convolution.
+    kernel_size, stride : int or (int, int), default 3 and 1
+        Window and stride of the spatial convolution.
 
     Returns
     -------
@@ -88,10 +88,10 @@ def group(in_channels: int, out_channels: int, groups: int, kernel_size: Window 
     >>> group(6, 6, groups=2, kernel_size=5).parameters
     450
     """
-    return Chain([GroupConv(in_channels, out_channels, groups, kernel_size)], name=f"group G={groups}")
+    return Chain([GroupConv(in_channels, out_channels, groups, kernel_size, stride)], name=f"group G={groups}")
 
 
-def depthwise_separable(in_channels: int, out_channels: int, kernel_size: Window = 3) -> Chain:
+def depthwise_separable(in_channels: int, out_channels: int, kernel_size: Window = 3, stride: Window = 1) -> Chain:
     """Return a depthwise spatial convolution, then a dense pointwise one (MobileNetV1 [Howard2017]).
 
     It is IGCV1 with M = 1: ``C*S + C*C_out`` weights.
@@ -100,8 +100,8 @@ def depthwise_separable(in_channels: int, out_channels: int, kernel_size: Window
     ----------
     in_channels, out_channels : int
         Channels read and written.
-    kernel_size : int or (int, int), default 3
-        Window of the spatial convolution.
+    kernel_size, stride : int or (int, int), default 3 and 1
+        Window and stride of the spatial convolution.
 
     Returns
     -------
@@ -117,11 +117,11 @@ def depthwise_separable(in_channels: int, out_channels: int, kernel_size: Window
     >>> depthwise_separable(64, 128).parameters == 64 * 9 + 64 * 128
     True
     """
-    depthwise = GroupConv(in_channels, in_channels, in_channels, kernel_size)
+    depthwise = GroupConv(in_channels, in_channels, in_channels, kernel_size, stride)
     return Chain([depthwise, GroupConv(in_channels, out_channels)], name="depthwise separable")
 
 
-def xception(in_channels: int, out_channels: int, kernel_size: Window = 3) -> Chain:
+def xception(in_channels: int, out_channels: int, kernel_size: Window = 3, stride: Window = 1) -> Chain:
     """Return a dense pointwise convolution, then a depthwise spatial one: the reverse of `depthwise_separable`.
 
     This is the "extreme Inception" order of Xception ([Chollet2017], figure 4).
@@ -130,8 +130,8 @@ def xception(in_channels: int, out_channels: int, kernel_size: Window = 3) -> Ch
     ----------
     in_channels, out_channels : int
         Channels read and written.
-    kernel_size : int or (int, int), default 3
-        Window of the spatial convolution.
+    kernel_size, stride : int or (int, int), default 3 and 1
+        Window and stride of the spatial convolution.
 
     Returns
     -------
@@ -148,7 +148,7 @@ def xception(in_channels: int, out_channels: int, kernel_size: Window = 3) -> Ch
     ['pointwise', 'depthwise']
     """
     pointwise = GroupConv(in_channels, out_channels)
-    depthwise = GroupConv(out_channels, out_channels, out_channels, kernel_size)
+    depthwise = GroupConv(out_channels, out_channels, out_channels, kernel_size, stride)
     return Chain([pointwise, depthwise], name="Xception order")
 
 
@@ -162,10 +162,8 @@ def igcv3(
 ) -> Chain:
     r"""Return the IGCV3 block: grouped pointwise expansion, permutation, depthwise, grouped pointwise reduction, permutation.
 
-    .. math:: tC·C/G_1 + S·tC + tC·C_{out}/G_2
-
-    weights and `tC/(G_1 G_2)` paths a pair (IGCV3 [Sun2018], section 3). The identity shortcut, taken when shapes agree,
-    is the network's business.
+    With t the expansion it has ``t*C*C/G_1 + S*t*C + t*C*C_out/G_2`` weights and ``t*C/(G_1*G_2)`` paths per pair (IGCV3
+    [Sun2018], section 3). The identity shortcut, taken when shapes agree, is the network's business.
 
     Parameters
     ----------
@@ -283,21 +281,19 @@ def _pair_of_groups(groups: tuple[int, int]) -> tuple[int, int]:
     return positive_int("groups[0]", first), positive_int("groups[1]", second)
 
 
-def igcv1(L: int, M: int, kernel_size: Window = 3) -> Chain:
+def igcv1(L: int, M: int, kernel_size: Window = 3, stride: Window = 1) -> Chain:
     r"""Return the IGCV1 block: `L` primary partitions of `M` channels, `M` secondary partitions of `L`.
 
-    .. math:: x' = P\,W^d\,P^T\,W^p\,x, \qquad T = G^2 (S/L + 1/M), \quad G = L M
-
-    (IGCV1 [Zhang2017], section 3): a spatial primary group convolution, the interleaving
-    permutation, a pointwise secondary group convolution, and the permutation back.
+    A spatial primary group convolution, the interleaving permutation, a pointwise secondary group convolution, and the permutation
+    back: G = L·M channels and ``G**2 * (S/L + 1/M)`` weights, S entries in the window (IGCV1 [Zhang2017], section 3).
 
     Parameters
     ----------
     L, M : int
         Primary partitions, and channels in each; the width is ``L*M``. ``M=1`` is depthwise separable; ``L=1`` is a
         regular convolution followed by one scale a channel.
-    kernel_size : int or (int, int), default 3
-        Window of the primary convolution.
+    kernel_size, stride : int or (int, int), default 3 and 1
+        Window and stride of the primary convolution.
 
     Returns
     -------
@@ -315,16 +311,16 @@ def igcv1(L: int, M: int, kernel_size: Window = 3) -> Chain:
     """
     L, M = positive_int("L", L), positive_int("M", M)
     positive_int("L*M", L * M)
-    primary = GroupConv(L * M, L * M, L, kernel_size)
+    primary = GroupConv(L * M, L * M, L, kernel_size, stride)
     secondary = GroupConv(L * M, L * M, M)
     return Chain([primary, interleave(L, M), secondary, interleave(M, L)], name=f"IGCV1 L={L} M={M}")
 
 
-def interleaved(channels: int, branch_widths: Sequence[int], kernel_size: Window = 3) -> Chain:
+def interleaved(channels: int, branch_widths: Sequence[int], kernel_size: Window = 3, stride: Window = 1) -> Chain:
     r"""Return the general interleaved chain: a group convolution a width, the interleaving permutation behind all but the last.
 
-    By the interleaving theorem every input–output pair has :math:`⌊Π/C⌋` or :math:`⌈Π/C⌉` paths, :math:`Π = \prod K_l`: the chain
-    is dense iff :math:`Π ≥ C`, and no other permutations of the same factors connect more evenly. For equal square branches this
+    By the interleaving theorem every input–output pair has ⌊Π/C⌋ or ⌈Π/C⌉ paths, Π the product of the widths: the chain
+    is dense iff Π ≥ C, and no other permutations of the same factors connect more evenly. For equal square branches this
     is known (perfect shuffles, [Gorbunov2024], Theorem 2; shuffle-exchange networks [Padmanabhan1991]); for mixed widths it is
     likely known in switching theory (related: [Robinett2019], [ImaseItoh1981]). Evenness is not looseness:
     ``interleaved(6, [2, 2, 3])`` is not loosely complementary, while another order of the channels between the same factors is.
@@ -335,8 +331,8 @@ def interleaved(channels: int, branch_widths: Sequence[int], kernel_size: Window
         `C`.
     branch_widths : sequence of int
         `K_1 … K_L`, channels of a branch, each a divisor of `channels`; their product need not be `channels`.
-    kernel_size : int or (int, int), default 3
-        Window of the first factor; the others are pointwise.
+    kernel_size, stride : int or (int, int), default 3 and 1
+        Window and stride of the first factor; the others are pointwise.
 
     Returns
     -------
@@ -363,27 +359,28 @@ def interleaved(channels: int, branch_widths: Sequence[int], kernel_size: Window
                 f"use a divisor of {channels}, or pad to {-(-channels // width) * width} channels"
             )
     convolutions = [
-        GroupConv(channels, channels, channels // width, kernel_size if l == 0 else 1) for l, width in enumerate(widths)
+        GroupConv(channels, channels, channels // width, *((kernel_size, stride) if l == 0 else (1, 1)))
+        for l, width in enumerate(widths)
     ]
     return Chain(with_interleaving(convolutions), name=f"interleaved C={channels} K={','.join(map(str, widths))}")
 
 
-def igcv2(branch_widths: Sequence[int], kernel_size: Window = 3) -> Chain:
-    r"""Return the canonical IGCV2 chain of width :math:`C = \prod K_l`: strictly complementary.
+def igcv2(branch_widths: Sequence[int], kernel_size: Window = 3, stride: Window = 1) -> Chain:
+    """Return the canonical IGCV2 chain, as wide as the product of its branch widths: strictly complementary.
 
-    Channels are numbered in mixed radix, the digit of `K_1` running fastest; factor `l` connects channels that differ in digit
-    `l` only. Each permutation turns the next digit to the front, and the last restores the order.
+    ``igcv2([4, 16])`` is a spatial group convolution with 4 channels per branch, a permutation, a pointwise one with 16 channels
+    per branch, and the permutation back: 64 channels, and exactly one path from every input to every output.
 
-    .. math:: Q = C (S K_1 + K_2 + … + K_L)
-
-    (IGCV2 [Xie2018], section 3).
+    With C channels and a window of S entries it has ``C * (S*K_1 + K_2 + ... + K_L)`` weights (IGCV2 [Xie2018], section 3).
+    Channels are numbered in mixed radix, the digit of `K_1` running fastest; factor l connects channels that differ in digit l
+    only.
 
     Parameters
     ----------
     branch_widths : sequence of int
-        `K_1 … K_L`; the first factor is spatial, the others pointwise.
-    kernel_size : int or (int, int), default 3
-        Window of the first factor.
+        `K_1, ..., K_L`, channels per branch of each factor; the first is spatial, the others pointwise.
+    kernel_size, stride : int or (int, int), default 3 and 1
+        Window and stride of the first factor.
 
     Returns
     -------
@@ -396,15 +393,21 @@ def igcv2(branch_widths: Sequence[int], kernel_size: Window = 3) -> Chain:
 
     Examples
     --------
-    >>> igcv2([2, 24]).factors == igcv1(24, 2).factors
+    >>> chain = igcv2([4, 16])
+    >>> chain.in_channels, chain.out_channels
+    (64, 64)
+    >>> chain.parameters == 64 * (9 * 4 + 16)
     True
-    >>> igcv2([1, 2, 2, 2, 2, 2, 2]).parameters // 64
-    21
+    >>> from igc_theory import grade
+    >>> print(grade(chain))
+    strict: every input reaches every output by exactly one path
     """
     widths = widths_of("branch_widths", branch_widths)
     channels = positive_int("the product of branch_widths", prod(widths))
     back = interleave(channels // widths[-1], widths[-1])
-    return Chain([interleaved(channels, widths, kernel_size), back], name=f"IGCV2 K={','.join(map(str, widths))}")
+    return Chain(
+        [interleaved(channels, widths, kernel_size, stride), back], name=f"IGCV2 K={','.join(map(str, widths))}"
+    )
 
 
 def regular_as_igc(channels: int, kernel_size: Window = 3) -> Chain:

@@ -13,7 +13,7 @@ from igc_theory.budget.designs.design import MOST_AREA
 from igc_theory.budget.designs.widest import igcv1_pairs
 from igc_theory.budget.formulas.block_widths import igcv1_width, igcv3_width, regular_width
 from igc_theory.budget.formulas.cost import group_parameters, igcv1_parameters, igcv3_parameters, interleaved_parameters
-from igc_theory.budget.formulas.quantities import quantity
+from igc_theory.budget.formulas.quantities import area, no_window, quantity
 from igc_theory.budget.formulas.widths import balanced_parameters
 from igc_theory.structure.arguments import listed, positive_int, real_number, two_of
 
@@ -60,11 +60,15 @@ def price_of_imbalance(reach: float = 3, points: int = 41, S: int = 9) -> Curves
     >>> table["price"].reshape(3, 3).round(3).tolist()
     [[1.058, 1.05, 1.167], [1.05, 1.0, 1.058], [1.167, 1.058, 1.05]]
     """
-    points, S = positive_int("points", points, minimum=2, maximum=MOST_ON_AXIS), positive_int("S", S, maximum=MOST_AREA)
+    points, S = (
+        positive_int("points", points, minimum=2, maximum=MOST_ON_AXIS),
+        positive_int("S", no_window(S), maximum=MOST_AREA),
+    )
     if (reach := real_number("reach", reach, least=0, most=100)) == 0:
         raise ValueError("reach=0 leaves one point: give a number above 0")
     axis = np.linspace(-reach, reach, points)
     second, third = (grid.ravel() for grid in np.meshgrid(axis, axis))
+    S = area(S)
     # At a balanced design of one channel every term is S**(1/3); the ratios move the terms and keep their product.
     first = S ** (1 / 3) * 2 ** (-(second + third) / 3)
     terms = [first / S, first * 2**second, first * 2**third]
@@ -72,12 +76,12 @@ def price_of_imbalance(reach: float = 3, points: int = 41, S: int = 9) -> Curves
     return {"log2_second": second, "log2_third": third, "price": price}
 
 
-def imbalance_of_designs(C: int, S: int = 9) -> Curves:
+def imbalance_of_designs(channels: int, S: int = 9) -> Curves:
     r"""Return where the strict designs of three factors lie on the map of `price_of_imbalance`.
 
     Parameters
     ----------
-    C, S : int
+    channels, S : int
         Channels and kernel area.
 
     Returns
@@ -97,7 +101,7 @@ def imbalance_of_designs(C: int, S: int = 9) -> Curves:
     >>> [int(table[name][best]) for name in ("K1", "K2", "K3")], round(float(table["price"][best]), 3)
     ([1, 12, 12], 1.009)
     """
-    C, S = positive_int("C", C, maximum=10**9), positive_int("S", S, maximum=MOST_AREA)
+    C, S = positive_int("channels", channels, maximum=10**9), positive_int("S", no_window(S), maximum=MOST_AREA)
     widths = {design.branch_widths for design in strict_designs(C, S, factors=3)}
     widths |= {(K1, K3, K2) for K1, K2, K3 in widths}
     K1, K2, K3 = np.array(sorted(widths)).T
@@ -139,7 +143,7 @@ def width_of_igcv1_designs(budget: int, S: int = 9, points: int = 121) -> Curves
     >>> table["width"][integer].max(), table["width"].max().round(1)
     (np.float64(84.0), np.float64(84.6))
     """
-    S = positive_int("S", S, maximum=MOST_AREA)
+    S = positive_int("S", no_window(S), maximum=MOST_AREA)
     budget = positive_int("budget", budget, minimum=S + 1, maximum=10**12, way_out=f"one channel has {S + 1} weights")
     longest = {L: M for _, _, (M, L) in igcv1_pairs(budget, S, 1, 1, 1)}
     pairs = sorted(longest.items())  # M grows as the pairs come, so that the largest M of every L is kept
@@ -188,7 +192,7 @@ def width_gain_of_igcv1(most: float = 256, points: int = 33) -> Curves:
 
 
 def width_gain_of_igcv3(
-    channels: ArrayLike, groups: Sequence[tuple[int, int]] = ((2, 2), (4, 4), (8, 8)), t: int = 6, S: int = 9
+    channels: ArrayLike, groups: Sequence[tuple[int, int]] = ((2, 2), (4, 4), (8, 8)), expansion: int = 6, S: int = 9
 ) -> Curves:
     """Return how much wider IGCV3 is than MobileNetV2's block (one group each) of equal weights.
 
@@ -198,8 +202,8 @@ def width_gain_of_igcv3(
         Widths of the MobileNetV2 block.
     groups : sequence of (int, int)
         Branches of the two pointwise convolutions.
-    t, S : int
-        Expansion and kernel area.
+    expansion, S : int
+        `t`, and kernel area.
 
     Returns
     -------
@@ -220,7 +224,7 @@ def width_gain_of_igcv3(
     channels = np.atleast_1d(quantity("channels", channels)).astype(float)
     way_out = "give pairs of branches, such as [(2, 2)]"
     pairs = [two_of("groups", pair, way_out) for pair in listed("groups", groups, way_out)]
-    t, S = positive_int("t", t, maximum=MOST_AREA), positive_int("S", S, maximum=MOST_AREA)
+    t, S = positive_int("expansion", expansion, maximum=MOST_AREA), positive_int("S", no_window(S), maximum=MOST_AREA)
     budgets = igcv3_parameters(channels, channels, t, (1, 1), S)
     tables = []
     for G1, G2 in pairs:

@@ -20,7 +20,7 @@ from igc_theory.budget.designs.design import MOST_AREA, Design
 from igc_theory.budget.designs.widest import MOST_BUDGET, widest_dense, widest_strict
 from igc_theory.budget.formulas.block_widths import depthwise_separable_width, group_width, regular_width
 from igc_theory.budget.formulas.cost import interleaved_parameters, regular_parameters
-from igc_theory.budget.formulas.quantities import quantity
+from igc_theory.budget.formulas.quantities import no_window, quantity
 from igc_theory.budget.formulas.widths import (
     attainable_parameters,
     balanced_parameters,
@@ -88,7 +88,7 @@ def attainable_width(T: ArrayLike, L: ArrayLike, S: int) -> NDArray[np.float64]:
     [84.6, 143.1, 180.1]
     """
     T, L = (np.asarray(quantity(name, value), dtype=float) for name, value in (("T", T), ("L", L)))
-    S = positive_int("S", S, maximum=MOST_AREA)
+    S = positive_int("S", no_window(S), maximum=MOST_AREA)
     balanced = balanced_width(T, L, S)
     depthwise = depthwise_width(T, np.maximum(L - 1, 1), S)
     return np.asarray(np.where((S * balanced) ** (1 / L) >= S, balanced, depthwise))
@@ -135,7 +135,7 @@ def width_against_parameters(budgets: ArrayLike, S: int = 9, most_factors: int =
     strict integer       192.0
     dense integer        192.0
     """
-    S, groups = positive_int("S", S, maximum=MOST_AREA), positive_int("groups", groups)
+    S, groups = positive_int("S", no_window(S), maximum=MOST_AREA), positive_int("groups", groups)
     most_factors = positive_int("most_factors", most_factors, maximum=MOST_FACTORS)
     given = np.atleast_1d(array_of("budgets", budgets)).ravel().tolist()
     checked = [positive_int("budgets", budget, minimum=S, maximum=MOST_BUDGET) for budget in given]
@@ -159,15 +159,15 @@ def width_against_parameters(budgets: ArrayLike, S: int = 9, most_factors: int =
     }
 
 
-def weights_against_factors(C: int, S: int = 9, most_factors: int | None = None) -> Curves:
+def weights_against_factors(channels: int, S: int = 9, most_factors: int | None = None) -> Curves:
     """Return the fewest weights per channel at each number of factors: the bound, what K_1 ≥ 1 leaves, the integer designs.
 
     Parameters
     ----------
-    C, S : int
+    channels, S : int
         Channels and kernel area.
     most_factors : int, optional
-        Last number of factors; by default one more than the prime factors of `C`, the most a strict design can have.
+        Last number of factors; by default one more than the prime factors of `channels`, the most a strict design can have.
 
     Returns
     -------
@@ -187,7 +187,10 @@ def weights_against_factors(C: int, S: int = 9, most_factors: int | None = None)
     >>> table["factors"][integer].tolist(), table["weights_per_channel"][integer].tolist()
     ([1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0], [576.0, 50.0, 25.0, 21.0, 21.0, 21.0, 21.0])
     """
-    C, S = positive_int("C", C, minimum=2, maximum=10**9), positive_int("S", S, maximum=MOST_AREA)
+    C, S = (
+        positive_int("channels", channels, minimum=2, maximum=10**9),
+        positive_int("S", no_window(S), maximum=MOST_AREA),
+    )
     most = 1 + len(prime_factors(C)) if most_factors is None else most_factors
     most = positive_int("most_factors", most, maximum=MOST_FACTORS)
     real = np.linspace(1, most, 12 * (most - 1) + 1)
@@ -237,7 +240,7 @@ def width_of_equal_branches(budget: int, pointwise: Sequence[int], S: int = 9, p
     """
     entries = listed("pointwise", pointwise, "give at least one number of factors, such as [2]")
     numbers = [positive_int("pointwise", n, maximum=MOST_FACTORS) for n in entries]
-    S = positive_int("S", S, maximum=MOST_AREA)
+    S = positive_int("S", no_window(S), maximum=MOST_AREA)
     advice = "two channels in branches of two are the least"
     budget = positive_int("budget", budget, minimum=2 * (S + 2 * max(numbers)), maximum=10**12, way_out=advice)
     real = np.geomspace(min(numbers), max(numbers), positive_int("points", points, minimum=2, maximum=MOST_POINTS))
@@ -274,7 +277,7 @@ def integer_optima(most_channels: int, S: int = 9) -> Curves:
     >>> [table[name][-2:].tolist() for name in ("channels", "strict", "dense", "prime")]
     [[63, 64], [22, 21], [21, 21], [0, 0]]
     """
-    S = positive_int("S", S, maximum=MOST_AREA)
+    S = positive_int("S", no_window(S), maximum=MOST_AREA)
     channels = np.arange(2, positive_int("most_channels", most_channels, minimum=2, maximum=MOST_POINTS) + 1)
     optima = [(best_strict(C, S), best_dense(C, S)) for C in _shown(channels, "integer optima")]
     return {

@@ -118,7 +118,16 @@ class Derivation:
     def __repr__(self) -> str:
         return f"Derivation({self.title!r}, {len(self.steps)} steps)"
 
+    @property
+    def sentence(self) -> str:
+        """Title, length and source in words."""
+        return f"{self.title}: derived in {len(self.steps)} steps ({_plain(self.source)})"
+
     def __str__(self) -> str:
+        return self.sentence
+
+    def text(self) -> str:
+        """Return assumptions, steps, results and source, to be read in a terminal."""
         lines = [self.title, "=" * len(self.title), *(_plain(f"Let {part}.") for part in self.assumptions), ""]
         for number, step in enumerate(self.steps, 1):
             lines += [f"{number}. {_plain(step.reason)}", _indented(step.claim), ""]

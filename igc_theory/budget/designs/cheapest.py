@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from math import prod
 
-from igc_theory.budget.designs.design import Area, Design, kernel_window
+from igc_theory.budget.designs.design import Design, kernel_window
 from igc_theory.budget.designs.search import MOST_CHANNELS, Limits, WidthTable, limits
 from igc_theory.structure.arguments import positive_int
 from igc_theory.structure.divisors import divisors
@@ -24,7 +24,7 @@ Factors = int | tuple[int, int | None] | None
 """A number of factors, a pair (fewest, most), or any number."""
 
 
-def factorizations(C: int, min_width: int = 2) -> list[tuple[int, ...]]:
+def factorizations(channels: int, min_width: int = 2) -> list[tuple[int, ...]]:
     """Return every multiset of widths, each at least `min_width`, whose product is `C`.
 
     Each is given once, in increasing order; the empty product stands for ``C=1``. These are the possible pointwise widths behind a
@@ -32,8 +32,8 @@ def factorizations(C: int, min_width: int = 2) -> list[tuple[int, ...]]:
 
     Parameters
     ----------
-    C : int
-        Channels.
+    channels : int
+        `C`.
     min_width : int, default 2
         Smallest width; 1 is refused, since it could be repeated without end.
 
@@ -45,7 +45,7 @@ def factorizations(C: int, min_width: int = 2) -> list[tuple[int, ...]]:
     Raises
     ------
     TypeError, ValueError
-        If `C` is not a positive integer, or `min_width` is below 2.
+        If `channels` is not a positive integer, or `min_width` is below 2.
 
     Examples
     --------
@@ -54,14 +54,16 @@ def factorizations(C: int, min_width: int = 2) -> list[tuple[int, ...]]:
     >>> factorizations(1), factorizations(2 * 31, min_width=4)
     ([()], [(62,)])
     """
-    C = positive_int("C", C, maximum=10**9, beyond="use at most a thousand million channels, or strict_designs")
+    C = positive_int(
+        "channels", channels, maximum=10**9, beyond="use at most a thousand million channels, or strict_designs"
+    )
     smallest = limits(None, min_width, 1).min_width
     widths = [width for width in divisors(C) if width >= smallest]
     return [()] if C == 1 else sorted(_factorizations(C, widths)) if widths else []
 
 
 def best_strict(
-    C: int, S: Area = 9, *, factors: Factors = None, min_width: int = 2, min_spatial_width: int = 1
+    channels: int, S: int = 9, *, factors: Factors = None, min_width: int = 2, min_spatial_width: int = 1
 ) -> Design:
     r"""Return the strict design of `C` channels with the fewest weights.
 
@@ -73,10 +75,10 @@ def best_strict(
 
     Parameters
     ----------
-    C : int
-        Channels.
-    S : int or (int, int), default 9
-        Kernel area, or the window itself. An area alone stands for the squarest window that has it: 9 is 3×3, 5 is 1×5.
+    channels : int
+        `C`.
+    S : int, default 9
+        Kernel area. It stands for the squarest window that has it: 9 is 3×3, 5 is 1×5.
     factors : int or (int, int or None), optional
         Number of factors, the spatial one included: exactly that many, or a pair (fewest, most).
     min_width : int, default 2
@@ -105,11 +107,11 @@ def best_strict(
     ...
     ValueError: factors=9 leaves no strict design of channels=64: use factors=7 (possible are 1, 2, 3, 4, 5, 6, 7)
     """
-    return next(_designs(C, S, False, limits(factors, min_width, min_spatial_width)))
+    return next(_designs(channels, S, False, limits(factors, min_width, min_spatial_width)))
 
 
 def best_dense(
-    C: int, S: Area = 9, *, factors: Factors = None, min_width: int = 2, min_spatial_width: int = 1
+    channels: int, S: int = 9, *, factors: Factors = None, min_width: int = 2, min_spatial_width: int = 1
 ) -> Design:
     r"""Return the dense design of `C` channels with the fewest weights.
 
@@ -122,7 +124,7 @@ def best_dense(
 
     Parameters
     ----------
-    C, S, factors, min_width, min_spatial_width :
+    channels, S, factors, min_width, min_spatial_width :
         As in `best_strict`.
 
     Returns
@@ -139,17 +141,17 @@ def best_dense(
     >>> best_dense(416, 9)
     Design(channels=416, branch_widths=(1, 2, 4, 4, 4, 4), kernel_size=(3, 3))
     """
-    return next(_designs(C, S, True, limits(factors, min_width, min_spatial_width)))
+    return next(_designs(channels, S, True, limits(factors, min_width, min_spatial_width)))
 
 
 def strict_designs(
-    C: int, S: Area = 9, *, factors: Factors = None, min_width: int = 2, min_spatial_width: int = 1
+    channels: int, S: int = 9, *, factors: Factors = None, min_width: int = 2, min_spatial_width: int = 1
 ) -> Iterator[Design]:
     """Iterate over every strict design of `C` channels, from the fewest weights to the most.
 
     Parameters
     ----------
-    C, S, factors, min_width, min_spatial_width :
+    channels, S, factors, min_width, min_spatial_width :
         As in `best_strict`.
 
     Yields
@@ -166,11 +168,11 @@ def strict_designs(
     >>> [(design.branch_widths, design.parameters_per_channel) for design in strict_designs(6, 9)]
     [((1, 2, 3), 14), ((1, 6), 15), ((2, 3), 21), ((3, 2), 29), ((6,), 54)]
     """
-    return _designs(C, S, False, limits(factors, min_width, min_spatial_width))
+    return _designs(channels, S, False, limits(factors, min_width, min_spatial_width))
 
 
 def dense_designs(
-    C: int, S: Area = 9, *, factors: Factors = None, min_width: int = 2, min_spatial_width: int = 1
+    channels: int, S: int = 9, *, factors: Factors = None, min_width: int = 2, min_spatial_width: int = 1
 ) -> Iterator[Design]:
     """Iterate over the dense designs of `C` channels, from the fewest weights to the most.
 
@@ -179,7 +181,7 @@ def dense_designs(
 
     Parameters
     ----------
-    C, S, factors, min_width, min_spatial_width :
+    channels, S, factors, min_width, min_spatial_width :
         As in `best_strict`.
 
     Yields
@@ -197,7 +199,7 @@ def dense_designs(
     >>> [(design.branch_widths, design.paths) for design in islice(dense_designs(10, 9), 3)]
     [((1, 2, 5), (1, 1)), ((1, 2, 2, 2, 2), (1, 2)), ((1, 2, 2, 5), (2, 2))]
     """
-    return _designs(C, S, True, limits(factors, min_width, min_spatial_width))
+    return _designs(channels, S, True, limits(factors, min_width, min_spatial_width))
 
 
 def _factorizations(n: int, widths: list[int]) -> Iterator[tuple[int, ...]]:
@@ -211,9 +213,9 @@ def _factorizations(n: int, widths: list[int]) -> Iterator[tuple[int, ...]]:
         yield (n,)
 
 
-def _designs(C: int, S: Area, dense: bool, asked: Limits) -> Iterator[Design]:
+def _designs(C: int, S: int, dense: bool, asked: Limits) -> Iterator[Design]:
     """Check the arguments now, and return the designs in order of weights; refuse when there is none."""
-    C, window = positive_int("C", C, maximum=MOST_CHANNELS, beyond="use fewer channels"), kernel_window(S)
+    C, window = positive_int("channels", C, maximum=MOST_CHANNELS, beyond="use fewer channels"), kernel_window(S)
     table = WidthTable(C, prod(window), dense=dense, asked=asked)
     ranked = table.ranked()
     first = next(ranked, None)

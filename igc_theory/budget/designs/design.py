@@ -6,20 +6,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from html import escape
-from math import isqrt, prod
+from math import prod
 
 from igc_theory.budget.formulas.cost import interleaved_parameters
+from igc_theory.budget.formulas.quantities import no_window
 from igc_theory.structure.arguments import positive_int, widths_of, window_of
 from igc_theory.structure.blocks import igcv2, interleaved
 from igc_theory.structure.chains import Chain
+from igc_theory.structure.divisors import divisors
 
-__all__ = ["Area", "Design", "kernel_window"]
+__all__ = ["MOST_AREA", "Design", "kernel_window"]
 
 MOST_AREA = 2**20
 """Entries of a window: a thousand on a side."""
-
-Area = int | tuple[int, int]
-"""A kernel area, or the window itself."""
 
 
 @dataclass(frozen=True)
@@ -128,17 +127,15 @@ class Design:
         yield "paths a pair", " to ".join(map(str, sorted(set(self.paths))))
 
 
-def kernel_window(S: Area) -> tuple[int, int]:
-    """Return the window that a kernel area stands for: the pair itself, or the squarest one of that area.
+def kernel_window(S: int) -> tuple[int, int]:
+    """Return the squarest window of a kernel area.
 
     Examples
     --------
-    >>> kernel_window(9), kernel_window(5), kernel_window((5, 1))
-    ((3, 3), (1, 5), (5, 1))
+    >>> kernel_window(9), kernel_window(5)
+    ((3, 3), (1, 5))
     """
-    if isinstance(S, (tuple, list)):
-        return window_of("S", S)
-    way_out = "give a kernel area, such as 9, or a window, such as (3, 3)"
-    area = positive_int("S", S, maximum=MOST_AREA, way_out=way_out, beyond=way_out)
-    height = next(side for side in range(isqrt(area), 0, -1) if area % side == 0)
-    return height, area // height
+    way_out = "give a kernel area, such as 9 for a 3×3 window"
+    entries = positive_int("S", no_window(S), maximum=MOST_AREA, way_out=way_out, beyond=way_out)
+    height = next(side for side in reversed(divisors(entries)) if side * side <= entries)
+    return height, entries // height

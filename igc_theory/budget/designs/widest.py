@@ -9,7 +9,7 @@ from itertools import count, takewhile
 from math import gcd, isqrt, prod
 
 from igc_theory.budget.designs.cheapest import Factors, best_dense, best_strict
-from igc_theory.budget.designs.design import Area, Design, kernel_window
+from igc_theory.budget.designs.design import Design, kernel_window
 from igc_theory.budget.designs.search import Limits, limits
 from igc_theory.budget.designs.sieves import (
     least_dense_budget,
@@ -36,7 +36,7 @@ Sieve = Callable[[int, int, Limits, int], int | None]
 
 
 def widest_igcv1(
-    budget: int, S: Area = 9, *, min_width: int = 1, min_spatial_width: int = 1, multiple_of: int = 1
+    budget: int, S: int = 9, *, min_width: int = 1, min_spatial_width: int = 1, multiple_of: int = 1
 ) -> Design:
     r"""Return the widest IGCV1 block with at most `budget` weights: `L` partitions of `M` channels, all integer.
 
@@ -49,8 +49,8 @@ def widest_igcv1(
     ----------
     budget : int
         `T`, weights.
-    S : int or (int, int), default 9
-        Kernel area, or the window itself.
+    S : int, default 9
+        Kernel area.
     min_width : int, default 1
         Smallest width of a secondary branch, `L`; 1 allows a regular convolution with a scale per channel behind it.
     min_spatial_width : int, default 1
@@ -94,7 +94,7 @@ def widest_igcv1(
 
 def widest_strict(
     budget: int,
-    S: Area = 9,
+    S: int = 9,
     *,
     factors: Factors = None,
     min_width: int = 2,
@@ -139,7 +139,7 @@ def widest_strict(
 
 def widest_dense(
     budget: int,
-    S: Area = 9,
+    S: int = 9,
     *,
     factors: Factors = None,
     min_width: int = 2,
@@ -189,7 +189,7 @@ def igcv1_pairs(
         M += 1
 
 
-def _widest(problem: tuple[str, Sieve, Sieve], budget: int, S: Area, asked: Limits, multiple_of: int) -> int:
+def _widest(problem: tuple[str, Sieve, Sieve], budget: int, S: int, asked: Limits, multiple_of: int) -> int:
     """Return the channels of the widest design; refuse a budget that pays for none, and say which one does."""
     kind, sieve, least_budget = problem
     budget, step = positive_int("budget", budget), positive_int("multiple_of", multiple_of)

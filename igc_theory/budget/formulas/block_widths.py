@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from igc_theory.budget.formulas.quantities import Quantity, quantity
+from igc_theory.budget.formulas.quantities import Quantity, area, quantity
 from igc_theory.budget.formulas.widths import NUMERIC, Functions
 from igc_theory.structure.arguments import two_of
 
@@ -64,7 +64,7 @@ def group_width(T: Quantity, groups: Quantity, S: Quantity, functions: Functions
     >>> f"{group_width(36864, 4, 9):.1f}"
     '128.0'
     """
-    T, groups, S = quantity("T", T), quantity("groups", groups), quantity("S", S)
+    T, groups, S = quantity("T", T), quantity("groups", groups), area(S)
     return functions.sqrt(T * groups / S)
 
 
@@ -93,7 +93,7 @@ def depthwise_separable_width(T: Quantity, S: Quantity, functions: Functions = N
     >>> f"{depthwise_separable_width(4672, 9):.1f}"
     '64.0'
     """
-    return _positive_root(1, quantity("S", S), quantity("T", T), functions)
+    return _positive_root(1, area(S), quantity("T", T), functions)
 
 
 def igcv1_width(T: Quantity, L: Quantity, S: Quantity, functions: Functions = NUMERIC) -> Quantity:
@@ -121,7 +121,7 @@ def igcv1_width(T: Quantity, L: Quantity, S: Quantity, functions: Functions = NU
     >>> f"{igcv1_width(2016, 24, 9):.1f}"
     '48.0'
     """
-    T, L, S = quantity("T", T), quantity("L", L), quantity("S", S)
+    T, L, S = quantity("T", T), quantity("L", L), area(S)
     return L * _positive_root(L * S, L**2, T, functions)
 
 
@@ -154,7 +154,7 @@ def igcv3_width(
     >>> f"{igcv3_width(4752, 6, (2, 2), 9):.1f}"
     '24.0'
     """
-    T, t, S = quantity("T", T), quantity("t", t), quantity("S", S)
+    T, t, S = quantity("T", T), quantity("t", t), area(S)
     depthwise = S * t
     # The two pointwise factors at C = 1; a float, so that groups need not divide a width of one channel.
     first, second = two_of("groups", groups, "give (G1, G2), the branches of the two pointwise convolutions")

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from functools import partial
 from math import prod
 
-from igc_theory.budget.formulas.quantities import Quantity, exact_quotient, narrowed, quantity
+from igc_theory.budget.formulas.quantities import Quantity, exact_quotient, narrowed, no_window, quantity
 from igc_theory.structure.arguments import listed, two_of
 
 __all__ = [
@@ -83,7 +83,7 @@ def group_parameters(C: Quantity, groups: Quantity, S: Quantity, C_out: Quantity
     >>> group_parameters(6, 2, 25), group_parameters(6, 2, 25, C_out=4)
     (450, 300)
     """
-    C, groups, S = counted("C", C), counted("groups", groups), counted("S", S)
+    C, groups, S = counted("C", C), counted("groups", groups), counted("S", no_window(S))
     C_out = C if C_out is None else counted("C_out", C_out)
     exact_quotient("C/groups", C, groups)
     return narrowed(C * exact_quotient("C_out/groups", C_out, groups) * S)
@@ -114,7 +114,7 @@ def depthwise_separable_parameters(C: Quantity, S: Quantity, C_out: Quantity | N
     >>> depthwise_separable_parameters(64, 9), igcv1_parameters(L=64, M=1, S=9)
     (4672, 4672)
     """
-    C, S = counted("C", C), counted("S", S)
+    C, S = counted("C", C), counted("S", no_window(S))
     return narrowed(C * S + counted("weights", regular_parameters(C, 1, C_out)))
 
 
@@ -200,16 +200,16 @@ def interleaved_parameters(C: Quantity, branch_widths: Sequence[Quantity], S: Qu
     >>> interleaved_parameters(416, [1] + 9 * [2], 9) == 416 * 27
     True
     """
-    C, S, (first, *others) = counted("C", C), counted("S", S), _checked_widths(branch_widths)
+    C, S, (first, *others) = counted("C", C), counted("S", no_window(S)), _checked_widths(branch_widths)
     return narrowed(C * (S * first + sum(others)))
 
 
-def igcv3_parameters(C_in: Quantity, C_out: Quantity, t: Quantity, groups: Sequence[Quantity], S: Quantity) -> Quantity:
+def igcv3_parameters(C: Quantity, C_out: Quantity, t: Quantity, groups: Sequence[Quantity], S: Quantity) -> Quantity:
     r"""Return the weights of the IGCV3 block, :math:`tC·C/G_1 + S·tC + tC·C_{out}/G_2`.
 
     Parameters
     ----------
-    C_in, C_out : int, array or symbol
+    C, C_out : int, array or symbol
         Channels read and written.
     t : int, array or symbol
         Expansion: the middle has :math:`t C` channels.
@@ -236,9 +236,9 @@ def igcv3_parameters(C_in: Quantity, C_out: Quantity, t: Quantity, groups: Seque
     """
     first, second = two_of("groups", groups, "give (G1, G2), the branches of the two pointwise convolutions")
     G1, G2 = counted("groups", first), counted("groups", second)
-    C_in, C_out, S = counted("C_in", C_in), counted("C_out", C_out), counted("S", S)
-    middle = counted("t", t) * C_in
-    expand, reduce = group_parameters(C_in, G1, 1, middle), group_parameters(middle, G2, 1, C_out)
+    C, C_out, S = counted("C", C), counted("C_out", C_out), counted("S", no_window(S))
+    middle = counted("t", t) * C
+    expand, reduce = group_parameters(C, G1, 1, middle), group_parameters(middle, G2, 1, C_out)
     return narrowed(counted("weights", expand) + S * middle + counted("weights", reduce))
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from math import inf
+from math import inf, prod
 from typing import Any
 
 import numpy as np
 
 from igc_theory.structure.arguments import array_of, shown
 
-__all__ = ["LARGEST", "Quantity", "exact_quotient", "narrowed", "quantity"]
+__all__ = ["LARGEST", "Quantity", "area", "exact_quotient", "narrowed", "no_window", "quantity"]
 
 LARGEST = 1e50
 """The largest number that formulas over the reals take: fourth powers and products of six stay far from overflow."""
@@ -64,6 +64,32 @@ def quantity(name: str, value: Any, *, above: int = 0, exact: bool = False) -> Q
         if not exact and entry > LARGEST:
             raise ValueError(f"{name}={shown(entry)} is above {LARGEST:.0e}: real formulas round and overflow there")
     return numbers
+
+
+def area(S: Any) -> Quantity:
+    """Return a kernel area as a quantity; a window, which is meant where an argument is called `kernel_size`, is refused.
+
+    Examples
+    --------
+    >>> area(9)
+    9
+    >>> area((3, 3))
+    Traceback (most recent call last):
+    ...
+    TypeError: S=(3, 3) is a window, and S is a kernel area: give the number of its entries, S=9 for kernel_size=(3, 3)
+    """
+    return quantity("S", no_window(S))
+
+
+def no_window(S: Any) -> Any:
+    """Return what may be a kernel area; refuse a window."""
+    if isinstance(S, (tuple, list)):
+        entries = prod(S) if all(isinstance(side, int) for side in S) else "height*width"
+        raise TypeError(
+            f"S={shown(S)} is a window, and S is a kernel area: "
+            f"give the number of its entries, S={entries} for kernel_size={shown(S)}"
+        )
+    return S
 
 
 def narrowed(counts: Quantity) -> Quantity:

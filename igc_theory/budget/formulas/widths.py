@@ -16,7 +16,7 @@ from scipy.optimize import elementwise
 from scipy.special import lambertw
 
 from igc_theory.budget.formulas.cost import interleaved_parameters
-from igc_theory.budget.formulas.quantities import Quantity, quantity
+from igc_theory.budget.formulas.quantities import Quantity, area, quantity
 
 __all__ = [
     "NUMERIC",
@@ -77,7 +77,7 @@ def balanced_parameters(C: Quantity, L: Quantity, S: Quantity) -> Quantity:
     >>> balanced_parameters(64, 2, 9)
     3072.0
     """
-    C, L, S = quantity("C", C), quantity("L", L), quantity("S", S)
+    C, L, S = quantity("C", C), quantity("L", L), area(S)
     return C * L * (S * C) ** (1 / L)
 
 
@@ -106,7 +106,7 @@ def balanced_width(T: Quantity, L: Quantity, S: Quantity) -> Quantity:
     >>> f"{balanced_width(4672, 2, 9):.2f} {balanced_width(17536, 2, 9):.2f}"
     '84.64 204.42'
     """
-    T, L, S = quantity("T", T), quantity("L", L), quantity("S", S)
+    T, L, S = quantity("T", T), quantity("L", L), area(S)
     return (T / (L * S ** (1 / L))) ** (L / (L + 1))
 
 
@@ -137,7 +137,7 @@ def stationary_parameters(C: Quantity, S: Quantity, functions: Functions = NUMER
     >>> f"{stationary_parameters(64, 9) / 64:.2f}"
     '17.28'
     """
-    C, S = quantity("C", C), quantity("S", S)
+    C, S = quantity("C", C), area(S)
     return functions.exp(1) * C * functions.log(S * C)
 
 
@@ -166,7 +166,7 @@ def stationary_width(T: Quantity, S: Quantity, functions: Functions = NUMERIC) -
     >>> f"{stationary_width(stationary_parameters(64, 9), 9):.9f}"
     '64.000000000'
     """
-    T, S = quantity("T", T), quantity("S", S)
+    T, S = quantity("T", T), area(S)
     return T / (functions.exp(1) * functions.lambertw(T * S / functions.exp(1)))
 
 
@@ -193,7 +193,7 @@ def depthwise_parameters(C: Quantity, pointwise: Quantity, S: Quantity) -> Quant
     >>> depthwise_parameters(64, 2, 9) / 64
     25.0
     """
-    C, n, S = quantity("C", C), quantity("pointwise", pointwise), quantity("S", S)
+    C, n, S = quantity("C", C), quantity("pointwise", pointwise), area(S)
     return interleaved_parameters(C, [1, n * C ** (1 / n)], S)
 
 
@@ -260,7 +260,7 @@ def constrained_parameters(C: Quantity, S: Quantity, functions: Functions = NUME
     >>> f"{constrained_parameters(64, 9) / 64:.2f}"
     '20.31'
     """
-    C, S = quantity("C", C), quantity("S", S)
+    C, S = quantity("C", C), area(S)
     return interleaved_parameters(C, [1], S) + stationary_parameters(C, 1, functions)
 
 
@@ -289,7 +289,7 @@ def constrained_width(T: Quantity, S: Quantity, functions: Functions = NUMERIC) 
     >>> f"{constrained_width(constrained_parameters(64, 9), 9):.9f}"
     '64.000000000'
     """
-    T, S, e = quantity("T", T), quantity("S", S), functions.exp(1)
+    T, S, e = quantity("T", T), area(S), functions.exp(1)
     return T / (e * functions.lambertw(T * functions.exp(S / e) / e))
 
 

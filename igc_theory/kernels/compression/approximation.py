@@ -74,12 +74,17 @@ class Approximation:
         return REAL_BITS * int(self.matrix.size)
 
     def __repr__(self) -> str:
-        return f"Approximation({self._sentence()})"
+        return f"Approximation({self.sentence})"
 
     def _repr_html_(self) -> str:
-        return f"<p>{escape(self._sentence())}</p>"
+        return f"<p>{escape(self.sentence)}</p>"
 
-    def _sentence(self) -> str:
+    def __str__(self) -> str:
+        return self.sentence
+
+    @property
+    def sentence(self) -> str:
+        """Name, error, storage and arithmetic in words."""
         additions = f" and {self.additions:,} additions" if self.additions else ""
         return (
             f"{self.name}: relative error {self.relative_error:.4g}, {self.storage_bits:,} bits "

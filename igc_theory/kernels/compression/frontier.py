@@ -67,10 +67,18 @@ class Frontier:
             "least_operations": [int(mark) for mark in self.least_operations],
         }
 
-    def __repr__(self) -> str:
+    @property
+    def sentence(self) -> str:
+        """How many approximations there are, and how many nothing beats."""
         marked = sum(self.least_bits), sum(self.least_operations)
         best = "{} nondominated in bits, {} in operations".format(*marked)
-        return "\n".join([f"Frontier of {len(self.approximations)} approximations, {best}", *self._lines()])
+        return f"Frontier of {len(self.approximations)} approximations, {best}"
+
+    def __str__(self) -> str:
+        return self.sentence
+
+    def __repr__(self) -> str:
+        return "\n".join([self.sentence, *self._lines()])
 
     def _repr_html_(self) -> str:
         head, *lines = self._cells()

@@ -18,7 +18,7 @@ from igc_theory.kernels.compression.approximation import (
 )
 from igc_theory.structure.arguments import choice_of, generator, positive_int
 
-__all__ = ["binarize", "bits_of", "cluster", "quantize", "rounded", "stored"]
+__all__ = ["binarize", "bits_of", "cluster", "quantize", "rounded", "share_weights", "stored"]
 
 _VANISHING = 1e-290
 """Rows of a kernel of ordinary size whose largest entry is below this count as zero: steps would be denormal numbers."""
@@ -157,6 +157,8 @@ def stored(factors: list[Array], bits: int | None) -> tuple[list[Array], int]:
 def cluster(matrix: Array, k: int, rng: np.random.Generator | None = None) -> Approximation:
     r"""Return the matrix with every entry replaced by the nearest of `k` values, a code book found by k-means.
 
+    This is weight sharing, and `share_weights` is the same function.
+
     Parameters
     ----------
     matrix : array_like, shape (C_out, C_in * S)
@@ -191,6 +193,10 @@ def cluster(matrix: Array, k: int, rng: np.random.Generator | None = None) -> Ap
     return approximation(
         "clustered", f"{k} values", matrix, centres[labels].reshape(matrix.shape), storage, cost, matrix.size
     )
+
+
+share_weights = cluster
+"""Weight sharing: another name of `cluster`, after what entries with a common value do."""
 
 
 def _code_book(values: Array, k: int, rng: np.random.Generator) -> tuple[Array, NDArray[np.int64]]:

@@ -140,19 +140,19 @@ def pruned_bits(rows: int, columns: int, count: int) -> int:
 
 
 @at_any_scale
-def prune_n_m(matrix: Array, kept: int = 2, of: int = 4) -> Approximation:
-    """Return the kernel with the `kept` largest of every `of` neighbouring entries of a row: 2:4 sparsity.
+def prune_n_m(matrix: Array, n: int = 2, m: int = 4) -> Approximation:
+    """Return the kernel with the `n` largest of every `m` neighbouring entries of a row: N:M pruning, 2:4 by default.
 
     Parameters
     ----------
     matrix : array_like, shape (C_out, C_in * S)
-    kept, of : int, default 2 and 4
-        `of` divides the columns. Keeping the largest in size is optimal.
+    n, m : int, default 2 and 4
+        `m` divides the columns. Keeping the largest in size is optimal.
 
     Returns
     -------
     Approximation
-        An entry kept needs ``log2(of)`` bits for its place, as in the format that GPUs read.
+        An entry kept needs ``ceil(log2(m))`` bits for its place, as in the format that GPUs read.
 
     Raises
     ------
@@ -164,18 +164,18 @@ def prune_n_m(matrix: Array, kept: int = 2, of: int = 4) -> Approximation:
     >>> prune_n_m([[3, -5, 1, 4]]).matrix
     array([[ 0., -5.,  0.,  4.]])
     """
-    kept, of = positive_int("kept", kept), positive_int("of", of)
-    if kept > of:
-        raise ValueError(f"kept={kept} exceeds of={of}: keep at most all entries of a group")
-    if matrix.shape[1] % of:
-        raise ValueError(f"of={of} does not divide the {matrix.shape[1]} columns of matrix: pad them, or use a divisor")
-    groups = np.abs(matrix).reshape(-1, of)
+    n, m = positive_int("n", n), positive_int("m", m)
+    if n > m:
+        raise ValueError(f"n={n} exceeds m={m}: keep at most all entries of a group")
+    if matrix.shape[1] % m:
+        raise ValueError(f"m={m} does not divide the {matrix.shape[1]} columns of matrix: pad them, or use a divisor")
+    groups = np.abs(matrix).reshape(-1, m)
     order = np.argsort(-groups, axis=1, kind="stable")
     mask = np.zeros(groups.shape, bool)
-    np.put_along_axis(mask, order[:, :kept], True, axis=1)
-    count = matrix.size // of * kept
-    storage = count * (REAL_BITS + index_bits(of))
-    return approximation(f"{kept}:{of} pruned", "", matrix, matrix * mask.reshape(matrix.shape), storage, count)
+    np.put_along_axis(mask, order[:, :n], True, axis=1)
+    count = matrix.size // m * n
+    storage = count * (REAL_BITS + index_bits(m))
+    return approximation(f"{n}:{m} pruned", "", matrix, matrix * mask.reshape(matrix.shape), storage, count)
 
 
 def input_channels(kernel: Array, kernel_size: Window) -> tuple[int, int]:

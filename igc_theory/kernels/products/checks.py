@@ -38,6 +38,15 @@ class OperatorCheck(NamedTuple):
     adjoint: float
     matrix: float | None
 
+    @property
+    def sentence(self) -> str:
+        """The largest deviation of each promise in words."""
+        kept = ", ".join(f"{name} {value:.1e}" for name, value in self._asdict().items() if value is not None)
+        return f"a linear operator, up to rounding: {kept}"
+
+    def __str__(self) -> str:
+        return self.sentence
+
 
 def check_operator(op: Any, rng: np.random.Generator, rtol: float | None = None) -> OperatorCheck:
     r"""Check a linear operator with random vectors; raise if it breaks one of its promises.

@@ -64,15 +64,17 @@ class Projection:
         return min(self._bound(), self.relative_error)
 
     def __repr__(self) -> str:
-        return f"Projection({self._sentence()})"
+        return f"Projection({self.sentence})"
 
     def __str__(self) -> str:
-        return f"{self!r}\n{self.product}"
+        return self.sentence
 
     def _repr_html_(self) -> str:
-        return f"<p>Projection, {escape(self._sentence())}</p>{self.product._repr_html_()}"
+        return f"<p>Projection, {escape(self.sentence)}</p>{self.product._repr_html_()}"
 
-    def _sentence(self) -> str:
+    @property
+    def sentence(self) -> str:
+        """Error, method and bound in words."""
         found = f"relative error {self.relative_error:.4g}, {self.method}"
         if self.relative_error <= self.lower_bound:
             return found

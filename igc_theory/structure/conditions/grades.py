@@ -70,6 +70,11 @@ class Grade:
         return tuple(name for name, held in holds.items() if held)
 
     def __str__(self) -> str:
+        return self.sentence
+
+    @property
+    def sentence(self) -> str:
+        """The condition and the number of paths in words."""
         if self.missing is not None:
             return "not dense: output {} has no path from input {}".format(*self.missing)
         dense = "unique paths, not complementary" if self.min_paths == 1 else "dense, not complementary"
@@ -220,7 +225,7 @@ def grade(chain: Chain) -> Grade:
     Returns
     -------
     Grade
-        Its ``str`` is a sentence.
+        Its `sentence`, which ``str`` gives, says it in words.
 
     Raises
     ------

@@ -15,11 +15,11 @@ from scipy.sparse import csr_array
 
 from igc_theory.structure.branches import BranchGraph
 
-__all__ = ["NotGrouped", "Part", "grouped_parts", "meet_evenly"]
+__all__ = ["GroupedPart", "NotGrouped", "grouped_parts", "meet_evenly"]
 
 
 @dataclass(frozen=True)
-class Part:
+class GroupedPart:
     """A part of a chain that is a group convolution up to order.
 
     `labels` gives the class of each branch at its open end; `even` says that all channels it connects have equally many paths.
@@ -42,9 +42,9 @@ class NotGrouped:
     branches: tuple[int, int]
 
 
-def grouped_parts(graph: BranchGraph) -> list[Part] | NotGrouped:
+def grouped_parts(graph: BranchGraph) -> list[GroupedPart] | NotGrouped:
     """Return the parts made of the first 1, 2, … convolutions, or where they stop being group convolutions."""
-    parts = [Part(np.arange(graph.first_branches))]
+    parts = [GroupedPart(np.arange(graph.first_branches))]
     for k, table in enumerate(graph.tables):
         merged = _merge_columns(table, parts[-1])
         torn = _torn_rows(merged)
@@ -52,11 +52,11 @@ def grouped_parts(graph: BranchGraph) -> list[Part] | NotGrouped:
             return NotGrouped(k, torn)
         # Rows are equal or disjoint as sets now, so the smallest column names the class.
         labels = np.unique(merged.indices[merged.indptr[:-1]], return_inverse=True)[1]
-        parts.append(Part(labels, parts[-1].even and _constant(merged)))
+        parts.append(GroupedPart(labels, parts[-1].even and _constant(merged)))
     return parts
 
 
-def meet_evenly(table: csr_array, before: Part, after: Part) -> bool:
+def meet_evenly(table: csr_array, before: GroupedPart, after: GroupedPart) -> bool:
     """Return whether the branches of two parts of a dense chain that meet at `table` all share equally many channels."""
     # In a dense chain every two branches share a channel, so the merged table has no zeros to look for.
     return _constant(_merge_columns(_merge_columns(table, before).T.tocsr(), after))
@@ -66,7 +66,7 @@ def _constant(table: csr_array) -> bool:
     return bool((table.data == table.data[0]).all())
 
 
-def _merge_columns(table: csr_array, part: Part) -> csr_array:
+def _merge_columns(table: csr_array, part: GroupedPart) -> csr_array:
     """Return `table` with the columns of one class added up, in canonical format."""
     merged = csr_array(
         (table.data, part.labels[table.indices], table.indptr), shape=(table.shape[0], part.classes), copy=True

@@ -223,7 +223,7 @@ def test_width_gain_of_igcv3() -> None:
         (attainable_width, (100, 0, 9), "L=0"),
         (width_against_parameters, ([100, 8],), "budgets=8 is below 9"),
         (width_against_parameters, ([100.5],), "budgets=100.5"),
-        (weights_against_factors, (1,), "C=1 is below 2"),
+        (weights_against_factors, (1,), "channels=1 is below 2"),
         (weights_against_factors, (64, 9, 0), "most_factors=0"),
         (price_of_imbalance, (0,), "reach=0"),
         (price_of_imbalance, (3, 1), "points=1 is below 2"),

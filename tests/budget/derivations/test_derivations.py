@@ -106,7 +106,7 @@ def test_a_result_that_no_step_establishes_fails(derive: Callable[[], Derivation
 @ALL
 def test_is_shown_as_text_and_as_formulas(derive: Callable[[], Derivation]) -> None:
     derivation = derive()
-    text, markdown = str(derivation), derivation._repr_markdown_()
+    text, markdown = derivation.text(), derivation._repr_markdown_()
     for step in derivation.steps:
         assert step.reason.replace("`", "") in text
         assert f"$$ {sp.latex(step.claim, ln_notation=True)} $$" in markdown
@@ -127,7 +127,7 @@ def test_a_step_as_text_and_as_markdown() -> None:
         "A title", ("S > 1",), (Step(claim, "Because `K_1 = ln S/√S` is so.", lambda claim: True),), (claim,), "none"
     )
     assert repr(shown) == "Derivation('A title', 1 steps)"
-    assert str(shown).splitlines() == [
+    assert shown.text().splitlines() == [
         "A title",
         "=======",
         "Let S > 1.",

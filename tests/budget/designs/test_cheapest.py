@@ -185,15 +185,15 @@ def test_a_design_that_is_not_dense() -> None:
     assert path_counts(design.chain).min() == 0
 
 
-@pytest.mark.parametrize(("S", "window"), [(1, (1, 1)), (9, (3, 3)), (15, (3, 5)), (7, (1, 7)), ((5, 1), (5, 1))])
-def test_kernel_windows(S: int | tuple[int, int], window: tuple[int, int]) -> None:
+@pytest.mark.parametrize(("S", "window"), [(1, (1, 1)), (9, (3, 3)), (15, (3, 5)), (7, (1, 7))])
+def test_kernel_windows(S: int, window: tuple[int, int]) -> None:
     assert kernel_window(S) == window
     assert best_strict(24, S).chain.convolutions[0].window == window
     assert best_strict(24, S).kernel_area == prod(window)
 
 
 def test_displays() -> None:
-    design = best_dense(416, (3, 5))
+    design = best_dense(416, 15)
     assert "416" in str(design)
     assert "3×5" in str(design)
     assert "<table>" in design._repr_html_()
@@ -207,9 +207,9 @@ BEST: list[Callable[..., object]] = [best_strict, best_dense, strict_designs, de
 @pytest.mark.parametrize(
     ("arguments", "keywords", "error", "sentence"),
     [
-        ((0,), {}, ValueError, "C=0 is below 1"),
-        ((True,), {}, TypeError, "C=True"),
-        ((64.0,), {}, TypeError, "C=64.0"),
+        ((0,), {}, ValueError, "channels=0 is below 1"),
+        ((True,), {}, TypeError, "channels=True"),
+        ((64.0,), {}, TypeError, "channels=64.0"),
         ((64, 0), {}, ValueError, "S=0 is below 1"),
         ((64, (3, 3, 3)), {}, ValueError, "3 entries"),
         ((64,), {"min_width": 1}, ValueError, "min_width=1 is below 2"),
@@ -246,7 +246,8 @@ def test_infeasible_limits_name_the_nearest_feasible_value() -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "sentence"), [((0,), "C=0 is below 1"), ((12, 1), "min_width=1 is below 2"), ((2.5,), "C=2.5")]
+    ("arguments", "sentence"),
+    [((0,), "channels=0 is below 1"), ((12, 1), "min_width=1 is below 2"), ((2.5,), "channels=2.5")],
 )
 def test_bad_factorizations(arguments: tuple[int, ...], sentence: str) -> None:
     with pytest.raises((ValueError, TypeError), match=sentence):

@@ -16,6 +16,8 @@ import sympy as sp
 from igc_theory.budget import (
     activation_bytes,
     arithmetic_intensity,
+    best_dense,
+    best_strict,
     depthwise_separable_parameters,
     group_parameters,
     igcv1_parameters,
@@ -25,7 +27,14 @@ from igc_theory.budget import (
     multiply_adds,
     regular_parameters,
     weight_bytes,
+    widest_dense,
+    widest_igcv1,
+    widest_strict,
 )
+from igc_theory.budget.curves.blocks import price_of_imbalance, width_of_igcv1_designs
+from igc_theory.budget.curves.tradeoffs import weights_against_factors
+from igc_theory.budget.formulas import block_widths
+from igc_theory.budget.formulas.widths import balanced_parameters, constrained_width
 from igc_theory.kernels import convolve
 from igc_theory.structure import (
     Chain,
@@ -238,3 +247,34 @@ def test_costs_do_not_load_the_computer_algebra() -> None:
     script = f"import sys, igc_theory.budget as b; {use}; print('sympy' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+@pytest.mark.parametrize("window", [(3, 3), [1, 5]])
+@pytest.mark.parametrize(
+    "asked",
+    [
+        lambda S: regular_parameters(8, S),
+        lambda S: group_parameters(8, 2, S),
+        lambda S: depthwise_separable_parameters(8, S),
+        lambda S: igcv1_parameters(8, 8, S),
+        lambda S: igcv2_parameters([2, 2], S),
+        lambda S: interleaved_parameters(8, [2, 2], S),
+        lambda S: igcv3_parameters(8, 8, 2, (1, 1), S),
+        lambda S: block_widths.igcv1_width(4672, 8, S),
+        lambda S: balanced_parameters(64, 2, S),
+        lambda S: constrained_width(4672, S),
+        lambda S: best_strict(64, S),
+        lambda S: best_dense(64, S),
+        lambda S: widest_igcv1(4672, S),
+        lambda S: widest_strict(4672, S),
+        lambda S: widest_dense(4672, S),
+        lambda S: weights_against_factors(64, S),
+        lambda S: width_of_igcv1_designs(4672, S),
+        lambda S: price_of_imbalance(S=S),
+    ],
+)
+def test_a_window_is_refused_where_an_area_is_meant(
+    asked: Callable[[object], object], window: tuple[int, int] | list[int]
+) -> None:
+    with pytest.raises(TypeError, match=r"is a window, and S is a kernel area.*S=[95] for kernel_size="):
+        asked(window)

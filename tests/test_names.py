@@ -1,0 +1,109 @@
+"""One thing has one name and one place in every signature, and no two things have one name."""
+
+import ast
+import importlib
+import inspect
+import types
+from collections import defaultdict
+
+import pytest
+
+from tools.files import ROOT
+
+PACKAGE = ROOT / "igc_theory"
+
+ORDER = ("in_channels", "out_channels", "channels", "middle", "expansion", "groups", "kernel_size", "stride", "padding")
+"""What a convolution is made of, in the order in which every signature has it."""
+
+OTHER_NAMES = {
+    "C_in": "in_channels, or C in a formula",
+    "c_in": "in_channels",
+    "out": "out_channels",
+    "into": "in_channels",
+    "window": "kernel_size",
+    "area": "S",
+    "kernel_area": "S",
+    "strides": "stride",
+    "generator": "rng",
+    "seed": "rng",
+}
+"""Names that something else has already."""
+
+HAVE_PAIRS = {"Pool", "Window"}
+"""Layers whose window is that of a file, not of a chain."""
+
+
+def public_things():
+    """Return module, name and object of everything that a stub promises below the top of the package."""
+    things = {}
+    for stub in sorted(PACKAGE.glob("*/**/__init__.pyi")):
+        module = ".".join(stub.parent.relative_to(ROOT).parts)
+        for node in ast.parse(stub.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ImportFrom) and node.module:
+                for alias in node.names:
+                    things[module, alias.name] = getattr(importlib.import_module(module), alias.name)
+    return things
+
+
+THINGS = public_things()
+CALLABLE = {
+    name: thing for (_, name), thing in THINGS.items() if callable(thing) and not isinstance(thing, types.UnionType)
+}
+
+
+@pytest.mark.parametrize("name", CALLABLE)
+def test_a_signature_has_the_names_of_the_house_in_their_order(name):
+    names = [*inspect.signature(CALLABLE[name]).parameters]
+    if name not in HAVE_PAIRS:
+        assert {word: OTHER_NAMES[word] for word in names if word in OTHER_NAMES} == {}
+    placed = [ORDER.index(word) for word in names if word in ORDER]
+    assert placed == sorted(placed)
+
+
+def test_no_two_public_things_have_one_name():
+    by_name = defaultdict(set)
+    for (_, name), thing in THINGS.items():
+        by_name[name].add(id(thing))
+    assert {name for name, things in by_name.items() if len(things) > 1} == set()
+
+
+def test_no_two_rooms_define_a_class_of_one_name():
+    """Modules of one room may tell their own things apart; a class is met by its users."""
+    places = defaultdict(set)
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                places[node.name].add(path.relative_to(PACKAGE).as_posix())
+    assert {name: sorted(found) for name, found in places.items() if len(found) > 1} == {}
+
+
+RESULTS = ("Approximation", "Derivation", "Explanation", "Frontier", "Grade", "OperatorCheck", "Projection")
+
+
+@pytest.mark.parametrize("name", RESULTS)
+def test_a_result_says_itself_in_a_sentence(name):
+    (kind,) = {thing for (_, known), thing in THINGS.items() if known == name}
+    assert "sentence" in {*dir(kind), *getattr(kind, "__dataclass_fields__", ())}
+
+    class Said(kind):
+        sentence = "what there is to say"
+
+        def __init__(self):
+            pass
+
+        __new__ = object.__new__ if not issubclass(kind, tuple) else lambda cls: tuple.__new__(cls)
+
+    assert kind.__str__(Said()) == "what there is to say"
+
+
+def test_the_public_face_is_small():
+    """Curves, optimum formulas and pictures of one figure are imported from their modules."""
+    rooms = [name for module, name in THINGS if module.count(".") == 1]
+    assert len(rooms) <= 150
+
+
+def test_what_a_beginner_asks_for_reads_well_in_a_terminal():
+    import igc_theory
+
+    for name in ("igcv1", "igcv2", "igcv3", "interleaved", "regular", "group", "depthwise_separable"):
+        assert ":math:" not in inspect.getdoc(getattr(igc_theory, name))
