@@ -41,7 +41,7 @@ def test_designs_are_those_of_the_library(capsys: pytest.CaptureFixture[str]) ->
 def test_limits_reach_the_search(capsys: pytest.CaptureFixture[str]) -> None:
     words = ("--channels", "96", "--min-width", "4", "--min-spatial-width", "2", "--kernel", "3x5", "--factors")
     for factors, expected in (("3", 3), ("2-3", (2, 3)), ("2-", (2, None))):
-        best = best_strict(96, (3, 5), factors=expected, min_width=4, min_spatial_width=2)
+        best = best_strict(96, 15, factors=expected, min_width=4, min_spatial_width=2)
         assert tuple(designs(capsys, *words, factors)[0]["branch_widths"]) == best.branch_widths
         assert designs(capsys, *words, factors)[0]["kernel_size"] == [3, 5]
 

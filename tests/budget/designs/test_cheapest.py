@@ -211,7 +211,7 @@ BEST: list[Callable[..., object]] = [best_strict, best_dense, strict_designs, de
         ((True,), {}, TypeError, "channels=True"),
         ((64.0,), {}, TypeError, "channels=64.0"),
         ((64, 0), {}, ValueError, "S=0 is below 1"),
-        ((64, (3, 3, 3)), {}, ValueError, "3 entries"),
+        ((64, (3, 3, 3)), {}, TypeError, "is a window, and S is a kernel area"),
         ((64,), {"min_width": 1}, ValueError, "min_width=1 is below 2"),
         ((64,), {"min_spatial_width": 65}, ValueError, "min_spatial_width=65 .* use at most 64"),
         ((64,), {"factors": 0}, ValueError, "factors=0"),
