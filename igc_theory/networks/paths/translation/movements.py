@@ -88,6 +88,8 @@ def slices(trace: Trace, operation: Operation) -> View | None:
     view, shape = trace.views.get(operation.inputs[0]), trace.shape(operation.inputs[0])
     if view is None or shape is None:
         return None
+    if len(operation.inputs) == 1 and not operation.attributes and trace.shape(operation.outputs[0]) == shape:
+        return view  # how a traced module writes a slice that takes everything
     found = [_numbers(trace, operation, word, k) for k, word in enumerate(("starts", "ends", "axes", "steps"), start=1)]
     starts, ends = found[0], found[1]
     if starts is None or ends is None:
