@@ -19,7 +19,9 @@ from igc_theory.kernels.compression.low_rank import low_rank
 from igc_theory.kernels.compression.pruning import prune, pruned_bits
 from igc_theory.kernels.compression.structured import sparse_product
 from igc_theory.networks.description.layer_graph import Layer, LayerGraph
-from igc_theory.networks.description.layers import Conv, Linear, Shuffle
+from igc_theory.networks.description.layers import Conv, Linear, Norm, Scale, Shuffle
+from igc_theory.networks.description.network import Network
+from igc_theory.networks.paths.flow import NetworkFlow, channel_flow
 from igc_theory.structure.arguments import flag, instance_of, positive_int
 from igc_theory.structure.chains import Chain
 from igc_theory.structure.conditions.grades import Grade, grade
@@ -113,6 +115,8 @@ class Audit:
     network : LayerGraph
     chains : tuple of ChainAudit
     regular : tuple of RegularAudit
+    flow : NetworkFlow or None
+        How its blocks and stages connect channels; None where only its layers are known, not what joins them.
 
     Examples
     --------
@@ -125,6 +129,7 @@ class Audit:
     network: LayerGraph
     chains: tuple[ChainAudit, ...]
     regular: tuple[RegularAudit, ...]
+    flow: NetworkFlow | None = None
 
 
 def audit(network: LayerGraph, *, workers: int = 1, progress: bool = True) -> Audit:
@@ -163,7 +168,8 @@ def audit(network: LayerGraph, *, workers: int = 1, progress: bool = True) -> Au
     chains = tuple(_chain_audit(network, run) for run in consecutive(network))
     layers = [layer for layer in network.layers if _is_regular(layer)]
     results = _mapped(_regular_audit, [_sizes(layer) for layer in layers], workers, progress)
-    return Audit(network, chains, tuple(results))
+    joined = isinstance(network, Network) or network.graph is not None
+    return Audit(network, chains, tuple(results), channel_flow(network) if joined else None)
 
 
 def consecutive(network: LayerGraph) -> list[tuple[int, ...]]:
@@ -222,15 +228,21 @@ def _is_pointwise(layer: Layer) -> bool:
 
 
 def _follows(network: LayerGraph) -> list[int | None]:
-    """Return the layer whose channels each layer reads in order, if it writes as many and stands in the same branch."""
-    return [
-        layer.follows
-        if layer.follows is not None
-        and (before := network.layers[layer.follows]).branch == layer.branch
-        and before.output_shape[0] == layer.input_shape[0]
-        else None
-        for layer in network.layers
-    ]
+    """Return the layer whose channels each layer reads in order, if it writes as many and stands in the same branch.
+
+    Normalisations and scales that stand alone are passed: they leave every channel in its place.
+    """
+    found = []
+    for layer in network.layers:
+        before = layer.follows
+        while before is not None and isinstance(network.layers[before].node, (Norm, Scale)):
+            before = network.layers[before].follows
+        fits = before is not None and (
+            network.layers[before].branch == layer.branch
+            and network.layers[before].output_shape[0] == layer.input_shape[0]
+        )
+        found.append(before if fits else None)
+    return found
 
 
 def _chain_audit(network: LayerGraph, run: tuple[int, ...]) -> ChainAudit:

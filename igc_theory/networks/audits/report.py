@@ -9,6 +9,7 @@ from typing import Any
 from igc_theory.networks.audits.audit import Audit, ChainAudit, RegularAudit
 from igc_theory.networks.description.layer_graph import NO_SHAPE, LayerGraph
 from igc_theory.networks.description.table import Table
+from igc_theory.networks.paths.flow import BlockFlow
 from igc_theory.structure.arguments import instance_of
 from igc_theory.structure.chains import Chain
 from igc_theory.structure.factors import GroupConv
@@ -52,6 +53,7 @@ def audit_tables(audit: Audit) -> list[Table]:
     """
     instance_of("audit", audit, Audit, "give what audit(network) returns")
     tables = [_layer_table(audit)]
+    tables += [audit.flow.table()] if audit.flow and audit.flow.blocks else []
     tables += [_chain_table(audit.chains)] if audit.chains else []
     tables += [_regular_table(audit.regular)] if audit.regular else []
     if any(entry.errors for entry in audit.regular):
@@ -101,6 +103,7 @@ def audit_data(audit: Audit) -> dict[str, Any]:
         "activation_multiply_adds": network.activation_multiply_adds,
         "peak_activation_bytes": BYTES * network.peak_activations,
         "layers": _layer_rows(audit),
+        "flow": [_flow_data(block) for block in audit.flow.blocks] if audit.flow else None,
         "chains": [_chain_data(entry) for entry in audit.chains],
         "regular_layers": [_regular_data(entry) for entry in audit.regular],
         "passed_over": [vars(entry) for entry in passed],
@@ -149,8 +152,14 @@ def _summary(audit: Audit) -> str:
         products += f" and {network.activation_multiply_adds:,} of activations by activations"
     return (
         f"{network.name} ({network.source}): {network.parameters:,} parameters, {products} for an image of {shape}, "
-        f"at most {kib:,.0f} KiB read and written by one layer{network.reservation}.{_advice(network)}"
+        f"at most {kib:,.0f} KiB read and written by one layer{network.reservation}.{_advice(network)}{_flow_sentence(audit)}"
     )
+
+
+def _flow_sentence(audit: Audit) -> str:
+    """Return which stages fall apart, or else which blocks; what is not known is said too."""
+    sentences = audit.flow.sentences if audit.flow else ()
+    return "".join(f" {sentence[0].upper()}{sentence[1:]}." for sentence in sentences[:4])
 
 
 def _advice(network: LayerGraph) -> str:
@@ -279,6 +288,18 @@ def _unmeasured_table(regular: tuple[RegularAudit, ...]) -> Table:
 
 def _error(value: float) -> str:
     return f"{value:.3f}"
+
+
+def _flow_data(block: BlockFlow) -> dict[str, Any]:
+    return {
+        "block": block.name,
+        "layers": block.layers,
+        "grade": block.main.kind,
+        "min_paths": block.min_paths,
+        "max_paths": block.max_paths,
+        "share_of_pairs": None if block.whole.share is None else float(block.whole.share),
+        "sentence": block.whole.sentence,
+    }
 
 
 def _chain_data(entry: ChainAudit) -> dict[str, Any]:

@@ -148,6 +148,18 @@ class NetworkFlow:
                 return after
         return None
 
+    def table(self) -> Table:
+        """Return the blocks as a table: grades without shortcuts and gates, paths per pair and share of pairs with shortcuts."""
+        columns: dict[str, list[Any]] = {
+            "block": [block.name for block in self.blocks],
+            "channels": [f"{block.in_channels} → {block.out_channels}" for block in self.blocks],
+            "main branch": [_short(block.main) for block in self.blocks],
+            "paths per pair": [_range(block.whole) for block in self.blocks],
+            "pairs joined": [_percent(block.whole) for block in self.blocks],
+            "blocks until all meet": list(self.mixing),
+        }
+        return Table(f"{self.name}: paths from every input channel to every output channel", columns)
+
     @property
     def sentences(self) -> tuple[str, ...]:
         """What to know first: the stages that fall apart, the blocks that do, and what is not known."""
@@ -277,16 +289,7 @@ def flow_table(network: LayerGraph) -> Table:
     conv4  384 → 384  not dense: channels 0–191 never reach channels 192–383 0 to 1          50 %
     conv5  384 → 256  not dense: channels 0–191 never reach channels 128–255 0 to 1          50 %
     """
-    flow = channel_flow(network)
-    columns: dict[str, list[Any]] = {
-        "block": [block.name for block in flow.blocks],
-        "channels": [f"{block.in_channels} → {block.out_channels}" for block in flow.blocks],
-        "main branch": [_short(block.main) for block in flow.blocks],
-        "paths per pair": [_range(block.whole) for block in flow.blocks],
-        "pairs joined": [_percent(block.whole) for block in flow.blocks],
-        "blocks until all meet": list(flow.mixing),
-    }
-    return Table(f"{network.name}: paths from every input channel to every output channel", columns)
+    return channel_flow(network).table()
 
 
 def stage_path_counts(network: LayerGraph, stage: str) -> NDArray[Any]:
