@@ -8,11 +8,12 @@ from unicodedata import normalize
 
 from tools.files import ROOT
 
-__all__ = ["KEY", "cited", "entries", "reference"]
+__all__ = ["KEY", "cited", "entries", "linked", "reference"]
 
 KEY = re.compile(r"\[([A-Z][A-Za-z]+\d{4,}[a-z]?)\]")
 """How a source is cited everywhere: its key in references.bib, between brackets."""
 
+TAG_OR_KEY = re.compile(rf"(<[^>]*>)|{KEY.pattern}")
 ENTRY = re.compile(r"^@\w+\{(\w+),\n(.*?)^\}", re.MULTILINE | re.DOTALL)
 FIELD = re.compile(r"^  (\w+) = \{(.*)\},$", re.MULTILINE)
 VENUES = ("booktitle", "journal", "howpublished")
@@ -34,6 +35,11 @@ def entries() -> dict[str, dict[str, str]]:
 def cited(text: str) -> set[str]:
     """Return the keys that `text` cites."""
     return set(KEY.findall(text))
+
+
+def linked(html: str, page: str) -> str:
+    """Return `html` with every key, outside tags, as a link to its entry on the page of references."""
+    return TAG_OR_KEY.sub(lambda found: found[1] or f'<a href="{page}#{found[2]}">[{found[2]}]</a>', html)
 
 
 def reference(key: str) -> str:

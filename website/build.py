@@ -14,6 +14,7 @@ import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from functools import cache
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from pygments.formatters import HtmlFormatter
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from notebooks.build import notebooks, opening
+from tools import references
 from tools.files import ROOT, BuildError, replace_file, shown
 from website import reference, widths
 
@@ -76,7 +78,7 @@ def with_links_of_the_site(html: str) -> str:
     html = re.sub(r'src="(?:figures/)?out/', 'loading="lazy" src="figures/', html)
     for file, page in {**FILES, **COPIED, "README.md": "index.html"}.items():
         html = re.sub(rf'(href|src)="{re.escape(file)}', rf'\1="{page}', html)
-    return html
+    return references.linked(html, "references.html")
 
 
 def prose_page(path: Path) -> str:
@@ -102,6 +104,12 @@ def notebook_page(name: str, before: str, after: str) -> str:
     return framed(titles()[name], with_links_of_the_site(body), before=before, after=after)
 
 
+def references_page() -> str:
+    """Return the list of references; a key, on any page, leads to its entry here."""
+    lines = [f'<li id="{key}">[{key}] {escape(references.reference(key))}</li>' for key in references.entries()]
+    return framed("References", "\n".join(["<h1>References</h1>", "<ul>", *lines, "</ul>"]))
+
+
 def widths_page() -> str:
     """Return the page with a slider."""
     script, plot = widths.page()
@@ -113,7 +121,7 @@ def pages() -> dict[str, str]:
     """Return every page but those of the reference, by the name of its file."""
     prose = {"README.md": "index.html", **FILES}
     front = {page: prose_page(ROOT / file) for file, page in prose.items()}
-    return {**front, **notebook_pages(), "widths.html": widths_page()}
+    return {**front, **notebook_pages(), "references.html": references_page(), "widths.html": widths_page()}
 
 
 def style() -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pdoc
 
+from tools import references
 from tools.files import replace_file
 
 __all__ = ["ROOMS", "write"]
@@ -28,7 +29,10 @@ def write(folder: Path, templates: Path) -> None:
         warnings.simplefilter("ignore", UserWarning)
         for name, module in pages.items():
             path = folder / f"{name.replace('.', '/')}.html"
-            replace_file(path, pdoc.render.html_module(module, pages).encode())
+            html = references.linked(
+                pdoc.render.html_module(module, pages), f"{'../' * (name.count('.') + 1)}references.html"
+            )
+            replace_file(path, html.encode())
         replace_file(folder / "search.js", pdoc.render.search_index(pages).encode())
 
 

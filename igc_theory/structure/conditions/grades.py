@@ -96,7 +96,7 @@ def is_complementary(chain: Chain) -> bool:
     Parameters
     ----------
     chain : Chain
-        Any chain; depthwise factors and permutations change nothing. A single convolution must be dense.
+        Any chain; channel-wise factors and permutations change nothing. A single convolution must be dense.
 
     Returns
     -------
@@ -122,8 +122,7 @@ def is_loosely_complementary(chain: Chain) -> bool:
     r"""Return whether the chain is loosely complementary.
 
     As `is_complementary`, with a *constant* contingency table at every split instead of an all-ones one (IGCV3 [Sun2018],
-    section 3.2: channels are bundled into super-channels of p channels). Strictly complementary chains are loosely complementary
-    too.
+    section 3.2: channels are bundled into super-channels of p channels). Strict chains are loosely complementary too.
     Two factors then have exactly p paths a pair; with three or more the number of paths can be uneven, see `grade`.
 
     Parameters

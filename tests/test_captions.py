@@ -1,0 +1,130 @@
+"""What the captions of the figures say, against the numbers that the figures draw."""
+
+import csv
+from collections import defaultdict
+from statistics import mean, median, stdev
+
+import pytest
+
+from figures.build import manifest
+from igc_theory.networks import path_polynomial, published
+from tools.files import ROOT
+
+CAPTIONS = {name: f"{entry['title']} {entry['caption']} {entry['alt']}" for name, entry in manifest().items()}
+
+
+def rows(name):
+    with (ROOT / "figures" / "data" / f"{name}.csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def grouped(table, *keys, value):
+    """Return the values of a column, by the values of others."""
+    found = defaultdict(list)
+    for row in table:
+        found[tuple(row[key] for key in keys)].append(float(row[value]))
+    return found
+
+
+def says(name, *phrases):
+    for phrase in phrases:
+        assert phrase in CAPTIONS[name], phrase
+
+
+def test_integer_designs_lie_on_or_above_the_attainable_curve():
+    weights = grouped(rows("weights_against_factors"), "panel", "series", "factors", value="weights_per_channel")
+    above = defaultdict(list)
+    for (panel, series, factors), (value,) in weights.items():
+        if series in ("strict", "dense"):
+            near = [k for k in weights if k[:2] == (panel, "attainable") and abs(float(k[2]) - float(factors)) < 0.01]
+            above[panel, series].append(value / weights[near[0]][0] - 1)
+    assert min(map(min, above.values())) > -1e-9
+    largest = {key: round(100 * max(values)) for key, values in above.items()}
+    assert largest == {
+        ("C = 64", "strict"): 4,
+        ("C = 64", "dense"): 16,
+        ("C = 416", "strict"): 26,
+        ("C = 416", "dense"): 7,
+    }
+    says("weights_against_factors", "up to 16 % above it at 64", "up to 26 % above it", "dense ones at most 8 %")
+
+
+def test_mean_paths_are_half_of_the_longest_only_with_identities():
+    names = ("highway19", "cifar_resnet20", "resnet50", "googlenet", "deeply_fused", "fractalnet")
+    share = [round(100 * float(path_polynomial(name).mean / path_polynomial(name).longest)) for name in names]
+    assert share == [55, 55, 56, 80, 68, 67]
+    says(
+        "path_length_distributions", "55 to 56 %", "80 % in GoogLeNet", "68 % in the deeply-fused", "67 % in FractalNet"
+    )
+
+
+def test_the_lowest_errors_on_cifar10_are_those_of_the_three_networks_of_igcv1():
+    errors = sorted((row[3], row[0]) for row in published("igcv1-table7").rows if row[3] is not None)
+    assert all(name.startswith("IGC-") for _, name in errors[:3])
+    assert not errors[3][1].startswith("IGC")
+    assert ([error for error, _ in errors[:3]][::2], published("igcv2-table7").rows[-1][3]) == ([3.25, 3.37], 5.49)
+    says("parameters_against_accuracy", "from 3.25 to 3.37", "IGCV2*, with 0.65 million parameters, has 5.49")
+
+
+def test_the_published_mobilenet_is_ahead_of_the_widest_igcv3():
+    accuracy = {row[0]: row[3] for row in published("igcv3-table3").rows}
+    ahead = [
+        accuracy[f"IGCV3-D{w}"] - accuracy[f"MobileNetV2{w}{o}"]
+        for w, o in ((" (0.7)", "(our impl.)"), ("", " (our impl.)"), (" (1.4)", "(our impl.)"), (" (1.4)", ""))
+    ]
+    assert [round(points, 2) for points in ahead] == [1.94, 0.9, 0.79, -0.15]
+    says("igcv3_table3", "by 1.9 points", "by 0.9", "by 0.8", "0.15 points ahead of IGCV3-D 1.4")
+
+
+def test_printed_counts_that_no_convention_gives_are_eighteen():
+    orange = [float(row["ratio"]) for row in rows("recount_against_print") if row["agrees"] == "0"]
+    assert (len(orange), round(1 - min(orange), 2), round(max(orange) - 1, 1)) == (18, 0.17, 0.9)
+    says("recount_against_print", "eighteen orange ones lie up to 17 percent below or up to 90 percent above")
+
+
+def test_the_heat_map_says_over_how_many_kernels_a_median_is():
+    errors = grouped(rows("redundancy_heatmap"), "network", "family", value="relative_error")
+    counts = [
+        (len(errors[n, "quantized"]), len(errors[n, "block-diagonal"]), len(errors[n, "sparse product"]))
+        for n in ("detector", "recognizer", "classifier")
+    ]
+    assert counts == [(15, 13, 7), (11, 11, 6), (7, 7, 2)]
+    says("redundancy_heatmap", "13 of 15 and 7 of 15 in the detector, all and 6 of 11, all and 2 of 7")
+    for network in {network for network, _ in errors}:
+        lowest = min((median(values), family) for (n, family), values in errors.items() if n == network)
+        assert lowest[1] in ("quantized", "clustered")
+
+
+def test_correlations_are_as_the_caption_says():
+    said = {
+        row["panel"]: (float(row["rho"]), float(row["low"]) * float(row["high"]) > 0)
+        for row in rows("experiment_correlations")
+    }
+    decided = {panel: round(rho, 2) for panel, (rho, away) in said.items() if away}
+    assert decided == {"MNIST-1D: width": -0.47, "MNIST-1D: path evenness": 0.32}
+    says("experiment_correlations", "width (−0.47) and path evenness (0.32)", "on the digits none")
+
+
+def test_runs_differ_between_designs_and_seeds_as_the_caption_says():
+    runs = grouped(rows("experiment_runs"), "panel", "label", value="accuracy")
+    panels = {panel for panel, _ in runs}
+    spread = [max(means) - min(means) for means in ([mean(v) for k, v in runs.items() if k[0] == p] for p in panels)]
+    noise = [mean(stdev(v) for k, v in runs.items() if k[0] == p) for p in panels]
+    assert [round(value, 1) for value in (min(spread), max(spread), min(noise), max(noise))] == [0.2, 2.5, 0.2, 0.6]
+    says("experiment_runs", "differ by 0.2 to 2.5 points", "by 0.2 to 0.6")
+    for data, best in ("digits", "3 factors"), ("MNIST-1D", "2 factors"):
+        means = {label: mean(v) for (panel, label), v in runs.items() if panel == f"{data}: number of factors"}
+        assert max(means, key=means.get) == best
+
+
+@pytest.mark.parametrize(
+    "words", ["worst case", "every factor more widens", "as good as any", "Half of the depth is typical"]
+)
+def test_sentences_that_were_false_do_not_come_back(words):
+    told = [
+        ROOT / "README.md",
+        ROOT / "figures" / "manifest.toml",
+        *(ROOT / "notebooks").glob("*.ipynb"),
+        *(ROOT / "igc_theory").rglob("*.py"),
+    ]
+    assert [path.name for path in told if words.lower() in path.read_text(encoding="utf-8").lower()] == []
