@@ -22,6 +22,13 @@ def links(name):
     return LINK.findall(prose)
 
 
+def anchors(name):
+    """Return where a link into a notebook can lead: its headings, with dashes for spaces."""
+    return {
+        head.replace(" ", "-") for text in texts(name) for head in re.findall(r"^#+ (.+)$", text, flags=re.MULTILINE)
+    }
+
+
 def title(name):
     return texts(name)[0].splitlines()[0].removeprefix("# ")
 
@@ -40,8 +47,10 @@ def test_every_link_leads_to_the_notebook_that_it_names(name):
     for text, target in links(name):
         if target.startswith("https://"):
             continue
-        assert target.endswith(".ipynb"), target
-        stem = target.removesuffix(".ipynb")
+        file, _, place = target.partition("#")
+        assert file.endswith(".ipynb"), target
+        stem = file.removesuffix(".ipynb")
+        assert not place or place in anchors(stem), f"{name}: {target} is not there"
         assert stem in NOTEBOOKS, f"{name}: {target} is not there"
         if re.match(r"\d\d ", text):
             assert text == f"{stem[:2]} {title(stem)}"
@@ -57,10 +66,49 @@ def test_solutions_are_hidden_and_shown_as_markdown(name):
 def test_the_tour_comes_first_and_reaches_every_notebook():
     tour = min(NOTEBOOKS)
     assert tour.startswith("00_")
-    named = {target.removesuffix(".ipynb") for _, target in links(tour)}
+    named = {target.partition("#")[0].removesuffix(".ipynb") for _, target in links(tour)}
     assert set(NOTEBOOKS) - named - {tour} == set()
 
 
 def test_the_readme_leads_to_the_tour():
     readme = (build.ROOT / "README.md").read_text(encoding="utf-8")
     assert f"](notebooks/{min(NOTEBOOKS)}.ipynb)" in readme
+
+
+# --- the glossary -----------------------------------------------------------------------------------------------------
+
+GLOSSARY = next(name for name in NOTEBOOKS if name.endswith("look_up_the_terms"))
+TERMS = re.findall(r"^### (.+)$", "\n".join(texts(GLOSSARY)), flags=re.MULTILINE)
+NO_USE = re.compile(
+    r"(\$\$.*?\$\$|\$[^$]*\$|`[^`]*`|\[[^\]]*\]\([^)]*\)|\[[^\]]*\]|<[^>]*>|^#.*?$)", re.DOTALL | re.MULTILINE
+)
+"""Formulas, code, links, keys, tags and headings: a term in one of these is not explained there."""
+
+OTHERS = {"partition", "branch", "factor", "path", "weights", "patch", "pointwise", "activations", "dense", "graded"}
+"""Terms that a reader meets on every page: they are linked where a notebook first needs them, in the first four of the theory."""
+
+
+def first_use(name, term):
+    """Return the text piece by piece in which a term first stands outside a link, and the links to it before; None if nowhere."""
+    word = re.compile(rf"(?<![\w*–-]){term}(?:e?s|ly)?(?![\w–-])")
+    for text in texts(name)[1:]:
+        for piece in NO_USE.split(text):
+            if f"({GLOSSARY}.ipynb#{term.replace(' ', '-')})" in piece:
+                return "linked"
+            if not NO_USE.fullmatch(piece) and word.search(piece):
+                return piece
+    return None
+
+
+@pytest.mark.parametrize("name", [name for name in NOTEBOOKS if name != GLOSSARY])
+def test_a_term_leads_to_the_glossary_at_its_first_use(name):
+    terms = [term for term in TERMS if term not in OTHERS or name < "05"]
+    without = {term: piece[:80] for term in terms if (piece := first_use(name, term)) not in (None, "linked")}
+    assert without == {}
+
+
+def test_the_glossary_explains_every_letter_and_term_that_the_theory_needs():
+    letters = {"C", "S", "G", "L", "M", "K_l", r"\\Pi", "N", "p", "t", "W^p"}
+    told = "\n".join(texts(GLOSSARY))
+    assert [letter for letter in letters if f"${letter.replace(chr(92) * 2, chr(92))}$" not in told] == []
+    assert {"branch", "partition", "super-channel", "strict", "loose", "dense", "graded", "unique paths"} <= set(TERMS)
