@@ -88,6 +88,10 @@ def test_pre_commit_runs_the_ruff_that_is_installed():
 def test_the_version_is_the_same_everywhere():
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
     assert PROJECT["version"] == importlib.import_module("igc_theory").__version__ == citation["version"]
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert f"version = {{{citation['version']}}}" in readme
+    assert f"year = {{{str(citation['date-released'])[:4]}}}" in readme
+    assert f"author = {{{{{citation['authors'][0]['name']}}}}}" in readme
 
 
 def test_the_citation_names_the_three_papers():

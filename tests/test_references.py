@@ -58,7 +58,7 @@ def test_every_key_that_is_cited_is_in_the_list():
 
 
 def test_every_entry_of_the_list_is_cited():
-    used = set().union(*(cited(text) for path, text in TEXTS.items() if not path.startswith(("tests/", "tools/"))))
+    used = set().union(*(cited(text) for path, text in TEXTS.items() if path != "tests/test_references.py"))
     assert entries().keys() - used == set()
 
 
@@ -77,7 +77,7 @@ def test_a_reference_reads_well():
     assert reference("Zheng2021").startswith(
         "L. Zheng, E. Riccietti, R. Gribonval: Efficient Identification of Butterfly"
     )
-    assert reference("Xie2018").endswith("(CVPR), 2018 [Xie2018], 10.1109/CVPR.2018.00922")
+    assert reference("Xie2018").endswith("(CVPR), 2018, arXiv " + "1804.06202, 10.1109/CVPR.2018.00922")
 
 
 def test_sources_are_cited_by_key_and_in_no_other_form():

@@ -46,6 +46,7 @@ MARKER = ".written-by-website-build"
 COPIED = {
     "LICENSE": "LICENSE.txt",
     "CITATION.cff": "CITATION.cff.txt",
+    "references.bib": "references.bib.txt",
     "website/block_explorer.webp": "figures/block_explorer.webp",
 }
 """Files that pages refer to, and their names in the site."""
