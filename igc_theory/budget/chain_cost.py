@@ -115,7 +115,7 @@ def arithmetic_intensity(chain: Chain, height: int, width: int, bytes_per_number
     """Return the multiply–adds done for each byte moved, when convolutions are computed one after the other.
 
     Every convolution reads its weights and its input once and writes its output once. This is the horizontal axis of
-    the roofline model (Williams, Waterman, Patterson, Communications of the ACM 52, 2009): many small branches do
+    the roofline model [Williams2009]: many small branches do
     little arithmetic for what they move, so fewer multiply–adds need not mean less time.
 
     Parameters

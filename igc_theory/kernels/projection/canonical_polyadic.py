@@ -2,7 +2,7 @@ r"""The nearest product with a depthwise spatial factor between two pointwise on
 
 Each channel c of the middle adds :math:`u_c ⊗ v_c ⊗ d_c` (output weights, input weights, window) to the kernel, and to one
 block of it only. A block is thus a sum of as many rank-one tensors as its cell has channels, a canonical polyadic
-decomposition. It has no closed form; alternating least squares (Kolda and Bader, SIAM Review 51, 2009, section 3.4) never
+decomposition. It has no closed form; alternating least squares ([Kolda2009], section 3.4) never
 increases the error.
 """
 
@@ -185,7 +185,7 @@ def _largest_terms(blocks: Array, rank: int) -> Terms:
 
 
 def _by_eigenvectors(blocks: Array, rank: int) -> Terms:
-    """Return the terms by simultaneous diagonalization (Kolda and Bader, section 3.1: Jennrich's uniqueness argument).
+    """Return the terms by simultaneous diagonalization ([Kolda2009], section 3.1: Jennrich's uniqueness argument).
 
     Two mixtures of the slices, on the leading spaces of both sides, are A D B and A D' B with diagonal D and D', so that the
     first times the inverse of the second has the eigenvectors A.

@@ -26,7 +26,7 @@ def expected_error(share: ArrayLike) -> NDArray[np.float64]:
     r"""Return the relative error of the nearest matrix of rank ``share * n`` to a random n×n matrix, n large.
 
     The singular values of a matrix with independent entries of equal variance, over :math:`\sqrt n`, follow the quarter-circle
-    law (Marchenko and Pastur 1967), density :math:`\sqrt{4 - s^2}/π`. With the smallest one kept at :math:`s = 2 \sin φ`,
+    law [Marchenko1967], density :math:`\sqrt{4 - s^2}/π`. With the smallest one kept at :math:`s = 2 \sin φ`,
 
     .. math:: \text{share} = 1 - \frac{2φ + \sin 2φ}{π}, \qquad \text{error}^2 = \frac{2φ - \tfrac12 \sin 4φ}{π}.
 
