@@ -190,7 +190,7 @@ def positive_int(
         # A NumPy boolean would count as an index in some versions; so would an array of one entry.
         unfit = type(value).__name__.startswith("bool") or isinstance(value, np.ndarray)
         number = None if unfit else operator.index(value)
-    except TypeError:
+    except Exception:  # a stranger's __index__ may raise anything
         number = None
     if number is None:
         raise TypeError(f"{name}={shown(value)} is a {type(value).__name__}, not an integer: {advice}")
@@ -247,7 +247,10 @@ def listed(name: str, value: Any, way_out: str, *, empty: bool = False) -> list[
     flat = not isinstance(value, np.ndarray) or (value.ndim > 0 and not isinstance(value, np.ma.MaskedArray))
     if unordered or not flat or not hasattr(value, "__iter__"):
         raise TypeError(f"{name}={shown(value)} is a {type(value).__name__}, not a sequence: {way_out}")
-    entries = list(islice(value, MOST_ENTRIES + 1))
+    try:
+        entries = list(islice(value, MOST_ENTRIES + 1))
+    except Exception:  # a stranger's __iter__ may raise anything
+        raise TypeError(f"{name}={shown(value)} cannot be read to its end: {way_out}") from None
     if len(entries) > MOST_ENTRIES:
         raise ValueError(f"{name} has more than {MOST_ENTRIES} entries: {way_out}")
     if not entries and not empty:
@@ -376,7 +379,10 @@ def path_of(name: str, value: Any) -> Path:
     TypeError: path=True is a bool: give a file's name, as a string or a Path
     """
     way_out = "give a file's name, as a string or a Path"
-    place = os.fspath(instance_of(name, value, (str, os.PathLike), way_out))  # type: ignore[arg-type]
+    try:
+        place = os.fspath(instance_of(name, value, (str, os.PathLike), way_out))  # type: ignore[arg-type]
+    except RuntimeError:
+        place = ""
     if not isinstance(place, str) or "\0" in place or not place:
         raise ValueError(f"{name}={shown(value)} names no file: {way_out}")
     return Path(place)

@@ -88,7 +88,8 @@ def group(in_channels: int, out_channels: int, groups: int, kernel_size: Window 
     >>> group(6, 6, groups=2, kernel_size=5).parameters
     450
     """
-    return Chain([GroupConv(in_channels, out_channels, groups, kernel_size, stride)], name=f"group G={groups}")
+    conv = GroupConv(in_channels, out_channels, groups, kernel_size, stride)
+    return Chain([conv], name=f"group G={conv.groups}")
 
 
 def depthwise_separable(in_channels: int, out_channels: int, kernel_size: Window = 3, stride: Window = 1) -> Chain:
@@ -194,7 +195,8 @@ def igcv3(
     loose, p = 36: every input reaches every output by 36 paths
     """
     in_channels, (first, second) = positive_int("in_channels", in_channels), _pair_of_groups(groups)
-    middle = positive_int("expansion*in_channels", positive_int("expansion", expansion) * in_channels)
+    expansion = positive_int("expansion", expansion)
+    middle = positive_int("expansion*in_channels", expansion * in_channels)
     expand = GroupConv(in_channels, middle, first)
     depthwise = GroupConv(middle, middle, middle, kernel_size, stride)
     reduce = GroupConv(middle, out_channels, second)
@@ -227,7 +229,7 @@ def inverted_residual(
     True
     """
     block = igcv3(in_channels, out_channels, expansion, (1, 1), kernel_size, stride)
-    return Chain(block.convolutions, name=f"inverted residual t={expansion}")
+    return Chain(block.convolutions, name=f"inverted residual t={positive_int('expansion', expansion)}")
 
 
 def shufflenet_unit(
@@ -503,7 +505,9 @@ def two_factor_chain(
     >>> two_factor_chain(8, 8, 4, (2, 2)).parameters
     32
     """
-    first, second = _pair_of_groups(groups)
+    middle, (first, second) = positive_int("middle", middle), _pair_of_groups(groups)
+    branches_of(middle, first, "middle")
+    branches_of(middle, second, "middle")
     convolutions = [GroupConv(in_channels, middle, first, kernel_size), GroupConv(middle, out_channels, second)]
     return Chain(with_interleaving(convolutions), name=" × ".join(str(conv.in_width) for conv in convolutions))
 

@@ -181,7 +181,7 @@ def _checked_indices(indices: ArrayLike) -> NDArray[np.int64]:
         raise ValueError(
             f"indices has shape {array.shape}, not (channels,) with at least one channel: give a flat list of 0 … channels-1"
         )
-    if not np.issubdtype(array.dtype, np.integer):
+    if array.dtype.kind not in "iu":
         raise TypeError(f"indices has dtype {array.dtype}, not integers: give each of 0 … {array.size - 1} once")
     outside = np.flatnonzero((array < 0) | (array >= array.size))
     if outside.size:

@@ -115,7 +115,8 @@ def depthwise_separable_parameters(C: Quantity, S: Quantity, C_out: Quantity | N
     (4672, 4672)
     """
     C, S = counted("C", C), counted("S", no_window(S))
-    return narrowed(C * S + counted("weights", regular_parameters(C, 1, C_out)))
+    C_out = C if C_out is None else counted("C_out", C_out)
+    return narrowed(C * S + C * C_out)
 
 
 def igcv1_parameters(L: Quantity, M: Quantity, S: Quantity) -> Quantity:
@@ -238,8 +239,11 @@ def igcv3_parameters(C: Quantity, C_out: Quantity, t: Quantity, groups: Sequence
     G1, G2 = counted("groups", first), counted("groups", second)
     C, C_out, S = counted("C", C), counted("C_out", C_out), counted("S", no_window(S))
     middle = counted("t", t) * C
-    expand, reduce = group_parameters(C, G1, 1, middle), group_parameters(middle, G2, 1, C_out)
-    return narrowed(counted("weights", expand) + S * middle + counted("weights", reduce))
+    exact_quotient("C/groups", C, G1)
+    exact_quotient("t*C/groups", middle, G2)
+    expand = C * exact_quotient("t*C/groups", middle, G1)
+    reduce = middle * exact_quotient("C_out/groups", C_out, G2)
+    return narrowed(expand + S * middle + reduce)
 
 
 def _checked_widths(branch_widths: Sequence[Quantity]) -> list[Quantity]:

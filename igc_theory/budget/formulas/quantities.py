@@ -156,6 +156,10 @@ def _checked_numbers(name: str, value: Any, exact: bool) -> Quantity:
     """Return a Python int, a float, or an array of floats or of Python ints."""
     if isinstance(value, int) and not isinstance(value, bool):
         return int(value)
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        raise TypeError(
+            f"{name}={shown(value)} is a {type(value).__name__}, not a real number: give an int or an array"
+        )
     array = array_of(name, value)
     counts = array.dtype == object and array.size and all(type(entry) is int for entry in array.flat)
     if array.dtype.kind not in "iuf" and not counts:

@@ -154,6 +154,7 @@ def sparse_low_rank(
     >>> sparse_low_rank(np.eye(8), 4)
     Approximation(sparse low rank, 8 to 4 to 8 in 2 and 2 groups: relative error 0.866, 1,024 bits (50.0%), 32 multiply–adds)
     """
+    bits = None if bits is None else bits_of(bits)
     rank, pair = positive_int("rank", rank), two_of("groups", groups, "give (G1, G2), the branches of both")
     groups = positive_int("groups[0]", pair[0]), positive_int("groups[1]", pair[1])
     chain = two_factor_chain(matrix.shape[1], len(matrix), rank, groups)

@@ -351,7 +351,7 @@ RNG = np.random.default_rng(19)
         (lambda: Product(CHAIN.factors, WEIGHTS), TypeError, "is a tuple: give a Chain"),
         (lambda: Product(CHAIN, WEIGHTS[:1]), ValueError, "weights has 1 arrays, but the chain has 2 convolutions"),
         (lambda: Product(CHAIN, None), TypeError, "weights=None is a NoneType, not a sequence"),
-        (lambda: Product(CHAIN, "ab"), TypeError, "weights='ab' is not a sequence"),
+        (lambda: Product(CHAIN, "ab"), TypeError, "weights='ab' is a str, not a sequence"),
         (
             lambda: Product(CHAIN, WEIGHTS[::-1]),
             ValueError,

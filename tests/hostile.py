@@ -1,0 +1,455 @@
+# ruff: noqa: E501, T201
+"""Hostile values for every public callable: what is called, with what, and what counts as a fault.
+
+The good call of each callable is taken from its docstring's examples, and one argument
+ after the other is replaced. Run as ``python -m tests.hostile PART PARTS`` this prints one JSON line a fault.
+"""
+
+import contextlib
+import copy
+import datetime
+import doctest
+import enum
+import importlib
+import inspect
+import io
+import itertools
+import json
+import pickle
+import re
+import resource
+import signal
+import sys
+import tempfile
+import traceback
+import types
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, is_dataclass
+from decimal import Decimal
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+ROOMS = ("structure",)
+"""Rooms that are done; the others follow."""
+SECONDS, BYTES = 3, 6 << 30
+
+RESULTS = {
+    "Answer", "Approximation", "Audit", "BlockFlow", "Derivation", "Explanation", "Factor", "Frontier", "Grade", "LayerGraph",
+    "Layer", "OperatorCheck", "PassedOver", "Projection", "PublishedTable", "Recount", "Step", "Witness", "Window", "Derived",
+}  # fmt: skip
+"""Classes that the library returns and nobody makes: only their methods are called."""
+
+NEEDS_TORCH = {"from_torch", "to_torch", "Permute"}
+
+
+# --- what is called -------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Call:
+    """A public callable with arguments that it accepts."""
+
+    name: str
+    function: Callable[..., Any]
+    arguments: dict[str, Any]
+    hints: dict[str, str]
+
+
+def public_callables() -> Iterator[tuple[str, Any, Any]]:
+    """Yield (name, owner, attribute) of every public function, constructor and method, each once."""
+    seen = set()
+    for room in ROOMS:
+        module = importlib.import_module(f"igc_theory.{room}")
+        for name in dir(module):
+            thing = getattr(module, name) if name not in NEEDS_TORCH and not name.startswith("_") else None
+            if not callable(thing) or isinstance(thing, types.UnionType) or id(thing) in seen:
+                continue
+            seen.add(id(thing))
+            if not inspect.isclass(thing):
+                yield name, None, thing
+                continue
+            if name not in RESULTS:
+                yield name, thing, "__init__"
+            for attribute, method in inspect.getmembers(thing, callable):
+                own = getattr(method, "__module__", "") or ""
+                if own.startswith("igc_theory") and (not attribute.startswith("_") or attribute == "__call__"):
+                    yield f"{name}.{attribute}", thing, attribute
+
+
+def good_calls(wanted: set[str]) -> dict[str, Call]:
+    """Return a good call of each wanted callable, recorded while the examples of the docstrings run."""
+    everything = list(public_callables())
+    found: dict[str, Call] = {}
+    with contextlib.ExitStack() as undo:
+        for name, owner, attribute in everything:
+            _record(found, name, owner, attribute, undo)
+        for name, owner, attribute in everything:
+            if name in wanted and name not in found:
+                _run_examples(owner if owner is not None else attribute, f"{name}")
+    return {name: found[name] for name in sorted(wanted) if name in found}
+
+
+def _record(  # noqa: C901
+    found: dict[str, Call], name: str, owner: Any, attribute: Any, undo: contextlib.ExitStack
+) -> None:
+    """Let calls from docstrings be noted down until `undo` is closed."""
+    raw = inspect.getattr_static(owner, attribute) if owner is not None else attribute
+    function = raw.__func__ if isinstance(raw, (classmethod, staticmethod)) else raw
+    if not isinstance(function, types.FunctionType):
+        return
+
+    def recorder(*args: Any, **kwargs: Any) -> Any:
+        if sys._getframe(1).f_code.co_filename.startswith("<doctest"):
+            with contextlib.suppress(TypeError, pickle.PicklingError, AttributeError):
+                note(args, kwargs)
+        return function(*args, **kwargs)
+
+    def note(args: Any, kwargs: Any) -> None:
+        bound = inspect.signature(function).bind(*args, **kwargs)
+        if name in found and len(found[name].arguments) >= len(bound.arguments):
+            return
+        bound.apply_defaults()
+        arguments = {k: v if k in ("self", "cls") else copy.deepcopy(v) for k, v in bound.arguments.items()}
+        if attribute == "__init__":
+            arguments.pop("self")
+        hints = {k: str(p.annotation) for k, p in inspect.signature(function).parameters.items()}
+        found[name] = Call(name, owner if attribute == "__init__" else function, arguments, hints)
+
+    recorder.__doc__, recorder.__module__ = function.__doc__, function.__module__
+    if owner is not None:
+        wrapped = type(raw)(recorder) if isinstance(raw, (classmethod, staticmethod)) else recorder
+        setattr(owner, attribute, wrapped)
+        undo.callback(setattr, owner, attribute, raw)
+        return
+    for module in [m for key, m in sys.modules.items() if key.startswith("igc_theory")]:
+        for key in [key for key, value in vars(module).items() if value is function]:
+            vars(module)[key] = recorder
+            undo.callback(vars(module).__setitem__, key, function)
+
+
+def _run_examples(thing: Any, name: str) -> None:
+    """Run the examples of one docstring, and those of a class's methods, whatever they print."""
+    module = sys.modules[thing.__module__]
+    finder = doctest.DocTestFinder(exclude_empty=True)
+    for test in finder.find(thing, name, module, globs=dict(vars(module)), extraglobs={}):
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            doctest.DocTestRunner(verbose=False, optionflags=doctest.NORMALIZE_WHITESPACE).run(test, out=lambda _: None)
+
+
+# --- hostile values -------------------------------------------------------------------------------------------------
+
+
+class Hostile:
+    """Raises from whatever it is asked."""
+
+    def _refuse(self, *_: Any) -> Any:
+        raise RuntimeError("hostile")
+
+    __len__ = __iter__ = __index__ = __float__ = __int__ = __array__ = __repr__ = __str__ = __bool__ = __fspath__ = (
+        _refuse
+    )
+
+
+class Three:
+    """Counts as 3."""
+
+    def __index__(self) -> int:
+        return 3
+
+
+class Colour(enum.IntEnum):
+    """An int of another class."""
+
+    RED = 3
+
+
+@dataclass
+class Value:
+    """A hostile value: how it is made, and the plain form whose result it has to share if it is accepted."""
+
+    label: str
+    make: Callable[[], Any]
+    plain: Any = None
+
+    @property
+    def has_plain(self) -> bool:
+        """Whether it stands for a plain value."""
+        return self.plain is not None
+
+
+def _deep() -> list[Any]:
+    deep: list[Any] = []
+    for _ in range(500):
+        deep = [deep]
+    return deep
+
+
+def _endless() -> list[Any]:
+    loop: list[Any] = [1]
+    loop.append(loop)
+    return loop
+
+
+SCALARS = [
+    0, -1, 1, 2, 3, 7, 64, 10**6, 2**31, 2**53 + 1, 2**63, 10**18, 10**400, -(10**400), True, False, 0.0, -0.0, 0.5, 1.5, -2.5, 2.0,
+    1e308, 5e-324, float("nan"), float("inf"), -float("inf"), 1j, "", "x", "5", "a" * 5000, "a\udc80", "\0", "∞", b"", b"\x02\x04",
+    None, ..., NotImplemented, Fraction(1, 2), Fraction(4), Decimal("2.5"), datetime.date(2020, 1, 1), datetime.timedelta(1),
+    int, float, len, ValueError("x"), Path("nowhere"), np.float64, np.dtype("f4"), slice(3), range(0), range(3),
+]  # fmt: skip
+
+WITH_PLAIN = [
+    (np.int8(3), 3), (np.int16(64), 64), (np.int32(2), 2), (np.int64(4), 4), (np.uint8(2), 2), (np.uint64(3), 3), (Colour.RED, 3),
+    (np.float64(0.5), 0.5), (np.float32(0.25), 0.25), (np.float16(2.0), 2.0), (np.bool_(True), True), (np.bool_(False), False),
+    (np.str_("x"), "x"), (np.longdouble(0.5), 0.5), (np.int8(100), 100), (np.uint16(1000), 1000),
+]  # fmt: skip
+
+MADE: dict[str, Callable[[], Any]] = {
+    "[]": list, "()": tuple, "{}": dict, "set()": set, "{2: 4}": lambda: {2: 4}, "{8, 2}": lambda: {8, 2}, "[None]": lambda: [None],
+    "frozenset": lambda: frozenset({2, 4}), "[2, 4]": lambda: [2, 4], "(2, 2)": lambda: (2, 2), "(2, 2, 2)": lambda: (2, 2, 2),
+    "[0]": lambda: [0], "[-1, 2]": lambda: [-1, 2], "[1.5]": lambda: [1.5], "['x']": lambda: ["x"], "[[1], [2, 3]]": lambda: [[1], [2, 3]],
+    "[True, False]": lambda: [True, False], "[10**400]": lambda: [10**400], "[nan]": lambda: [float("nan")], "deep list": _deep,
+    "list in itself": _endless, "endless": itertools.count, "generator": lambda: (n for n in (2, 4)), "dict keys": {2: 1}.keys,
+    "bytearray": lambda: bytearray(b"\x02"), "memoryview": lambda: memoryview(b"\x02\x04"), "object": object, "hostile": Hostile,
+    "lambda": lambda: lambda: None, "module": lambda: np, "array(4)": lambda: np.array(4), "array([])": lambda: np.array([]),
+    "zeros (0, 3)": lambda: np.zeros((0, 3)), "ones (3,)": lambda: np.ones(3), "ones (2, 2)": lambda: np.ones((2, 2)),
+    "ones (2, 2, 2, 2, 2)": lambda: np.ones((2,) * 5), "nan array": lambda: np.full((4, 4), np.nan),
+    "inf array": lambda: np.full((4, 4), np.inf), "text array": lambda: np.full((4, 4), "a"), "1e200 array": lambda: np.full((4, 4), 1e200),
+    "object array": lambda: np.array([object()]), "dates": lambda: np.zeros(4, "M8[s]"), "spans": lambda: np.zeros(4, "m8[s]"),
+    "masked": lambda: np.ma.masked_array([2, 4], [True, False]), "record": lambda: np.zeros(2, "i4,f4"), "bools": lambda: np.ones(4, bool),
+    "complex": lambda: np.ones((4, 4), complex), "int8 array": lambda: np.array([100, 100], np.int8), "half": lambda: np.ones((4, 4), "f2"),
+    "uint64 array": lambda: np.array([2**63], np.uint64), "long doubles": lambda: np.ones((4, 4), np.longdouble),
+    "matrix": lambda: np.asmatrix(np.eye(4)), "random state": lambda: np.random.RandomState(0), "file": lambda: io.BytesIO(b"x"),
+}  # fmt: skip
+
+
+def hostile_values(good: Any) -> Iterator[Value]:
+    """Yield hostile values: those for everything, and disguises of a good value, which have to be taken for what they are."""
+    yield from (Value(repr(value)[:40], lambda value=value: value) for value in SCALARS)
+    yield Value("Three()", Three, 3)
+    yield from (Value(repr(value), lambda value=value: value, plain) for value, plain in WITH_PLAIN)
+    yield from (Value(label, make) for label, make in MADE.items())
+    if type(good) is int and 0 <= good < 128:
+        yield from (
+            Value(f"{kind.__name__}({good})", lambda kind=kind: kind(good), good)
+            for kind in (np.int8, np.uint64, np.int64)
+        )
+    if isinstance(good, (list, tuple)) and good and all(type(entry) is int for entry in good):
+        yield Value(
+            "int8 entries", lambda: type(good)(np.int8(entry) if entry < 128 else entry for entry in good), good
+        )
+    if isinstance(good, np.ndarray) and good.ndim and good.dtype.kind in "fiu":
+        yield Value("as nested lists", good.tolist, good)
+        yield Value("Fortran order", lambda: np.asfortranarray(good), good)
+        yield Value("other byte order", lambda: good.astype(good.dtype.newbyteorder(">")), good)
+        yield Value("masked good", lambda: np.ma.masked_array(good, np.zeros(good.shape, bool)))
+        yield Value("read-only", lambda: _frozen(good), good)
+
+
+def _frozen(array: np.ndarray) -> np.ndarray:
+    array = array.copy()
+    array.setflags(write=False)
+    return array
+
+
+# --- what is a fault ------------------------------------------------------------------------------------------------
+
+NUMBERS, SEQUENCES = (
+    (int, float, Fraction, np.integer, np.floating),
+    (list, tuple, range, np.ndarray, types.GeneratorType),
+)
+
+ADMITTED: dict[str, tuple[type, ...]] = {
+    r"\bAny\b|\bobject\b|_empty|TypeVar": (object,),
+    r"\bstr\b|PathLike|Path\b|Padding": (str, Path),
+    r"\bbool\b": (bool, np.bool_),
+    r"\bint\b|Area|Window|Factors|Padding|Pair": (int, np.integer, Three),
+    r"\bfloat\b": (int, float, np.integer, np.floating, Fraction),
+    r"Quantity|ArrayLike": (*NUMBERS, np.ndarray, Three, list, tuple, range),
+    r"Sequence|Iterable|list\[|Array|NDArray": (*SEQUENCES, type({}.keys()), itertools.count),
+    r"tuple\[|Window|Area|Padding|Pair|Factors|Shape": (tuple, list),
+    r"Mapping|dict\[|Table|Columns": (dict, types.MappingProxyType),
+    r"Callable|Functions": (types.FunctionType, types.BuiltinFunctionType, type),
+    r"DType": (str, type, np.dtype),
+    r"None|Optional": (type(None),),
+    r"ArrayLike|Quantity|Array\b|NDArray": (bool, np.bool_, complex, *NUMBERS),
+}  # fmt: skip
+
+
+def admits(hint: str, value: Any) -> bool:
+    """Return whether a signature's annotation allows the kind of a value, whatever else is asked of it."""
+    if isinstance(value, (bytearray, memoryview, bytes)):
+        return False
+    kinds = tuple(kind for pattern, some in ADMITTED.items() if re.search(pattern, hint) for kind in some)
+    if isinstance(value, (bool, np.bool_)) and not re.search(r"bool|Any|object|_empty|ArrayLike|Quantity|Array", hint):
+        return False
+    return isinstance(value, kinds) and not isinstance(value, np.ma.MaskedArray)
+
+
+class TooLongError(BaseException):
+    """The time is over; no library's ``except Exception`` catches it."""
+
+
+def _outcome(call: Call, argument: str, value: Any) -> tuple[str, Any]:
+    """Return ("accepted", result), ("refused", message), or a fault with its details."""
+    arguments = {
+        name: copy.deepcopy(good) for name, good in call.arguments.items() if name not in ("self", "cls", argument)
+    }
+    arguments |= {name: good for name, good in call.arguments.items() if name in ("self", "cls")} | {argument: value}
+    before = {name: _digest(given) for name, given in arguments.items() if name != "self"}
+    signal.setitimer(signal.ITIMER_PROF, SECONDS)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            result = _called(call.function, arguments)
+            result = list(itertools.islice(result, 3)) if isinstance(result, types.GeneratorType) else result
+    except (ValueError, TypeError) as error:
+        return _refusal(error, argument)
+    except OSError as error:  # what the system says of a file stays as it is
+        return ("refused", str(error)) if argument == "path" else ("internal error", repr(error)[:100])
+    except TooLongError:
+        return "too long", f"more than {SECONDS} s"
+    except Exception as error:
+        return "internal error", f"{type(error).__name__}: {str(error)[:100]}"
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+    changed = [name for name, digest in before.items() if name != "out" and digest != _digest(arguments[name])]
+    return ("modified", ", ".join(changed)) if changed else ("accepted", result)
+
+
+def _called(function: Callable[..., Any], arguments: dict[str, Any]) -> Any:
+    """Call with positional arguments where a signature asks for them."""
+    given, positional, keywords = dict(arguments), [], {}
+    target = function
+    for name, parameter in inspect.signature(target).parameters.items():
+        if name not in given:
+            continue
+        if parameter.kind is parameter.VAR_POSITIONAL:
+            positional += list(given[name])
+        elif parameter.kind is parameter.VAR_KEYWORD:
+            keywords |= given[name]
+        elif parameter.kind is parameter.KEYWORD_ONLY:
+            keywords[name] = given[name]
+        else:
+            positional.append(given[name])
+    return target(*positional, **keywords)
+
+
+def _refusal(error: Exception, argument: str) -> tuple[str, Any]:
+    """Return whether an error is the library's own and names the argument in a readable sentence."""
+    message, where = str(error), traceback.extract_tb(error.__traceback__)[-1].filename
+    if "igc_theory" not in where:
+        return "foreign error", f"{type(error).__name__}: {message[:100]}"
+    if argument not in message:
+        return "argument not named", message[:120]
+    if len(message) > 700:
+        return "endless message", message[:80]
+    return "refused", message
+
+
+def _digest(value: Any) -> Any:
+    """Return something that changes when a value of plain data or an array does."""
+    if isinstance(value, np.ndarray):
+        return value.shape, str(value.dtype), value.tobytes() if value.dtype != object else None
+    if isinstance(value, (list, tuple)) and len(value) < 50:
+        return [_digest(entry) if isinstance(entry, np.ndarray) else id(entry) for entry in value]
+    return len(value) if isinstance(value, (dict, set)) else None
+
+
+def same(one: Any, other: Any, depth: int = 0) -> bool:
+    """Return whether two results say the same."""
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, np.ndarray):
+        numeric = one.dtype.kind in "fc"
+        return bool(np.array_equal(one, other, equal_nan=numeric))
+    if isinstance(one, (list, tuple)) and depth < 4:
+        return len(one) == len(other) and all(same(a, b, depth + 1) for a, b in zip(one, other, strict=True))
+    if isinstance(one, dict) and depth < 4:
+        return list(one) == list(other) and all(same(one[key], other[key], depth + 1) for key in one)
+    if is_dataclass(one) and depth < 4:
+        return same(
+            vars(one) if hasattr(one, "__dict__") else repr(one),
+            vars(other) if hasattr(other, "__dict__") else repr(other),
+            depth + 1,
+        )
+    if isinstance(one, (int, float, complex, str, bytes)):
+        return one == other or one != one
+    return re.sub(r" at 0x\w+", "", repr(one)) == re.sub(r" at 0x\w+", "", repr(other))
+
+
+def faults_of(call: Call, progress: Callable[[str], None]) -> Iterator[dict[str, str]]:
+    """Yield what goes wrong when one argument of a call is replaced by hostile values."""
+    for argument in [name for name in call.arguments if name not in ("self", "cls", "args", "kwargs", "parameters")]:
+        for value in hostile_values(call.arguments[argument]):
+            progress(f"{call.name}({argument}={value.label})")
+            fault = _fault(call, argument, value)
+            if fault is not None:
+                yield {
+                    "call": call.name,
+                    "argument": argument,
+                    "value": value.label,
+                    "fault": fault[0],
+                    "detail": str(fault[1]),
+                }
+
+
+def _fault(call: Call, argument: str, value: Value) -> tuple[str, Any] | None:
+    given = value.make()
+    kind, result = _outcome(call, argument, given)
+    if kind == "refused":
+        if value.has_plain and type(given) is not Three and not isinstance(given, (np.longdouble, np.str_)):
+            plain, what = _outcome(call, argument, value.plain)
+            return ("disguise refused", result[:100]) if plain == "accepted" else None
+        return None
+    if kind != "accepted":
+        return kind, result
+    if value.has_plain:
+        plain, what = _outcome(call, argument, value.plain)
+        if plain != "accepted":
+            return "accepted in disguise", what
+        return None if same(result, what) else ("another result", f"{repr(result)[:60]} for {repr(what)[:60]}")
+    good = call.arguments[argument]
+    if admits(call.hints.get(argument, "Any"), given) or type(given) is type(good):
+        return None
+    with contextlib.suppress(Exception):
+        return "accepted", repr(result)[:80]
+    return "accepted", "something without a repr"
+
+
+def main(part: int, parts: int, skip: list[str]) -> None:
+    """Print a JSON line for every fault among this part's callables, and before each call where it is."""
+    os_out = sys.stdout
+    names = sorted({name for name, _, _ in public_callables()})[part::parts]
+    warnings.simplefilter("ignore")
+    signal.signal(signal.SIGPROF, _stop)
+    calls = good_calls(set(names))
+    print(json.dumps({"calls": sorted(calls), "missing": sorted(set(names) - set(calls))}), flush=True)
+    resource.setrlimit(resource.RLIMIT_AS, (BYTES, BYTES))
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+        for call in calls.values():
+            if call.name in skip:
+                continue
+            last = ""
+
+            def progress(place: str) -> None:
+                nonlocal last
+                last = place
+                os_out.write(f"@{place}\n".encode("utf-8", "replace").decode("utf-8", "replace"))
+                os_out.flush()
+
+            for fault in faults_of(call, progress):
+                os_out.write(json.dumps(fault) + "\n")
+                os_out.flush()
+            if plots := sys.modules.get("matplotlib.pyplot"):
+                plots.close("all")
+
+
+def _stop(*_: Any) -> None:
+    raise TooLongError
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3:])
