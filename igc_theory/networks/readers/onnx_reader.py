@@ -17,7 +17,7 @@ from igc_theory.networks.description.layer_graph import LayerGraph
 from igc_theory.networks.readers.files.axes import Axes, axes_of
 from igc_theory.networks.readers.files.bodies import BODIES
 from igc_theory.networks.readers.files.file import File, load
-from igc_theory.networks.readers.files.folding import shape_of
+from igc_theory.networks.readers.files.folding import check_sizes, shape_of
 from igc_theory.networks.readers.files.inputs import (
     Given,
     Input,
@@ -136,7 +136,9 @@ def _inputs(graph: Any) -> list[Input]:
             continue
         dims = entry.type.tensor_type.shape.dim
         sizes = tuple(dim.dim_value if dim.dim_value > 0 else dim.dim_param or None for dim in dims)
-        inputs.append(Input(entry.name, sizes, entry.type.tensor_type.elem_type))
+        inputs.append(
+            Input(entry.name, sizes, entry.type.tensor_type.elem_type, entry.type.tensor_type.HasField("shape"))
+        )
     if not inputs:
         in_order(list(graph.node), ChainMap(dict.fromkeys(["", *stored, *(entry.name for entry in graph.input)], "")))
         raise ValueError("it has no input that a node reads as a tensor: export the network with its input")
@@ -182,6 +184,7 @@ def _read(file: File, opsets: Mapping[str, int], inputs: list[Input], sizes: Siz
     reading = Reading(file, BODIES, trusted, types)
     for entry in inputs:
         reading.types[entry.name] = _fixed(reading.types[entry.name], sizes.shapes[entry.name])
+    check_sizes({entry.name: reading.types[entry.name] for entry in inputs})
     reading.graph(graph, Scope(ChainMap(names), opsets))
     shapes = {name: shape for name, kind in reading.types.items() if (shape := shape_of(kind)) is not None}
     batched = axes.batched is not False

@@ -143,6 +143,8 @@ def _product(axes: Axes, operation: Operation) -> Labels | None:
     axes.mixed |= 0 in summed
     left = [] if first is None else [(*first[:-1], None)]
     right = [] if second is None else [(*second[:-2], None, *second[-1:])]
+    if not left and not right:
+        return None
     merged = _merged([*left, *right])
     axes.kept |= 0 in merged
     return merged

@@ -56,8 +56,6 @@ def _call(reading: Reading, node: Any, scope: Scope) -> None:
 
 def _inside(reading: Reading, node: Any, scope: Scope, body: str = "") -> Scope:
     """Return the scope of a body; what it writes and stores is named after its node."""
-    if not any(node.output):
-        raise ValueError(f"{label(node)} writes nothing: the file is cut off, or edited")
     if len(scope.calls) >= _DEEPEST:
         raise ValueError(f"{label(node)} stands {_DEEPEST} bodies deep: such files are not read")
     place = (node.name or next(filter(None, node.output), node.op_type)) + ("/" + body if body else "")
@@ -199,7 +197,9 @@ def _enter(reading: Reading, loop: _Passes, carried: Sequence[str]) -> None:
     """Give the tensors that a body carries from one pass to the next the types that they have at first."""
     node, names = loop.node, loop.inside.names
     copies = {
-        entry.output[0]: entry.input[0] for entry in loop.body.node if entry.op_type == "Identity" and entry.output
+        entry.output[0]: entry.input[0]
+        for entry in loop.body.node
+        if entry.op_type == "Identity" and entry.input and entry.output
     }
     for state, initial, returned in zip(loop.states, carried, loop.returned, strict=False):
         if state in (returned, copies.get(returned)):

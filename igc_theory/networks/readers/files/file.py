@@ -223,7 +223,7 @@ def checked(file: File, tensor: Any) -> Stored:
     name, shape = type_name(tensor.data_type), tuple(tensor.dims)
     if not name:
         raise ValueError(f"the array {tensor.name!r} has numbers of type {tensor.data_type}, which ONNX does not have")
-    if any(size < 0 for size in shape) or tensor.HasField("segment"):
+    if any(not 0 <= size < 2**40 for size in shape) or tensor.HasField("segment"):
         raise ValueError(f"the array {tensor.name!r} has the shape {shape}, and may be a segment: store it whole")
     found, needed, where = _held(file, tensor)
     if found != needed:

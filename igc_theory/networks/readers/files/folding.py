@@ -22,7 +22,17 @@ try:
 except ImportError:  # read_onnx says what to install; to import this module is no error yet
     onnx = None
 
-__all__ = ["RANDOM", "SMALL", "computed", "dtype_of", "label", "shape_of", "tensor_type", "types_written"]
+__all__ = [
+    "RANDOM",
+    "SMALL",
+    "check_sizes",
+    "computed",
+    "dtype_of",
+    "label",
+    "shape_of",
+    "tensor_type",
+    "types_written",
+]
 
 SMALL = 4096
 """Entries up to which constants are computed at once, since shapes may depend on them; larger ones when asked for."""
@@ -31,7 +41,7 @@ _LARGEST = 2**28
 """Entries up to which constants are computed at all."""
 
 _WIDEST = 2**40
-"""Largest size of an axis, and entries of a tensor, that are taken for real."""
+"""Entries of a tensor up to which it is taken for real."""
 
 RANDOM = words("Bernoulli Multinomial RandomNormal RandomNormalLike RandomUniform RandomUniformLike")
 """Operators that write other numbers each time."""
@@ -109,7 +119,7 @@ def types_written(
     try:
         _check_windows(node)
         written = _inferred(definition, node, read, data, imports)
-        _check_sizes(written)
+        check_sizes(written)
     except onnx.shape_inference.InferenceError as error:
         if unknown or is_constant:
             return {}
@@ -189,11 +199,11 @@ def _check_windows(node: Any) -> None:
                 raise ValueError(f"{entry.name} holds {value}")
 
 
-def _check_sizes(types: Mapping[str, Any]) -> None:
+def check_sizes(types: Mapping[str, Any]) -> None:
     """Refuse sizes that no tensor can have."""
     for kind in types.values():
         sizes = [dim.dim_value for dim in kind.tensor_type.shape.dim]
-        if any(size < 0 or size > _WIDEST for size in sizes) or prod(size or 1 for size in sizes) > 2**62:
+        if any(size < 0 for size in sizes) or prod(size or 1 for size in sizes) > _WIDEST:
             raise ValueError(f"it would write the shape {tuple(sizes)}")
 
 

@@ -21,11 +21,15 @@ OPEN_SIDE = 224
 
 @dataclass(frozen=True)
 class Input:
-    """An input as the file describes it: a size is an int, the name of one that is open, or None; `kind` is an ONNX type."""
+    """An input as the file describes it: a size is an int, the name of one that is open, or None; `kind` is an ONNX type.
+
+    `is_ranked` is False for one of which the file does not even say how many axes it has.
+    """
 
     name: str
     sizes: tuple[int | str | None, ...]
     kind: int
+    is_ranked: bool = True
 
     @property
     def is_real(self) -> bool:
@@ -103,6 +107,10 @@ def chosen(inputs: Sequence[Input], given: Given, axes: Axes) -> Sizes:
     image, notes = inputs[0], []
     sizes = tuple(named.get(size, size) if isinstance(size, str) else size for size in image.sizes)
     explicit = given.get(image.name, given.get(""))
+    if not image.is_ranked:
+        raise ValueError(
+            f"it does not say how many axes its input {image.name!r} has: export it with the shapes of its inputs"
+        )
     if isinstance(explicit, tuple):
         shapes[image.name] = _fitted(image, sizes, explicit, axes)
     else:

@@ -39,6 +39,8 @@ def _written(nodes: list[Any], known: ChainMap[str, str]) -> dict[str, int] | No
     for place, node in enumerate(nodes):
         if not all(isinstance(name, str) for name in (node.name, node.op_type, node.domain, *node.input, *node.output)):
             raise ValueError(f"node {place} has a name that is no text in UTF-8: the file is cut off, or edited")
+        if not any(node.output):
+            raise ValueError(f"{label(node)} writes nothing: the file is cut off, or edited")
         is_sorted &= all(name in written or name in known for name in _needs(node))
         for name in filter(None, node.output):
             if name in written or name in known.maps[0]:

@@ -18,6 +18,9 @@ __all__ = ["Axes", "Layout", "Part", "concatenated", "reshaped", "taken", "trans
 
 Offsets = range | tuple[int, ...]
 
+_MOST = 2**20
+"""Entries of an axis up to which they are followed one by one."""
+
 
 class Part(NamedTuple):
     """A part of an axis of the tensor in front: each step along it adds to the position there.
@@ -58,7 +61,7 @@ class Layout:
         found = [k for k, axis in enumerate(self.axes) if any(part.axis == 1 for part in axis)]
         single = self.sizes[1] == 1 and self.place < len(self.axes)
         place = found[0] if found else self.place if single else None
-        if len(found) > 1 or place is None or any(part.axis != 1 for part in self.axes[place]):
+        if len(found) > 1 or place is None or self.sizes[1] > _MOST or any(part.axis != 1 for part in self.axes[place]):
             return None
         order = _positions(self.axes[place])
         others = [part for k, axis in enumerate(self.axes) if k != place for part in axis]
@@ -81,8 +84,8 @@ def untouched(shape: Sequence[int], channels: int) -> Axes:
     axes: list[tuple[Part, ...]] = []
     for k, size in enumerate(shape):
         step = prod(shape[k + 1 : channels]) if k < channels else prod(shape[k + 1 :]) if k > channels else 1
-        part = Part((k >= channels) + (k > channels), range(0, size * step, step))
-        axes.append((part,) if size > 1 else ())
+        side = (k >= channels) + (k > channels)
+        axes.append((Part(side, range(0, size * step, step)),) if size > 1 and step else ())
     return tuple(axes)
 
 
@@ -141,7 +144,7 @@ def transposed(axes: Axes, order: Sequence[int]) -> Axes:
 def taken(axes: Axes, place: int, indices: Sequence[int]) -> Axes | None:
     """Return the axes if some entries of one axis are taken; None if that axis runs through parts of several axes."""
     parts = axes[place]
-    if len({part.axis for part in parts}) != 1:
+    if len({part.axis for part in parts}) != 1 or _length(parts) > _MOST:
         return None
     positions = _positions(parts)
     chosen = Part(parts[0].axis, _as_range(tuple(positions[k] for k in indices)))
@@ -156,8 +159,15 @@ def concatenated(pieces: Sequence[Axes], place: int) -> Axes | None:
     parts = [part for piece in pieces for part in piece[place]]
     if len({part.axis for part in parts}) != 1 or not all(piece[place] for piece in pieces):
         return None
+    if sum(_length(piece[place]) for piece in pieces) > _MOST:
+        return None
     positions = tuple(position for piece in pieces for position in _positions(piece[place]))
     return (*first[:place], (Part(parts[0].axis, _as_range(positions)),), *first[place + 1 :])
+
+
+def _length(parts: Sequence[Part]) -> int:
+    """Return how many steps an axis of the parts has; 0 without parts."""
+    return prod(len(part.offsets) for part in parts) if parts else 0
 
 
 def _positions(parts: Sequence[Part]) -> tuple[int, ...]:
@@ -177,9 +187,14 @@ def _as_range(positions: tuple[int, ...]) -> Offsets:
 
 def _split(part: Part, count: int) -> tuple[Part, Part] | None:
     """Return a part as two, the first of `count` steps; None if it is not their sum."""
-    offsets = np.asarray(part.offsets)
-    if len(offsets) % count:
+    length = len(part.offsets)
+    if length % count:
         return None
+    if isinstance(part.offsets, range):
+        start, step = part.offsets.start, part.offsets.step
+        slow_steps = range(start, start + step * length, step * (length // count))
+        return Part(part.axis, slow_steps), Part(part.axis, range(0, step * (length // count), step))
+    offsets = np.asarray(part.offsets)
     table = offsets.reshape(count, -1)
     slow, fast = table[:, 0], table[0] - table[0, 0]
     if not np.array_equal(table, np.add.outer(slow, fast)):

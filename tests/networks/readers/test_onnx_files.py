@@ -1,0 +1,229 @@
+"""ONNX files of every kind: batches, several inputs, constants of all sorts, bodies, order; each against a count by hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from igc_theory.networks import LayerGraph, read_onnx
+
+onnx = pytest.importorskip("onnx", reason="the extra onnx is not installed")
+
+from onnx import TensorProto, helper, numpy_helper
+
+from tests.networks.readers.onnx_models import model
+
+N = helper.make_node
+RNG = np.random.default_rng(0)
+
+
+def w(*shape: int) -> np.ndarray:
+    return RNG.standard_normal(shape).astype(np.float32)
+
+
+def info(name: str, shape: Any, kind: int = TensorProto.FLOAT) -> Any:
+    return helper.make_tensor_value_info(name, kind, shape)
+
+
+def read(made: Any, tmp_path: Path, **options: Any) -> LayerGraph:
+    path = tmp_path / "made.onnx"
+    path.write_bytes(made.SerializeToString())
+    return read_onnx(path, **options)
+
+
+@pytest.mark.parametrize("batch", [1, 4, "n"])
+def test_counts_are_for_one_example(tmp_path: Path, batch: Any) -> None:
+    nodes = [N("Conv", ["x", "k"], ["a"]), N("Reshape", ["a", "s"], ["b"]), N("Gemm", ["b", "f"], ["y"])]
+    made = model(nodes, {"k": w(6, 4, 3, 3), "s": np.array([0, -1]), "f": w(96, 5)}, (batch, 4, 6, 6))
+    found = read(made, tmp_path)
+    assert (found.multiply_adds, found.input_shape) == (216 * 16 + 480, (4, 6, 6))
+    assert found.graph is not None
+    assert (found.graph.batch, found.graph.batched) == (batch if isinstance(batch, int) else 1, True)
+
+
+def test_an_input_without_batch_is_read_as_it_is(tmp_path: Path) -> None:
+    nodes = [
+        N("Unsqueeze", ["x", "a"], ["u"]),
+        N("Transpose", ["u"], ["t"], perm=[0, 3, 1, 2]),
+        N("Conv", ["t", "k"], ["y"]),
+    ]
+    constants = {"k": w(8, 3, 1, 1), "a": np.array([0])}
+    fixed = read(model(nodes, constants, (5, 7, 3)), tmp_path)
+    assert (fixed.multiply_adds, fixed.input_shape) == (24 * 35, (3, 5, 7))
+    assert fixed.graph is not None
+    assert not fixed.graph.batched
+    assert read(model(nodes, constants, ("h", "w", 3)), tmp_path, input_shape=(3, 4, 6)).multiply_adds == 24 * 24
+
+
+def test_tokens_and_sizes_by_name(tmp_path: Path) -> None:
+    nodes = [N("Gather", ["e", "x"], ["a"]), N("Mul", ["a", "scale"], ["b"]), N("MatMul", ["b", "k"], ["y"])]
+    made = model(nodes, {"e": w(9, 4), "k": w(4, 5)}, ("n", "steps"))
+    made.graph.input[0].type.tensor_type.elem_type = TensorProto.INT64
+    made.graph.input.append(info("scale", ["n", "steps", 4]))
+    with pytest.raises(ValueError, match=r"sizes of 'x', \(n, steps\), open: give input_shape"):
+        read(made, tmp_path)
+    for given in ((7,), {"x": (7,)}, {"steps": 7}, {"x": (7,), "scale": (7, 4)}):
+        found = read(made, tmp_path, input_shape=given)
+        assert (found.multiply_adds, found.exact) == (20 * 7, True), given
+    with pytest.raises(ValueError, match="names 'z', which the file does not have: it has scale, x"):
+        read(made, tmp_path, input_shape={"z": (7,)})
+
+
+def test_the_image_need_not_be_the_first_input(tmp_path: Path) -> None:
+    made = model([N("Conv", ["image", "k"], ["a"]), N("Mul", ["a", "x"], ["y"])], {"k": w(8, 3, 1, 1)}, ("n", 1))
+    made.graph.input.append(info("image", ["n", 3, 5, 5]))
+    assert read(made, tmp_path).input_shape == (3, 5, 5)
+
+
+@pytest.mark.parametrize("nodes", [
+    [N("Range", ["zero", "six", "one"], ["r"]), N("Gather", ["k6", "r"], ["k"])],
+    [N("Tile", ["k1", "reps"], ["k"])],
+    [N("Split", ["k12"], ["k", "rest"], axis=0)],
+    [N("Less", ["zero", "six"], ["c"]), N("Where", ["c", "k6", "k1"], ["k"])],
+    [N("SequenceConstruct", ["k6"], ["s"]), N("SequenceAt", ["s", "zero"], ["k"])],
+])  # fmt: skip
+def test_kernels_are_computed_by_any_operator(tmp_path: Path, nodes: list[Any]) -> None:
+    whole = {"k1": w(1, 4, 3, 3), "k6": w(6, 4, 3, 3), "k12": w(12, 4, 3, 3), "reps": np.array([6, 1, 1, 1])}
+    numbers = {"zero": np.array(0), "six": np.array(6), "one": np.array(1)}
+    read_too = {name for node in nodes for name in node.input}
+    constants = {name: array for name, array in (whole | numbers).items() if name in read_too}
+    found = read(model([*nodes, N("Conv", ["x", "k"], ["y"])], constants), tmp_path)
+    assert (found.multiply_adds, found.exact) == (216 * 16, True)
+    assert found.graph is not None
+    assert "k" in found.graph.constants
+
+
+def test_values_and_origins_of_what_is_computed(tmp_path: Path) -> None:
+    kernel, scale = w(6, 4, 3, 3), w(6, 1, 1, 1)
+    nodes = [N("Mul", ["k", "s"], ["a"]), N("Transpose", ["a"], ["b"], perm=[0, 1, 3, 2]), N("Conv", ["x", "b"], ["y"])]
+    graph = read(model(nodes, {"k": kernel, "s": scale, "unused": w(3)}), tmp_path).graph
+    assert graph is not None
+    computed = graph.constants["b"]
+    assert (computed.shape, computed.dtype, computed.origins) == ((6, 4, 3, 3), "float32", {"k", "s"})
+    assert np.array_equal(computed.values(), (kernel * scale).transpose(0, 1, 3, 2))
+    assert set(graph.stored) == {"k", "s", "unused"}
+
+
+def test_nothing_is_computed_that_is_too_large(tmp_path: Path) -> None:
+    nodes = [N("Tile", ["k", "s"], ["e"]), N("MatMul", ["x", "e"], ["y"])]
+    graph = read(model(nodes, {"k": w(1, 1), "s": np.array([10**5, 10**4])}, (1, 10**5)), tmp_path).graph
+    assert graph is not None
+    assert (graph.constants["e"].shape, graph.constants["e"].values()) == ((10**5, 10**4), None)
+
+
+@pytest.mark.parametrize(
+    ("kind", "dtype"), [(TensorProto.BFLOAT16, "bfloat16"), (TensorProto.FLOAT8E4M3FN, "float8_e4m3fn")]
+)
+def test_short_types_are_widened(tmp_path: Path, kind: int, dtype: str) -> None:
+    made = model([N("MatMul", ["x", "k"], ["y"])], {}, (1, 4))
+    made.graph.initializer.append(helper.make_tensor("k", kind, [4, 2], [1, 2, -0.5, 0, 1, 1, 4, 8]))
+    graph = read(made, tmp_path).graph
+    assert graph is not None
+    assert graph.stored["k"].dtype == dtype
+    values = graph.constants["k"].values()
+    assert values is not None
+    assert (values.dtype, values.tolist()) == (np.float32, [[1, 2], [-0.5, 0], [1, 1], [4, 8]])
+
+
+def test_sparse_arrays(tmp_path: Path) -> None:
+    made = model([N("MatMul", ["x", "k"], ["y"])], {}, (1, 4))
+    entries, places = (
+        numpy_helper.from_array(np.array([3, 5], np.float32), "k"),
+        numpy_helper.from_array(np.array([1, 6]), "p"),
+    )
+    made.graph.sparse_initializer.append(helper.make_sparse_tensor(entries, places, [4, 2]))
+    graph = read(made, tmp_path).graph
+    assert graph is not None
+    assert np.array_equal(graph.constants["k"].values(), [[0, 3], [0, 0], [0, 0], [5, 0]])
+
+
+def test_long_arrays_are_views_of_the_file(tmp_path: Path) -> None:
+    kernel = w(64, 64)
+    graph = read(model([N("MatMul", ["x", "k"], ["y"])], {"k": kernel}, (1, 64)), tmp_path).graph
+    assert graph is not None
+    values = graph.constants["k"].native()
+    assert values is not None
+    assert np.array_equal(values, kernel)
+    assert not values.flags.owndata
+    assert not values.flags.writeable
+
+
+def loop(times: Any, goes_on: Any) -> Any:
+    inner = [N("Conv", ["v", "k"], ["v2"], pads=[1] * 4), goes_on]
+    reads, returns = [info("i", [], 7), info("go", [], 9), info("v", None)], [info("go2", [], 9), info("v2", None)]
+    body = helper.make_graph(inner, "body", reads, returns)
+    return model(
+        [N("Loop", ["t", "c", "x"], ["y"], "loop", body=body)], {"k": w(4, 4, 3, 3), "t": times, "c": np.array(True)}
+    )
+
+
+def test_loops_run_as_often_as_they_say(tmp_path: Path) -> None:
+    counted = read(loop(np.array(5), N("Identity", ["go"], ["go2"])), tmp_path)
+    assert (counted.parameters, counted.multiply_adds, counted.exact) == (144, 5 * 144 * 36, True)
+    once = read(loop(np.array(5), N("Not", ["go"], ["go2"])), tmp_path)
+    assert (once.multiply_adds, once.exact) == (144 * 36, True)
+    checks = [N("ReduceMax", ["v2"], ["m"], keepdims=0), N("Less", ["m", "one"], ["go2"])]
+    made = loop(np.array(5), checks[0])
+    body = made.graph.node[0].attribute[0].g
+    body.node.append(checks[1])
+    body.initializer.append(numpy_helper.from_array(np.float32(1), "one"))
+    unknown = read(made, tmp_path)
+    assert (unknown.parameters, unknown.exact) == (144, False)
+    assert ("loop", "Loop") in [(entry.name, entry.operator) for entry in unknown.passed_over]
+
+
+def test_scans_run_along_their_input(tmp_path: Path) -> None:
+    inner = [N("MatMul", ["step", "k"], ["z"]), N("Add", ["state", "z"], ["next"]), N("Identity", ["next"], ["out"])]
+    body = helper.make_graph(
+        inner, "body", [info("state", [1, 4]), info("step", [1, 4])], [info("next", [1, 4]), info("out", [1, 4])]
+    )
+    nodes = [N("Transpose", ["x"], ["t"], perm=[1, 0, 2])]
+    nodes += [N("Scan", ["zero", "t"], ["last", "y"], "scan", body=body, num_scan_inputs=1)]
+    found = read(model(nodes, {"k": w(4, 4), "zero": np.zeros((1, 4), np.float32)}, (1, 7, 4)), tmp_path)
+    assert found.multiply_adds == 7 * 16
+    assert found.graph is not None
+    assert found.graph.shapes["y"] == (7, 1, 4)
+
+
+def test_functions_nested_without_end_are_refused(tmp_path: Path) -> None:
+    sets = [helper.make_opsetid("my.own", 1), helper.make_opsetid("", 17)]
+
+    def nested(k: int) -> Any:
+        inside = [N(f"F{k - 1}", ["a"], ["t"], domain="my.own"), N(f"F{k - 1}", ["t"], ["b"], domain="my.own")]
+        return helper.make_function("my.own", f"F{k}", ["a"], ["b"], inside if k else [N("Relu", ["a"], ["b"])], sets)
+
+    call = [N("F29", ["x"], ["y"], domain="my.own")]
+    with pytest.raises(ValueError, match=r"^path=.* unpack to more than"):
+        read(model(call, functions=[nested(k) for k in range(30)]), tmp_path)
+    itself = helper.make_function("my.own", "F29", ["a"], ["b"], [N("F29", ["a"], ["b"], domain="my.own")], sets)
+    with pytest.raises(ValueError, match=r"^path=.* calls itself"):
+        read(model(call, functions=[itself]), tmp_path)
+
+
+@pytest.mark.parametrize(("nodes", "constants", "sentence"), [
+    ([N("Relu", ["b"], ["a"], "first"), N("Relu", ["a"], ["b"]), N("Add", ["x", "b"], ["y"])], {}, "by a detour"),
+    ([N("Relu", ["x"], ["a"]), N("Abs", ["x"], ["a"], "again")], {}, "Abs 'again' writes 'a', which is written already"),
+    ([N("Conv", ["x", "k"], ["y"], "odd", pads=[-9] * 4)], {"k": w(4, 4, 3, 3)}, "Conv 'odd'"),
+    ([N("Conv", ["x", "k"], ["y"], "odd", strides=[2**62] * 2)], {"k": w(4, 4, 3, 3)}, "Conv 'odd' .* holds 4611686018427387904"),
+    ([N("MatMul", ["x", "k"], ["y"], "odd")], {"k": w(5, 3)}, "MatMul 'odd' does not fit what it reads: 1×4×6×6, 5×3"),
+])  # fmt: skip
+def test_what_does_not_fit_is_refused(
+    tmp_path: Path, nodes: list[Any], constants: dict[str, Any], sentence: str
+) -> None:
+    with pytest.raises(ValueError, match=rf"^path='.*made.onnx': .*{sentence}"):
+        read(model(nodes, constants), tmp_path)
+
+
+@pytest.mark.parametrize("opset", range(7, 24))
+def test_operator_sets(tmp_path: Path, opset: int) -> None:
+    nodes = [
+        N("Conv", ["x", "k"], ["a"]),
+        N("Relu", ["a"], ["b"]),
+        N("Flatten", ["b"], ["c"]),
+        N("Gemm", ["c", "f", "o"], ["y"]),
+    ]
+    found = read(model(nodes, {"k": w(2, 4, 3, 3), "f": w(32, 5), "o": w(5)}, opset=opset), tmp_path)
+    assert (found.parameters, found.multiply_adds) == (72 + 165, 72 * 16 + 160)
