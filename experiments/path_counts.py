@@ -20,7 +20,7 @@ WIDTHS = {
 }
 """By data set and budget: channels, and branch widths by role, the spatial factor first.
 
-Strict: one path a pair; uneven: between p and p + 1; loose and looser: p > 1 everywhere. All but C=72, K=2,8,9, which has two paths
+Strict: one path per pair; uneven: between p and p + 1; loose and looser: p > 1 everywhere. All but C=72, K=2,8,9, with two paths
 everywhere, are also loosely complementary at every split.
 """
 

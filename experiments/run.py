@@ -1,4 +1,4 @@
-"""Run the experiments: train every design of every experiment, and store a row a run.
+"""Run the experiments: train every design of every experiment, and store a row per run.
 
     python -m experiments.run                    all of them, in under an hour on two cores
     python -m experiments.run NAME …             only these

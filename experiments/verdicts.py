@@ -99,7 +99,7 @@ def chosen_rate(dataset: str, family: str) -> float:
 
 
 def accuracies(experiment: str, dataset: str) -> tuple[dict[str, Row], NDArray[np.float64]]:
-    """Return one row a design by ``"budget: role"``, and the test accuracies, shape (seeds, designs), a row a seed."""
+    """Return one row per design by ``"budget: role"``, and the test accuracies, shape (seeds, designs), a row a seed."""
     found = [row for row in runs(experiment) if row["dataset"] == dataset]
     seeds = sorted({int(row["seed"]) for row in found})
     designs = {f"{row['budget']}: {row['role']}": row for row in found if int(row["seed"]) == seeds[0]}

@@ -21,7 +21,7 @@ GROUPS = (16, 12)
 
 
 def data() -> dict[str, Any]:
-    """Return the singular values of both kernels, scaled to an energy of one a block on average."""
+    """Return the singular values of both kernels, scaled to an energy of one per block on average."""
     trained = kernel(*LAYER).matrix
     random = np.random.default_rng(0).standard_normal(trained.shape)
     panels = {f"trained: {LAYER[0]} {LAYER[1].removeprefix('p2o.')}": _spectra(trained), "random": _spectra(random)}

@@ -231,7 +231,7 @@ def _gallery_entry(entry: Mapping[str, str]) -> str:
 
 
 def front(entries: Mapping[str, Mapping[str, str]]) -> str:
-    """Return the figures of the README, two a row, each with its title: those that the manifest marks `front`."""
+    """Return the figures of the README, two per row, each with its title: those that the manifest marks `front`."""
     cells = [
         f"![{entry['alt']}](figures/out/{entry['name']}.svg)<br>**{entry['title']}**".replace("|", "\\|")
         for entry in entries.values()

@@ -39,7 +39,7 @@ def data() -> dict[str, NDArray[Any]]:
 
 
 def draw(columns: dict[str, NDArray[Any]]) -> Figure:
-    """Draw a row a matrix: the matrix, and the factors whose product it is."""
+    """Draw a row per matrix: the matrix, and the factors whose product it is."""
     panels = unstacked(columns)
     figure, axes = plt.subplots(2, BITS + 2, figsize=(PAGE, 2.5))
     for row, name in zip(axes, ("Hadamard", "Fourier"), strict=True):

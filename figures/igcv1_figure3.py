@@ -20,7 +20,7 @@ KERNEL_AREA = 9
 
 
 def data() -> dict[str, list[Any]]:
-    """Return the printed accuracies, a row a design, and beside them what the theory says of the budget."""
+    """Return the printed accuracies, a row per design, and beside them what the theory says of the budget."""
     rows = [row for panel, table in PANELS.items() for row in _rows(panel, table)]
     names = ("panel", "L", "M", "parameters", "accuracy", "std", "budget", "optimal_L", "largest_width")
     return dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
@@ -42,7 +42,7 @@ def draw(columns: dict[str, NDArray[Any]]) -> Figure:
     """Draw accuracy over width for both budgets."""
     figure, axes = plt.subplots(2, 2, figsize=(PAGE, 3.2), sharex="col", height_ratios=[1, 0.85])
     for (accuracy, width), (panel, rows) in zip(axes.T, unstacked(columns).items(), strict=True):
-        plot_design_accuracies(rows, accuracy).set_title(f"{panel} about {rows['budget'][0]:,} weights a block")
+        plot_design_accuracies(rows, accuracy).set_title(f"{panel} about {rows['budget'][0]:,} weights per block")
         plot_design_widths(rows, width).set_xlabel("primary partitions $L$ over channels in each, $M$")
         place = accuracy.lines[-1].get_xdata()[0]
         accuracy.text(place, 0.04, "$L = MS$ ", transform=accuracy.get_xaxis_transform(), fontsize=7, ha="right")

@@ -22,7 +22,7 @@ PLACES = {
 
 
 def data() -> dict[str, list[Any]]:
-    """Return the printed table, a row a network, with the series that it belongs to and the place of its label.
+    """Return the printed table, a row per network, with the series that it belongs to and the place of its label.
 
     A star is a network that the authors of IGCV3 trained as they trained theirs.
     """

@@ -43,7 +43,7 @@ def _rows(network: str, layer: str) -> dict[str, list[Any]]:
 
 
 def draw(columns: dict[str, NDArray[Any]]) -> Figure:
-    """Draw bits above and operations below, a column a kernel."""
+    """Draw bits above and operations below, a column per kernel."""
     figure, axes = plt.subplots(2, len(LAYERS), figsize=(PAGE, 4.4), sharey=True, sharex="row")
     for column, (title, rows) in zip(axes.T, unstacked(columns).items(), strict=True):
         for ax, cost, mark in zip(
@@ -51,8 +51,8 @@ def draw(columns: dict[str, NDArray[Any]]) -> Figure:
         ):
             plot_frontier({**rows, "cost": rows[cost], "best": rows[mark]}, ax)
             ax.set_ylabel("")
-        column[0].set(title=title, xlabel="bits a weight")
-        column[1].set_xlabel("operations a weight")
+        column[0].set(title=title, xlabel="bits per weight")
+        column[1].set_xlabel("operations per weight")
     figure.supylabel("relative error")
     handles, labels = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=5)

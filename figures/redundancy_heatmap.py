@@ -1,4 +1,4 @@
-"""Every family within five bits a weight, on the kernels of three trained networks and on random ones."""
+"""Every family within five bits per weight, on the kernels of three trained networks and on random ones."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MOST = 60_000
 
 
 def data() -> dict[str, list[Any]]:
-    """Return the error of each family for each kernel, a row a pair; of kernels up to `MOST` weights, the first of every shape."""
+    """Return the error of each family and kernel, a row per pair, of kernels up to `MOST` weights, the first of every shape."""
     trained = [found for name in FILES for found in shapes_once(name, LEAST) if found.matrix.size <= MOST]
     rng = np.random.default_rng(0)
     random = [Kernel(f"random as {k.network}", k.layer, rng.standard_normal(k.matrix.shape)) for k in trained]

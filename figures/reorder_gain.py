@@ -22,7 +22,7 @@ SHARE = 1 / 4
 
 
 def data() -> dict[str, list[Any]]:
-    """Return a row a kernel, the first of every shape, and random ones of the small shapes; low rank takes the bits of `found`."""
+    """Return a row per kernel, the first of every shape, and random ones of small shapes; low rank takes the bits of `found`."""
     trained = [found for name in FILES for found in shapes_once(name, LEAST)]
     rng, small = np.random.default_rng(0), [found for found in trained if found.matrix.size <= SMALL]
     random = [Kernel("random", found.layer, rng.standard_normal(found.matrix.shape)) for found in small]

@@ -39,7 +39,7 @@ exit status:
 """
 
 DESIGN_HELP = """\
-A design is a list of branch widths K1 K2 … KL: a spatial group convolution with K1 channels a branch, then pointwise ones
+A design is a list of branch widths K1 K2 … KL: a spatial group convolution with K1 channels per branch, then pointwise ones
 with K2 … KL, channels interleaved in between. It costs C·(S·K1 + K2 + … + KL) weights, S the kernel area.
 Strict: the widths multiply to C, one path from every input to every output. Dense (--dense): to C or more, at least one.
 """

@@ -51,7 +51,7 @@ FOUR_CYCLE = on_partitions(
 """Unique paths without the published condition (THEORY section 5)."""
 
 UNEVEN = on_partitions(((0, 1, 2), (3, 4, 5)), ((0, 1, 3), (2, 4, 5)), ((0, 1, 2), (3, 4, 5)))
-"""Loosely complementary at both splits, yet with four or five paths a pair."""
+"""Loosely complementary at both splits, yet with four or five paths per pair."""
 
 
 def partition_chains() -> Iterator[Chain]:

@@ -121,7 +121,7 @@ def test_bad_usage(capsys: pytest.CaptureFixture[str], words: str, sentence: str
     [
         ("--igcv1 24 2", "strict"),
         ("--igcv2 1 8 8", "strict"),
-        ("--interleaved 174 1 6 6 6", "1 to 2 paths a pair"),
+        ("--interleaved 174 1 6 6 6", "1 to 2 paths per pair"),
         ("--interleaved 174 6 6", "not dense"),
     ],
 )

@@ -34,7 +34,7 @@ __all__ = ["convolution_matrix", "convolve", "kernel_matrix", "kernel_tensor", "
 
 
 def kernel_matrix(kernel: ArrayLike, groups: int = 1) -> Array:
-    """Return the matrix of a kernel tensor: block-diagonal, a block a branch.
+    """Return the matrix of a kernel tensor: block-diagonal, a block per branch.
 
     Parameters
     ----------
@@ -128,7 +128,7 @@ def patches(image: ArrayLike, kernel_size: int | Pair, stride: int | Pair = 1, p
     Returns
     -------
     ndarray, shape (C_in * kh * kw, H_out * W_out)
-        A column an output position, in reading order.
+        A column per output position, in reading order.
 
     Raises
     ------

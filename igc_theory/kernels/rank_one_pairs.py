@@ -29,7 +29,7 @@ def truncated_pairs(pairs: Array, left: Array | None = None) -> tuple[Array, flo
     pairs : numpy.ndarray, shape (..., m, p, 2)
         Side by side p blocks (m, 2), real or complex; not modified.
     left : numpy.ndarray, shape (..., m, p), optional
-        Where the left factors go: each a column, the block times the conjugate of its right factor.
+        Where the left factors go: each per column, the block times the conjugate of its right factor.
 
     Returns
     -------

@@ -272,14 +272,14 @@ def two_of(name: str, value: Any, way_out: str) -> tuple[Any, Any]:
 
 
 def widths_of(name: str, value: Any) -> tuple[int, ...]:
-    """Return branch widths as ints, one a factor.
+    """Return branch widths as ints, one per factor.
 
     Examples
     --------
     >>> widths_of("branch_widths", np.array([1, 8], np.int8))
     (1, 8)
     """
-    widths = listed(name, value, "give one width a factor, such as [1, 8, 8]")
+    widths = listed(name, value, "give one width per factor, such as [1, 8, 8]")
     return tuple(positive_int(f"{name}[{l}]", width) for l, width in enumerate(widths))
 
 

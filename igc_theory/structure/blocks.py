@@ -293,7 +293,7 @@ def igcv1(L: int, M: int, kernel_size: Window = 3, stride: Window = 1) -> Chain:
     ----------
     L, M : int
         Primary partitions, and channels in each; the width is ``L*M``. ``M=1`` is depthwise separable; ``L=1`` is a
-        regular convolution followed by one scale a channel.
+        regular convolution followed by one scale per channel.
     kernel_size, stride : int or (int, int), default 3 and 1
         Window and stride of the primary convolution.
 

@@ -3,7 +3,7 @@ r"""The branches of a chain and the channels that neighbouring ones share.
 All channels of a branch are connected alike, so paths need not be counted channel by channel: between two neighbouring
 convolutions the contingency table :math:`T[m, l] = |A_l ∩ B_m|` (channels written by branch l and read by branch m) says all, and
 the path counts are the product of these tables, :math:`T_L \cdots T_2`, with one row a last branch and one column a first branch.
-A table has at most one entry a channel, which is why nothing here needs a matrix of C×C.
+A table has at most one entry per channel, which is why nothing here needs a matrix of C×C.
 """
 
 from __future__ import annotations

@@ -43,9 +43,9 @@ class Chain:
     (6, 6, 174)
     >>> print(chain)
     Chain 6 -> 6, 174 parameters
-      GroupConv(6, 6, groups=2, kernel_size=3)  group            3 in, 3 out a branch  162
+      GroupConv(6, 6, groups=2, kernel_size=3)  group            3 in, 3 out per branch  162
       interleave(groups=2, width=3)             permutation
-      GroupConv(6, 6, groups=3)                 group pointwise  2 in, 2 out a branch  12
+      GroupConv(6, 6, groups=3)                 group pointwise  2 in, 2 out per branch  12
     >>> chain + interleave(3, 2) == Chain([chain, interleave(3, 2)])
     True
     >>> (chain + chain).window
@@ -153,7 +153,7 @@ def _described(factor: Factor) -> tuple[str, str, str]:
     """Return kind, branch and parameters of one factor, as the displays show them."""
     if isinstance(factor, ChannelPermutation):
         return "permutation", "", ""
-    return factor.kind, f"{factor.in_width} in, {factor.out_width} out a branch", f"{factor.parameters:,}"
+    return factor.kind, f"{factor.in_width} in, {factor.out_width} out per branch", f"{factor.parameters:,}"
 
 
 def _checked_factors(factors: Iterable[Factor | Chain]) -> tuple[Factor, ...]:

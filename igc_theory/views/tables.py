@@ -71,15 +71,15 @@ def block_summary() -> Table:
         "block": [chain.name for chain in chains],
         "channels": [chain.in_channels for chain in chains],
         "weights": [chain.parameters for chain in chains],
-        "weights a channel": [round(chain.parameters / chain.in_channels, 1) for chain in chains],
+        "weights per channel": [round(chain.parameters / chain.in_channels, 1) for chain in chains],
         "condition": [found.kind for found in grades],
-        "paths a pair": [paths_text(found.min_paths, found.max_paths) for found in grades],
+        "paths per pair": [paths_text(found.min_paths, found.max_paths) for found in grades],
     }
     return Table("Blocks of 64 channels with a 3×3 window", columns)
 
 
 def network_summary(names: Iterable[str] = SUMMARY) -> Table:
-    """Return one row a network: size, cost, depth, number of paths, and the blocks where information cannot flow.
+    """Return one row per network: size, cost, depth, number of paths, and the blocks where information cannot flow.
 
     Parameters
     ----------

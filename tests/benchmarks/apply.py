@@ -32,7 +32,7 @@ Call = Callable[[], object]
 
 
 def run(quick: bool = False) -> list[Row]:
-    """Return one row a cell: times in microseconds, and ratios."""
+    """Return one row per cell: times in microseconds, and ratios."""
     sizes, batches = ((1024,), (1, 64)) if quick else ((1024, 4096, 65536), (1, 64, 1024))
     peak = _peak()
     return [_cell(C, L, batch, peak) for C in sizes for L in (2, 3, 4) for batch in batches]

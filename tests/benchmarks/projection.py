@@ -16,7 +16,7 @@ from tests.benchmarks.timing import Row, Verdict, medians, number, peer, ratio
 
 TITLE = "Finding the nearest product"
 NOTES = """Milliseconds for a C×C matrix in double precision and how many times longer the peers take, for the two factors of
-√C channels a branch and for log2 C factors of two. The Fourier matrix is complex; its chain begins with the bit reversal, and the
+√C channels per branch and for log2 C factors of two. The Fourier matrix is complex; its chain begins with the bit reversal, and the
 peers get it with the columns in that order. `svd` is NumPy's batched decomposition of all blocks; lazylinop's `ksd` takes the
 Monarch and the square dyadic chain; pyfaust's `butterfly` knows the latter only. The errors are relative, measured on the dense
 matrices; `copies` is the most memory in use during `project`, the kernel included, in kernels (of kernels larger than one panel
@@ -28,7 +28,7 @@ Call = Callable[[], object]
 
 
 def run(quick: bool = False) -> list[Row]:
-    """Return one row a cell: times in milliseconds, ratios, errors, memory."""
+    """Return one row per cell: times in milliseconds, ratios, errors, memory."""
     sizes = (256,) if quick else (256, 1024, 4096)
     return [_cell(C, name, task) for task in ("two", "log2 C") for C in sizes for name in KERNELS]
 

@@ -119,7 +119,7 @@ def test_special_cases_of_igcv1_have_its_shape() -> None:
             ValueError,
             r"branch_widths\[0\]=5 does not divide channels=12: use a divisor of 12, or pad to 15",
         ),
-        (lambda: interleaved(12, []), ValueError, r"branch_widths=\[\] is empty: give one width a factor"),
+        (lambda: interleaved(12, []), ValueError, r"branch_widths=\[\] is empty: give one width per factor"),
         (lambda: igcv2(8), TypeError, "branch_widths=8 is not a sequence"),
         (lambda: igcv2("88"), TypeError, "branch_widths='88' is not a sequence"),
         (lambda: igcv2([2, 0]), ValueError, r"branch_widths\[1\]=0 is below 1"),

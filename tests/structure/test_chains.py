@@ -136,7 +136,7 @@ def test_displays_name_every_factor() -> None:
     for factor in chain.factors:
         assert repr(factor) in page.cells
         assert repr(factor) in str(chain)
-    assert "12 in, 72 out a branch" in page.cells
+    assert "12 in, 72 out per branch" in page.cells
     assert eval(repr(chain)) == chain
 
 

@@ -119,7 +119,7 @@ def test_four_cycle_is_the_smallest_three_factor_example() -> None:
 def test_loose_splits_do_not_make_path_counts_even_with_three_factors() -> None:
     assert is_loosely_complementary(cases.UNEVEN)
     assert np.unique(path_counts(cases.UNEVEN)).tolist() == [4, 5]
-    assert str(grade(cases.UNEVEN)) == "loose, uneven: 4 to 5 paths a pair"
+    assert str(grade(cases.UNEVEN)) == "loose, uneven: 4 to 5 paths per pair"
     for chain in cases.partition_chains():
         if chain.in_channels < 6 and is_loosely_complementary(chain):
             assert grade(chain).min_paths == grade(chain).max_paths
@@ -146,7 +146,7 @@ def test_a_channel_wise_factor_between_changes_nothing() -> None:
 
 
 def test_counts_beyond_int64_are_exact_or_refused() -> None:
-    chain = Chain([GroupConv(64, 64) for _ in range(12)])  # 64**11 paths a pair
+    chain = Chain([GroupConv(64, 64) for _ in range(12)])  # 64**11 paths per pair
     assert grade(chain).min_paths == 64**11
     assert uniform_path_count(chain, np.random.default_rng(0)) == 64**11
     with pytest.raises(ValueError, match=f"a pair with {64**11} paths, more than int64 holds"):

@@ -90,12 +90,12 @@ def test_only_the_chosen_families_are_drawn():
 )
 def test_a_balance_is_that_of_the_library(C, widths):
     answer = balance_answer(C, widths)
-    assert answer.facts["weights a channel"] == interleaved_parameters(C, widths, 9) // C
+    assert answer.facts["weights per channel"] == interleaved_parameters(C, widths, 9) // C
     assert answer.facts["dense, any number"] == best_dense(C, 9).parameters_per_channel
     assert answer.facts["balanced, real widths"] == pytest.approx(len(widths) * (9 * C) ** (1 / len(widths)))
     assert str(grade(interleaved(C, widths))).lower() in answer.sentence.lower()
     left, right = answer.draw().axes
-    assert left.texts[0].get_text().strip() == str(answer.facts["weights a channel"])
+    assert left.texts[0].get_text().strip() == str(answer.facts["weights per channel"])
     assert ("not dense" in right.lines[-1].get_label()) == (np.prod(widths) < C)
 
 

@@ -86,7 +86,7 @@ def best_factor_count() -> Derivation:
 def attainable_balance() -> Derivation:
     r"""Derive why that optimum is out of reach for S > e, and the optimum with :math:`K_1 ≥ 1`: :math:`Q = C (S + e \ln C)`.
 
-    Balance asks for a spatial factor of :math:`K_1 = e/S` channels a branch, less than one. With :math:`K_1 ≥ 1` the
+    Balance asks for a spatial factor of :math:`K_1 = e/S` channels per branch, less than one. With :math:`K_1 ≥ 1` the
     Karush–Kuhn–Tucker conditions, sufficient as the problem is convex in :math:`\ln K`, give a depthwise spatial factor
     and :math:`\ln C` pointwise factors of width e.
 

@@ -33,7 +33,7 @@ def igcv3_width_gain() -> Derivation:
     Returns
     -------
     Derivation
-        Its result is r, its limit :math:`\sqrt{ρ/g}` for wide blocks, and the paths a pair (IGCV3 [Sun2018], section 3).
+        Its result is r, its limit :math:`\sqrt{ρ/g}` for wide blocks, and the paths per pair (IGCV3 [Sun2018], section 3).
 
     Examples
     --------

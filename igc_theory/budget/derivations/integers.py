@@ -42,7 +42,7 @@ class sopfr(sp.Function):  # type: ignore[misc]  # noqa: N801  # the name is wha
 
 
 class strict(sp.Function):  # type: ignore[misc]  # noqa: N801
-    """Fewest weights a channel over all factorizations of C into branch widths: by trying every one.
+    """Fewest weights per channel over all factorizations of C into branch widths: by trying every one.
 
     Examples
     --------
@@ -60,7 +60,7 @@ class strict(sp.Function):  # type: ignore[misc]  # noqa: N801
 
 
 class dense(sp.Function):  # type: ignore[misc]  # noqa: N801
-    """Fewest weights a channel over all branch widths that divide C and have a product of at least C: by trying every one.
+    """Fewest weights per channel over all branch widths that divide C and have a product of at least C: by trying every one.
 
     Examples
     --------
@@ -116,7 +116,7 @@ def integer_optimum() -> Derivation:
             "`C` be the width and `S` an integer kernel area",
             "`K_1, …, K_L` be integer branch widths: for `strict(C, S)`, `C = K_1 ⋯ K_L`; for `dense(C, S)`, divisors of `C` with "
             "`K_1 ⋯ K_L ≥ C`",
-            "both be the fewest weights a channel, `S K_1 + K_2 + … + K_L`",
+            "both be the fewest weights per channel, `S K_1 + K_2 + … + K_L`",
         ),
         steps=(*_strict_steps(optimum, pointwise), *_interleaving_steps(), *_dense_steps(cheaper, above)),
         result=(optimum, pointwise, cheaper, above),

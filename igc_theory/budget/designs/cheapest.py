@@ -99,7 +99,7 @@ def best_strict(
     Examples
     --------
     >>> print(best_strict(64, 9))
-    channels 64, branch widths 1 × 4 × 4 × 4, window 3×3, parameters 1,344 (21 a channel), paths a pair 1
+    channels 64, branch widths 1 × 4 × 4 × 4, window 3×3, parameters 1,344 (21 per channel), paths per pair 1
     >>> best_strict(416, 9).parameters_per_channel, best_dense(416, 9).parameters_per_channel
     (32, 27)
     >>> best_strict(64, 9, factors=9)

@@ -123,8 +123,8 @@ class Design:
         yield "channels", str(self.channels)
         yield "branch widths", " × ".join(map(str, self.branch_widths))
         yield "window", "×".join(map(str, window_of("kernel_size", self.kernel_size)))
-        yield "parameters", f"{self.parameters:,} ({self.parameters_per_channel} a channel)"
-        yield "paths a pair", " to ".join(map(str, sorted(set(self.paths))))
+        yield "parameters", f"{self.parameters:,} ({self.parameters_per_channel} per channel)"
+        yield "paths per pair", " to ".join(map(str, sorted(set(self.paths))))
 
 
 def kernel_window(S: int) -> tuple[int, int]:

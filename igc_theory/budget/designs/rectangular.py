@@ -34,7 +34,7 @@ def best_rectangular(in_channels: int, out_channels: int, *, dense: bool = False
     in_channels, out_channels : int
         At least 1.
     dense : bool, default False
-        Whether at least one path a pair is enough, instead of exactly one.
+        Whether at least one path per pair is enough, instead of exactly one.
 
     Returns
     -------
@@ -50,11 +50,11 @@ def best_rectangular(in_channels: int, out_channels: int, *, dense: bool = False
     --------
     >>> print(best_rectangular(32, 200))
     2 × 4 × 4 32 -> 200, 992 parameters
-      GroupConv(32, 32, groups=16)    group pointwise  2 in, 2 out a branch   64
+      GroupConv(32, 32, groups=16)    group pointwise  2 in, 2 out per branch   64
       interleave(groups=16, width=2)  permutation
-      GroupConv(32, 32, groups=8)     group pointwise  4 in, 4 out a branch   128
+      GroupConv(32, 32, groups=8)     group pointwise  4 in, 4 out per branch   128
       interleave(groups=8, width=4)   permutation
-      GroupConv(32, 200, groups=8)    group pointwise  4 in, 25 out a branch  800
+      GroupConv(32, 200, groups=8)    group pointwise  4 in, 25 out per branch  800
     """
     into = positive_int("in_channels", in_channels, maximum=MOST_CHANNELS)
     out = positive_int("out_channels", out_channels, maximum=MOST_CHANNELS)

@@ -128,7 +128,7 @@ def widest_strict(
     Examples
     --------
     >>> print(widest_strict(4672, 9))
-    channels 192, branch widths 1 × 3 × 4 × 4 × 4, window 3×3, parameters 4,608 (24 a channel), paths a pair 1
+    channels 192, branch widths 1 × 3 × 4 × 4 × 4, window 3×3, parameters 4,608 (24 per channel), paths per pair 1
     >>> widest_strict(4672, 9, min_width=8).branch_widths
     (1, 10, 14)
     """

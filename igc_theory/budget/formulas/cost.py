@@ -59,7 +59,7 @@ def regular_parameters(C: Quantity, S: Quantity, C_out: Quantity | None = None) 
 
 
 def group_parameters(C: Quantity, groups: Quantity, S: Quantity, C_out: Quantity | None = None) -> Quantity:
-    r"""Return the weights of a group convolution, :math:`C\,C_{out}\,S/G`: one block a branch.
+    r"""Return the weights of a group convolution, :math:`C\,C_{out}\,S/G`: one block per branch.
 
     Parameters
     ----------
@@ -247,5 +247,5 @@ def igcv3_parameters(C: Quantity, C_out: Quantity, t: Quantity, groups: Sequence
 
 
 def _checked_widths(branch_widths: Sequence[Quantity]) -> list[Quantity]:
-    widths = listed("branch_widths", branch_widths, "give one width a factor, such as [1, 8, 8]")
+    widths = listed("branch_widths", branch_widths, "give one width per factor, such as [1, 8, 8]")
     return [counted(f"branch_widths[{k}]", width) for k, width in enumerate(widths)]

@@ -21,7 +21,7 @@ __all__ = ["within_budget"]
 
 
 def within_budget(matrix: ArrayLike, bits_per_weight: float) -> list[Approximation]:
-    """Return the best approximation of each family that takes at most so many bits a weight.
+    """Return the best approximation of each family that takes at most so many bits per weight.
 
     Finest rounding, most values, largest rank, most entries or channels, fewest branches, product of two factors with most paths;
     a family without a member of so few bits is left out.

@@ -43,7 +43,7 @@ def binarize(matrix: Array) -> Approximation:
     Returns
     -------
     Approximation
-        One bit a weight, and a real number a row.
+        One bit per weight, and a real number per row.
 
     Raises
     ------
@@ -72,7 +72,7 @@ def quantize(matrix: Array, bits: int, *, per: str = "kernel") -> Approximation:
     bits : int
         From 2 to 16.
     per : {"kernel", "tensor"}, default "kernel"
-        One scale a row, or one for all.
+        One scale per row, or one for all.
 
     Returns
     -------
@@ -171,8 +171,8 @@ def cluster(matrix: Array, k: int, rng: np.random.Generator | None = None) -> Ap
     Returns
     -------
     Approximation
-        ``ceil(log2(k))`` bits a weight, and `k` real numbers. Inputs with a common centre are added first: an addition a weight,
-        and at most `k` multiply–adds an output. A local optimum: every centre is the mean of its entries, every entry takes the
+        ``ceil(log2(k))`` bits per weight, and `k` real numbers. Inputs with a common centre are added first: an addition a weight,
+        and at most `k` multiply–adds per output. A local optimum: every centre is the mean of its entries, every entry takes the
         nearest centre.
 
     Raises

@@ -89,7 +89,7 @@ def sparse_product(
     bits : int, optional
         Round the weights of every factor to so many bits, a scale an output of each.
     reorder : bool, default False
-        Also look for orders of the channels; those found are stored, an index a channel.
+        Also look for orders of the channels; those found are stored, an index per channel.
     rng : numpy.random.Generator, optional
         For the search; None stands for ``numpy.random.default_rng(0)``.
 

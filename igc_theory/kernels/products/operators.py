@@ -80,5 +80,7 @@ def _operand(x: ArrayLike, rows: int, *, columns: bool, either: bool = False) ->
     fits = array.shape[:1] == (rows,) and array.ndim <= 2
     if not fits or (columns and array.ndim < 2) or not (columns or either or array.size == rows):
         expected = f"({rows}, N)" if columns else f"({rows},) or ({rows}, N)" if either else f"({rows},)"
-        raise ValueError(f"x has shape {array.shape}, but the operator takes {expected}: give {rows} entries a column")
+        raise ValueError(
+            f"x has shape {array.shape}, but the operator takes {expected}: give {rows} entries per column"
+        )
     return array

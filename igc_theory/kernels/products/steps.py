@@ -29,7 +29,7 @@ LINE = 64
 """Bytes of a cache line. Rows of a power-of-two length fall onto the same cache sets; a line between them prevents that."""
 
 CACHE = 32768
-"""Bytes of the first cache. Single columns longer than that are copied rather than read with strides, one entry a line."""
+"""Bytes of the first cache. Single columns longer than that are copied rather than read with strides, one entry per line."""
 
 OPERAND, RESULT = 2, 3
 """Places in memory beside the buffers 0 and 1."""

@@ -80,7 +80,7 @@ class ChannelTrees:
 
     @cached_property
     def _orders(self) -> list[tuple[Indices, Indices | None]]:
-        """For each convolution the rows of its blocks in its order, and the columns a branch, None if they are in order."""
+        """For each convolution the rows of its blocks in its order, and the columns per branch, None if they are in order."""
         orders = []
         for k in range(len(self)):
             nodes, outputs, out_width, in_width = self.branch_shape(k)

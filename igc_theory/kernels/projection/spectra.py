@@ -85,7 +85,7 @@ def _split(chain: Chain, split: int) -> tuple[Chain, Chain]:
 
 
 def _values(rows: Array, tall: int, of_input: NDArray[np.int64], before: Chain) -> NDArray[np.float64]:
-    """Return the singular values of the blocks from every class of inputs to one class of outputs, a row a block.
+    """Return the singular values of the blocks from every class of inputs to one class of outputs, a row per block.
 
     Classes may differ in size: zeros fill the smaller blocks up to `tall` outputs and the largest number of inputs, and change no
     singular value but for further zeros.

@@ -89,7 +89,7 @@ class RegularAudit:
     layer : str
     in_channels, out_channels, parameters : int
     strict, dense : Chain
-        The cheapest chain with exactly one, and with at least one, path a pair.
+        The cheapest chain with exactly one, and with at least one, path per pair.
     errors : Errors or None
         If the network has weights, and there is a product of fewer.
     unmeasured : str
@@ -161,7 +161,7 @@ def audit(network: LayerGraph, *, workers: int = 1, progress: bool = True) -> Au
     >>> from igc_theory.networks import network
     >>> found = audit(network("shufflenet", groups=3))
     >>> print(found.chains[1].grade)
-    dense, uneven: 6 to 7 paths a pair
+    dense, uneven: 6 to 7 paths per pair
     """
     instance_of("network", network, LayerGraph, "give one from network(name) or read_onnx(path)")
     workers, progress = positive_int("workers", workers, maximum=MOST_WORKERS), flag("progress", progress)

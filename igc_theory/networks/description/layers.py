@@ -42,7 +42,7 @@ class Conv:
     convolution : GroupConv
         The weights.
     batch_norm, bias : bool, default True and False
-        Whether a batch normalisation follows (two parameters a channel), and whether there is a bias (one a channel).
+        Whether a batch normalisation follows (two parameters per channel), and whether there is a bias (one per channel).
     padding : int or (int, int), optional
         Zeros on each side; by default half the window, which keeps the resolution at stride 1 for odd windows.
     fixed : bool, default False
@@ -278,7 +278,7 @@ class Scale:
 
 @dataclass(frozen=True, slots=True)
 class Norm:
-    """A normalisation that stands alone, in front of its convolution (pre-activation) or a layer norm: two parameters a channel.
+    """A normalisation that stands alone, in front of its convolution (pre-activation) or a layer norm: two parameters per channel.
 
     Parameters
     ----------

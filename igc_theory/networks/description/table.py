@@ -66,7 +66,7 @@ class Table:
         instance_of("columns", self.columns, Mapping, "give a mapping of names to values")  # type: ignore[type-abstract]
         lengths = {name: len(values) for name, values in self.columns.items()}
         if len(set(lengths.values())) > 1:
-            raise ValueError(f"columns have lengths {lengths}: give every column one entry a row")
+            raise ValueError(f"columns have lengths {lengths}: give every column one entry per row")
 
     @property
     def rows(self) -> list[tuple[Any, ...]]:

@@ -46,7 +46,7 @@ class BlockFlow:
     >>> from igc_theory.networks import network
     >>> flow = block_flows(network("shufflenet"))[3]
     >>> flow.name, str(flow.grade), flow.dense
-    ('stage2.unit3', 'dense, uneven: 6 to 7 paths a pair', True)
+    ('stage2.unit3', 'dense, uneven: 6 to 7 paths per pair', True)
     """
 
     name: str
@@ -120,7 +120,7 @@ class NetworkFlow:
     --------
     >>> from igc_theory.networks import network
     >>> print(channel_flow(network("igcv2_star")).stages[0].whole)
-    dense, uneven: 43303842545664 to 43303842578432 paths a pair
+    dense, uneven: 43303842545664 to 43303842578432 paths per pair
     """
 
     name: str

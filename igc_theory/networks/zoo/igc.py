@@ -42,7 +42,7 @@ def summation_cifar(L: int = 4, M: int = 8, depth: int = 20, identity: bool = Fa
 def igcv2_star(
     width: int = 416, branch_width: int = 8, depth: int = 20, identity: bool = False, classes: int = 10
 ) -> Entry:
-    """Return IGCV2*: depthwise 3×3, then ⌈log_K C⌉ interleaved pointwise convolutions of K = 8 channels a branch."""
+    """Return IGCV2*: depthwise 3×3, then ⌈log_K C⌉ interleaved pointwise convolutions of K = 8 channels per branch."""
 
     @cache
     def layer(channels: int, out: int, stride: int) -> tuple[Node, ...]:
@@ -56,7 +56,7 @@ def igcv2_star(
 
 
 def igc_imagenet(L: int = 100, M: int = 2, doubling: str = "L", classes: int = 1000) -> Entry:
-    """Return an ImageNet IGC network of depth 18 with shortcuts: two blocks of two IGC layers a stage.
+    """Return an ImageNet IGC network of depth 18 with shortcuts: two blocks of two IGC layers per stage.
 
     ``doubling="M"`` starts with a stem of ``L*M`` channels and doubles `M` from the second stage on; ``doubling="L"`` starts
     with a stem of `L` channels and doubles the width at every stage, the first included. Projections have `L` groups.

@@ -80,7 +80,7 @@ class Grade:
         dense = "unique paths, not complementary" if self.min_paths == 1 else "dense, not complementary"
         name = {"loose": f"loose, p = {self.min_paths}", "dense": dense}.get(self.kind, self.kind)
         if self.min_paths < (self.max_paths or 0):
-            return f"{self.kind}, uneven: {self.min_paths} to {self.max_paths} paths a pair"
+            return f"{self.kind}, uneven: {self.min_paths} to {self.max_paths} paths per pair"
         number = "exactly one path" if self.min_paths == 1 else f"{self.min_paths} paths"
         return f"{name}: every input reaches every output by {number}"
 
@@ -123,7 +123,7 @@ def is_loosely_complementary(chain: Chain) -> bool:
 
     As `is_complementary`, with a *constant* contingency table at every split instead of an all-ones one (IGCV3 [Sun2018],
     section 3.2: channels are bundled into super-channels of p channels). Strict chains are loosely complementary too.
-    Two factors then have exactly p paths a pair; with three or more the number of paths can be uneven, see `grade`.
+    Two factors then have exactly p paths per pair; with three or more the number of paths can be uneven, see `grade`.
 
     Parameters
     ----------
@@ -238,7 +238,7 @@ def grade(chain: Chain) -> Grade:
     ...     print(grade(chain))
     strict: every input reaches every output by exactly one path
     loose, p = 36: every input reaches every output by 36 paths
-    dense, uneven: 1 to 2 paths a pair
+    dense, uneven: 1 to 2 paths per pair
     not dense: output 0 has no path from input 3
     """
     graph = branch_graph(chain)

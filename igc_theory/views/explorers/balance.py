@@ -55,8 +55,8 @@ def balance_answer(channels: int, branch_widths: Sequence[int], kernel_size: int
     Examples
     --------
     >>> balance_answer(64, [4, 16])
-    4 × 16: 52 weights a channel; 2 balanced factors: 48. Strict: every input reaches every output by exactly one path.
-      weights a channel         52
+    4 × 16: 52 weights per channel; 2 balanced factors: 48. Strict: every input reaches every output by exactly one path.
+      weights per channel         52
       dense, 2 factors          50
       dense, any number         21
       balanced, real widths     48
@@ -67,7 +67,7 @@ def balance_answer(channels: int, branch_widths: Sequence[int], kernel_size: int
     C, L, S = design.channels, design.factors, design.kernel_area
     cost, balanced = design.parameters_per_channel, float(balanced_parameters(C, L, S)) / C
     facts = {
-        "weights a channel": cost,
+        "weights per channel": cost,
         f"dense, {L} factors": _optimum(C, S, L).parameters_per_channel,
         "dense, any number": _optimum(C, S, None).parameters_per_channel,
         "balanced, real widths": balanced,
@@ -77,7 +77,7 @@ def balance_answer(channels: int, branch_widths: Sequence[int], kernel_size: int
     found = str(grade(design.chain))
     widths = " × ".join(map(str, design.branch_widths))
     sentence = (
-        f"{widths}: {cost:,} weights a channel; {L} balanced factor{'s' * (L > 1)}: {balanced:.4g}. "
+        f"{widths}: {cost:,} weights per channel; {L} balanced factor{'s' * (L > 1)}: {balanced:.4g}. "
         f"{found[0].upper()}{found[1:]}."
     )
     alt = f"What each of the factors {widths} adds to the weights of a channel, and the fewest weights of any number of factors."
@@ -151,10 +151,10 @@ def _from_controls(channels: int, kernel_size: int, factors: int, **widths: int)
 def _picture(figure: Figure, design: Design) -> None:
     """Draw what each factor adds, and the design among the fewest weights of every number of factors."""
     left, right = panels(figure, 1, 1.3, height=2.8)
-    plot_bars(_terms(design), left).set_title("weights a channel, by factor")
+    plot_bars(_terms(design), left).set_title("weights per channel, by factor")
     left.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=3, frameon=False)
     plot_weights_against_factors(_curves(design.channels, design.kernel_area), right)
-    right.set_title("fewest weights a channel")
+    right.set_title("fewest weights per channel")
     dense = design.min_paths > 0
     right.plot(
         [design.factors],

@@ -92,7 +92,7 @@ def budget_answer(budget: int, kernel_size: int = 3, families: Iterable[str] = F
     --------
     >>> budget_answer(4672).table
     Widest integer designs of at most 4,672 weights
-    design                  channels  weights  branch widths      paths a pair
+    design                  channels  weights  branch widths      paths per pair
     regular                       22    4,356  22                 1
     group, 4 branches             44    4,356  11                 0 for some
     depthwise separable           64    4,672  1 × 64             1
@@ -169,7 +169,7 @@ def _widest(budget: int, side: int) -> Table:
         "channels": [chain.in_channels for _, chain, _ in rows],
         "weights": [chain.parameters for _, chain, _ in rows],
         "branch widths": [" × ".join(str(conv.in_width) for conv in chain.convolutions) for _, chain, _ in rows],
-        "paths a pair": [paths for _, _, paths in rows],
+        "paths per pair": [paths for _, _, paths in rows],
     }
     return Table(f"Widest integer designs of at most {budget:,} weights", columns)
 

@@ -142,7 +142,7 @@ def _widths(written: str) -> tuple[int, ...]:
         return tuple(int(word) for word in written.replace("×", ",").split(","))
     except ValueError:
         raise ValueError(
-            f"branch widths {written!r} are not integers with commas between: write one a factor, such as 8, 8"
+            f"branch widths {written!r} are not integers with commas between: write one per factor, such as 8, 8"
         ) from None
 
 

@@ -12,7 +12,7 @@ __all__ = ["plot_bars"]
 
 
 def plot_bars(columns: Columns, ax: Axes | None = None) -> Axes:
-    """Draw one horizontal bar a name, stacked from its parts, the total written behind it; the first bar is on top.
+    """Draw one horizontal bar per name, stacked from its parts, the total written behind it; the first bar is on top.
 
     Parameters
     ----------

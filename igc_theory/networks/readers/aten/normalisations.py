@@ -15,7 +15,7 @@ __all__ = ["NORMALISATIONS"]
 
 
 def _filled(operand: Operand | None, channels: int, number: float, record: Record) -> str:
-    """Return the name of a tensor of numbers a channel; of ones or zeros, which nothing stores, if there is none."""
+    """Return the name of a tensor of numbers per channel; of ones or zeros, which nothing stores, if there is none."""
     return operand.name if operand else record.numbers(np.full(channels, number, np.float32))
 
 

@@ -36,7 +36,7 @@ FAMILIES = {
 
 
 def plot_frontier(columns: Columns, ax: Axes | None = None) -> Axes:
-    """Draw errors over costs, a line a family through the members that no other member beats; the best of all stand on a grey band.
+    """Draw errors over costs, a line per family through members that no other member beats; the best of all stand on a grey band.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ def plot_frontier(columns: Columns, ax: Axes | None = None) -> Axes:
 
 
 def plot_budget_errors(columns: Columns, ax: Axes | None = None) -> Axes:
-    """Draw the errors of families within one budget as a heat map, a row a network.
+    """Draw the errors of families within one budget as a heat map, a row per network.
 
     Parameters
     ----------
@@ -131,7 +131,7 @@ def plot_order_gain(columns: Columns, ax: Axes | None = None) -> Axes:
     Parameters
     ----------
     columns : mapping of str to sequence
-        `given` and `found`, errors of products; `low_rank`, the error beside both. A row a kernel.
+        `given` and `found`, errors of products; `low_rank`, the error beside both. A row per kernel.
     ax : matplotlib.axes.Axes, optional
         Drawn on; by default the axes of a new figure.
 

@@ -97,7 +97,7 @@ def plot_kernel(columns: Columns, ax: Axes | None = None, *, largest: float | No
 
 
 def plot_block_spectra(columns: Columns, ax: Axes | None = None) -> Axes:
-    """Draw the singular values of the blocks of a kernel, a line a block, and the rank that their chain leaves them.
+    """Draw the singular values of the blocks of a kernel, a line per block, and the rank that their chain leaves them.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Pictures of printed accuracies beside the widths that the theory predicts, one position a design."""
+"""Pictures of printed accuracies beside the widths that the theory predicts, one position per design."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def plot_design_widths(columns: Columns, ax: Axes | None = None) -> Axes:
     Parameters
     ----------
     columns : mapping of str to sequence
-        `L`, `M`: one row a design, in order of L. `optimal_L`, `largest_width`: the real-valued optimum at the designs' budget,
+        `L`, `M`: one row per design, in order of L. `optimal_L`, `largest_width`: the real-valued optimum at the designs' budget,
         the same in every row; it is placed between the designs on a logarithmic scale of L.
     ax : matplotlib.axes.Axes, optional
         Drawn on; by default the axes of a new figure.

@@ -25,7 +25,7 @@ def plot_runs(columns: Columns, ax: Axes | None = None) -> Axes:
     Parameters
     ----------
     columns : mapping of str to sequence
-        `label`, one row a run, the runs of a design under one label; `accuracy` in per cent.
+        `label`, one row per run, the runs of a design under one label; `accuracy` in per cent.
     ax : matplotlib.axes.Axes, optional
         Drawn on; by default the axes of a new figure.
 
@@ -129,7 +129,7 @@ def plot_accuracy_over(columns: Columns, ax: Axes | None = None) -> Axes:
     Parameters
     ----------
     columns : mapping of str to sequence
-        `property`, `accuracy`: one row a run. `rho`, `low`, `high`: the rank correlation and its interval, the same in every row.
+        `property`, `accuracy`: one row per run. `rho`, `low`, `high`: the rank correlation and its interval, the same in every row.
     ax : matplotlib.axes.Axes, optional
         Drawn on; by default the axes of a new figure.
 

@@ -126,7 +126,7 @@ def plot_recount(columns: Columns, ax: Axes | None = None) -> Axes:
     Parameters
     ----------
     columns : mapping of str to sequence
-        One row a figure: `label`, `ratio` (counted over printed), `agrees` (1 if a convention gives the printed digits, else 0).
+        One row per figure: `label`, `ratio` (counted over printed), `agrees` (1 if a convention gives the printed digits, else 0).
         Rows are drawn from the top down.
     ax : matplotlib.axes.Axes, optional
         Drawn on; by default the axes of a new figure.

@@ -37,7 +37,7 @@ def chain_columns(chain: Chain) -> dict[str, list[Any]]:
     -------
     dict of list
         `mark`, `stage`, `start`, `end`, `branch`, `label`. Stage 0 holds the inputs, stage `k` what factor `k` writes.
-        ``mark="channel"``: one row a channel `start` of that stage and input branch whose inputs reach it.
+        ``mark="channel"``: one row per channel `start` of that stage and input branch whose inputs reach it.
         ``mark="permutation"``: channel `start` goes to `end` of the next stage, in the colour of `branch` (-1: it carries several).
         ``mark="convolution"``: `start` is connected with `end` of the next stage by branch `branch` of this factor.
 
@@ -150,7 +150,7 @@ def _draw_channels(ax: Axes, channels: dict[str, NDArray[Any]], sizes: NDArray[n
 
 
 def _draw_permutation(ax: Axes, links: dict[str, NDArray[Any]], sizes: NDArray[np.int64]) -> None:
-    """Draw one line a channel, in the colour that it carries, grey when it carries several."""
+    """Draw one line per channel, in the colour that it carries, grey when it carries several."""
     stage = int(links["stage"][0])
     palette = np.array([*branch_colours(max(int(links["branch"].max()), 0) + 1), "#555555"])
     left = (links["start"] + 0.5) / sizes[stage]
@@ -161,7 +161,7 @@ def _draw_permutation(ax: Axes, links: dict[str, NDArray[Any]], sizes: NDArray[n
 
 
 def _draw_convolution(ax: Axes, links: dict[str, NDArray[Any]], sizes: NDArray[np.int64], coloured: bool) -> None:
-    """Draw one block a branch, from the channels that it reads to those that it writes; in its colour or grey."""
+    """Draw one block per branch, from the channels that it reads to those that it writes; in its colour or grey."""
     stage = int(links["stage"][0])
     blocks = []
     for branch in np.unique(links["branch"]):

@@ -37,7 +37,7 @@ def patch_columns(image: ArrayLike, kernel: ArrayLike, row: int, column: int) ->
     -------
     dict of numpy.ndarray
         `part`, `output`, `channel`, `row`, `column`, `value`. Parts: ``image`` (pixels outside of the patch), ``patch``,
-        ``weight`` (row and column of the window), ``response`` (one an output: what the convolution gives there).
+        ``weight`` (row and column of the window), ``response`` (one per output: what the convolution gives there).
 
     Raises
     ------

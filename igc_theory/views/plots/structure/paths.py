@@ -38,7 +38,7 @@ def path_columns(chain: Chain, output: int) -> dict[str, list[Any]]:
     -------
     dict of list
         `mark`, `stage`, `start`, `end`, `paths`, `label`. Stage 0 holds the inputs, stage `k` what factor `k` writes.
-        ``mark="channel"``: one row a channel `start` of a stage, with the number of paths from there to `output`.
+        ``mark="channel"``: one row per channel `start` of a stage, with the number of paths from there to `output`.
         ``mark="link"``: a connection from `start` to `end` of the next stage that some path takes, with the number of paths from
         `end` on; `label` is the factor's.
 

@@ -38,7 +38,7 @@ def support_columns(chain: Chain) -> dict[str, NDArray[Any]]:
     Returns
     -------
     dict of numpy.ndarray
-        One row an entry: `output` and `input` channel, `row` and `column` relative to the window's centre, and `branch`, the
+        One row per entry: `output` and `input` channel, `row` and `column` relative to the window's centre, and `branch`, the
         branch of the first convolution that reads the input.
 
     Raises
@@ -146,7 +146,7 @@ def plot_path_counts(columns: Columns, ax: Axes | None = None, *, largest: int |
     Parameters
     ----------
     columns : mapping of str to sequence
-        `output`, `input`, `paths`: one row a pair, every pair once, see `path_count_columns`.
+        `output`, `input`, `paths`: one row per pair, every pair once, see `path_count_columns`.
     ax : matplotlib.axes.Axes, optional
         Drawn on; by default the axes of a new figure.
     largest : int, optional
