@@ -111,7 +111,7 @@ def draw(module: ModuleType, name: str, columns: Columns, suffixes: Sequence[str
         mpl.rcParams.update({"svg.hashsalt": name, "svg.fonttype": "path", "pdf.fonttype": 42})
         figure = module.draw(columns)
         if not isinstance(figure, Figure):
-            raise BuildError(f"draw() returned a {type(figure).__name__}, not a Matplotlib figure")
+            raise BuildError(f"draw() returned {type(figure).__name__}, not a Matplotlib figure")
         try:
             return {suffix: _saved(figure, suffix) for suffix in suffixes}
         finally:

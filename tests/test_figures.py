@@ -214,7 +214,7 @@ def test_a_missing_glyph_is_an_error(house):
 
 def test_draw_must_return_a_figure(house):
     house.script.draw = lambda columns: plt.gca()
-    with pytest.raises(stored.BuildError, match="draw\\(\\) returned a Axes, not a Matplotlib figure"):
+    with pytest.raises(stored.BuildError, match="draw\\(\\) returned Axes, not a Matplotlib figure"):
         build.build("line")
 
 

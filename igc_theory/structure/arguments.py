@@ -26,6 +26,7 @@ __all__ = [
     "flag",
     "generator",
     "instance_of",
+    "kind_of",
     "listed",
     "pair_of",
     "path_of",
@@ -67,6 +68,18 @@ def shown(value: Any) -> str:
     return line if len(line) <= 100 else f"{line[:97]}…"
 
 
+def kind_of(value: object) -> str:
+    """Return the kind of a value with its article, as messages name it.
+
+    Examples
+    --------
+    >>> kind_of(4), kind_of("a")
+    ('an int', 'a str')
+    """
+    name = type(value).__name__
+    return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"
+
+
 def instance_of(name: str, value: Any, kind: type[Kind], way_out: str) -> Kind:
     """Return `value` if it is of the kind asked for.
 
@@ -77,10 +90,10 @@ def instance_of(name: str, value: Any, kind: type[Kind], way_out: str) -> Kind:
     >>> instance_of("name", 4, str, "give a string")
     Traceback (most recent call last):
     ...
-    TypeError: name=4 is a int: give a string
+    TypeError: name=4 is an int: give a string
     """
     if not isinstance(value, kind):
-        raise TypeError(f"{name}={shown(value)} is a {type(value).__name__}: {way_out}")
+        raise TypeError(f"{name}={shown(value)} is {kind_of(value)}: {way_out}")
     return value
 
 
@@ -140,7 +153,7 @@ def generator(name: str, value: Any, *, optional: bool = False) -> np.random.Gen
     >>> generator("rng", 7)
     Traceback (most recent call last):
     ...
-    TypeError: rng=7 is a int: give numpy.random.default_rng(seed)
+    TypeError: rng=7 is an int: give numpy.random.default_rng(seed)
     """
     if optional and value is None:
         return np.random.default_rng(0)
@@ -193,7 +206,7 @@ def positive_int(
     except Exception:  # a stranger's __index__ may raise anything
         number = None
     if number is None:
-        raise TypeError(f"{name}={shown(value)} is a {type(value).__name__}, not an integer: {advice}")
+        raise TypeError(f"{name}={shown(value)} is {kind_of(value)}, not an integer: {advice}")
     if number < minimum:
         raise ValueError(f"{name}={shown(number)} is below {minimum}: {advice}")
     if maximum is not None and number > maximum:
@@ -219,7 +232,7 @@ def real_number(name: str, value: Any, *, least: float = -np.inf, most: float = 
     rule = bounds.get((isfinite(least), isfinite(most)), "")
     way_out = f"give a number from {least} to {most}" if rule == "0" else f"give a finite number {rule}".rstrip()
     if not isinstance(value, (int, float, np.integer, np.floating)) or isinstance(value, bool):
-        raise TypeError(f"{name}={shown(value)} is a {type(value).__name__}, not a real number: {way_out}")
+        raise TypeError(f"{name}={shown(value)} is {kind_of(value)}, not a real number: {way_out}")
     try:
         number = float(value)
     except OverflowError:
@@ -246,7 +259,7 @@ def listed(name: str, value: Any, way_out: str, *, empty: bool = False) -> list[
     unordered = isinstance(value, (str, bytes, bytearray, memoryview, Mapping, Set, type))
     flat = not isinstance(value, np.ndarray) or (value.ndim > 0 and not isinstance(value, np.ma.MaskedArray))
     if unordered or not flat or not hasattr(value, "__iter__"):
-        raise TypeError(f"{name}={shown(value)} is a {type(value).__name__}, not a sequence: {way_out}")
+        raise TypeError(f"{name}={shown(value)} is {kind_of(value)}, not a sequence: {way_out}")
     try:
         entries = list(islice(value, MOST_ENTRIES + 1))
     except Exception:  # a stranger's __iter__ may raise anything
@@ -363,7 +376,7 @@ def array_of(name: str, value: ArrayLike) -> NDArray[Any]:
             f"{name}={shown(value)} is a ragged nesting of lists: give an array with equally long rows"
         ) from None
     except Exception:  # a stranger's __array__ or __len__ may raise anything
-        raise TypeError(f"{name}={shown(value)} is a {type(value).__name__}: give an array of numbers") from None
+        raise TypeError(f"{name}={shown(value)} is {kind_of(value)}: give an array of numbers") from None
 
 
 def path_of(name: str, value: Any) -> Path:

@@ -8,7 +8,7 @@ from functools import cached_property
 from html import escape
 from itertools import pairwise
 
-from igc_theory.structure.arguments import listed, shown, text
+from igc_theory.structure.arguments import kind_of, listed, shown, text
 from igc_theory.structure.factors import GroupConv
 from igc_theory.structure.permutations import ChannelPermutation
 
@@ -164,7 +164,7 @@ def _checked_factors(factors: Iterable[Factor | Chain]) -> tuple[Factor, ...]:
     for k, part in enumerate(parts):
         if not isinstance(part, (Chain, GroupConv, ChannelPermutation)):
             raise TypeError(
-                f"factors[{k}]={shown(part)} is a {type(part).__name__}: give GroupConv, ChannelPermutation or Chain entries"
+                f"factors[{k}]={shown(part)} is {kind_of(part)}: give GroupConv, ChannelPermutation or Chain entries"
             )
         flat.extend(part.factors if isinstance(part, Chain) else [part])
     for k, (before, after) in enumerate(pairwise(flat)):

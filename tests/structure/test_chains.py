@@ -63,11 +63,11 @@ def test_a_square_pair_is_the_same_convolution_as_an_integer() -> None:
         (lambda: GroupConv(6, 6, stride=(1, 0)), ValueError, r"stride\[1\]=0 is below 1"),
         (lambda: GroupConv("6", 6), TypeError, "in_channels='6' is a str"),
         (lambda: Chain([]), ValueError, r"factors=\[\] is empty: a chain needs a list"),
-        (lambda: Chain(3), TypeError, "factors=3 is a int, not a sequence: a chain needs a list"),
+        (lambda: Chain(3), TypeError, "factors=3 is an int, not a sequence: a chain needs a list"),
         (
             lambda: Chain([3]),
             TypeError,
-            r"factors\[0\]=3 is a int: give GroupConv, ChannelPermutation or Chain entries",
+            r"factors\[0\]=3 is an int: give GroupConv, ChannelPermutation or Chain entries",
         ),
         (
             lambda: Chain([GroupConv(6, 8), interleave(2, 3)]),

@@ -175,7 +175,7 @@ def test_only_chains_are_asked(ask: Callable[[object], object]) -> None:
 
 
 def test_uniform_path_count_wants_a_generator() -> None:
-    with pytest.raises(TypeError, match=r"rng=0 is a int: give numpy.random.default_rng"):
+    with pytest.raises(TypeError, match=r"rng=0 is an int: give numpy.random.default_rng"):
         uniform_path_count(igcv1(2, 2), 0)
 
 

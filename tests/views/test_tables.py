@@ -58,5 +58,5 @@ def test_every_published_table_goes_to_latex() -> None:
 def test_only_tables_are_written(function: str) -> None:
     from igc_theory import views
 
-    with pytest.raises(TypeError, match=r"table=3 is a int: give one of igc_theory\.networks"):
+    with pytest.raises(TypeError, match=r"table=3 is an int: give one of igc_theory\.networks"):
         getattr(views, function)(3)

@@ -13,6 +13,7 @@ import sympy as sp
 from sympy.core.relational import Relational
 
 from igc_theory.budget.derivations.derivation import Check, Claim
+from igc_theory.structure.arguments import kind_of
 
 __all__ = [
     "equivalence",
@@ -242,14 +243,14 @@ def rounded(places: int) -> Check:
 
 def _sides(claim: Any, kind: Any) -> tuple[Any, Any]:
     if not isinstance(claim, kind):
-        raise TypeError(f"claim={claim} is a {type(claim).__name__}: this check decides {kind.__name__} only")
+        raise TypeError(f"claim={claim} is {kind_of(claim)}: this check decides {kind.__name__} only")
     first, second = claim.args
     return first, second
 
 
 def _greater_side(claim: Any) -> tuple[Any, Any]:
     if not isinstance(claim, Relational) or isinstance(claim, (sp.Eq, sp.Ne)):
-        raise TypeError(f"claim={claim} is a {type(claim).__name__}: this check decides inequalities only")
+        raise TypeError(f"claim={claim} is {kind_of(claim)}: this check decides inequalities only")
     return claim.gts, claim.lts
 
 

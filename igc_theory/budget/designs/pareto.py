@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from igc_theory.budget.designs.design import Design
-from igc_theory.structure.arguments import listed, shown
+from igc_theory.structure.arguments import kind_of, listed, shown
 
 __all__ = ["pareto_front"]
 
@@ -61,7 +61,7 @@ def pareto_front(
         raise ValueError("most=() and least=() name no objective: give at least one, such as least=('parameters',)")
     for position, design in enumerate(designs):
         if not isinstance(design, Design):
-            raise TypeError(f"designs[{position}]={shown(design)} is a {type(design).__name__}: give Design entries")
+            raise TypeError(f"designs[{position}]={shown(design)} is {kind_of(design)}: give Design entries")
     costs = [
         (*(-getattr(design, name) for name in most), *(getattr(design, name) for name in least)) for design in designs
     ]

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from igc_theory.structure.arguments import array_of, shown
+from igc_theory.structure.arguments import array_of, kind_of, shown
 
 __all__ = ["LARGEST", "Quantity", "area", "exact_quotient", "narrowed", "no_window", "quantity"]
 
@@ -157,9 +157,7 @@ def _checked_numbers(name: str, value: Any, exact: bool) -> Quantity:
     if isinstance(value, int) and not isinstance(value, bool):
         return int(value)
     if isinstance(value, (bytes, bytearray, memoryview)):
-        raise TypeError(
-            f"{name}={shown(value)} is a {type(value).__name__}, not a real number: give an int or an array"
-        )
+        raise TypeError(f"{name}={shown(value)} is {kind_of(value)}, not a real number: give an int or an array")
     array = array_of(name, value)
     counts = array.dtype == object and array.size and all(type(entry) is int for entry in array.flat)
     if array.dtype.kind not in "iuf" and not counts:

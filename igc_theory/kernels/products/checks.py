@@ -8,7 +8,7 @@ import numpy as np
 from scipy.sparse.linalg import LinearOperator, aslinearoperator
 
 from igc_theory.kernels.arrays import Array
-from igc_theory.structure.arguments import generator, real_number, shown
+from igc_theory.structure.arguments import generator, kind_of, real_number, shown
 
 __all__ = ["OperatorCheck", "check_operator"]
 
@@ -130,7 +130,7 @@ def _as_operator(op: Any) -> LinearOperator[Any]:
         return aslinearoperator(op)
     except Exception:  # a stranger's shape or dtype may raise anything
         raise TypeError(
-            f"op={shown(op)} is a {type(op).__name__}, not a linear operator: give a LinearOperator, or an object with shape, "
+            f"op={shown(op)} is {kind_of(op)}, not a linear operator: give a LinearOperator, or an object with shape, "
             "dtype, matvec and rmatvec"
         ) from None
 

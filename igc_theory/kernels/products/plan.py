@@ -21,7 +21,7 @@ from igc_theory.kernels.products.fusion import fused
 from igc_theory.kernels.products.operators import CheckedOperator
 from igc_theory.kernels.products.steps import Instruction, over_branches, steps_of
 from igc_theory.kernels.products.weights import checked_weights
-from igc_theory.structure.arguments import instance_of, positive_int
+from igc_theory.structure.arguments import instance_of, kind_of, positive_int
 from igc_theory.structure.chains import Chain
 
 __all__ = ["Plan"]
@@ -171,7 +171,7 @@ class Plan:
     def _checked_out(self, out: Any, shape: tuple[int, ...], operand: Array) -> Array:
         """Return `out` if a result can be written into it."""
         if not isinstance(out, np.ndarray) or out.dtype != self.dtype:
-            kind = f"an array of {out.dtype}" if isinstance(out, np.ndarray) else f"a {type(out).__name__}"
+            kind = f"an array of {out.dtype}" if isinstance(out, np.ndarray) else f"{kind_of(out)}"
             raise TypeError(
                 f"out is {kind}, but the result is an array of {self.dtype}: give np.empty({shape}, {self.dtype})"
             )

@@ -8,7 +8,7 @@ from igc_theory.networks.description.layer_graph import Layer, LayerGraph
 from igc_theory.networks.description.layers import Conv, Linear, Shape
 from igc_theory.networks.description.nodes import Block, Node
 from igc_theory.networks.description.shapes import shape_of
-from igc_theory.structure.arguments import listed, shown
+from igc_theory.structure.arguments import kind_of, listed, shown
 
 __all__ = ["Network"]
 
@@ -73,7 +73,7 @@ def _walk(
     seen: Counter[str] = Counter()
     for node in nodes:
         if not isinstance(node, Node):
-            raise TypeError(f"nodes hold {shown(node)}, a {type(node).__name__}: give layers, such as Conv, and blocks")
+            raise TypeError(f"nodes hold {shown(node)}, {kind_of(node)}: give layers, such as Conv, and blocks")
         if isinstance(node, Block):
             ends = [_walk(branch, shape, name, layers, before) for name, branch in _branches(node, prefix)]
             shape, before = node.joined([end for end, _ in ends]), ends[0][1] if len(node.paths) == 1 else None

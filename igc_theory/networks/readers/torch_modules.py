@@ -20,7 +20,7 @@ from igc_theory.networks.description.graph import Graph
 from igc_theory.networks.description.layer_graph import LayerGraph
 from igc_theory.networks.readers.aten.trace import Trace
 from igc_theory.networks.readers.operators.layers import layer_graph
-from igc_theory.structure.arguments import positive_int
+from igc_theory.structure.arguments import kind_of, positive_int
 
 try:
     import torch
@@ -84,7 +84,7 @@ def from_torch(
     if torch is None:
         raise ImportError('from_torch needs PyTorch: pip install "igc_theory[torch]"')
     if not isinstance(module, nn.Module):
-        raise TypeError(f"module={module!r} is a {type(module).__name__}: give a torch.nn.Module")
+        raise TypeError(f"module={module!r} is {kind_of(module)}: give a torch.nn.Module")
     shapes = _shapes(input_shape)
     _refuse_lazy(module)
     graph = _graph(module, shapes, dtype)

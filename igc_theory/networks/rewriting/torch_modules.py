@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 from igc_theory.kernels.arrays import Array
 from igc_theory.kernels.products.product import Product
-from igc_theory.structure.arguments import choice_of, flag, pair_of
+from igc_theory.structure.arguments import choice_of, flag, kind_of, pair_of
 from igc_theory.structure.chains import Chain
 from igc_theory.structure.factors import GroupConv
 from igc_theory.structure.permutations import ChannelPermutation
@@ -145,9 +145,7 @@ def _parts(operand: Chain | Product) -> tuple[Chain, Sequence[Array | None]]:
     if isinstance(operand, Chain):
         return operand, [None] * len(operand.convolutions)
     if not isinstance(operand, Product):
-        raise TypeError(
-            f"operand={operand!r} is a {type(operand).__name__}: give a Chain, or a Product to carry weights over"
-        )
+        raise TypeError(f"operand={operand!r} is {kind_of(operand)}: give a Chain, or a Product to carry weights over")
     if operand.dtype.kind == "c":
         raise TypeError(f"operand={operand!r} has complex weights: PyTorch's layers are exported with real ones only")
     return operand.chain, operand.weights

@@ -15,6 +15,7 @@ from igc_theory.networks.description.network import Network
 from igc_theory.networks.zoo import classic, igc, inverted_residuals, merged, mobile, residual
 from igc_theory.networks.zoo import path_examples as paths
 from igc_theory.networks.zoo.classic import Entry
+from igc_theory.structure.arguments import kind_of
 
 __all__ = ["network", "network_names"]
 
@@ -181,7 +182,7 @@ def _hashable(value: Any) -> Any:
 def _key(name: Any) -> str:
     """Return the known name that `name` spells."""
     if not isinstance(name, str):
-        raise TypeError(f"name={name!r} is a {type(name).__name__}, not a string: network_names() lists the names")
+        raise TypeError(f"name={name!r} is {kind_of(name)}, not a string: network_names() lists the names")
     plain = {"".join(filter(str.isalnum, known)): known for known in network_names()}
     key = plain.get("".join(filter(str.isalnum, name.lower())))
     if key is None:

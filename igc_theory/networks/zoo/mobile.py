@@ -5,6 +5,7 @@ from __future__ import annotations
 from igc_theory.networks.description.layers import Conv, Linear, Norm, Pool, Shuffle, Slice, convolution
 from igc_theory.networks.description.nodes import Block, Node
 from igc_theory.networks.zoo.classic import IMAGENET, Entry, chosen
+from igc_theory.structure.arguments import kind_of
 from igc_theory.structure.blocks import inverted_residual, shufflenet_unit
 from igc_theory.structure.chains import Chain
 from igc_theory.structure.factors import GroupConv
@@ -227,9 +228,7 @@ def _condensed_layer(name: str, channels: int, growth: int, groups: int) -> Bloc
 def positive_width(width: float, name: str = "width") -> float:
     """Return a width multiplier, or one of another `name`, after checking it."""
     if isinstance(width, bool) or not isinstance(width, (int, float)):
-        raise TypeError(
-            f"{name}={width!r} is a {type(width).__name__}, not a number: use a multiplier such as 0.5 or 1.4"
-        )
+        raise TypeError(f"{name}={width!r} is {kind_of(width)}, not a number: use a multiplier such as 0.5 or 1.4")
     if not 0 < width < float("inf"):
         raise ValueError(f"{name}={width} is not a positive number: use a multiplier such as 0.5 or 1.4")
     return float(width)

@@ -10,6 +10,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike, NDArray
 
+from igc_theory.structure.arguments import kind_of
+
 __all__ = ["Columns", "axes_or_new", "checked_columns", "stacked", "unstacked"]
 
 Columns = Mapping[str, ArrayLike]
@@ -54,7 +56,7 @@ def checked_columns(
     names = [*integers, *numbers, *words]
     way_out = f"give the columns {', '.join(names)}, equally long"
     if not isinstance(columns, Mapping):
-        raise TypeError(f"columns={columns!r:.60} is a {type(columns).__name__}, not a mapping of names: {way_out}")
+        raise TypeError(f"columns={columns!r:.60} is {kind_of(columns)}, not a mapping of names: {way_out}")
     for name in names:
         if name not in columns:
             raise ValueError(f"columns has no {name!r}, only {', '.join(map(repr, columns)) or 'nothing'}: {way_out}")
@@ -92,9 +94,7 @@ def axes_or_new(ax: Axes | None) -> Axes:
     TypeError: ax='left' is a str: give Matplotlib axes, such as plt.subplots()[1], or nothing
     """
     if ax is not None and not isinstance(ax, Axes):
-        raise TypeError(
-            f"ax={ax!r} is a {type(ax).__name__}: give Matplotlib axes, such as plt.subplots()[1], or nothing"
-        )
+        raise TypeError(f"ax={ax!r} is {kind_of(ax)}: give Matplotlib axes, such as plt.subplots()[1], or nothing")
     return plt.subplots()[1] if ax is None else ax
 
 

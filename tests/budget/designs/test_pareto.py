@@ -56,5 +56,5 @@ def test_bad_input() -> None:
         pareto_front(POOL, most=("beauty",))
     with pytest.raises(ValueError, match="name no objective"):
         pareto_front(POOL, most=(), least=())
-    with pytest.raises(TypeError, match=r"designs\[0\]=3 is a int"):
+    with pytest.raises(TypeError, match=r"designs\[0\]=3 is an int"):
         pareto_front([3])

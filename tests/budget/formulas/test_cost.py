@@ -219,7 +219,7 @@ def test_bad_quantities_are_named(name: str, call: Callable[[Any], Any], bad: An
         (lambda: group_parameters(np.array([4, 6]), 4, 9), "C/groups=6/4 leaves a remainder"),
         (lambda: group_parameters(4, 2, 9, 5), "C_out/groups=5/2 leaves a remainder"),
         (lambda: igcv2_parameters([], 9), "branch_widths=.* is empty"),
-        (lambda: igcv2_parameters(8, 9), "branch_widths=8 is a int, not a sequence"),
+        (lambda: igcv2_parameters(8, 9), "branch_widths=8 is an int, not a sequence"),
         (lambda: igcv3_parameters(4, 4, 6, 2, 9), "groups=2 is not a pair"),
         (lambda: multiply_adds("chain", 8, 8), "chain='chain' is a str"),
         (lambda: multiply_adds(regular(4, 4), 0, 8), "height=0 is below 1"),

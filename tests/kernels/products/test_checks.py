@@ -101,5 +101,5 @@ def test_what_is_no_operator_is_refused():
         check_operator("A", rng)
     with pytest.raises(TypeError, match="op has no adjoint: give it rmatvec"):
         check_operator(LinearOperator((2, 2), matvec=lambda x: x, dtype=float), rng)
-    with pytest.raises(TypeError, match=r"rng=8 is a int: give numpy\.random\.default_rng"):
+    with pytest.raises(TypeError, match=r"rng=8 is an int: give numpy\.random\.default_rng"):
         check_operator(A, 8)

@@ -396,7 +396,7 @@ RNG = np.random.default_rng(19)
             TypeError,
             "dtype=.*int8.* is not a type to compute in: give float32",
         ),
-        (lambda: random_product(CHAIN, 7), TypeError, r"rng=7 is a int: give numpy\.random\.default_rng\(seed\)"),
+        (lambda: random_product(CHAIN, 7), TypeError, r"rng=7 is an int: give numpy\.random\.default_rng\(seed\)"),
         (lambda: random_product(CHAIN, None), TypeError, "rng=None is a NoneType: give numpy.random.default_rng"),
         (lambda: random_product(CHAIN, RNG, "float1024"), TypeError, "dtype='float1024' is not a type"),
         (lambda: regular_as_igc_product(np.ones((6, 4, 3, 3))), ValueError, "6 output and 4 input channels"),

@@ -154,8 +154,8 @@ def test_table_has_a_row_a_block() -> None:
 @pytest.mark.parametrize(
     ("function", "sentence"),
     [
-        *[(ask, "network=3 is a int: give one from network") for ask in (block_flows, flow_table, audit)],
-        *[(ask, "audit=3 is a int: give what audit") for ask in (audit_data, audit_page, audit_tables)],
+        *[(ask, "network=3 is an int: give one from network") for ask in (block_flows, flow_table, audit)],
+        *[(ask, "audit=3 is an int: give what audit") for ask in (audit_data, audit_page, audit_tables)],
     ],
 )
 def test_only_networks_and_audits_are_asked(function: Callable[[Any], Any], sentence: str) -> None:

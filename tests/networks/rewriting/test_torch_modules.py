@@ -193,7 +193,7 @@ def test_it_can_be_scripted():
 @pytest.mark.parametrize(("arguments", "sentence"), [
     ({"padding_mode": "same"}, "padding_mode='same' is not known: use 'zeros'"),
     ({"dilation": 0}, "dilation=0 is below 1"),
-    ({"bias": 1}, "bias=1 is a int: give True or False"),
+    ({"bias": 1}, "bias=1 is an int: give True or False"),
 ])  # fmt: skip
 def test_what_no_convolution_takes_is_refused(arguments, sentence):
     with pytest.raises((ValueError, TypeError), match=sentence):
@@ -249,7 +249,7 @@ def test_onnx_notices_another_wiring(tmp_path):
 
 
 @pytest.mark.parametrize(("arguments", "error", "sentence"), [
-    ((7,), TypeError, "operand=7 is a int: give a Chain, or a Product"),
+    ((7,), TypeError, "operand=7 is an int: give a Chain, or a Product"),
     ((random_product(igcv1(2, 2), np.random.default_rng(0), np.complex128),), TypeError, "complex weights"),
 ])  # fmt: skip
 def test_what_is_no_chain_is_refused(arguments, error, sentence):
