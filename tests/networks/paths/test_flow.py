@@ -72,9 +72,9 @@ def test_a_gate_leaves_the_chain_of_its_block() -> None:
     assert (flow.min_paths, flow.max_paths) == (120, 121)
 
 
-def test_half_a_unit_is_no_chain() -> None:
+def test_a_unit_that_leaves_half_untouched_is_no_chain_and_not_dense() -> None:
     unit = next(flow for flow in block_flows(network("shufflenet_v2_x1.0")) if flow.name == "stage2.unit2")
-    assert (unit.chain, unit.grade, unit.dense) == (None, None, False)
+    assert (unit.chain, unit.grade.kind, unit.dense) == (None, "not dense", False)
 
 
 @pytest.mark.parametrize("name", ["igc_l24m2", "igcv3_d", "igcv2_star", "shufflenet", "mobilenet_v2", "cifar_resnet"])
