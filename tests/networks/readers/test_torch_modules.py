@@ -168,6 +168,24 @@ def test_tied_weights_are_counted_once():
     assert (network.parameters, network.multiply_adds) == (40, 7 * 40)
 
 
+@pytest.mark.parametrize("call", [
+    lambda x: x + x, lambda x: x * 2, lambda x: x.mT + x[:, :, :1], lambda x: x.softmax(-1), lambda x: x.softmax(-1, torch.float64),
+    lambda x: x / x.double(), lambda x: nn.functional.layer_norm(x, (4,)), lambda x: nn.functional.linear(x.mT, x[0]),
+    lambda x: nn.functional.linear(x, torch.ones(5, 4)), lambda x: nn.functional.gelu(x).int() + 1, lambda x: 1 - x,
+    lambda x: nn.functional.batch_norm(x.double(), None, None, training=True), lambda x: torch.relu(x.mT).contiguous(),
+])  # fmt: skip
+def test_shapes_and_types_are_those_of_a_run(call):
+    seen = []
+    from_torch(Called(lambda _, x: seen.append(call(x))), (4, 4))
+    right = call(torch.ones(1, 4, 4))
+    assert (seen[0].is_meta, seen[0].shape, seen[0].dtype, seen[0].stride()) == (
+        True,
+        right.shape,
+        right.dtype,
+        right.stride(),
+    )
+
+
 def test_what_is_never_called_is_counted_and_listed():
     module = Called(lambda m, x: m.used(x), used=nn.Linear(4, 4), head=nn.Linear(4, 9))
     network = from_torch(module, (4,))

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from igc_theory.networks.description.graph import Stored, words
 from igc_theory.networks.readers.aten.record import Call, Operand, Record, type_name
+from igc_theory.networks.readers.aten.shapes import shape_alone
 from igc_theory.networks.readers.aten.vocabulary import is_known, translate
 
 try:
@@ -27,9 +28,6 @@ _FILLED = words(
     "zeros_like ones_like full_like empty_like rand_like randn_like randint_like new_zeros new_ones new_full new_empty"
 )
 """Operators whose result has the shape of a tensor, but no number of it."""
-
-_NORMALISED = words("batch_norm group_norm instance_norm layer_norm rms_norm")
-"""Operators whose result is like what they read; PyTorch takes long to find that out."""
 
 _LOOKS = words(
     "_local_scalar_dense item is_nonzero nonzero nonzero_numpy masked_select equal unique _unique2 unique_consecutive"
@@ -177,8 +175,8 @@ class Trace(TorchDispatchMode):  # type: ignore[misc, unused-ignore]
         ready_args, ready = _mapped(self._ready, (args, kwargs))
         if self._on_meta and ready.get("device") is not None:
             ready["device"] = torch.device("meta")
-        quick = self._on_meta and operator in _NORMALISED
-        result = torch.empty_like(ready_args[0]) if quick else func(*ready_args, **ready)
+        result = shape_alone(operator, ready_args) if self._on_meta and not ready.get("dtype") else None
+        result = func(*ready_args, **ready) if result is None else result
         known = {id(new): old for old, new in zip(_tensors((args, kwargs)), _tensors((ready_args, ready)), strict=True)}
         fresh = [known.get(id(tensor), tensor) for tensor in written or _tensors(result)]
         if written or not all(id(tensor) in known for tensor in _tensors(result)):
