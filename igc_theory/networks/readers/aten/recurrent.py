@@ -27,7 +27,7 @@ def _recurrent(call: Call, record: Record) -> None:
     if len(arrays) != call["num_layers"] * directions * each:  # projected: another kind of layer
         record.write(f"aten.{call.operator}", call.place, [entry.name for entry in call.operands], call.results)
         return
-    source = call["input"]
+    source = call["input"] or _rows(call, record)
     if call["batch_first"]:
         source = _exchanged(source, call, record)
     for start in range(0, len(arrays), directions * each):
@@ -35,6 +35,12 @@ def _recurrent(call: Call, record: Record) -> None:
     if call["batch_first"]:
         source = _exchanged(source, call, record)
     record.write("Identity", call.place, (source.name,), call.results)
+
+
+def _rows(call: Call, record: Record) -> Operand:
+    """Return packed sequences as one long one."""
+    rows, features = call["data"].shape
+    return record.between("Unsqueeze", call.place, (call["data"].name, record.numbers([1])), (rows, 1, features))
 
 
 def _exchanged(operand: Operand, call: Call, record: Record) -> Operand:
