@@ -28,34 +28,26 @@ PACKAGES = ("torch", "torchvision", "timm", "fvcore")
 
 
 def compared(name):
-    """Return the row of one model."""
-    module, read_shapes = on_meta_if_possible(name)
-    try:
-        network = from_torch(module, read_shapes)
-    except ValueError as error:
-        return {"model": name, "verdict": "refused", "reason": str(error)[:200]}
+    """Return the row of one model: made without numbers, or with random ones where its own code needs them."""
+    for device in ("meta", "cpu"):
+        try:
+            module, read_shapes = made(name, device)
+            network = from_torch(module, read_shapes)
+            right = counted(module, [torch.zeros(1, *sizes, device=device) for sizes in read_shapes])
+        except (RuntimeError, NotImplementedError, ValueError) as error:
+            reason = str(error)
+        else:
+            return row_of(name, network, tuple(right))
+    return {"model": name, "verdict": "refused", "reason": reason[:200]}
+
+
+def row_of(name, network, right):
+    """Return what the two ways to count say."""
     ours = (network.parameters, network.multiply_adds, network.activation_multiply_adds)
-    right = independent(name, module, read_shapes)
     reasons = sorted({f"{entry.operator}: {entry.reason}" for entry in network.passed_over})
-    verdict = "equal" if ours == tuple(right) else "different"
+    verdict = "equal" if ours == right else "different"
     values = [name, verdict, *ours, *right, network.exact, "; ".join(reasons)[:200]]
     return dict(zip(COLUMNS, values, strict=True))
-
-
-def on_meta_if_possible(name):
-    """Return a model without numbers; with random ones where its own code needs them to make it."""
-    try:
-        return made(name)
-    except (RuntimeError, NotImplementedError):
-        return made(name, "cpu")
-
-
-def independent(name, module, read_shapes):
-    """Return the other count: without numbers, or on zeros where a model looks at them."""
-    try:
-        return counted(module.to("meta"), [torch.zeros(1, *sizes, device="meta") for sizes in read_shapes])
-    except (RuntimeError, NotImplementedError):
-        return counted(made(name, "cpu")[0], [torch.zeros(1, *sizes) for sizes in read_shapes])
 
 
 def read(path):

@@ -27,6 +27,7 @@ class Products(TorchDispatchMode):
         super().__init__()
         self.kept, self.seen = [], set()
         self.weighted = self.activations = 0
+        self.recurrent = False
         for tensor in inputs:
             self.mark(tensor)
 
@@ -39,6 +40,8 @@ class Products(TorchDispatchMode):
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         result = func(*args, **(kwargs or {}))
+        if self.recurrent and func._schema.name == "aten::zeros":
+            self.mark(result)
         if self.depends([args, kwargs]):
             for tensor in tensors([result, args[:1] if func._schema.is_mutable else []]):
                 self.mark(tensor)
@@ -74,6 +77,12 @@ def counted(module, inputs):
     """Count a module in evaluation mode, while it reads some inputs."""
     module = module.eval()
     parameters = sum(parameter.numel() for parameter in module.parameters())
-    with torch.no_grad(), Products(inputs) as products:
+    products = Products(inputs)
+    # The first state of a recurrent layer is zeros, which are multiplied for every image all the same.
+    for part in module.modules():
+        if isinstance(part, torch.nn.RNNBase):
+            part.register_forward_pre_hook(lambda *_: setattr(products, "recurrent", True))
+            part.register_forward_hook(lambda *_: setattr(products, "recurrent", False))
+    with torch.no_grad(), products:
         module(*inputs)
     return Count(parameters, products.weighted, products.activations)

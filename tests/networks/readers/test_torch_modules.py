@@ -43,10 +43,6 @@ def conv(**options):
     return nn.Conv2d(3, 8, 3, **options)
 
 
-def packed(module, x):
-    return module.l(nn.utils.rnn.pack_padded_sequence(x, [x.shape[1]], batch_first=True))[0].data
-
-
 CONV = 8 * 3 * 9
 
 # --- layers: (module, shape, multiply–adds of layers, of activations with activations) ------------------------------
@@ -68,7 +64,6 @@ LAYERS = {
     "root mean square": (nn.RMSNorm(8), (7, 8), 0, 0),
     "slopes": (nn.Sequential(conv(), nn.PReLU(), nn.PReLU(8)), (3, 8, 8), CONV * 36, 0),
     "lstm": (nn.LSTM(5, 6, 2, batch_first=True, bidirectional=True), (7, 5), 7 * 2 * (24 * 5 + 24 * 6 + 24 * 12 + 24 * 6), 0),
-    "packed": (Called(packed, l=nn.LSTM(5, 6, batch_first=True)), (7, 5), 7 * (24 * 5 + 24 * 6), 0),
     "gru": (nn.GRU(5, 6, bias=False, batch_first=True), (7, 5), 7 * (18 * 5 + 18 * 6), 0),
     "attention": (Called(lambda m, x: m.a(x, x, x), a=nn.MultiheadAttention(8, 2, batch_first=True)), (7, 8), 1792, 2 * 49 * 8),
     "encoder": (nn.TransformerEncoderLayer(8, 2, 16, batch_first=True), (7, 8), 7 * (4 * 64 + 2 * 128), 2 * 49 * 8),
@@ -157,6 +152,15 @@ def test_a_module_that_looks_at_its_input_says_so():
     (entry,) = from_torch(Called(looks_at_numbers, c=conv(), d=conv()), (3, 8, 8)).passed_over
     assert (entry.name, entry.operator, entry.parameters) == ("Called", "control flow", 0)
     assert "counted as it runs on zeros" in entry.reason
+
+
+def test_packed_sequences():
+    def packed(module, x):
+        return module.l(nn.utils.rnn.pack_padded_sequence(x, [x.shape[1]], batch_first=True))[0].data
+
+    network = from_torch(Called(packed, l=nn.LSTM(5, 6, batch_first=True)), (7, 5))
+    assert (network.parameters, network.multiply_adds) == (24 * 13, 7 * 24 * 11)
+    assert {entry.operator for entry in network.passed_over} == {"control flow"}  # it looks at the lengths
 
 
 def test_a_layer_that_is_called_twice_holds_its_weights_once():

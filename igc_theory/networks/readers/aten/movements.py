@@ -239,6 +239,7 @@ MOVEMENTS: dict[str, Rule] = {
     **dict.fromkeys([f"adaptive_{kind}_pool{rank}" for kind in ("max", "avg") for rank in _RANKS], _adaptive_pool),
     **dict.fromkeys(_RESIZES, _resize),
     "glu": _glu,
+    **dict.fromkeys(words("_pack_padded_sequence _pad_packed_sequence"), _named("Slice")),
     **dict.fromkeys(words("unfold im2col col2im fold diagonal as_strided alias"), _named("Slice")),
 }  # fmt: skip
 """What is written for each operator."""
