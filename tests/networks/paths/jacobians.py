@@ -207,9 +207,9 @@ def main(names: list[str]) -> None:
     warnings.simplefilter("ignore")
     path = HERE / "jacobians.csv"
     for name in names or NETWORKS:
-        old = list(csv.DictReader(path.open())) if path.exists() else []
+        old = list(csv.DictReader(path.read_text("utf-8").splitlines())) if path.exists() else []
         table = [row for row in old if row["network"] != name] + list(rows(name))
-        with path.open("w", newline="") as file:
+        with path.open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, list(table[0]), lineterminator="\n")
             writer.writeheader()
             writer.writerows(sorted(table, key=lambda row: list(NETWORKS).index(row["network"])))

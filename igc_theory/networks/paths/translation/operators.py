@@ -55,12 +55,17 @@ def steps_of_graph(graph: Graph) -> Steps:
             _follow(trace, operation)
     read = {name for operation in graph.operations for name in operation.inputs}
     ends = [
-        trace.views[name].step
-        for op in graph.operations
-        for name in op.outputs
+        _written(trace, operation, trace.views[name])
+        for operation in graph.operations
+        for name in operation.outputs
         if name not in read and name in trace.views
     ]
     return Steps(tuple(trace.steps), tuple(dict.fromkeys(ends)))
+
+
+def _written(trace: Trace, operation: Operation, view: View) -> int:
+    """Return the step of what the network writes, its channels in the order in which they are written."""
+    return view.step if view.labels is None else trace.gathered(operation, view, view.labels)
 
 
 def _read_input(trace: Trace, name: str) -> None:
@@ -69,15 +74,22 @@ def _read_input(trace: Trace, name: str) -> None:
     if shape is None or len(shape) < 1 + trace.graph.batched:
         trace.views[name] = trace.append(operation, None, (), 1, None)
         return
-    axis = _image_axis(shape) if trace.graph.batched else 0
+    axis = _image_axis(trace.graph, name) if trace.graph.batched else 0
     sizes = [n if k == axis else 1 for k, n in enumerate(shape)]
     trace.views[name] = trace.append(operation, None, (), shape[axis], np.arange(shape[axis]).reshape(sizes))
 
 
-def _image_axis(shape: tuple[int, ...]) -> int:
-    """Return the axis of an image's channels: the second, or the last of four if only that one is as short as colours are."""
-    last = len(shape) == 4 and shape[3] <= 4 < shape[1]
-    return 3 if last else 1
+def _image_axis(graph: Graph, name: str) -> int:
+    """Return the axis of an image's channels: the last if the image is first of all transposed so that it becomes the second."""
+    names, readers = {name}, []
+    for operation in graph.operations:
+        if names.intersection(operation.inputs):
+            if _RULES.get(operation.operator) in (kept, _arithmetic):
+                names.update(operation.outputs)
+            else:
+                readers.append(operation)
+    orders = [list(reader.attributes.get("perm") or ()) for reader in readers if reader.operator == "Transpose"]
+    return 3 if orders and len(orders) == len(readers) and all(order[1:2] == [3] for order in orders) else 1
 
 
 def _follow(trace: Trace, operation: Operation) -> None:
