@@ -9,6 +9,8 @@ from .kernels.spectra import plot_block_spectra as plot_block_spectra
 from .kernels.spectra import plot_kernel as plot_kernel
 from .networks.architectures import architecture_columns as architecture_columns
 from .networks.architectures import plot_architecture as plot_architecture
+from .networks.flow import flow_columns as flow_columns
+from .networks.flow import plot_flow_strips as plot_flow_strips
 from .networks.networks import plot_path_lengths as plot_path_lengths
 from .structure.chains import chain_columns as chain_columns
 from .structure.chains import plot_chain as plot_chain
