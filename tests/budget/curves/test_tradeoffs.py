@@ -232,7 +232,7 @@ def test_width_gain_of_igcv3() -> None:
         (width_of_equal_branches, (20, [1]), "budget=20 is below 22"),
         (width_of_equal_branches, (200, [0]), "pointwise=0"),
         (width_of_equal_branches, (200, []), "pointwise="),
-        (width_gain_of_igcv1, (1,), "most=1 is not above 1"),
+        (width_gain_of_igcv1, (1,), "most=1 leaves one point: give a number above 1"),
         (integer_optima, (1,), "most_channels=1"),
         (width_gain_of_igcv3, (0,), "channels=0"),
         (width_gain_of_igcv3, (8, []), "groups="),

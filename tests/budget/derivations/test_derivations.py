@@ -156,7 +156,7 @@ def test_checks_refuse_claims_of_another_form() -> None:
 
 @pytest.mark.parametrize("bad", [0, 1, -2])
 def test_balance_needs_two_factors(bad: int) -> None:
-    with pytest.raises(ValueError, match=f"L={bad} is below 2: use at least 2 factors"):
+    with pytest.raises(ValueError, match=f"L={bad} is below 2: use 2 to 12 factors"):
         b.balance_condition(bad)
 
 

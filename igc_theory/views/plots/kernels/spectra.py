@@ -40,7 +40,7 @@ def kernel_columns(kernel: ArrayLike) -> dict[str, NDArray[Any]]:
     Examples
     --------
     >>> {name: column.tolist() for name, column in kernel_columns([[1, 2], [3, 4]]).items()}
-    {'row': [0, 0, 1, 1], 'column': [0, 1, 0, 1], 'value': [1, 2, 3, 4]}
+    {'row': [0, 0, 1, 1], 'column': [0, 1, 0, 1], 'value': [1.0, 2.0, 3.0, 4.0]}
     """
     array = finite("kernel", numbers("kernel", kernel))
     if array.ndim not in (2, 4) or 0 in array.shape:
