@@ -44,6 +44,18 @@ def test_counts_are_for_one_example(tmp_path: Path, batch: Any) -> None:
     assert (found.graph.batch, found.graph.batched) == (batch if isinstance(batch, int) else 1, True)
 
 
+def test_a_batch_that_no_operator_tells_of_is_said_to_be_a_guess(tmp_path: Path) -> None:
+    """Axis 0 of what an LSTM reads counts steps, or examples in another layout: neither is sure before it is run."""
+    nodes = [N("LSTM", ["x", "k", "r"], ["y"], hidden_size=5)]
+    constants = {"k": w(1, 20, 7), "r": w(1, 20, 5)}
+    found = read(model(nodes, constants, (6, 4, 7)), tmp_path)
+    assert not found.exact
+    assert [entry.reason for entry in found.passed_over] == [
+        "no operator says whether its axis 0 counts 6 examples, as is taken here: export it with one example"
+    ]
+    assert read(model(nodes, constants, (1, 4, 7)), tmp_path).exact
+
+
 def test_an_input_without_batch_is_read_as_it_is(tmp_path: Path) -> None:
     nodes = [
         N("Unsqueeze", ["x", "a"], ["u"]),

@@ -116,6 +116,8 @@ def chosen(inputs: Sequence[Input], given: Given, axes: Axes) -> Sizes:
     else:
         shapes[image.name] = _default(image, sizes, axes)
     dynamic = any(not isinstance(size, int) for size in image.sizes[int(axes.batched is not False) :])
+    if axes.batched is None and sizes and isinstance(sizes[0], int) and sizes[0] > 1:
+        notes.append((image.name, "input", _undecided(sizes[0])))
     for entry in inputs:
         named |= _meanings(entry, shapes.get(entry.name, ()), named)
     examples = shapes[image.name][:1] if axes.batched is not False else (1,)
@@ -133,6 +135,10 @@ def chosen(inputs: Sequence[Input], given: Given, axes: Axes) -> Sizes:
                 )
             )
     return Sizes(shapes, dynamic, tuple(notes))
+
+
+def _undecided(size: int) -> str:
+    return f"no operator says whether its axis 0 counts {size} examples, as is taken here: export it with one example"
 
 
 def _check_names(inputs: Sequence[Input], given: Given) -> None:
