@@ -118,7 +118,7 @@ def test_a_balance(explorer):
     balance.press("K₁", "ArrowLeft")
     balance.shows(sentence=balance_answer(64, [2, 16]).sentence)
     balance.press("K₂", "ArrowRight")
-    balance.shows(weights_a_channel=str(best_dense(64, 9, factors=2).parameters_per_channel))
+    balance.shows(weights_per_channel=str(best_dense(64, 9, factors=2).parameters_per_channel))
     balance.press("channels", "ArrowRight")
     balance.shows(sentence=balance_answer(96, [2, 32]).sentence)
 
