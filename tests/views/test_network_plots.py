@@ -9,7 +9,7 @@ import pytest
 
 from figures import architectures_as_graphs
 from igc_theory.networks import Conv, Network, path_polynomial
-from igc_theory.views.plots import architecture_columns, plot_architecture, plot_path_lengths
+from igc_theory.views.plots import architecture_columns, flow_columns, plot_architecture, plot_path_lengths
 from igc_theory.views.plots.networks.networks import plot_recount, plot_size_against_accuracy, plot_width_series
 
 
@@ -77,3 +77,8 @@ def test_drawn_boxes_are_the_convolutions() -> None:
     assert boxes.sum() == 2**4 - 1
     places = set(zip(columns["x0"][boxes].round(3), columns["y0"][boxes].round(3), strict=True))
     assert len(places) == boxes.sum()  # none on top of another
+
+
+def test_strips_are_of_channel_flows() -> None:
+    with pytest.raises(TypeError, match=r"flows='mixnet_s' is a str: give what channel_flow"):
+        flow_columns("mixnet_s")

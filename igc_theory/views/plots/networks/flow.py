@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
 from igc_theory.networks.paths.flow import NetworkFlow
+from igc_theory.structure.arguments import instance_of
 from igc_theory.views.plots.columns import Columns, axes_or_new, checked_columns
 
 __all__ = ["flow_columns", "plot_flow_strips"]
@@ -39,12 +40,19 @@ def flow_columns(*flows: NetworkFlow) -> dict[str, list[str]]:
     dict of str to list
         `network`, `block` and `grade`: the grade without shortcuts and gates.
 
+    Raises
+    ------
+    TypeError
+        If one of `flows` is something else.
+
     Examples
     --------
     >>> from igc_theory.networks import channel_flow, network
     >>> flow_columns(channel_flow(network("alexnet")))["grade"]
     ['strict', 'not dense', 'strict', 'not dense', 'not dense']
     """
+    for flow in flows:
+        instance_of("flows", flow, NetworkFlow, "give what channel_flow(network) returns")
     rows = [(flow.name, block.name, block.main.kind) for flow in flows for block in flow.blocks]
     return {name: [row[k] for row in rows] for k, name in enumerate(("network", "block", "grade"))}
 
