@@ -11,7 +11,11 @@ from hypothesis import settings
 os.environ["MPLBACKEND"] = "Agg"
 
 # Its doctests need the extra torch; tests/networks/test_torch_export.py says so where it is not installed.
-_TORCH = ["igc_theory/networks/readers/torch_modules.py", "igc_theory/networks/rewriting/torch_modules.py"]
+_TORCH = [
+    "igc_theory/networks/readers/torch_modules.py",
+    "igc_theory/networks/rewriting/torch_modules.py",
+    "tests/networks/paths/jacobians.py",
+]
 collect_ignore = [] if find_spec("torch") else _TORCH
 
 # Machines differ in speed, so no example has a deadline; CI draws the same examples every time.
