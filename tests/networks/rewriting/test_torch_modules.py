@@ -230,12 +230,26 @@ def test_state_dict_comes_back_with_weights_and_wiring(tmp_path):
     np.testing.assert_allclose(applied(other, image), product.convolve(image), rtol=0, atol=1e-12)
 
 
+def in_short(chain: Chain) -> list:
+    """Return the factors, neighbouring permutations as one and identities left out: a file does not tell them apart."""
+    factors: list = []
+    for factor in chain.factors:
+        order = factor.indices if isinstance(factor, ChannelPermutation) else None
+        if order is not None and factors and isinstance(factors[-1], ChannelPermutation):
+            order = factors.pop().indices[order]
+        if order is None:
+            factors.append(factor)
+        elif (order != np.arange(len(order))).any():
+            factors.append(ChannelPermutation(order))
+    return factors
+
+
 @pytest.mark.parametrize("chain", CHAINS, ids=repr)
 def test_onnx_brings_the_same_chain_back(chain, tmp_path):
     product = random_product(chain, np.random.default_rng(5), np.float32) if chain.convolutions else Product(chain, [])
     path = exported(to_torch(product), torch.zeros(1, chain.in_channels, 8, 8), tmp_path / "chain.onnx")
     network = read_onnx(path)
-    assert rebuilt(network) == chain
+    assert in_short(rebuilt(network)) == in_short(chain)
     assert network.passed_over == ()
     read = [layer.weight for layer in network.layers if layer.weight is not None]
     assert all(map(np.array_equal, read, product.weights))
