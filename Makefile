@@ -39,7 +39,7 @@ define install
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help setup realdata paper figures notebooks site test lint format bench zoo-check experiment lab constraints clean distclean FORCE
+.PHONY: help setup realdata paper figures notebooks site test hostile lint format bench zoo-check experiment lab constraints clean distclean FORCE
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 
@@ -59,8 +59,11 @@ notebooks: .make/notebooks  ## run every notebook and store it with its outputs;
 site: $(READY) $(MATHJAX)  ## pages that need nothing installed, from what is stored: open site/index.html
 	$(RUN) website/build.py --mathjax $(MATHJAX)
 
-test: $(READY)  ## the whole test suite with doctests, warnings as errors (ARGS="-k name" chooses)
-	$(RUN) -m pytest -n 2 --dist loadgroup $(ARGS)
+test: $(READY)  ## the test suite with doctests, warnings as errors (ARGS="-k name" chooses); not hostile
+	$(RUN) -m pytest -n 2 --dist loadgroup -m "not hostile" $(ARGS)
+
+hostile: $(READY)  ## bad values for every public name, damaged files, faults in builds (three minutes)
+	$(RUN) -m pytest -n 2 --dist loadgroup -m hostile $(ARGS)
 
 lint: $(READY)  ## what CI asks of the code: ruff check, ruff format --check, mypy --strict
 	$(RUN) -m ruff check .

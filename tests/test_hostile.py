@@ -9,6 +9,7 @@ import pytest
 
 from tools.files import ROOT
 
+pytestmark = pytest.mark.hostile
 PARTS = 2
 
 METHODS_WITHOUT_EXAMPLES: set[str] = set()

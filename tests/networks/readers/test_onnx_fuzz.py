@@ -18,6 +18,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from tests.networks.readers.onnx_models import model
 
+pytestmark = pytest.mark.hostile
 N = helper.make_node
 MUTANTS = 4_000
 NUMBERS = [0, 1, -1, 2, 3, 7, 255, 999, 2**31 - 1, -(2**31), 2**40, 2**62, -(2**63), 2**63 - 1]
