@@ -32,6 +32,7 @@ __all__ = [
     "path_of",
     "positive_int",
     "real_number",
+    "settle",
     "shown",
     "text",
     "two_of",
@@ -158,6 +159,21 @@ def generator(name: str, value: Any, *, optional: bool = False) -> np.random.Gen
     if optional and value is None:
         return np.random.default_rng(0)
     return instance_of(name, value, np.random.Generator, "give numpy.random.default_rng(seed)")
+
+
+def settle(record: object, **fields: Any) -> None:
+    """Store validated values in the fields of a frozen dataclass: what was given may have been a NumPy integer or a list.
+
+    Examples
+    --------
+    >>> from igc_theory.structure import GroupConv
+    >>> factor = GroupConv(4, 4)
+    >>> settle(factor, groups=positive_int("groups", np.int8(2)))
+    >>> factor
+    GroupConv(4, 4, groups=2)
+    """
+    for name, value in fields.items():
+        object.__setattr__(record, name, value)
 
 
 def positive_int(

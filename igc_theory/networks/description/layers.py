@@ -7,10 +7,11 @@ biases belong to the convolution in front of them: they matter for counting only
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property, lru_cache
+from typing import Any
 
 from igc_theory.networks.description.shapes import Counts, Shape, agree, output_side, shape_of
-from igc_theory.structure.arguments import flag, instance_of, pair_of, positive_int
+from igc_theory.structure.arguments import choice_of, flag, instance_of, pair_of, positive_int, settle, text
 from igc_theory.structure.factors import GroupConv
 from igc_theory.structure.permutations import ChannelPermutation
 
@@ -70,11 +71,10 @@ class Conv:
 
     def __post_init__(self) -> None:
         instance_of("convolution", self.convolution, GroupConv, "give GroupConv(in_channels, out_channels)")
-        for name in ("batch_norm", "bias", "fixed"):
-            flag(name, getattr(self, name))
+        settle(self, **{name: flag(name, getattr(self, name)) for name in ("batch_norm", "bias", "fixed")})
         if self.padding is not None:
-            pair_of("padding", self.padding, minimum=0)
-        positive_int("gates", self.gates, minimum=0)
+            settle(self, padding=_side("padding", self.padding, minimum=0))
+        settle(self, gates=positive_int("gates", self.gates, minimum=0))
 
     @cached_property
     def counts(self) -> Counts:
@@ -137,13 +137,11 @@ class Pool:
     round_up: bool = False
 
     def __post_init__(self) -> None:
-        if self.kind not in ("max", "average"):
-            raise ValueError(f"kind={self.kind!r} is no pooling: use 'max' or 'average'")
+        settle(self, kind=choice_of("kind", self.kind, ("max", "average")))
         if self.window is not None:
-            pair_of("window", self.window)
-        pair_of("stride", self.stride)
-        pair_of("padding", self.padding, minimum=0)
-        flag("round_up", self.round_up)
+            settle(self, window=_side("window", self.window))
+        settle(self, stride=_side("stride", self.stride), padding=_side("padding", self.padding, minimum=0))
+        settle(self, round_up=flag("round_up", self.round_up))
 
     def output(self, shape: Shape) -> Shape:
         """Return the shape it writes."""
@@ -201,7 +199,7 @@ class Pad:
     channels: int
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "channels", positive_int("channels", self.channels))
+        settle(self, channels=positive_int("channels", self.channels))
 
     def output(self, shape: Shape) -> Shape:
         """Return the shape with ``channels`` channels; ValueError if there are more already."""
@@ -232,9 +230,9 @@ class Slice:
     stop: int
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "start", positive_int("start", self.start, minimum=0))
-        one = "pass on at least one channel"
-        object.__setattr__(self, "stop", positive_int("stop", self.stop, minimum=self.start + 1, way_out=one))
+        settle(self, start=positive_int("start", self.start, minimum=0))
+        one = f"pass on at least one channel behind start={self.start}"
+        settle(self, stop=positive_int("stop", self.stop, minimum=self.start + 1, way_out=one))
 
     def output(self, shape: Shape) -> Shape:
         """Return the shape with ``stop - start`` channels; ValueError if there are fewer than ``stop``."""
@@ -262,7 +260,7 @@ class Scale:
     channels: int
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "channels", positive_int("channels", self.channels))
+        settle(self, channels=positive_int("channels", self.channels))
 
     @property
     def counts(self) -> Counts:
@@ -297,8 +295,8 @@ class Norm:
     kind: str = "batch norm"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "channels", positive_int("channels", self.channels))
-        instance_of("kind", self.kind, str, "give a word for the tables")
+        settle(self, channels=positive_int("channels", self.channels))
+        settle(self, kind=text("kind", self.kind))
 
     @property
     def counts(self) -> Counts:
@@ -335,9 +333,9 @@ class Linear:
 
     def __post_init__(self) -> None:
         classes = "give the number of classes, at least 1"
-        object.__setattr__(self, "in_features", positive_int("in_features", self.in_features))
-        object.__setattr__(self, "out_features", positive_int("out_features", self.out_features, way_out=classes))
-        flag("bias", self.bias)
+        settle(self, in_features=positive_int("in_features", self.in_features))
+        settle(self, out_features=positive_int("out_features", self.out_features, way_out=classes))
+        settle(self, bias=flag("bias", self.bias))
 
     @property
     def counts(self) -> Counts:
@@ -369,13 +367,19 @@ class Operator:
     kind: str
 
     def __post_init__(self) -> None:
-        instance_of("kind", self.kind, str, "give a word for the tables")
+        settle(self, kind=text("kind", self.kind))
+
+
+def _side(name: str, value: Any, *, minimum: int = 1) -> Pair:
+    """Return a pair of Python ints, or one where one was given."""
+    pair = pair_of(name, value, minimum=minimum)
+    return pair if isinstance(value, (tuple, list)) else pair[0]
 
 
 Leaf = Conv | Pool | Shuffle | Pad | Slice | Scale | Norm | Linear
 
 
-@cache
+@lru_cache(maxsize=4096, typed=True)
 def convolution(
     in_channels: int,
     out_channels: int,

@@ -6,9 +6,9 @@ from collections import Counter
 
 from igc_theory.networks.description.layer_graph import Layer, LayerGraph
 from igc_theory.networks.description.layers import Conv, Linear, Shape
-from igc_theory.networks.description.nodes import Block, Node
+from igc_theory.networks.description.nodes import Block, Node, nodes_of
 from igc_theory.networks.description.shapes import shape_of
-from igc_theory.structure.arguments import kind_of, listed, shown
+from igc_theory.structure.arguments import text
 
 __all__ = ["Network"]
 
@@ -49,10 +49,8 @@ class Network(LayerGraph):
 
     def __init__(self, name: str, input_shape: Shape, nodes: tuple[Node, ...], source: str = "") -> None:
         layers: list[Layer] = []
-        input_shape, nodes = (
-            shape_of("input_shape", input_shape),
-            tuple(listed("nodes", nodes, "give layers and blocks")),
-        )
+        name, source = text("name", name), text("source", source)
+        input_shape, nodes = shape_of("input_shape", input_shape), nodes_of("nodes", nodes)
         _walk(nodes, input_shape, "", layers, None)
         super().__init__(name, input_shape, tuple(layers), _depth(nodes), source)
         object.__setattr__(self, "nodes", nodes)
@@ -72,8 +70,6 @@ def _walk(
     """
     seen: Counter[str] = Counter()
     for node in nodes:
-        if not isinstance(node, Node):
-            raise TypeError(f"nodes hold {shown(node)}, {kind_of(node)}: give layers, such as Conv, and blocks")
         if isinstance(node, Block):
             ends = [_walk(branch, shape, name, layers, before) for name, branch in _branches(node, prefix)]
             shape, before = node.joined([end for end, _ in ends]), ends[0][1] if len(node.paths) == 1 else None

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from igc_theory.networks.description.layers import Leaf
 from igc_theory.networks.description.shapes import Shape
-from igc_theory.structure.arguments import listed
+from igc_theory.structure.arguments import choice_of, instance_of, listed, settle, text
 
-__all__ = ["Block", "Node"]
+__all__ = ["Block", "Node", "nodes_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +48,10 @@ class Block:
     join: str = "add"
 
     def __post_init__(self) -> None:
-        listed("branches", self.branches, "give a tuple of series of nodes", empty=True)
-        if self.join not in ("add", "mean", "concat", "multiply"):
-            raise ValueError(
-                f"join={self.join!r} is no way to join branches: use 'add', 'mean', 'concat' or 'multiply'"
-            )
-        if not self.branches:
-            raise ValueError(f"branches=() of block {self.name!r} are none: give at least one series of nodes")
+        branches = listed("branches", self.branches, "give at least one series of nodes")
+        series = tuple(nodes_of(f"branches[{k}]", branch, empty=True) for k, branch in enumerate(branches))
+        join = choice_of("join", self.join, ("add", "mean", "concat", "multiply"))
+        settle(self, name=text("name", self.name), branches=series, join=join)
 
     @property
     def stage(self) -> str:
@@ -85,6 +83,22 @@ class Block:
 
 
 Node = Leaf | Block
+
+
+def nodes_of(name: str, value: Any, *, empty: bool = False) -> tuple[Node, ...]:
+    """Return nodes in series.
+
+    Examples
+    --------
+    >>> nodes_of("nodes", [3])
+    Traceback (most recent call last):
+    ...
+    TypeError: nodes[0]=3 is an int: give a layer, such as Conv, or a block
+    """
+    nodes = listed(name, value, "give a tuple of layers, such as Conv, and blocks", empty=empty)
+    for k, node in enumerate(nodes):
+        instance_of(f"{name}[{k}]", node, (Leaf, Block), "give a layer, such as Conv, or a block")  # type: ignore[arg-type]
+    return tuple(nodes)
 
 
 def _end(nodes: tuple[Node, ...], shape: Shape) -> Shape:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from igc_theory.structure.arguments import kind_of, positive_int
+from igc_theory.structure.arguments import kind_of, positive_int, shown
 
 __all__ = ["Counts", "Shape", "agree", "output_side", "shape_of"]
 
@@ -75,9 +75,9 @@ def shape_of(name: str, value: Any) -> Shape:
     ValueError: shape=(3, 32) has 2 sizes, not 3: give (channels, height, width)
     """
     if not isinstance(value, (tuple, list)):
-        raise TypeError(f"{name}={value!r} is {kind_of(value)}: give (channels, height, width)")
+        raise TypeError(f"{name}={shown(value)} is {kind_of(value)}: give (channels, height, width)")
     if len(value) != 3:
-        raise ValueError(f"{name}={value!r} has {len(value)} sizes, not 3: give (channels, height, width)")
+        raise ValueError(f"{name}={shown(value)} has {len(value)} sizes, not 3: give (channels, height, width)")
     channels, height, width = (positive_int(f"{name}[{axis}]", size) for axis, size in enumerate(value))
     return channels, height, width
 

@@ -7,9 +7,14 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-from igc_theory.structure.arguments import instance_of
+import numpy as np
+
+from igc_theory.structure.arguments import instance_of, listed, settle, shown, text
 
 __all__ = ["Table", "cell_text"]
+
+
+ROWS = "give a list with one entry per row"
 
 
 def cell_text(value: Any) -> str:
@@ -63,10 +68,19 @@ class Table:
     totals: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
-        instance_of("columns", self.columns, Mapping, "give a mapping of names to values")  # type: ignore[type-abstract]
-        lengths = {name: len(values) for name, values in self.columns.items()}
+        columns = {
+            text("a name in columns", name): [
+                _plain(value) for value in listed(f"columns[{shown(name)}]", values, ROWS, empty=True)
+            ]
+            for name, values in _mapping("columns", self.columns).items()
+        }
+        lengths = {name: len(values) for name, values in columns.items()}
         if len(set(lengths.values())) > 1:
-            raise ValueError(f"columns have lengths {lengths}: give every column one entry per row")
+            raise ValueError(f"columns have lengths {shown(lengths)}: give every column one entry per row")
+        settle(self, title=text("title", self.title), columns=columns)
+        if self.totals is not None:
+            totals = {name: _plain(value) for name, value in _mapping("totals", self.totals).items()}
+            settle(self, totals=totals)
 
     @property
     def rows(self) -> list[tuple[Any, ...]]:
@@ -103,6 +117,15 @@ class Table:
             rows[-1] = rows[-1].replace("<tr>", "<tr style='border-top:1px solid; font-weight:bold'>")
         caption = f"<caption>{escape(self.title)}</caption>"
         return f"<table>{caption}<thead>{_html_row(head, self.numeric, 'th')}</thead><tbody>{''.join(rows)}</tbody></table>"
+
+
+def _mapping(name: str, value: Any) -> Mapping[Any, Any]:
+    return instance_of(name, value, Mapping, "give a mapping of names to values")  # type: ignore[type-abstract]
+
+
+def _plain(value: Any) -> Any:
+    """Return a NumPy number as the Python number that it is."""
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _padded(cells: list[str], widths: list[int], numeric: list[bool]) -> list[str]:

@@ -16,7 +16,7 @@ from importlib import resources
 from typing import Any
 
 from igc_theory.networks.description.table import Table
-from igc_theory.structure.arguments import shown, text
+from igc_theory.structure.arguments import choice_of, shown, text
 
 __all__ = ["PublishedTable", "published", "published_tables"]
 
@@ -73,9 +73,7 @@ class PublishedTable:
         >>> published("igcv1-fig3a").column("L")
         (1, 2, 3, 5, 6, 12, 28, 40, 64)
         """
-        if name not in self.columns:
-            raise ValueError(f"name={name!r} is no column of {self.id}: use one of {', '.join(self.columns)}")
-        place = self.columns.index(name)
+        place = self.columns.index(choice_of("name", name, self.columns))
         return tuple(row[place] for row in self.rows)
 
     @property
@@ -137,7 +135,7 @@ def published(table_id: str) -> PublishedTable:
     """
     tables, table_id = _tables(), text("table_id", table_id)
     if table_id not in tables:
-        near = get_close_matches(str(table_id), tables, n=3)
+        near = get_close_matches(table_id[:100], tables, n=3)
         advice = f"did you mean {_either(near)}?" if near else f"use one of {', '.join(tables)}"
         raise ValueError(f"table_id={shown(table_id)} is no published table: {advice}")
     return tables[table_id]

@@ -5,7 +5,6 @@ A name is an entry of `NAMED`, or a family of `FAMILIES`; keywords change its pa
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from difflib import get_close_matches
 from functools import lru_cache
@@ -15,7 +14,8 @@ from igc_theory.networks.description.network import Network
 from igc_theory.networks.zoo import classic, igc, inverted_residuals, merged, mobile, residual
 from igc_theory.networks.zoo import path_examples as paths
 from igc_theory.networks.zoo.classic import Entry
-from igc_theory.structure.arguments import kind_of
+from igc_theory.networks.zoo.parameters import checked_parameters
+from igc_theory.structure.arguments import instance_of, shown
 
 __all__ = ["network", "network_names"]
 
@@ -155,38 +155,33 @@ def network(name: str, **parameters: Any) -> Network:
     """
     key = _key(name)
     family, defaults = NAMED.get(key, (key, {}))
-    known = list(inspect.signature(FAMILIES[family]).parameters)
-    for parameter in parameters:
-        if parameter not in known:
-            raise TypeError(
-                f"{parameter}={parameters[parameter]!r} is not a parameter of {key}: use {', '.join(known)}"
-            )
-    given = {parameter: _hashable(value) for parameter, value in parameters.items()}
+    given = checked_parameters(key, FAMILIES[family], parameters)
     return _built(key, family, tuple({**defaults, **given}.items()), tuple(given.items()))
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=256, typed=True)
 def _built(
     key: str, family: str, arguments: tuple[tuple[str, Any], ...], given: tuple[tuple[str, Any], ...]
 ) -> Network:
-    shape, nodes, source = FAMILIES[family](**dict(arguments))
-    shown = ", ".join(f"{parameter}={value!r}" for parameter, value in given)
-    return Network(f"{key}({shown})" if shown else key, shape, nodes, source)
-
-
-def _hashable(value: Any) -> Any:
-    """Return lists as tuples, so that a network can be remembered by its parameters."""
-    return tuple(map(_hashable, value)) if isinstance(value, (list, tuple)) else value
+    settings = ", ".join(f"{parameter}={shown(value)}" for parameter, value in given)
+    name = f"{key}({settings})" if settings else key
+    try:
+        shape, nodes, source = FAMILIES[family](**dict(arguments))
+        return Network(name, shape, nodes, source)
+    except ValueError as error:
+        if any(str(error).startswith(f"{parameter}=") for parameter, _ in given):
+            raise
+        # A layer inside names channels of its own, which the caller never gave.
+        raise ValueError(f"{name}: {error}") from error
 
 
 def _key(name: Any) -> str:
     """Return the known name that `name` spells."""
-    if not isinstance(name, str):
-        raise TypeError(f"name={name!r} is {kind_of(name)}, not a string: network_names() lists the names")
+    name = instance_of("name", name, str, "give a string: network_names() lists the names")
     plain = {"".join(filter(str.isalnum, known)): known for known in network_names()}
     key = plain.get("".join(filter(str.isalnum, name.lower())))
     if key is None:
-        near = get_close_matches(name.lower(), network_names(), n=3, cutoff=0.5)
+        near = get_close_matches(name.lower()[:100], network_names(), n=3, cutoff=0.5)
         hint = f"did you mean {', '.join(near)}? " if near else ""
-        raise ValueError(f"name={name!r} is no known network: {hint}network_names() lists all")
+        raise ValueError(f"name={shown(name)} is no known network: {hint}network_names() lists all")
     return key

@@ -10,7 +10,7 @@ from typing import NamedTuple, TypeVar
 
 from igc_theory.networks.description.layers import Conv, Linear, Norm, Pad, Pool, Shape, convolution
 from igc_theory.networks.description.nodes import Block, Node
-from igc_theory.structure.arguments import positive_int
+from igc_theory.structure.arguments import shown
 
 __all__ = [
     "Entry",
@@ -43,8 +43,8 @@ class Entry(NamedTuple):
 
 def alexnet(groups: int = 2, widths: tuple[int, ...] = (96, 256, 384, 384, 256), classes: int = 1000) -> Entry:
     """Return AlexNet; ``groups=2`` are the halves on its two GPUs, ``groups=1`` removes them."""
-    if not isinstance(widths, tuple) or len(widths) != 5:
-        raise ValueError(f"widths={widths!r} are not five: give the channels of the five convolutions")
+    if len(widths) != 5:
+        raise ValueError(f"widths={shown(widths)} are not five: give the channels of the five convolutions")
     a, b, c, d, e = widths
     nodes = (
         convolution(3, a, 11, 4, padding=2, batch_norm=False, bias=True), Pool("max", 3, 2),
@@ -121,7 +121,6 @@ def resnet(depth: int = 50, width: int = 64, groups: int = 1, branch_width: int 
     """
     depths = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}
     repeats, expansion = chosen("depth", depth, depths), 1 if depth < 50 else 4
-    width = positive_int("width", width)
     nodes: list[Node] = [convolution(3, width, 7, 2), Pool("max", 3, 2, padding=1)]
     channels = width
     for stage, repeat in enumerate(repeats):
@@ -254,13 +253,12 @@ def chosen(name: str, value: Key, known: Mapping[Key, Value]) -> Value:
     ValueError: size='tiny' is not described: use one of small, large
     """
     if value not in known:
-        raise ValueError(f"{name}={value!r} is not described: use one of {', '.join(map(str, known))}")
+        raise ValueError(f"{name}={shown(value)} is not described: use one of {', '.join(map(str, known))}")
     return known[value]
 
 
 def _per_stage(depth: int, outside: int, layers: int) -> int:
     """Return n of a depth ``layers * n + outside``."""
-    depth = positive_int("depth", depth)
     n, rest = divmod(depth - outside, layers)
     if rest or n < 1:
         nearest = max(n, 1) * layers + outside

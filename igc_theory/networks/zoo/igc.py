@@ -8,8 +8,8 @@ from functools import cache
 from igc_theory.networks.description.layers import Conv, Linear, Pool, Shuffle, convolution
 from igc_theory.networks.description.nodes import Block, Node
 from igc_theory.networks.zoo.classic import CIFAR, IMAGENET, Entry, residual_block
-from igc_theory.networks.zoo.mobile import as_nodes, positive_width
-from igc_theory.structure.arguments import positive_int
+from igc_theory.networks.zoo.mobile import as_nodes
+from igc_theory.structure.arguments import positive_int, shown
 from igc_theory.structure.blocks import igcv3, interleaved
 from igc_theory.structure.chains import Chain
 from igc_theory.structure.factors import GroupConv
@@ -43,6 +43,7 @@ def igcv2_star(
     width: int = 416, branch_width: int = 8, depth: int = 20, identity: bool = False, classes: int = 10
 ) -> Entry:
     """Return IGCV2*: depthwise 3×3, then ⌈log_K C⌉ interleaved pointwise convolutions of K = 8 channels per branch."""
+    positive_int("branch_width", branch_width, minimum=2)
 
     @cache
     def layer(channels: int, out: int, stride: int) -> tuple[Node, ...]:
@@ -63,7 +64,7 @@ def igc_imagenet(L: int = 100, M: int = 2, doubling: str = "L", classes: int = 1
     """
     if doubling not in ("L", "M"):
         raise ValueError(
-            f"doubling={doubling!r} is neither 'L' nor 'M': say which of the two doubles from stage to stage"
+            f"doubling={shown(doubling)} is neither 'L' nor 'M': say which of the two doubles from stage to stage"
         )
     stem = L if doubling == "L" else L * M
     nodes: list[Node] = [convolution(3, stem, 7, 2), Pool("max", 3, 2, padding=1)]
@@ -92,9 +93,8 @@ def igcv3_d(
     classes: int = 1000,
 ) -> Entry:
     """Return IGCV3-D; `width` multiplies all channels, rounded up to even ones, the head only if above 1."""
-    width = positive_width(width)
     if len(repeats) != 7:
-        raise ValueError(f"repeats={repeats!r} has {len(repeats)} entries, not 7: give the blocks of each stage")
+        raise ValueError(f"repeats={shown(repeats)} has {len(repeats)} entries, not 7: give the blocks of each stage")
     channels = _even(32 * width)
     nodes: list[Node] = [convolution(3, channels, 3, 2)]
     for stage, ((t, c, _, s), n) in enumerate(zip(IGCV3_D, repeats, strict=True)):
@@ -142,7 +142,7 @@ def _three_stages(
 
 
 def _layers_per_stage(depth: int, identity: bool) -> int:
-    depth, step = positive_int("depth", depth), 6 if identity else 3
+    step = 6 if identity else 3
     count, rest = divmod(depth - 2, step)
     if rest or count < 1:
         nearest = max(count, 1) * step + 2

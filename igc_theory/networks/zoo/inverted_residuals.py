@@ -12,8 +12,7 @@ from math import ceil
 from igc_theory.networks.description.layers import Conv, Linear, Pool, Slice, convolution
 from igc_theory.networks.description.nodes import Block, Node
 from igc_theory.networks.zoo.classic import IMAGENET, Entry, chosen
-from igc_theory.networks.zoo.mobile import positive_width, round_to_multiple
-from igc_theory.structure.arguments import positive_int
+from igc_theory.networks.zoo.mobile import round_to_multiple
 
 __all__ = ["efficientnet", "ghostnet", "inverted_residual_block", "mixnet_s", "mobilenet_v3", "squeeze_excite"]
 
@@ -93,7 +92,7 @@ def mobilenet_v3(size: str = "large", width: float = 1.0, classes: int = 1000) -
     blocks = chosen("size", size, MOBILENET_V3)
 
     def scaled(c: int) -> int:
-        return round_to_multiple(c * positive_width(width))
+        return round_to_multiple(c * width)
 
     base, stage = 16, 1
     channels = scaled(base)
@@ -130,10 +129,9 @@ def efficientnet(width: float = 1.0, depth: float = 1.0, side: int = 224, classe
 
     A gate squeezes to a quarter of the channels that its block reads.
     """
-    depth, side = positive_width(depth, "depth"), positive_int("side", side)
 
     def scaled(c: int) -> int:
-        return round_to_multiple(c * positive_width(width))
+        return round_to_multiple(c * width)
 
     channels = scaled(32)
     nodes: list[Node] = [convolution(3, channels, 3, 2)]
@@ -213,7 +211,7 @@ GHOSTNET = (
 
 def ghostnet(width: float = 1.0, classes: int = 1000) -> Entry:
     """Return GhostNet, half of whose features are depthwise convolutions of the other half; `width` multiplies channels."""
-    scaled = partial(_to_fours, width=positive_width(width))
+    scaled = partial(_to_fours, width=width)
     channels, stage = scaled(16), 1
     nodes: list[Node] = [convolution(3, channels, 3, 2)]
     for k, (window, expanded, c, gated, stride) in enumerate(GHOSTNET):

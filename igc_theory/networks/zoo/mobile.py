@@ -5,7 +5,7 @@ from __future__ import annotations
 from igc_theory.networks.description.layers import Conv, Linear, Norm, Pool, Shuffle, Slice, convolution
 from igc_theory.networks.description.nodes import Block, Node
 from igc_theory.networks.zoo.classic import IMAGENET, Entry, chosen
-from igc_theory.structure.arguments import kind_of
+from igc_theory.structure.arguments import shown
 from igc_theory.structure.blocks import inverted_residual, shufflenet_unit
 from igc_theory.structure.chains import Chain
 from igc_theory.structure.factors import GroupConv
@@ -16,7 +16,6 @@ __all__ = [
     "condensenet",
     "mobilenet_v1",
     "mobilenet_v2",
-    "positive_width",
     "round_to_multiple",
     "shufflenet",
     "shufflenet_v2",
@@ -85,7 +84,7 @@ def mobilenet_v1(width: float = 1.0, classes: int = 1000) -> Entry:
     """Return MobileNetV1; `width` multiplies all channels, cut off to an integer and at least 8."""
 
     def scaled(c: int) -> int:
-        return max(int(c * positive_width(width)), 8)
+        return max(int(c * width), 8)
 
     channels = scaled(32)
     nodes: list[Node] = [convolution(3, channels, 3, 2)]
@@ -111,7 +110,7 @@ MOBILENET_V2 = (
 
 def mobilenet_v2(width: float = 1.0, classes: int = 1000) -> Entry:
     """Return MobileNetV2; `width` multiplies all channels by `round_to_multiple`, the head only if above 1."""
-    channels, head = round_to_multiple(32 * positive_width(width)), round_to_multiple(1280 * max(1.0, width))
+    channels, head = round_to_multiple(32 * width), round_to_multiple(1280 * max(1.0, width))
     nodes: list[Node] = [convolution(3, channels, 3, 2)]
     for stage, (t, c, n, s) in enumerate(MOBILENET_V2):
         out = round_to_multiple(c * width)
@@ -133,8 +132,8 @@ SHUFFLENET = {1: 144, 2: 200, 3: 240, 4: 272, 8: 384}
 def shufflenet(groups: int = 3, width: float = 1.0, classes: int = 1000) -> Entry:
     """Return ShuffleNet with `groups` branches, all channels times `width`; at 1.5 the authors' code keeps a stem of 24."""
     if groups not in SHUFFLENET:
-        raise ValueError(f"groups={groups!r} is not described: use one of {', '.join(map(str, SHUFFLENET))}")
-    channels = int(24 * positive_width(1.0 if width == 1.5 else width))
+        raise ValueError(f"groups={shown(groups)} is not described: use one of {', '.join(map(str, SHUFFLENET))}")
+    channels = int(24 * (1.0 if width == 1.5 else width))
     nodes: list[Node] = [convolution(3, channels, 3, 2), Pool("max", 3, 2, padding=1)]
     for stage, repeat in enumerate((4, 8, 4)):
         out = int(SHUFFLENET[groups] * width) << stage
@@ -223,12 +222,3 @@ def _condensed_layer(name: str, channels: int, growth: int, groups: int) -> Bloc
     widen = convolution(middle, growth, 3, 1, groups, batch_norm=False)
     shuffle = Shuffle(interleave(groups, middle // groups))
     return Block(name, ((), (Norm(channels), squeeze, shuffle, Norm(middle), widen)), "concat")
-
-
-def positive_width(width: float, name: str = "width") -> float:
-    """Return a width multiplier, or one of another `name`, after checking it."""
-    if isinstance(width, bool) or not isinstance(width, (int, float)):
-        raise TypeError(f"{name}={width!r} is {kind_of(width)}, not a number: use a multiplier such as 0.5 or 1.4")
-    if not 0 < width < float("inf"):
-        raise ValueError(f"{name}={width} is not a positive number: use a multiplier such as 0.5 or 1.4")
-    return float(width)

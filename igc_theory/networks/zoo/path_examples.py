@@ -34,13 +34,11 @@ def deeply_fused_net(
 
     The width doubles and the image halves from part to part.
     """
-    if not depths or not all(depths):
-        raise ValueError(f"depths={depths!r} has a part without a base network: give the layers of each in each part")
     nodes: list[Node] = []
     for part, layers in enumerate(depths):
         channels, out, s = (3, width, 1) if part == 0 else (width << part - 1, width << part, 2)
         first, next_one = convolution(channels, out, 3, s), convolution(out, out)
-        branches = tuple((first, *[next_one] * (positive_int("depths", count) - 1)) for count in layers)
+        branches = tuple((first, *[next_one] * (count - 1)) for count in layers)
         nodes.append(Block(f"stage{part + 1}.fusion", branches))
     out = width << len(depths) - 1
     return Entry(CIFAR, (*nodes, Pool("average"), Linear(out, classes)), "[Wang2016]; depths and widths are an example")

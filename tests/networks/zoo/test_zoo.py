@@ -4,6 +4,7 @@ import csv
 import inspect
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from igc_theory.budget import multiply_adds
@@ -252,28 +253,49 @@ def test_spelling_does_not_matter() -> None:
     [
         ("resnet5O", {}, ValueError, "did you mean resnet50"),
         ("zzz", {}, ValueError, "network_names"),
-        (50, {}, TypeError, "not a string"),
+        (50, {}, TypeError, "name=50 is an int: give a string"),
         ("vgg16", {"width": 2}, TypeError, "use depth, classes"),
-        ("alexnet", {"widths": 5}, ValueError, "five convolutions"),
-        ("resnet50", {"classes": 0}, ValueError, "number of classes"),
+        ("alexnet", {"widths": 5}, TypeError, "widths=5 is an int, not a sequence: give a tuple of integers"),
+        ("resnet50", {"classes": 0}, ValueError, "classes=0 is below 1: use an integer of at least 1"),
         ("highway", {"depth": 2}, ValueError, "at least 3"),
-        ("deeply_fused", {"depths": ((3,), ())}, ValueError, "base network"),
+        ("deeply_fused", {"depths": ((3,), ())}, ValueError, r"depths\[1\]=\(\) is empty"),
         ("vgg", {"depth": 12}, ValueError, "11, 13, 16, 19"),
         ("cifar_resnet", {"depth": 21}, ValueError, "use 20 or 26"),
         ("igc_l24m2", {"depth": 21}, ValueError, "use 20 or 23"),
         ("igc_l24m2", {"depth": 23, "identity": True}, ValueError, "use 20 or 26"),
-        ("igcv3_d", {"width": 0}, ValueError, "positive"),
-        ("igcv3_d", {"width": "1"}, TypeError, "not a number"),
+        ("igcv3_d", {"width": 0}, ValueError, "width=0 is outside"),
+        ("igcv3_d", {"width": "1"}, TypeError, "not a real number"),
         ("igcv3_d", {"repeats": (1, 2)}, ValueError, "not 7"),
         ("shufflenet", {"groups": 5}, ValueError, "use one of 1, 2, 3, 4, 8"),
         ("shufflenet_v2", {"width": 0.75}, ValueError, "use one of 0.5, 1.0, 1.5, 2.0"),
         ("mobilenet_v3", {"size": "medium"}, ValueError, "use one of large, small"),
-        ("efficientnet", {"depth": 0}, ValueError, "depth=0 is not a positive number"),
+        ("efficientnet", {"depth": 0}, ValueError, "depth=0 is outside"),
         ("efficientnet", {"side": 16.5}, TypeError, "side=16.5"),
         ("repvgg", {"size": "C0"}, ValueError, "use one of A0"),
         ("igc_imagenet", {"doubling": "K"}, ValueError, "neither 'L' nor 'M'"),
+        ("igcv2_star", {"branch_width": 1}, ValueError, "branch_width=1 is below 2"),
+        ("cifar_resnet", {"depth": 10**18}, ValueError, "above 2048: use an integer of at most 2048"),
+        ("fractalnet", {"columns": 40}, ValueError, "columns=40 is above 10"),
+        ("fractalnet", {"widths": [8] * 100}, ValueError, "the number of entries of widths=100 is above 64"),
+        (
+            "resnet",
+            {"groups": 7, "width": 9, "branch_width": 5},
+            ValueError,
+            r"^resnet\(groups=7, width=9, branch_width=5\): ",
+        ),
     ],
 )
 def test_bad_input_says_the_way_out(name: object, parameters: dict, error: type[Exception], words: str) -> None:
     with pytest.raises(error, match=words):
         network(name, **parameters)
+
+
+def test_parameters_are_kept_in_their_plain_form() -> None:
+    plain = network("vgg", depth=11, classes=7)
+    assert network("vgg", depth=np.int8(11), classes=np.uint64(7)) is plain
+    with pytest.raises(TypeError, match="classes=7.0 is a float"):
+        network("vgg", depth=11, classes=7.0)
+    assert (
+        network("alexnet", widths=np.array([96, 256, 384, 384, 256], np.int16)).parameters
+        == network("alexnet").parameters
+    )
