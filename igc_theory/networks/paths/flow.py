@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from igc_theory.networks.description.layer_graph import LayerGraph
 from igc_theory.networks.description.network import Network
 from igc_theory.networks.description.table import Table
+from igc_theory.networks.paths.pair_counts import PairCounts
 from igc_theory.networks.paths.regions import Region, blocks_of, stages_of
 from igc_theory.networks.paths.steps import Gate, Steps, Unknown
 from igc_theory.networks.paths.translation.operators import steps_of_graph
@@ -135,17 +136,29 @@ class NetworkFlow:
 
         None if that does not happen within the network, or an operator is not known.
         """
-        return tuple(self._mixed_after(k) for k in range(len(self._regions)))
+        met: list[int | None] = []
+        for k in range(len(self._regions)):
+            met.append(self._met_at(k, met[-1] if met else 0))
+        return tuple(None if last is None else last + 1 - k for k, last in enumerate(met))
 
-    def _mixed_after(self, first: int) -> int | None:
-        if self.blocks[first].dense:
-            return 1
-        for after, block in enumerate(self._regions[first + 1 :], start=2):
-            counts = self._steps.counts(self._regions[first].start, block.end)
+    def _met_at(self, first: int, before: int | None) -> int | None:
+        """Return the block behind which the channels of block `first` have all met; those of the block before did at `before`.
+
+        All that the block before reaches goes through this one, so that this one is not earlier. If the former never meet,
+        though none of its channels is lost on the way here, nor do these.
+        """
+        start = self._regions[first].start
+        if before is None:
+            here = self._steps.counts(self._regions[first - 1].start, start)
+            if isinstance(here, PairCounts) and not here.lost():
+                return None
+        soonest = max(first, before or 0)
+        ends = [block.end for block in self._regions[soonest:]]
+        for last, counts in enumerate(self._steps.walk(start, ends), start=soonest):
             if isinstance(counts, Unknown):
                 return None
             if counts.totals().least:
-                return after
+                return last
         return None
 
     def table(self) -> Table:

@@ -92,12 +92,14 @@ class PairCounts:
         if (indices < 0).any():
             table = np.concatenate([table, np.zeros_like(table[:1])])
             rows = np.where(indices < 0, len(table) - 1, rows)
-        used, rows = np.unique(rows, return_inverse=True)
+        used, rows = rows, _numbered(rows)
         first, last = (np.searchsorted(self.outputs, indices, side) for side in ("left", "right"))
         lengths = last - first
         outputs = np.repeat(np.arange(len(indices)), lengths)
         entries = np.arange(len(outputs)) + np.repeat(first - np.cumsum(lengths) + lengths, lengths)
-        return PairCounts(rows, self.columns, table[used], outputs, self.sources[entries], self.extra[entries])
+        return PairCounts(
+            rows, self.columns, table[used[_leaders(rows)]], outputs, self.sources[entries], self.extra[entries]
+        )
 
     def mixed(self, groups: int, channels: int) -> PairCounts:
         """Return the counts behind a group convolution: each output of a branch gets the sum over the branch's inputs."""
@@ -176,6 +178,12 @@ class PairCounts:
             squares=sum(value * value * number for value, number in found),
         )
 
+    def lost(self) -> bool:
+        """Return whether some source reaches no channel."""
+        left = (self.table[np.unique(self.rows)] == 0).all(axis=0)[self.columns]
+        left[self.sources] = False
+        return bool(left.any())
+
     def unconnected(self) -> tuple[Integers, Integers] | None:
         """Return channels and sources of which none reaches any of the others, as many pairs as found; None if all meet."""
         joined = np.zeros((len(self.rows), int(self.columns.max()) + 1), dtype=bool)
@@ -201,13 +209,13 @@ class PairCounts:
 
 
 def distinct_rows(table: Counts) -> tuple[Counts, Integers]:
-    """Return the rows of a table that differ, and for each row which of them it is."""
-    if table.dtype != object:
-        found, places = np.unique(table, axis=0, return_inverse=True)
-        return found, places.reshape(-1)
-    known: dict[tuple[int, ...], int] = {}
-    places = np.array([known.setdefault(tuple(row), len(known)) for row in table.tolist()], dtype=np.int64)
-    return np.array(list(known), dtype=object).reshape(len(known), -1), places
+    """Return the rows of a table that differ, in order of appearance, and for each row which of them it is."""
+    if len(table) < 2:
+        return table, np.zeros(len(table), dtype=np.int64)
+    known: dict[Any, int] = {}
+    keys = map(tuple, table.tolist()) if table.dtype == object else [row.tobytes() for row in table]
+    places = np.array([known.setdefault(key, len(known)) for key in keys], dtype=np.int64)
+    return table[_leaders(places)], places
 
 
 def _merged(
@@ -222,11 +230,30 @@ def _merged(
 
 def _common(partitions: Sequence[Integers]) -> tuple[Integers, list[Integers]]:
     """Return the coarsest classes finer than all partitions, and the class of each of them in every partition."""
-    together = np.zeros_like(partitions[0])
-    for partition in partitions:
-        together = np.unique(together * (int(partition.max()) + 1) + partition, return_inverse=True)[1].reshape(-1)
-    leaders = np.unique(together, return_index=True)[1]
+    together = _numbered(partitions[0])
+    for partition in partitions[1:]:
+        classes = int(partition.max(initial=0)) + 1
+        if classes > 1 and partition is not partitions[0]:
+            together = _numbered(together * classes + partition)
+    leaders = _leaders(together)
     return together, [partition[leaders] for partition in partitions]
+
+
+def _numbered(keys: Integers) -> Integers:
+    """Return which of the different keys each is, in their order."""
+    largest = int(keys.max(initial=0))
+    if largest > 8 * len(keys) + 64:
+        return np.unique(keys, return_inverse=True)[1].reshape(-1)
+    present = np.zeros(largest + 1, dtype=np.int64)
+    present[keys] = 1
+    return (np.cumsum(present) - 1)[keys]
+
+
+def _leaders(classes: Integers) -> Integers:
+    """Return the first member of each class."""
+    leaders = np.empty(int(classes.max(initial=-1)) + 1, dtype=np.int64)
+    leaders[classes[::-1]] = np.arange(len(classes))[::-1]
+    return leaders
 
 
 def _refined(columns: Integers, outputs: Integers, sources: Integers, extra: Counts) -> tuple[Integers, Integers]:
@@ -239,9 +266,8 @@ def _refined(columns: Integers, outputs: Integers, sources: Integers, extra: Cou
     for k in range(int(rank.max(initial=-1)) + 1):
         key = np.zeros_like(columns)
         key[sources[rank == k]] = keys[rank == k]
-        columns = _common([columns, np.unique(key, return_inverse=True)[1].reshape(-1)])[0]
-    columns = _common([columns])[0]
-    return columns, np.unique(columns, return_index=True)[1]
+        columns = _common([columns, _numbered(key)])[0]
+    return columns, _leaders(columns)
 
 
 def _coalesced(outputs: Integers, sources: Integers, extra: Counts) -> tuple[Integers, Integers, Counts]:

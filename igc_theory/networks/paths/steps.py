@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -208,16 +208,23 @@ class Steps:
         PairCounts or Unknown
             The operator beyond which the counts are not known, if there is one on a way.
         """
+        return next(self.walk(source, [target], shortcuts=shortcuts, gates=gates))
+
+    def walk(
+        self, source: int, targets: Sequence[int], *, shortcuts: bool = True, gates: bool = False
+    ) -> Iterator[PairCounts | Unknown]:
+        """Yield `counts` from one step to each of several later ones, in order."""
         found: dict[int, PairCounts | Unknown] = {source: PairCounts.identity(self.steps[source].channels)}
         sources = self.steps[source].channels
-        for k in range(source + 1, target + 1):
-            step = self.steps[k]
-            reads = step.reads if gates else step.ways
-            if not shortcuts:
-                reads = tuple(read for read in reads if (k, read) not in self.shortcuts)
-            if any(read in found for read in reads):
-                found[k] = _through(step, [found.get(read) or self._nothing(read, sources) for read in reads])
-        return found.get(target) or self._nothing(target, sources)
+        for target in targets:
+            for k in range(max(found) + 1, target + 1):
+                step = self.steps[k]
+                reads = step.reads if gates else step.ways
+                if not shortcuts:
+                    reads = tuple(read for read in reads if (k, read) not in self.shortcuts)
+                if any(read in found for read in reads):
+                    found[k] = _through(step, [found.get(read) or self._nothing(read, sources) for read in reads])
+            yield found.get(target) or self._nothing(target, sources)
 
     def _nothing(self, step: int, sources: int) -> PairCounts:
         return PairCounts.nothing(self.steps[step].channels, sources)

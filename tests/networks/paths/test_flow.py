@@ -1,15 +1,28 @@
 """Path counts of blocks and stages against 0/1 matrices multiplied out."""
 
 from collections.abc import Callable
+from itertools import product
 from typing import Any
 
 import numpy as np
 import pytest
 
-from igc_theory.networks import Block, Conv, Pad, Shuffle, Slice, audit, block_flows, network, stage_path_counts
+from igc_theory.networks import (
+    Block,
+    Conv,
+    Network,
+    Pad,
+    Shuffle,
+    Slice,
+    audit,
+    block_flows,
+    channel_flow,
+    network,
+    stage_path_counts,
+)
 from igc_theory.networks.audits.report import audit_data, audit_page, audit_tables
 from igc_theory.networks.paths.flow import flow_table
-from igc_theory.structure import igcv1, igcv3, inverted_residual, is_dense, path_counts
+from igc_theory.structure import GroupConv, igcv1, igcv3, interleave, inverted_residual, is_dense, path_counts
 
 
 def _support(node: Conv | Pad | Shuffle | Slice | Block, channels: int) -> np.ndarray:
@@ -128,8 +141,6 @@ def test_a_stage_without_a_shuffle_stays_split() -> None:
     """Two grouped residual blocks in series connect nothing across branches; the shuffled ones of IGC do."""
     conv = Conv(network("igc_l4m8").blocks[0].branches[0][0].convolution)
     split = Block("stage1.a", ((conv, conv), ()))
-    from igc_theory.networks import Network
-
     counts = stage_path_counts(Network("split", (32, 8, 8), (split, split)), "stage1")
     assert counts.min() == 0
     assert np.count_nonzero(counts) == 4 * 8 * 8
@@ -139,6 +150,31 @@ def test_large_stages_do_not_overflow() -> None:
     counts = stage_path_counts(network("resnet152"), "stage3")
     # The first block has 256² paths and one through the projection; each of the others is I + 256² J, and J² = 1024 J.
     assert set(counts.ravel().tolist()) == {(256**2 + 1) * (1 + 1024 * 256**2) ** 35}
+
+
+def _blocks_until_all_meet(blocks: tuple[Block, ...]) -> int | None:
+    """Multiply the supports of blocks of four channels out, one by one."""
+    counts = np.eye(4, dtype=object)
+    for number, block in enumerate(blocks, start=1):
+        counts = np.minimum(_support(block, 4) @ counts, 1)
+        if counts.min():
+            return number
+    return None
+
+
+_halves, _dense = Conv(GroupConv(4, 4, 2)), Conv(GroupConv(4, 4))
+_shuffled = Block("stage1.shuffled", ((_halves, Shuffle(interleave(2, 2))),))
+_split = Block("stage1.split", ((_halves,), ()))
+_full = Block("stage1.full", ((_dense,),))
+_lossy = Block("stage1.lossy", ((Slice(0, 2), Pad(4)),))
+
+
+def test_blocks_until_all_meet_are_those_of_supports_multiplied_out() -> None:
+    """Also where channels are lost on the way: those of a later block may meet though those of an earlier one never do."""
+    for kinds in product([_shuffled, _split, _full, _lossy], repeat=3):
+        blocks = tuple(Block(f"stage1.{k}", block.branches) for k, block in enumerate(kinds))
+        expected = tuple(_blocks_until_all_meet(blocks[k:]) for k in range(3))
+        assert channel_flow(Network("three", (4, 8, 8), blocks)).mixing == expected, kinds
 
 
 def test_unknown_stage() -> None:
