@@ -111,7 +111,7 @@ def expanded_interval(replicates: NDArray[np.float64], runs_resampled: int) -> t
     r"""Return the percentile interval of bootstrap replicates, expanded for a small sample.
 
     The percentiles are :math:`Φ(∓\sqrt{n/(n-1)}\, t_{n-1})`, which makes the interval of a mean of normal numbers as wide as
-    Student's Hesterberg [Hesterberg2015]; for five runs it reaches almost from the smallest to the largest.
+    Student's [Hesterberg2015]. For five runs it reaches almost from the smallest replicate to the largest.
 
     Examples
     --------

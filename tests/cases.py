@@ -57,9 +57,9 @@ UNEVEN = on_partitions(((0, 1, 2), (3, 4, 5)), ((0, 1, 3), (2, 4, 5)), ((0, 1, 2
 def partition_chains() -> Iterator[Chain]:
     """Square chains with arbitrary permutations.
 
-    All of two factors for up to six channels, all of three for up to five and, the first partition in its normal form, for six;
-    and all of three factors of width two on eight channels, with one second partition of each kind (two perfect matchings of eight
-    points make one of five patterns of cycles).
+    All of two factors for up to six channels; all of three for up to five and, with the first partition in its normal form, for
+    six. Then all of three factors of width two on eight channels, with one second partition of each kind: two perfect matchings of
+    eight points make one of five patterns of cycles.
     """
     for channels in range(1, 7):
         parts = all_partitions(channels)

@@ -89,10 +89,114 @@ def test_the_heat_map_says_over_how_many_kernels_a_median_is():
         for n in ("detector", "recognizer", "classifier")
     ]
     assert counts == [(15, 13, 7), (11, 11, 6), (7, 7, 2)]
-    says("redundancy_heatmap", "13 of 15 and 7 of 15 in the detector, all and 6 of 11, all and 2 of 7")
+    says(
+        "redundancy_heatmap",
+        "13 of 15 and 7 of 15 in the detector, all and 6 of 11",
+        "all and 2 of 7 in the classifier",
+    )
     for network in {network for network, _ in errors}:
         lowest = min((median(values), family) for (n, family), values in errors.items() if n == network)
         assert lowest[1] in ("quantized", "clustered")
+
+
+def test_integer_optima_are_as_the_caption_says():
+    table = [{key: float(value) for key, value in row.items()} for row in rows("integer_optima")]
+    assert round(max(row["dense"] / row["bound"] for row in table if row["channels"] % 2 == 0) - 1, 3) == 0.130
+    same = [row["prime"] for row in table if row["strict"] == row["dense"] and row["channels"] <= 256]
+    assert (len(same), same.count(1), same.count(0)) == (110, 54, 56)
+    says("integer_optima", "within 13 %", "At 110 of the widths up to 256, the 54 primes and 56 composite ones")
+
+
+def test_widths_are_as_the_caption_says():
+    width = grouped(rows("width_against_parameters"), "series", "parameters", value="width")
+
+    def at(series):
+        return {float(budget): value for (name, budget), (value,) in width.items() if name == series}
+
+    optimum, most = at("continuous optimum"), max(at("regular"))
+    for series in ("strict integer", "dense integer"):
+        assert 0.87 < min(value / optimum[budget] for budget, value in at(series).items()) < 0.875
+    by_factors = [at(f"IGCV2, L = {L}") for L in range(2, 7)]
+    assert [widths[most] for widths in by_factors] == sorted(widths[most] for widths in by_factors)
+    assert by_factors[-1][300] < by_factors[-2][300] < by_factors[-3][300]
+    says("width_against_parameters", "each of the up to six factors shown", "within 13 % of the optimum")
+
+
+def test_imbalance_costs_what_the_caption_says():
+    price = [{key: float(value) for key, value in row.items()} for row in rows("price_of_imbalance")]
+    apart = [sorted((0, row["log2_second"], row["log2_third"])) for row in price]
+    assert max(row["price"] for row, terms in zip(price, apart, strict=True) if terms[2] - terms[0] <= 1) < 1.06
+    cheapest = min((row["price"], row["K1"], row["K2"], row["K3"]) for row in price if row["K1"])
+    assert (*cheapest[1:], round(cheapest[0], 2)) == (1, 12, 12, 1.01)
+    says("price_of_imbalance", "within a factor of two of each other cost at most 6 % more", "about 1 % more")
+
+
+def test_accuracy_peaks_beyond_the_widest_block():
+    for panel, beyond in ("(a)", 1.4), ("(b)", 2.0):
+        designs = [row for row in rows("igcv1_figure3") if row["panel"] == panel]
+        best = max(designs, key=lambda row: float(row["accuracy"]))
+        assert (best["M"], round(float(best["L"]) / float(best["optimal_L"]), 1)) == ("2", beyond)
+    says("igcv1_figure3", "at M = 2, where L is 1.4 and 2.0 times as large")
+
+
+def test_the_error_of_random_kernels_depends_on_paths_per_channel():
+    errors = defaultdict(list)
+    for row in rows("paths_are_rank"):
+        errors[int(row["groups"]) * int(row["paths"])].append(float(row["measured"]))
+    assert 0.021 < max(max(values) - min(values) for values in errors.values()) < 0.022
+    says("paths_are_rank", "differ by at most 0.022")
+
+
+def test_fronts_are_made_of_what_the_caption_says():
+    table = rows("redundancy_frontier")
+    bits, operations = (
+        [row["family"] for row in table if row[mark] == "1"] for mark in ("least_bits", "least_operations")
+    )
+    low = sum(family in ("binary", "quantized", "clustered") for family in bits)
+    assert (len(bits), low, sum(family.startswith("rounded") for family in bits)) == (48, 26, 19)
+    assert (len(operations), operations.count("pruned")) == (18, 15)
+    says("redundancy_frontier", "26 of its 48 points are low precision and 19 are", "15 of its 18 points are pruned")
+
+
+def test_trained_kernels_differ_from_random_ones_as_the_caption_says():
+    errors = grouped(rows("redundancy_heatmap"), "network", "family", value="relative_error")
+    gain = {
+        (network, family): median(errors[f"random as {network}", family]) - median(values)
+        for (network, family), values in errors.items()
+        if network in ("detector", "recognizer")
+    }
+    for network in ("detector", "recognizer"):
+        gaining = ("pruned", "low rank", "rounded low rank", "sparse product", "rounded sparse product")
+        assert all(gain[network, family] > 0 for family in gaining)
+        assert gain[network, "binary"] < 0
+    energy = grouped(rows("block_spectra"), "panel", "block", value="value")
+    squares = {key: [value**2 for value in values] for key, values in energy.items()}
+    for panel, share in ("trained: detector Conv.14", 0.34), ("random", 0.24):
+        blocks = [values for (name, _), values in squares.items() if name == panel]
+        assert round(sum(values[0] for values in blocks) / sum(map(sum, blocks)), 2) == share
+    says("block_spectra", "hold 34 % of the energy instead of 24 %")
+
+
+def test_reordering_turns_losses_into_wins_as_the_caption_says():
+    trained = [row for row in rows("reorder_gain") if row["network"] != "random"]
+    lost = sum(float(row["given"]) > float(row["low_rank"]) for row in trained)
+    won = sum(float(row["found"]) < float(row["low_rank"]) for row in trained)
+    assert (len(trained), lost, won) == (36, 24, 27)
+    says("reorder_gain", "24 of the 36 products lose", "27 win")
+
+
+def test_products_are_faster_than_dense_matrices_where_the_caption_says():
+    times = grouped(rows("apply_time"), "panel", "channels", "series", value="microseconds")
+    ratio = {
+        (panel, channels, series): times[panel, channels, "dense"][0] / microseconds
+        for (panel, channels, series), (microseconds,) in times.items()
+        if channels != "65536" and series.endswith("factors") and "roofline" not in series
+    }
+    assert len(ratio) == 18
+    for (panel, channels, series), value in ratio.items():
+        assert value > 1
+        assert channels == "1024" or value > ratio[panel, "1024", series]
+    says("apply_time", "At 1,024 and 4,096 channels the products were faster")
 
 
 def test_correlations_are_as_the_caption_says():

@@ -15,12 +15,12 @@ from igc_theory.structure import Chain, ChannelPermutation, igcv1, igcv2
 from tests.benchmarks.timing import Row, Verdict, medians, number, peer, ratio
 
 TITLE = "Finding the nearest product"
-NOTES = """Milliseconds for a C×C matrix in double precision and how many times longer the peers take, for the two factors of
-√C channels per branch and for log2 C factors of two. The Fourier matrix is complex; its chain begins with the bit reversal, and the
+NOTES = """Milliseconds for a C×C matrix in double precision, and how many times longer the peers take: once for two factors of
+√C channels per branch, once for log2 C factors of two. The Fourier matrix is complex; its chain begins with the bit reversal, and the
 peers get it with the columns in that order. `svd` is NumPy's batched decomposition of all blocks; lazylinop's `ksd` takes the
 Monarch and the square dyadic chain; pyfaust's `butterfly` knows the latter only. The errors are relative, measured on the dense
-matrices; `copies` is the most memory in use during `project`, the kernel included, in kernels (of kernels larger than one panel
-of its work). Its lower bound for log2 C factors is computed when asked for; `bound` is the time of that."""
+matrices. `copies` is the most memory in use during `project`, the kernel included, in units of the kernel (for kernels larger than
+one panel of its work). Its lower bound for log2 C factors is computed when asked for; `bound` is the time of that."""
 
 PEERS = ("svd", "lazylinop", "pyfaust")
 KERNELS = ("random", "Hadamard", "Fourier")
