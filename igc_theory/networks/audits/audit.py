@@ -121,9 +121,9 @@ class Audit:
     Examples
     --------
     >>> from igc_theory.networks import network
-    >>> found = audit(network("mobilenet_v1"), progress=False)
+    >>> found = audit(network("igc_l24m2", depth=5), progress=False)
     >>> len(found.chains), len(found.regular)
-    (13, 14)
+    (3, 1)
     """
 
     network: LayerGraph
@@ -167,7 +167,7 @@ def audit(network: LayerGraph, *, workers: int = 1, progress: bool = True) -> Au
     workers, progress = positive_int("workers", workers, maximum=MOST_WORKERS), flag("progress", progress)
     chains = tuple(_chain_audit(network, run) for run in consecutive(network))
     layers = [layer for layer in network.layers if _is_regular(layer)]
-    results = _mapped(_regular_audit, [_sizes(layer) for layer in layers], workers, progress)
+    results = _mapped(_regular_audit, [_sizes(layer) for layer in layers], min(workers, len(layers)), progress)
     joined = isinstance(network, Network) or network.graph is not None
     return Audit(network, chains, tuple(results), channel_flow(network) if joined else None)
 
@@ -322,7 +322,7 @@ def _mapped(
     function: Callable[..., RegularAudit], arguments: Sequence[tuple[Any, ...]], workers: int, progress: bool
 ) -> list[RegularAudit]:
     """Return the results in order, computed here or by workers, with a progress bar."""
-    if workers == 1:
+    if workers <= 1:
         results: Iterator[RegularAudit] = (function(*argument) for argument in arguments)
     else:
         try:

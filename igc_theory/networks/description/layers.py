@@ -268,7 +268,13 @@ class Scale:
         return Counts(batch_norm=self.channels)
 
     def output(self, shape: Shape) -> Shape:
-        """Return the shape unchanged; ValueError if it has other channels."""
+        """Return the shape unchanged; ValueError if it has other channels.
+
+        Examples
+        --------
+        >>> Scale(96).output((96, 56, 56))
+        (96, 56, 56)
+        """
         shape = shape_of("shape", shape)
         agree(self, self.channels, shape[0], shape)
         return shape
@@ -304,7 +310,13 @@ class Norm:
         return Counts(batch_norm=2 * self.channels)
 
     def output(self, shape: Shape) -> Shape:
-        """Return the shape unchanged; ValueError if it has other channels."""
+        """Return the shape unchanged; ValueError if it has other channels.
+
+        Examples
+        --------
+        >>> Norm(64).output((64, 56, 56))
+        (64, 56, 56)
+        """
         shape = shape_of("shape", shape)
         agree(self, self.channels, shape[0], shape)
         return shape
@@ -343,7 +355,13 @@ class Linear:
         return Counts(0, 0, self.in_features * self.out_features, self.out_features * self.bias)
 
     def output(self, shape: Shape) -> Shape:
-        """Return ``(out_features, 1, 1)``; ValueError if the image has another number of activations."""
+        """Return ``(out_features, 1, 1)``; ValueError if the image has another number of activations.
+
+        Examples
+        --------
+        >>> Linear(512, 10).output((512, 1, 1))
+        (10, 1, 1)
+        """
         shape = shape_of("shape", shape)
         agree(self, self.in_features, shape[0] * shape[1] * shape[2], shape)
         return self.out_features, 1, 1

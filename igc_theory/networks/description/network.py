@@ -42,6 +42,13 @@ class Network(LayerGraph):
     Counts(convolution=23454912, batch_norm=53120, linear=2048000, bias=1000)
     >>> resnet
     resnet50: 25,557,032 parameters, 4,089,184,256 multiply–adds at 3×224×224
+
+    One of two layers:
+
+    >>> from igc_theory.networks import Conv, Pool
+    >>> from igc_theory.structure import GroupConv
+    >>> Network("by hand", (3, 8, 8), (Conv(GroupConv(3, 4, kernel_size=3)), Pool("average")))
+    by hand: 116 parameters, 6,912 multiply–adds at 3×8×8
     """
 
     input_shape: Shape

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from igc_theory.networks.description.layers import Leaf
-from igc_theory.networks.description.shapes import Shape
-from igc_theory.structure.arguments import choice_of, instance_of, listed, settle, text
+from igc_theory.networks.description.shapes import Shape, shape_of
+from igc_theory.structure.arguments import choice_of, instance_of, listed, settle, shown, text
 
 __all__ = ["Block", "Node", "nodes_of"]
 
@@ -64,7 +64,14 @@ class Block:
         return self.branches[:1] if self.join == "multiply" else self.branches
 
     def joined(self, ends: list[Shape]) -> Shape:
-        """Return the shape behind branches that end in shapes `ends`; ValueError if these do not fit."""
+        """Return the shape behind branches that end in shapes `ends`; ValueError if these do not fit.
+
+        Examples
+        --------
+        >>> Block("mixed", ((), ()), "concat").joined([(16, 8, 8), (24, 8, 8)])
+        (40, 8, 8)
+        """
+        ends = [shape_of(f"ends[{k}]", end) for k, end in enumerate(listed("ends", ends, "give a shape per branch"))]
         first, rest = ends[0], ends[1:]
         if self.join == "concat":
             fits = all(end[1:] == first[1:] for end in rest)
@@ -74,7 +81,7 @@ class Block:
         else:
             fits = all(end == first for end in rest)
         if not fits:
-            raise ValueError(f"block {self.name!r} cannot {self.join} shapes {ends}: make them equal")
+            raise ValueError(f"block {self.name!r} cannot {self.join} shapes ends={shown(ends)}: make them equal")
         return first
 
     def output(self, shape: Shape) -> Shape:

@@ -18,7 +18,7 @@ from igc_theory.networks.paths.steps import Gate, Steps, Unknown
 from igc_theory.networks.paths.translation.operators import steps_of_graph
 from igc_theory.networks.paths.translation.series import steps_of_series
 from igc_theory.networks.paths.verdicts import Verdict, chain_between, never_meet, verdict
-from igc_theory.structure.arguments import instance_of
+from igc_theory.structure.arguments import flag, instance_of
 from igc_theory.structure.chains import Chain
 from igc_theory.structure.conditions.grades import Grade
 
@@ -98,7 +98,14 @@ class BlockFlow:
         ------
         ValueError
             If an operator on the way is not known.
+
+        Examples
+        --------
+        >>> from igc_theory.networks import block_flows, network
+        >>> block_flows(network("igc_l24m2", depth=5))[0].counts(shortcuts=False).shape
+        (48, 3)
         """
+        shortcuts, gates = flag("shortcuts", shortcuts), flag("gates", gates)
         counts = self._steps.counts(self._region.start, self._region.end, shortcuts=shortcuts, gates=gates)
         if isinstance(counts, Unknown):
             raise ValueError(

@@ -16,7 +16,7 @@ from igc_theory.networks.description.graph import Graph
 from igc_theory.networks.description.layer_graph import LayerGraph
 from igc_theory.networks.readers.files.axes import Axes, axes_of
 from igc_theory.networks.readers.files.bodies import BODIES
-from igc_theory.networks.readers.files.file import File, load
+from igc_theory.networks.readers.files.file import File, parsed
 from igc_theory.networks.readers.files.folding import check_sizes, shape_of
 from igc_theory.networks.readers.files.inputs import (
     Given,
@@ -31,13 +31,14 @@ from igc_theory.networks.readers.files.inputs import (
 from igc_theory.networks.readers.files.nodes import Reading, Scope, operation, opsets_of
 from igc_theory.networks.readers.files.order import in_order, read_by
 from igc_theory.networks.readers.operators.layers import layer_graph
+from igc_theory.structure.arguments import path_of
 
 try:
     import onnx
 except ImportError:  # read_onnx says what to install; to import this module is no error yet
     onnx = None
 
-__all__ = ["graph_of", "read_onnx"]
+__all__ = ["graph_of", "read_content", "read_onnx"]
 
 
 def read_onnx(
@@ -86,9 +87,20 @@ def read_onnx(
     """
     if onnx is None:
         raise ImportError('read_onnx needs the package onnx: pip install "igc_theory[onnx]"')
-    path, given = Path(path), checked_sizes(input_shape)
+    path, given = path_of("path", path), checked_sizes(input_shape)
+    return read_content(path, path.read_bytes(), given)
+
+
+def read_content(path: Path, content: bytes, given: Given) -> LayerGraph:
+    """Return the network that the content of a file describes; `path` is where it lies, with further files beside it.
+
+    Raises
+    ------
+    ValueError
+        As `read_onnx`; the sentence begins with the path.
+    """
     try:
-        file = load(path)
+        file = parsed(path, content)
         graph, axes = graph_of(file, given)
         opset = max(entry.version for entry in file.model.opset_import)
         sides = "; the file leaves the size of the image open" if graph.dynamic else ""

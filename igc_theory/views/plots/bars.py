@@ -36,10 +36,10 @@ def plot_bars(columns: Columns, ax: Axes | None = None) -> Axes:
     >>> [label.get_text() for label in ax.get_yticklabels()], [text.get_text() for text in ax.texts]
     (['IGCV1', 'regular'], [' 372', ' 1,296'])
     """
-    ax = axes_or_new(ax)
     table = checked_columns(columns, numbers=("value",), words=("bar", "part"))
     bars, parts = (list(dict.fromkeys(table[name].tolist())) for name in ("bar", "part"))
     lengths = np.zeros(len(bars))
+    ax = axes_or_new(ax)
     for number, part in enumerate(parts):
         mine = table["part"] == part
         places = np.array([bars.index(bar) for bar in table["bar"][mine]])

@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike, NDArray
 
-from igc_theory.structure.arguments import kind_of
+from igc_theory.structure.arguments import array_of, kind_of, shown, text
 
 __all__ = ["Columns", "axes_or_new", "checked_columns", "stacked", "unstacked"]
 
@@ -56,18 +56,18 @@ def checked_columns(
     names = [*integers, *numbers, *words]
     way_out = f"give the columns {', '.join(names)}, equally long"
     if not isinstance(columns, Mapping):
-        raise TypeError(f"columns={columns!r:.60} is {kind_of(columns)}, not a mapping of names: {way_out}")
+        raise TypeError(f"columns={shown(columns)} is {kind_of(columns)}, not a mapping of names: {way_out}")
     for name in names:
         if name not in columns:
-            raise ValueError(f"columns has no {name!r}, only {', '.join(map(repr, columns)) or 'nothing'}: {way_out}")
-    arrays = {name: np.asarray(columns[name]) for name in names}
+            raise ValueError(f"columns has no {name!r}, only {', '.join(map(shown, columns)) or 'nothing'}: {way_out}")
+    arrays = {name: array_of(f"columns[{name!r}]", columns[name]) for name in names}
     length = len(next(iter(arrays.values()))) if arrays[names[0]].ndim else 0
     for name, array in arrays.items():
         if array.ndim != 1 or array.size != length or not length:
             raise ValueError(f"columns[{name!r}] has shape {array.shape}, not ({length or 'at least 1'},): {way_out}")
     kinds = {**dict.fromkeys(integers, least), **dict.fromkeys(numbers)}
     return {
-        name: _numeric(name, arrays[name], kinds[name]) if name in kinds else arrays[name].astype(np.str_)
+        name: _numeric(name, arrays[name], kinds[name]) if name in kinds else _words(name, arrays[name])
         for name in names
     }
 
@@ -75,12 +75,25 @@ def checked_columns(
 def _numeric(name: str, array: NDArray[Any], least: int | None) -> NDArray[Any]:
     """Return a column as int64 if a least integer is given, else as float64; refuse words, NaN and infinities."""
     if array.dtype.kind not in "iuf":
-        raise ValueError(f"columns[{name!r}] holds {array[0].item()!r}, not a number: give finite numbers")
-    wrong = ~np.isfinite(array) | (False if least is None else (array != np.rint(array)) | (array < least))
+        way_out = "give finite numbers of at most 64 bits"
+        raise ValueError(f"columns[{name!r}] holds {shown(array[0].item())}, not a number: {way_out}")
+    wrong = ~np.isfinite(array)
+    if least is not None:
+        wrong |= (array != np.rint(array)) | (array < least) | (array >= 2.0**63)
     if wrong.any():
-        kind = "finite numbers" if least is None else f"integers of at least {least}"
+        kind = "finite numbers" if least is None else f"integers of at least {least}, below 2**63"
         raise ValueError(f"columns[{name!r}][{np.argmax(wrong)}]={array[np.argmax(wrong)]} is not allowed: give {kind}")
     return array.astype(np.float64 if least is None else np.int64)
+
+
+def _words(name: str, array: NDArray[Any]) -> NDArray[Any]:
+    """Return a column as strings; numbers are written out, as a CSV has them."""
+    strange = [entry for entry in array if not isinstance(entry, str)] if array.dtype.kind not in "Uiufb" else []
+    if strange:
+        raise ValueError(f"columns[{name!r}] holds {shown(strange[0])}, {kind_of(strange[0])}: give words")
+    words = array.astype(np.str_)
+    text(f"columns[{name!r}]", "".join(words))
+    return words
 
 
 def axes_or_new(ax: Axes | None) -> Axes:
@@ -94,7 +107,7 @@ def axes_or_new(ax: Axes | None) -> Axes:
     TypeError: ax='left' is a str: give Matplotlib axes, such as plt.subplots()[1], or nothing
     """
     if ax is not None and not isinstance(ax, Axes):
-        raise TypeError(f"ax={ax!r} is {kind_of(ax)}: give Matplotlib axes, such as plt.subplots()[1], or nothing")
+        raise TypeError(f"ax={shown(ax)} is {kind_of(ax)}: give Matplotlib axes, such as plt.subplots()[1], or nothing")
     return plt.subplots()[1] if ax is None else ax
 
 

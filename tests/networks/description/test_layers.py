@@ -120,7 +120,7 @@ def test_table_escapes_html_and_sets_numbers_right() -> None:
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda: Pool("median"), "use 'max' or 'average'"),
+        (lambda: Pool("median"), "use 'max', 'average'"),
         (lambda: Block("a", ((),), "divide"), "use 'add', 'mean', 'concat' or 'multiply'"),
         (lambda: Block("a", ()), "at least one"),
         (lambda: Linear(0, 2), "in_features=0"),
@@ -146,7 +146,7 @@ def test_table_escapes_html_and_sets_numbers_right() -> None:
         (lambda: Block("b", 5), "branches=5"),
         (lambda: Network("n", (4, 8.5, 8), ()), r"input_shape\[1\]=8.5"),
         (lambda: Network("n", (4, 8), ()), "has 2 sizes"),
-        (lambda: Network("n", (4, 8, 8), ("x",)), "'x', a str"),
+        (lambda: Network("n", (4, 8, 8), ("x",)), r"nodes\[0\]='x' is a str"),
     ],
 )
 def test_nodes_check_their_arguments(make, words: str) -> None:

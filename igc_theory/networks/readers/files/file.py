@@ -20,7 +20,7 @@ try:
 except ImportError:  # read_onnx says what to install; to import this module is no error yet
     onnx = None
 
-__all__ = ["File", "checked", "first_line", "load", "type_name"]
+__all__ = ["File", "checked", "first_line", "parsed", "type_name"]
 
 LONG = 1024
 """Bytes from which an array stays in the file."""
@@ -83,12 +83,11 @@ class File:
         return place.stat().st_size
 
 
-def load(path: Path) -> File:
-    """Return a file with its model; ValueError if it is none.
+def parsed(path: Path, content: bytes) -> File:
+    """Return the content of a file with its model; ValueError if it is none.
 
     What a model of one file holds is never copied: reading takes the memory of the file, and little more.
     """
-    content = path.read_bytes()
     try:
         light = b"".join(_light(memoryview(content), onnx.ModelProto.DESCRIPTOR))
     except ValueError:

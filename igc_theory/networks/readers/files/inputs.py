@@ -8,7 +8,7 @@ from typing import Any
 
 from igc_theory.networks.description.graph import Note
 from igc_theory.networks.readers.files.axes import Axes
-from igc_theory.structure.arguments import positive_int
+from igc_theory.structure.arguments import positive_int, shown
 
 __all__ = ["Given", "Input", "Sizes", "checked_sizes", "chosen", "image_first", "image_shape", "settled"]
 
@@ -81,15 +81,15 @@ def checked_sizes(input_shape: Any) -> Given:
     given: dict[str, int | tuple[int, ...]] = {}
     for name, sizes in input_shape.items():
         if not isinstance(name, str):
-            raise TypeError(f"input_shape={input_shape!r} has the key {name!r}: give names of inputs")
-        label = f"input_shape[{name!r}]"
+            raise TypeError(f"input_shape={shown(input_shape)} has the key {shown(name)}: give names of inputs")
+        label = f"input_shape[{shown(name)}]"
         given[name] = _tuple(label, sizes) if isinstance(sizes, (tuple, list)) else positive_int(label, sizes)
     return given
 
 
 def _tuple(label: str, sizes: Any) -> tuple[int, ...]:
     if not isinstance(sizes, (tuple, list)):
-        raise ValueError(f"{label}={sizes!r} is no shape: give a tuple such as (channels, height, width)")
+        raise ValueError(f"{label}={shown(sizes)} is no shape: give a tuple such as (channels, height, width)")
     return tuple(positive_int(f"{label}[{k}]", size) for k, size in enumerate(sizes))
 
 
@@ -147,7 +147,7 @@ def _check_names(inputs: Sequence[Input], given: Given) -> None:
     for name, size in given.items():
         if name and name not in (symbols if isinstance(size, int) else names):
             known = ", ".join(sorted(symbols if isinstance(size, int) else names))
-            raise ValueError(f"input_shape names {name!r}, which the file does not have: it has {known or 'none'}")
+            raise ValueError(f"input_shape names {shown(name)}, which the file does not have: it has {known or 'none'}")
 
 
 def _meanings(entry: Input, sizes: Sequence[int | None], named: Mapping[str, int]) -> dict[str, int]:
@@ -164,7 +164,7 @@ def _fitted(entry: Input, sizes: tuple[Any, ...], given: tuple[int, ...], axes: 
         ):
             return shape
     raise ValueError(
-        f"input_shape={given} does not fit the file, whose input {entry.name!r} is {entry.shown}: "
+        f"input_shape={shown(given)} does not fit the file, whose input {entry.name!r} is {entry.shown}: "
         "leave the batch out, and change a size that is fixed in the file itself"
     )
 

@@ -41,7 +41,6 @@ def plot_igcv1_designs(columns: Columns, ax: Axes | None = None) -> Axes:
     >>> ax.get_xscale()
     'log'
     """
-    ax = axes_or_new(ax)
     blue = FAMILY_COLOURS["IGCV1"]
     looks: dict[str, dict[str, Any]] = {
         "continuous": {"color": blue, "label": "real $L$ and $M$"},
@@ -61,6 +60,7 @@ def plot_igcv1_designs(columns: Columns, ax: Axes | None = None) -> Axes:
             "label": "published",
         },
     }
+    ax = axes_or_new(ax)
     for name, table in by_series(columns, "L", "width", known=looks).items():
         ax.plot(table["L"], table["width"], **looks[name])
     ax.set(xscale="log", xlabel="primary partitions $L$", ylabel="width $G = LM$")
@@ -97,7 +97,6 @@ def plot_equal_branches(columns: Columns, quantity: str, ax: Axes | None = None)
     >>> ax.get_ylabel()
     'width'
     """
-    ax = axes_or_new(ax)
     looks: dict[str, dict[str, Any]] = {
         "continuous": {"color": FAMILY_COLOURS["bound"], "label": "real $K$, $C = K^n$"},
         "integer": {
@@ -116,6 +115,7 @@ def plot_equal_branches(columns: Columns, quantity: str, ax: Axes | None = None)
             "label": "published",
         },
     }
+    ax = axes_or_new(ax)
     for name, table in by_series(columns, "pointwise", quantity, known=looks).items():
         ax.plot(table["pointwise"], table[quantity], **looks[name])
     ax.set(xlabel="pointwise factors $n$", ylabel=quantity.replace("_", " "))
@@ -148,9 +148,9 @@ def plot_width_gain(columns: Columns, ax: Axes | None = None) -> Axes:
     >>> ax.get_ylabel()
     'width gain'
     """
-    ax = axes_or_new(ax)
     table = checked_columns(columns, integers=("G1", "G2"), numbers=("channels", "gain", "limit"))
     pairs = list(dict.fromkeys(zip(table["G1"].tolist(), table["G2"].tolist(), strict=True)))
+    ax = axes_or_new(ax)
     for shade, pair in zip(np.linspace(0.45, 1, len(pairs)), pairs, strict=True):
         rows = (table["G1"] == pair[0]) & (table["G2"] == pair[1])
         colour = mpl.colors.to_rgba(FAMILY_COLOURS["IGCV3"], shade)

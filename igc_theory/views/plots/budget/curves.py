@@ -91,11 +91,11 @@ def plot_width_share(columns: Columns, ax: Axes | None = None) -> Axes:
     >>> float(ax.lines[-1].get_ydata().max()) <= 1
     True
     """
-    ax = axes_or_new(ax)
     series = by_series(columns, "parameters", "width")
     if "continuous optimum" not in series:
         raise ValueError(f"columns['series'] has no 'continuous optimum', only {', '.join(series)}: add that series")
     optimum = series["continuous optimum"]
+    ax = axes_or_new(ax)
     for name, table in series.items():
         if not np.array_equal(table["parameters"], optimum["parameters"]):
             raise ValueError(f"columns: the budgets of {name!r} are not those of 'continuous optimum': make them equal")
@@ -130,13 +130,13 @@ def plot_weights_against_factors(columns: Columns, ax: Axes | None = None) -> Ax
     >>> ax.get_yscale()
     'log'
     """
-    ax = axes_or_new(ax)
     looks: dict[str, dict[str, Any]] = {
         "balanced": {"label": "balanced, any $K_1$", "color": FAMILY_COLOURS["bound"], "linestyle": "--"},
         "attainable": {"label": "continuous, $K_1 \\geq 1$", **_BOUND},
         "dense": {"label": "integer, dense", "color": _DENSE, "marker": "o", "linestyle": "", "markersize": 6},
         "strict": {"label": "integer, strict", "color": _STRICT, "marker": "o", "linestyle": "", "markersize": 3},
     }
+    ax = axes_or_new(ax)
     for name, table in by_series(columns, "factors", "weights_per_channel", known=looks).items():
         # The attainable optimum starts again at two factors: between one and two there is no design.
         gaps = np.where(np.isclose(table["factors"], 1) & (name == "attainable"), np.nan, table["weights_per_channel"])
@@ -173,10 +173,10 @@ def plot_integer_optima(columns: Columns, ax: Axes | None = None) -> Axes:
     >>> [line.get_label() for line in ax.lines]
     ['strict', 'dense', 'prime width', 'continuous bound']
     """
-    ax = axes_or_new(ax)
     table = checked_columns(columns, integers=("channels", "strict", "dense", "prime"), numbers=("bound",))
     prime = table["prime"] == 1
     C = table["channels"]
+    ax = axes_or_new(ax)
     ax.plot(C[~prime], table["strict"][~prime], ".", color=_STRICT, markersize=2.5, label="strict")
     ax.plot(C[~prime], table["dense"][~prime], ".", color=_DENSE, markersize=2.5, label="dense")
     ax.plot(

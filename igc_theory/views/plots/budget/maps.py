@@ -40,9 +40,9 @@ def plot_imbalance(columns: Columns, ax: Axes | None = None) -> Axes:
     >>> ax.get_aspect()
     1.0
     """
-    ax = axes_or_new(ax)
     x, y, price = _grid(columns, "log2_second", "log2_third", "price")
     levels = [1, 1.02, 1.05, 1.1, 1.2, 1.4, 1.7, 2, 2.5, 3]
+    ax = axes_or_new(ax)
     ax.contourf(x, y, price, levels=levels, cmap="cividis_r", extend="max")
     lines = ax.contour(x, y, price, levels=[1.05, 1.2, 1.4, 2], colors="black", linewidths=0.5)
     # On the diagonals, where the numbers stand apart; a place that is off the map is moved to the nearest line.
@@ -79,9 +79,9 @@ def plot_width_theorem(columns: Columns, ax: Axes | None = None) -> Axes:
     >>> ax.get_xscale()
     'log'
     """
-    ax = axes_or_new(ax)
     L, MS, gain = _grid(columns, "L", "MS", "gain")
     wider = np.geomspace(1, 2 ** np.ceil(np.log2(gain.max())), 17)
+    ax = axes_or_new(ax)
     ax.contourf(L, MS, gain, levels=wider, cmap="cividis")
     # Narrower than the regular convolution: hatched, so that the border shows without colours as well.
     ax.contourf(L, MS, gain, levels=[0, 1], colors="white", hatches=["////"])

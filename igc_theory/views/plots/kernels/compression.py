@@ -60,7 +60,6 @@ def plot_frontier(columns: Columns, ax: Axes | None = None) -> Axes:
     >>> len(plot_frontier(table).lines)
     2
     """
-    ax = axes_or_new(ax)
     table = checked_columns(columns, integers=("best",), numbers=("cost", "relative_error"), words=("family",))
     if (table["cost"] <= 0).any():
         raise ValueError(
@@ -68,6 +67,7 @@ def plot_frontier(columns: Columns, ax: Axes | None = None) -> Axes:
         )
     best = np.flatnonzero(table["best"])
     best = best[np.argsort(table["cost"][best])]
+    ax = axes_or_new(ax)
     ax.plot(table["cost"][best], table["relative_error"][best], color="#DDDDDD", linewidth=6, solid_capstyle="round")
     for family, (colour, mark) in _families(table["family"]).items():
         rows = _unbeaten(*(table[name][table["family"] == family] for name in ("cost", "relative_error")))
@@ -105,7 +105,6 @@ def plot_budget_errors(columns: Columns, ax: Axes | None = None) -> Axes:
     >>> [text.get_text() for text in ax.texts]
     ['.50', '.60']
     """
-    ax = axes_or_new(ax)
     table = checked_columns(columns, numbers=("relative_error",), words=("network", "family"))
     rows, families = (list(dict.fromkeys(table[name].tolist())) for name in ("network", "family"))
     errors = np.full((len(rows), len(families)), np.nan)
@@ -113,6 +112,7 @@ def plot_budget_errors(columns: Columns, ax: Axes | None = None) -> Axes:
         if not np.isnan(errors[rows.index(row), families.index(family)]):
             raise ValueError(f"columns gives network {row!r} and family {family!r} twice: give each pair once")
         errors[rows.index(row), families.index(family)] = error
+    ax = axes_or_new(ax)
     ax.imshow(errors, cmap="cividis_r", vmin=0, vmax=1, aspect="auto")
     for (row, column), error in np.ndenumerate(errors):
         if not np.isnan(error):
@@ -150,9 +150,9 @@ def plot_order_gain(columns: Columns, ax: Axes | None = None) -> Axes:
     >>> [text.get_text() for text in ax.get_legend().get_texts()]
     ['channels as given (1 of 1 lose)', 'reordered (0 of 1 lose)']
     """
-    ax = axes_or_new(ax)
     table = checked_columns(columns, numbers=("given", "found", "low_rank"))
     low_rank, low = table["low_rank"], min(column.min() for column in table.values()) - 0.04
+    ax = axes_or_new(ax)
     ax.vlines(low_rank, table["found"], table["given"], color=GREY, linewidth=0.5)
     for name, label, face in ("given", "channels as given", "white"), ("found", "reordered", RED):
         lose = f"{int((table[name] > low_rank).sum())} of {low_rank.size} lose"

@@ -10,6 +10,7 @@ from matplotlib.ticker import FuncFormatter
 from numpy.typing import NDArray
 
 from igc_theory.kernels.arrays import Array, finite, numbers
+from igc_theory.structure.arguments import flag
 from igc_theory.views.plots.columns import Columns, axes_or_new, checked_columns
 from igc_theory.views.plots.style import FAMILY_COLOURS, PALETTE
 
@@ -43,8 +44,8 @@ def plot_path_errors(columns: Columns, ax: Axes | None = None) -> Axes:
     >>> len(ax.lines)
     6
     """
-    ax = axes_or_new(ax)
     table = checked_columns(columns, integers=("groups", "paths"), numbers=("measured", "expected"), least=1)
+    ax = axes_or_new(ax)
     for colour, groups in zip(PALETTE, np.unique(table["groups"]), strict=False):
         rows = table["groups"] == groups
         paths, measured, expected = (table[name][rows] for name in ("paths", "measured", "expected"))
@@ -85,10 +86,10 @@ def plot_certificate(columns: Columns, ax: Axes | None = None) -> Axes:
     >>> ax.get_xscale()
     'log'
     """
-    ax = axes_or_new(ax)
     table = checked_columns(columns, numbers=("noise", "error", "bound", "hidden"))
     noise, error, bound = (table[name] for name in ("noise", "error", "bound"))
     colour = FAMILY_COLOURS["IGCV2"]
+    ax = axes_or_new(ax)
     ax.fill_between(noise, bound, error, color=colour, alpha=0.25, linewidth=0)
     ax.plot(noise, table["hidden"], ":", color="black", label="hidden product")
     ax.plot(noise, error, "o-", color=colour, markersize=3, label="product found")
@@ -168,12 +169,13 @@ def plot_factor(columns: Columns, ax: Axes | None = None, *, frame: bool = True)
     >>> int(ax.images[0].get_array().count())
     4
     """
-    ax = axes_or_new(ax)
+    frame = flag("frame", frame)
     table = checked_columns(columns, integers=("size", "row", "column"), numbers=("real", "imaginary"))
     size = int(table["size"][0])
     matrix = np.full((size, size), np.nan)  # not drawn
     matrix[table["row"], table["column"]] = table["real"]
     largest = np.hypot(table["real"], table["imaginary"]).max()
+    ax = axes_or_new(ax)
     ax.imshow(matrix, cmap="cividis", vmin=-largest, vmax=largest)
     ax.set(xticks=[], yticks=[])
     ax.spines[:].set_visible(frame)
@@ -206,11 +208,11 @@ def plot_apply_times(columns: Columns, ax: Axes | None = None) -> Axes:
     >>> [line.get_linestyle() for line in plot_apply_times(rows).lines]
     ['-', ':', '-']
     """
-    ax = axes_or_new(ax)
     table = checked_columns(columns, words=("series",), integers=("channels",), numbers=("microseconds",), least=1)
     names = list(dict.fromkeys(table["series"]))
     colours = {"dense": FAMILY_COLOURS["regular"]}
     colours |= dict(zip([n for n in names if n != "dense" and not n.startswith("roofline")], PALETTE, strict=False))
+    ax = axes_or_new(ax)
     for name in names:
         rows = table["series"] == name
         bound = name.startswith("roofline")

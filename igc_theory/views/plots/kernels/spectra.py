@@ -80,7 +80,6 @@ def plot_kernel(columns: Columns, ax: Axes | None = None, *, largest: float | No
     >>> ax.images[0].get_array().tolist()
     [[1.0, 2.0], [3.0, 4.0]]
     """
-    ax = axes_or_new(ax)
     table = checked_columns(columns, integers=("row", "column"), numbers=("value",))
     shape = int(table["row"].max()) + 1, int(table["column"].max()) + 1
     matrix = np.full(shape, np.nan)
@@ -90,6 +89,7 @@ def plot_kernel(columns: Columns, ax: Axes | None = None, *, largest: float | No
             f"columns has {table['value'].size} rows for {shape[0]}×{shape[1]} entries: give every place once"
         )
     top = float(np.abs(matrix).max()) if largest is None else largest
+    ax = axes_or_new(ax)
     ax.imshow(matrix, cmap="cividis", vmin=-top, vmax=top)
     ax.set(xticks=[], yticks=[])
     ax.spines[:].set_visible(True)
@@ -124,7 +124,6 @@ def plot_block_spectra(columns: Columns, ax: Axes | None = None) -> Axes:
     >>> ax.get_xlabel()
     'singular value'
     """
-    ax = axes_or_new(ax)
     table = checked_columns(columns, integers=("block", "index", "rank"), numbers=("value",))
     per_block = int(table["index"].max()) + 1
     order = np.lexsort((table["index"], table["block"]))
@@ -135,6 +134,7 @@ def plot_block_spectra(columns: Columns, ax: Axes | None = None) -> Axes:
     values = table["value"][order].reshape(-1, per_block)
     shown = values[np.linspace(0, len(values) - 1, min(len(values), _MOST_LINES)).round().astype(int)]
     numbers = np.arange(1, per_block + 1)
+    ax = axes_or_new(ax)
     ax.plot(numbers, shown.T, color=FAMILY_COLOURS["IGCV2"], alpha=max(0.15, 1 / len(shown)), linewidth=0.8)
     ax.plot(numbers, np.sqrt((values**2).mean(axis=0)), "o-", color="black", markersize=3, label="all blocks (r.m.s.)")
     low, high = table["rank"].min(), table["rank"].max()

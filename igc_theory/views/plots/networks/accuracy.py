@@ -43,9 +43,9 @@ def plot_design_widths(columns: Columns, ax: Axes | None = None) -> Axes:
     >>> [int(bar.get_height()) for bar in ax.patches], [text.get_text() for text in ax.texts][:3]
     ([72, 84, 80], ['72', '84', '80'])
     """
-    ax = axes_or_new(ax)
     table = _designs(columns, "largest_width")
     widths = table["L"] * table["M"]
+    ax = axes_or_new(ax)
     bars = ax.bar(np.arange(widths.size), widths, width=0.72, color=FAMILY_COLOURS["IGCV1"])
     ax.bar_label(bars, labels=[str(width) for width in widths], fontsize=7, padding=1.5, bbox=_WHITE)
     bound = table["largest_width"][0]
@@ -81,9 +81,9 @@ def plot_design_accuracies(columns: Columns, ax: Axes | None = None) -> Axes:
     >>> plot_design_accuracies(columns).lines[0].get_ydata().tolist()
     [60.31, 63.21]
     """
-    ax = axes_or_new(ax)
     table = _designs(columns, "accuracy", "std")
     place, colour = np.arange(table["L"].size), FAMILY_COLOURS["IGCV1"]
+    ax = axes_or_new(ax)
     ax.errorbar(place, table["accuracy"], table["std"], fmt="o", color=colour, elinewidth=0.8)
     _mark_optimum(ax, table)
     ax.set_ylabel("accuracy (%)")

@@ -86,8 +86,8 @@ def plot_architecture(columns: Columns, ax: Axes | None = None) -> Axes:
     >>> len(ax.patches) > 8
     True
     """
-    ax = axes_or_new(ax)
     table = checked_columns(columns, numbers=("x0", "y0", "x1", "y1"), words=("item",))
+    ax = axes_or_new(ax)
     for x0, y0, x1, y1, item in zip(*table.values(), strict=True):
         if item in ("line", "arrow"):
             _draw_line(ax, (x0, y0), (x1, y1), "-" if item == "line" else "-|>")

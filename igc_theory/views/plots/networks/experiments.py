@@ -44,11 +44,11 @@ def plot_runs(columns: Columns, ax: Axes | None = None) -> Axes:
     >>> [label.get_text() for label in ax.get_xticklabels()], ax.collections[-1].get_segments()[0][0].tolist()
     (['M=1', 'M=2'], [-0.3, 97.5])
     """
-    ax = axes_or_new(ax)
     table = checked_columns(columns, numbers=("accuracy",), words=("label",))
     labels = list(dict.fromkeys(table["label"]))
     place = np.array([labels.index(label) for label in table["label"]])
     means = [table["accuracy"][place == k].mean() for k in range(len(labels))]
+    ax = axes_or_new(ax)
     ax.scatter(place + _spread(place), table["accuracy"], s=8, color=PALETTE[0], alpha=0.65, linewidths=0)
     ax.hlines(means, np.arange(len(labels)) - 0.3, np.arange(len(labels)) + 0.3, color="black", linewidth=1.2)
     ax.set_xticks(range(len(labels)), labels)
@@ -90,11 +90,11 @@ def plot_claims(columns: Columns, ax: Axes | None = None) -> Axes:
     >>> [label.get_text() for label in ax.get_yticklabels()]
     ['wider is better']
     """
-    ax = axes_or_new(ax)
     table = checked_columns(columns, numbers=("margin", "low", "high"), words=("claim", "dataset", "verdict"))
     for word in sorted(set(table["verdict"].tolist()) - set(VERDICTS)):
         raise ValueError(f"columns['verdict'] holds {word!r}: use {', '.join(VERDICTS)}")
     claims, datasets = (list(dict.fromkeys(table[name].tolist())) for name in ("claim", "dataset"))
+    ax = axes_or_new(ax)
     for k, dataset in enumerate(datasets):
         shift = 0.34 * (k - (len(datasets) - 1) / 2)
         for word, colour in VERDICTS.items():
@@ -148,11 +148,11 @@ def plot_accuracy_over(columns: Columns, ax: Axes | None = None) -> Axes:
     >>> plot_accuracy_over({"property": [16, 48], "accuracy": [96.0, 97.0]} | interval).get_title()
     '$\\rho = +1.00$ [$+0.50$, $+1.00$]'
     """
-    ax = axes_or_new(ax)
     table = checked_columns(columns, numbers=("property", "accuracy", "rho", "low", "high"))
     rho, low, high = (table[name][0] for name in ("rho", "low", "high"))
     decided = low > 0 or high < 0
     colour = PALETTE[0] if decided else VERDICTS["undecided"]
+    ax = axes_or_new(ax)
     ax.plot(table["property"], table["accuracy"], "o", color=colour, markersize=2.5, alpha=0.5, markeredgewidth=0)
     ax.set_title(f"$\\rho = {rho:+.2f}$ [${low:+.2f}$, ${high:+.2f}$]", color=PALETTE[0] if decided else "black")
     return ax

@@ -82,13 +82,13 @@ def plot_flow_strips(columns: Columns, ax: Axes | None = None) -> Axes:
     >>> [text.get_text() for text in plot_flow_strips(columns).texts]
     ['S', '×']
     """
-    ax = axes_or_new(ax)
     table = checked_columns(columns, words=("network", "block", "grade"))
     wrong = [grade for grade in table["grade"] if str(grade) not in GRADES]
     if wrong:
         raise ValueError(f"columns['grade'] has {str(wrong[0])!r}: use one of {', '.join(GRADES)}")
     names = list(dict.fromkeys(map(str, table["network"])))
     longest = 0
+    ax = axes_or_new(ax)
     for row, name in enumerate(names):
         grades = [str(grade) for grade in table["grade"][table["network"] == name]]
         longest = max(longest, len(grades))

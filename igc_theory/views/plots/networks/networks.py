@@ -45,8 +45,8 @@ def plot_size_against_accuracy(columns: Columns, ax: Axes | None = None) -> Axes
     >>> [text.get_text() for text in ax.texts]
     ['ResNet', 'IGC']
     """
-    ax = axes_or_new(ax)
     table = checked_columns(columns, numbers=("size", "error", "dx", "dy"), words=("network", "family"))
+    ax = axes_or_new(ax)
     for size, error, dx, dy, name, family in zip(*table.values(), strict=True):
         interleaved = family in FAMILY_COLOURS
         colour = FAMILY_COLOURS.get(str(family), _QUIET)
@@ -93,8 +93,8 @@ def plot_width_series(columns: Columns, ax: Axes | None = None) -> Axes:
     >>> ax.lines[0].get_ydata().tolist()
     [68.45, 72.2]
     """
-    ax = axes_or_new(ax)
     table = checked_columns(columns, numbers=("cost", "accuracy", "dx", "dy"), words=("series", "label", "family"))
+    ax = axes_or_new(ax)
     for number, series in enumerate(dict.fromkeys(table["series"])):
         rows = np.flatnonzero(table["series"] == series)
         rows = rows[np.argsort(table["cost"][rows])]
@@ -146,11 +146,11 @@ def plot_recount(columns: Columns, ax: Axes | None = None) -> Axes:
     >>> [text.get_text() for text in ax.get_yticklabels()], ax.texts[0].get_text()
     (['ResNet-110  1.7 M', 'ResNet C=69  11.333 M'], '+14.5 %')
     """
-    ax = axes_or_new(ax)
     table = checked_columns(columns, integers=("agrees",), numbers=("ratio",), words=("label",))
     if table["ratio"].min() <= 0:
         raise ValueError(f"columns['ratio'] has {table['ratio'].min()}: give our count over the printed one, above 0")
     rows = np.arange(len(table["label"]))
+    ax = axes_or_new(ax)
     ax.axvline(1, color="#CCCCCC", linewidth=0.8, zorder=0)
     for row, (ratio, agrees) in enumerate(zip(table["ratio"], table["agrees"], strict=True)):
         colour = _AGREES if agrees else _DIFFERS
@@ -207,9 +207,9 @@ def plot_path_lengths(columns: Columns, ax: Axes | None = None) -> Axes:
     >>> [label.get_text() for label in ax.get_yticklabels()]
     ['VGG-16', 'ResNet']
     """
-    ax = axes_or_new(ax)
     table = checked_columns(columns, integers=("length",), numbers=("share",), words=("architecture",))
     names = list(dict.fromkeys(table["architecture"]))
+    ax = axes_or_new(ax)
     for row, name in enumerate(names):
         mine = table["architecture"] == name
         _draw_lengths(ax, -row, table["length"][mine], table["share"][mine], PALETTE[row % 6])

@@ -89,7 +89,6 @@ def plot_chain(columns: Columns, ax: Axes | None = None) -> Axes:
     >>> [text.get_text() for text in ax.texts]
     ['3×3\n2 branches', 'interleave', '1×1\n3 branches', 'interleave']
     """
-    ax = axes_or_new(ax)
     table = checked_columns(
         columns, integers=("stage", "start", "end", "branch"), words=("mark", "label"), least=_MIXED
     )
@@ -99,6 +98,7 @@ def plot_chain(columns: Columns, ax: Axes | None = None) -> Axes:
     channels = {name: column[table["mark"] == "channel"] for name, column in table.items()}
     sizes = np.zeros(int(table["stage"].max()) + 1, np.int64)
     np.maximum.at(sizes, channels["stage"], channels["start"] + 1)
+    ax = axes_or_new(ax)
     _draw_channels(ax, channels, sizes)
     first = int(table["stage"][table["mark"] == "convolution"].min(initial=sizes.size))
     for stage in range(sizes.size - 1):

@@ -102,7 +102,6 @@ def plot_patch_matrix(columns: Columns, ax: Axes | None = None) -> Axes:
     >>> [len(cells.get_paths()) for cells in ax.collections]  # image, patch, vector, matrix, outputs
     [64, 36, 36, 216, 6]
     """
-    ax = axes_or_new(ax)
     image, patch, weights, responses = _parts(columns)
     height, width = weights["row"].max() + 1, weights["column"].max() + 1
     length = patch["value"].size
@@ -112,6 +111,7 @@ def plot_patch_matrix(columns: Columns, ax: Axes | None = None) -> Axes:
     vector_top = side * pixel + _GAP
     matrix_top = vector_top + 1 + _GAP
     pixels = np.concatenate([image["value"], patch["value"]])
+    ax = axes_or_new(ax)
     for part, strength in ((image, 0.25), (patch, 1.0)):
         x = area * (part["channel"] + 0.1) + pixel * part["column"]
         _cells(ax, x, pixel * part["row"], pixel, _shades(part, pixels, strength))

@@ -107,7 +107,6 @@ def plot_paths(columns: Columns, ax: Axes | None = None) -> Axes:
     >>> [text.get_text() for text in ax.texts][:4]
     ['3×3\n2 branches', 'interleave', '1×1\n2 branches', 'interleave']
     """
-    ax = axes_or_new(ax)
     table = checked_columns(columns, integers=("stage", "start", "end", "paths"), words=("mark", "label"))
     unknown = set(table["mark"].tolist()) - {"channel", "link"}
     if unknown:
@@ -120,6 +119,7 @@ def plot_paths(columns: Columns, ax: Axes | None = None) -> Axes:
     taken = channels["paths"] > 0
     scale = Normalize(0, max(1, channels["paths"].max()))
     size = np.clip(240 / sizes.max(), 2, 30)
+    ax = axes_or_new(ax)
     ax.scatter(channels["stage"][~taken], height[~taken], size / 2, color="#D5D5D5", linewidths=0, zorder=2)
     ax.scatter(
         channels["stage"][taken], height[taken], size, c=channels["paths"][taken], cmap="cividis", norm=scale, zorder=3

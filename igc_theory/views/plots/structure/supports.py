@@ -98,13 +98,13 @@ def plot_support(columns: Columns, ax: Axes | None = None) -> Axes:
     >>> ax.get_xlabel(), len(ax.collections[1].get_paths()) == 6 * 6 * 9
     ('input channel', True)
     """
-    ax = axes_or_new(ax)
     table = checked_columns(columns, integers=("output", "input", "branch"), numbers=("row", "column"))
     out, inp = table["output"], table["input"]
     side = max(_FEWEST_ENTRIES, *(1 + 2 * np.abs(table[name]).max() for name in ("row", "column")))
     colours = np.array(branch_colours(int(table["branch"].max()) + 1))[table["branch"]]
     _, cells = np.unique(np.column_stack([out, inp]), axis=0, return_index=True)
     tint = _squares(inp[cells] + 0.5, out[cells] + 0.5, 1.0)
+    ax = axes_or_new(ax)
     ax.add_collection(PatchCollection(tint, facecolors=colours[cells], alpha=0.25, linewidths=0))
     entries = _squares(inp + 0.5 + table["column"] / side, out + 0.5 + table["row"] / side, 0.84 / side)
     ax.add_collection(PatchCollection(entries, facecolors=colours, linewidths=0))
@@ -168,10 +168,10 @@ def plot_path_counts(columns: Columns, ax: Axes | None = None, *, largest: int |
     >>> {text.get_text() for text in ax.texts}
     {'1'}
     """
-    ax = axes_or_new(ax)
     counts = _table(checked_columns(columns, integers=("output", "input", "paths")))
     top = max(int(counts.max()), 1) if largest is None else positive_int("largest", largest)
     scale = Normalize(0, top)
+    ax = axes_or_new(ax)
     if counts.size > _MOST_CELLS:
         ax.imshow(counts, cmap="cividis", norm=scale, extent=(0, counts.shape[1], counts.shape[0], 0))
     else:
