@@ -121,7 +121,7 @@ def test_table_escapes_html_and_sets_numbers_right() -> None:
     ("make", "words"),
     [
         (lambda: Pool("median"), "use 'max', 'average'"),
-        (lambda: Block("a", ((),), "divide"), "use 'add', 'mean', 'concat' or 'multiply'"),
+        (lambda: Block("a", ((),), "divide"), "use 'add', 'mean', 'concat', 'multiply'"),
         (lambda: Block("a", ()), "at least one"),
         (lambda: Linear(0, 2), "in_features=0"),
         (lambda: Linear(3, 4, bias=-1), "bias=-1"),
