@@ -10,8 +10,11 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from figures.realdata import kernel, source
-from igc_theory.budget.designs.product_chains import product_chains
+from igc_theory.budget import best_strict
 from igc_theory.kernels import frontier
+from igc_theory.structure import Chain, igcv2
+from igc_theory.structure.blocks import two_factor_chains
+from igc_theory.structure.divisors import prime_factors
 from igc_theory.views.plots.columns import stacked, unstacked
 from igc_theory.views.plots.kernels.compression import plot_frontier
 from igc_theory.views.plots.style import PAGE
@@ -33,13 +36,23 @@ def _title(network: str, layer: str) -> str:
 def _rows(network: str, layer: str) -> dict[str, list[Any]]:
     matrix = kernel(network, layer).matrix
     rows, inputs = matrix.shape
-    columns = frontier(matrix, product_chains(inputs, rows), rng=np.random.default_rng(0)).columns()
+    columns = frontier(matrix, _chains(inputs, rows), rng=np.random.default_rng(0)).columns()
     settings = zip(columns["family"], columns["setting"], strict=True)
     products = ("low rank", "sparse product")
     rounded = [family in products and setting.endswith(" bits") for family, setting in settings]
     columns["family"] = [f"rounded {f}" if bits else f for f, bits in zip(columns["family"], rounded, strict=True)]
     columns["setting"] = [setting.replace(", ", " of ") for setting in columns["setting"]]  # no commas within a cell
     return columns
+
+
+def _chains(inputs: int, outputs: int) -> list[Chain]:
+    """Return two factors with 1 to 16 paths per pair; between equally many channels also three, and as many as primes."""
+    chains = two_factor_chains(inputs, outputs)
+    if inputs == outputs:
+        three = best_strict(inputs, 1, factors=3, min_spatial_width=2).branch_widths
+        for widths in dict.fromkeys([three, prime_factors(inputs)]):
+            chains += [Chain(igcv2(widths, 1).factors, name=" × ".join(map(str, widths)))]
+    return chains
 
 
 def draw(columns: dict[str, NDArray[Any]]) -> Figure:

@@ -99,7 +99,7 @@ def test_a_result_says_itself_in_a_sentence(name):
 def test_the_public_face_is_small():
     """Curves, optimum formulas and pictures of one figure are imported from their modules."""
     rooms = [name for module, name in THINGS if module.count(".") == 1]
-    assert len(rooms) <= 150
+    assert len(rooms) <= 130
 
 
 def test_what_a_beginner_asks_for_reads_well_in_a_terminal():

@@ -1,7 +1,4 @@
-from .chain_cost import activation_bytes as activation_bytes
-from .chain_cost import arithmetic_intensity as arithmetic_intensity
 from .chain_cost import multiply_adds as multiply_adds
-from .chain_cost import weight_bytes as weight_bytes
 from .derivations import Derivation as Derivation
 from .derivations import attainable_balance as attainable_balance
 from .derivations import balance_condition as balance_condition
@@ -17,17 +14,11 @@ from .designs.cheapest import dense_designs as dense_designs
 from .designs.cheapest import factorizations as factorizations
 from .designs.cheapest import strict_designs as strict_designs
 from .designs.design import Design as Design
-from .designs.katona import katona_number as katona_number
 from .designs.pareto import pareto_front as pareto_front
-from .designs.product_chains import product_chains as product_chains
-from .designs.rectangular import best_rectangular as best_rectangular
 from .designs.widest import widest_dense as widest_dense
 from .designs.widest import widest_igcv1 as widest_igcv1
 from .designs.widest import widest_strict as widest_strict
-from .formulas.cost import depthwise_separable_parameters as depthwise_separable_parameters
-from .formulas.cost import group_parameters as group_parameters
 from .formulas.cost import igcv1_parameters as igcv1_parameters
 from .formulas.cost import igcv2_parameters as igcv2_parameters
 from .formulas.cost import igcv3_parameters as igcv3_parameters
-from .formulas.cost import interleaved_parameters as interleaved_parameters
 from .formulas.cost import regular_parameters as regular_parameters

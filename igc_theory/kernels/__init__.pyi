@@ -12,7 +12,6 @@ from .compression.pruning import prune_channels as prune_channels
 from .compression.pruning import prune_filters as prune_filters
 from .compression.pruning import prune_n_m as prune_n_m
 from .compression.structured import block_diagonal as block_diagonal
-from .compression.structured import sparse_low_rank as sparse_low_rank
 from .compression.structured import sparse_product as sparse_product
 from .convolution import convolution_matrix as convolution_matrix
 from .convolution import convolve as convolve
@@ -21,9 +20,6 @@ from .convolution import kernel_tensor as kernel_tensor
 from .convolution import patches as patches
 from .products.checks import OperatorCheck as OperatorCheck
 from .products.checks import check_operator as check_operator
-from .products.fixed_weights import regular_as_igc_product as regular_as_igc_product
-from .products.fixed_weights import summation_fusion_product as summation_fusion_product
-from .products.plan import Plan as Plan
 from .products.product import Product as Product
 from .products.random_product import random_product as random_product
 from .projection.project import Projection as Projection

@@ -2,16 +2,11 @@ from .audits.audit import Audit as Audit
 from .audits.audit import audit as audit
 from .description.layer_graph import Layer as Layer
 from .description.layer_graph import LayerGraph as LayerGraph
-from .description.layer_graph import PassedOver as PassedOver
 from .description.layers import Conv as Conv
-from .description.layers import Counts as Counts
 from .description.layers import Linear as Linear
 from .description.layers import Norm as Norm
-from .description.layers import Pad as Pad
 from .description.layers import Pool as Pool
-from .description.layers import Scale as Scale
 from .description.layers import Shuffle as Shuffle
-from .description.layers import Slice as Slice
 from .description.network import Network as Network
 from .description.nodes import Block as Block
 from .description.table import Table as Table
@@ -30,7 +25,6 @@ from .printed.recount import Recount as Recount
 from .printed.recount import recount as recount
 from .readers.onnx_reader import read_onnx as read_onnx
 from .readers.torch_modules import from_torch as from_torch
-from .rewriting.torch_modules import Permute as Permute
 from .rewriting.torch_modules import to_torch as to_torch
 from .zoo.catalogue import network as network
 from .zoo.catalogue import network_names as network_names

@@ -7,8 +7,6 @@ from .blocks import interleaved as interleaved
 from .blocks import inverted_residual as inverted_residual
 from .blocks import regular as regular
 from .blocks import shufflenet_unit as shufflenet_unit
-from .blocks import two_factor_chain as two_factor_chain
-from .blocks import two_factor_chains as two_factor_chains
 from .blocks import xception as xception
 from .chains import Chain as Chain
 from .conditions.explanations import Explanation as Explanation

@@ -3,8 +3,6 @@ from .explorers import explore_block as explore_block
 from .explorers import explore_budget as explore_budget
 from .explorers import explore_kernel as explore_kernel
 from .explorers import explore_paths as explore_paths
-from .tables import block_summary as block_summary
-from .tables import network_summary as network_summary
 from .tables import to_csv as to_csv
 from .tables import to_latex as to_latex
 from .tables import to_markdown as to_markdown

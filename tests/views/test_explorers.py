@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from scipy.linalg import hadamard
 
-from igc_theory.budget import best_dense, interleaved_parameters, widest_dense, widest_igcv1, widest_strict
+from igc_theory.budget import best_dense, widest_dense, widest_igcv1, widest_strict
+from igc_theory.budget.formulas.cost import interleaved_parameters
 from igc_theory.kernels import project
 from igc_theory.structure import Chain, explain_complementarity, grade, igcv1, igcv2, interleaved, path_counts, regular
 from igc_theory.views import explore_balance, explore_block, explore_budget, explore_kernel, explore_paths

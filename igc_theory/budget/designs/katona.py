@@ -35,7 +35,7 @@ def katona_number(n: int) -> int:
 
     Examples
     --------
-    >>> from igc_theory.budget import best_dense, katona_number
+    >>> from igc_theory.budget import best_dense
     >>> katona_number(416), best_dense(416, 9).parameters_per_channel - 9
     (17, 18)
     """

@@ -130,8 +130,8 @@ def frontier(
     matrix : array_like, shape (C_out, C_in * S)
         Finite real numbers. Not modified.
     chains : iterable of Chain, optional
-        Whose products are tried. By default two factors with 1 to 16 paths per pair (`igc_theory.structure.two_factor_chains`);
-        `igc_theory.budget.product_chains` also has chains of three and of prime factors.
+        Whose products are tried. By default two factors with 1 to 16 paths per pair,
+        `igc_theory.structure.blocks.two_factor_chains`.
     kernel_size : int or (int, int), default 1
         The window.
     rng : numpy.random.Generator, optional

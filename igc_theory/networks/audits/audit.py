@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
-from igc_theory.budget.designs.product_chains import product_chains
 from igc_theory.budget.designs.rectangular import best_rectangular
 from igc_theory.kernels.compression.approximation import REAL_BITS
 from igc_theory.kernels.compression.low_rank import low_rank
@@ -23,6 +22,7 @@ from igc_theory.networks.description.layers import Conv, Linear, Norm, Scale, Sh
 from igc_theory.networks.description.network import Network
 from igc_theory.networks.paths.flow import NetworkFlow, channel_flow
 from igc_theory.structure.arguments import flag, instance_of, positive_int
+from igc_theory.structure.blocks import two_factor_chains
 from igc_theory.structure.chains import Chain
 from igc_theory.structure.conditions.grades import Grade, grade
 from igc_theory.structure.factors import GroupConv
@@ -62,12 +62,12 @@ class Errors:
     Attributes
     ----------
     strict : float
-        Of the nearest product of the layer's best strict chain.
+        Of the nearest product of `RegularAudit.strict`, the chain with the fewest weights.
     bits : int
         At which the other three are compared.
     chain : str
-        Branch widths of the sparse product that takes so many bits: the largest one within a quarter of the dense bits, or the
-        smallest one if none is.
+        Branch widths of the sparse product that takes so many bits: of `two_factor_chains`, the largest one within a quarter of
+        the dense bits, or the smallest one if none is.
     product, low_rank, pruned : float
         Of that product, of low rank and of pruning within the same bits.
     """
@@ -296,7 +296,7 @@ def _unfit(weight: Array) -> str:
 def _errors(weight: Array, strict: Chain) -> Errors | None:
     """Return the errors of approximations of a matrix; None if no product has fewer weights than the matrix."""
     out, into = weight.shape
-    chains = sorted(product_chains(into, out), key=lambda chain: chain.parameters)
+    chains = sorted(two_factor_chains(into, out), key=lambda chain: chain.parameters)
     if not chains:
         return None
     within = [chain for chain in chains if chain.parameters <= SHARE * weight.size]

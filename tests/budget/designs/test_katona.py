@@ -2,7 +2,8 @@
 
 import pytest
 
-from igc_theory.budget import best_dense, katona_number
+from igc_theory.budget import best_dense
+from igc_theory.budget.designs.katona import katona_number
 
 PRINTED = [0, 2, 3, 4, 5, 5, 6, 6, 6, *[7] * 3, *[8] * 6, *[9] * 9, *[10] * 9, *[11] * 18, *[12] * 24]
 """A007600 from n = 1 on, as far as the page of the encyclopedia lists it."""

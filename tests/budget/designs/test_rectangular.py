@@ -9,7 +9,8 @@ from math import gcd
 import numpy as np
 import pytest
 
-from igc_theory.budget import best_dense, best_rectangular, best_strict
+from igc_theory.budget import best_dense, best_strict
+from igc_theory.budget.designs.rectangular import best_rectangular
 from igc_theory.structure import Chain, GroupConv, grade, interleave, path_counts
 
 

@@ -14,26 +14,22 @@ import pytest
 import sympy as sp
 
 from igc_theory.budget import (
-    activation_bytes,
-    arithmetic_intensity,
     best_dense,
     best_strict,
-    depthwise_separable_parameters,
-    group_parameters,
     igcv1_parameters,
     igcv2_parameters,
     igcv3_parameters,
-    interleaved_parameters,
     multiply_adds,
     regular_parameters,
-    weight_bytes,
     widest_dense,
     widest_igcv1,
     widest_strict,
 )
+from igc_theory.budget.chain_cost import activation_bytes, arithmetic_intensity, weight_bytes
 from igc_theory.budget.curves.blocks import price_of_imbalance, width_of_igcv1_designs
 from igc_theory.budget.curves.tradeoffs import weights_against_factors
 from igc_theory.budget.formulas import block_widths
+from igc_theory.budget.formulas.cost import depthwise_separable_parameters, group_parameters, interleaved_parameters
 from igc_theory.budget.formulas.widths import balanced_parameters, constrained_width
 from igc_theory.kernels import convolve
 from igc_theory.structure import (

@@ -11,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from igc_theory.budget.designs.product_chains import product_chains
 from igc_theory.kernels import (
     Approximation,
     binarize,
@@ -25,12 +24,13 @@ from igc_theory.kernels import (
     prune_filters,
     prune_n_m,
     quantize,
-    sparse_low_rank,
     sparse_product,
     within_budget,
 )
 from igc_theory.kernels.compression.frontier import nondominated
-from igc_theory.structure import Chain, GroupConv, grade, igcv1, igcv2, interleave
+from igc_theory.kernels.compression.structured import sparse_low_rank
+from igc_theory.structure import GroupConv, grade, igcv1, igcv2
+from igc_theory.structure.blocks import two_factor_chains
 
 RNG = np.random.default_rng(7)
 ENTRIES = st.floats(-4, 4, allow_nan=False).map(lambda x: round(x, 3))
@@ -348,21 +348,7 @@ def test_nondominated_against_the_definition(points: list[tuple[int, int]]) -> N
     ("out", "into", "window"), [(64, 64, 1), (48, 16, 1), (16, 48, 1), (32, 32, 3), (60, 480, (1, 3)), (7, 7, 1)]
 )
 def test_chains_of_a_frontier_are_complementary(out: int, into: int, window: int | tuple[int, int]) -> None:
-    for chain in product_chains(into, out, window):
+    for chain in two_factor_chains(into, out, window):
         assert (chain.out_channels, chain.in_channels) == (out, into)
         assert grade(chain).kind in ("strict", "loose")
         assert chain.parameters < GroupConv(into, out, 1, window).parameters
-
-
-def test_two_factors_of_a_frontier_are_the_cheapest_with_their_paths() -> None:
-    for chain in product_chains(24, 24):
-        if len(chain.convolutions) != 2:
-            continue
-        paths = grade(chain).min_paths
-        others = [
-            Chain([GroupConv(24, 24, a), interleave(a, 24 // a), GroupConv(24, 24, b)])
-            for a in range(2, 24)
-            for b in range(2, 24)
-            if 24 % a == 0 == 24 % b and a * b * paths == 24
-        ]
-        assert chain.parameters == min(other.parameters for other in others)

@@ -18,9 +18,8 @@ from igc_theory.kernels import (
     kernel_matrix,
     patches,
     random_product,
-    regular_as_igc_product,
-    summation_fusion_product,
 )
+from igc_theory.kernels.products.fixed_weights import regular_as_igc_product, summation_fusion_product
 from igc_theory.structure import Chain, GroupConv, group, igcv1, igcv2, igcv3, interleave, path_counts, regular
 from tests import cases
 from tests.kernels import blocks

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from igc_theory.networks import Block, Conv, Linear, Network, Norm, Pad, Pool, Scale, Shuffle, Slice, path_polynomial
-from igc_theory.networks.description.layers import Counts, Operator
+from igc_theory.networks import Block, Conv, Linear, Network, Norm, Pool, Shuffle, path_polynomial
+from igc_theory.networks.description.layers import Counts, Operator, Pad, Scale, Slice
 from igc_theory.networks.description.table import Table
 from igc_theory.structure import GroupConv, interleave
 

@@ -11,9 +11,7 @@ from igc_theory.networks import (
     Block,
     Conv,
     Network,
-    Pad,
     Shuffle,
-    Slice,
     audit,
     block_flows,
     channel_flow,
@@ -21,6 +19,7 @@ from igc_theory.networks import (
     stage_path_counts,
 )
 from igc_theory.networks.audits.report import audit_data, audit_page, audit_tables
+from igc_theory.networks.description.layers import Pad, Slice
 from igc_theory.networks.paths.flow import flow_table
 from igc_theory.structure import GroupConv, igcv1, igcv3, interleave, inverted_residual, is_dense, path_counts
 
