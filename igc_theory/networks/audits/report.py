@@ -104,6 +104,7 @@ def audit_data(audit: Audit) -> dict[str, Any]:
         "peak_activation_bytes": BYTES * network.peak_activations,
         "layers": _layer_rows(audit),
         "flow": [_flow_data(block) for block in audit.flow.blocks] if audit.flow else None,
+        "flow_of_stages": [_flow_data(stage) for stage in audit.flow.stages] if audit.flow else None,
         "chains": [_chain_data(entry) for entry in audit.chains],
         "regular_layers": [_regular_data(entry) for entry in audit.regular],
         "passed_over": [vars(entry) for entry in passed],
@@ -135,11 +136,12 @@ def audit_page(audit: Audit) -> str:
     '<!DOCTYPE html>'
     """
     body = "".join(table._repr_html_() for table in audit_tables(audit))
+    strip = audit.flow._repr_html_() if audit.flow and audit.flow.blocks else ""
     title = escape(f"Audit of {audit.network.name}")
     head = f"<meta charset='utf-8'><meta name='viewport' content='width=device-width'><title>{title}</title>"
     return (
         f"<!DOCTYPE html>\n<html lang='en'><head>{head}<style>{STYLE}</style></head>"
-        f"<body><h1>{title}</h1><p>{escape(_summary(audit))}</p>{body}</body></html>\n"
+        f"<body><h1>{title}</h1><p>{escape(_summary(audit))}</p>{strip}{body}</body></html>\n"
     )
 
 
@@ -298,7 +300,9 @@ def _flow_data(block: BlockFlow) -> dict[str, Any]:
         "min_paths": block.min_paths,
         "max_paths": block.max_paths,
         "share_of_pairs": None if block.whole.share is None else float(block.whole.share),
+        "share_with_gates": None if block.gated.share is None else float(block.gated.share),
         "sentence": block.whole.sentence,
+        "without_shortcuts": block.main.sentence,
     }
 
 

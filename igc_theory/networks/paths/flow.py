@@ -15,6 +15,7 @@ from igc_theory.networks.description.table import Table
 from igc_theory.networks.paths.pair_counts import PairCounts
 from igc_theory.networks.paths.regions import Region, blocks_of, stages_of
 from igc_theory.networks.paths.steps import Gate, Steps, Unknown
+from igc_theory.networks.paths.strips import strip
 from igc_theory.networks.paths.translation.operators import steps_of_graph
 from igc_theory.networks.paths.translation.series import steps_of_series
 from igc_theory.networks.paths.verdicts import Verdict, chain_between, never_meet, verdict
@@ -106,12 +107,16 @@ class BlockFlow:
         (48, 3)
         """
         shortcuts, gates = flag("shortcuts", shortcuts), flag("gates", gates)
-        counts = self._steps.counts(self._region.start, self._region.end, shortcuts=shortcuts, gates=gates)
+        counts = self.pair_counts(shortcuts=shortcuts, gates=gates)
         if isinstance(counts, Unknown):
             raise ValueError(
                 f"the paths of {self.name!r} are not known beyond {counts.operator}: ask for a block without it"
             )
         return counts.matrix()
+
+    def pair_counts(self, *, shortcuts: bool = True, gates: bool = False) -> PairCounts | Unknown:
+        """Return the path counts by classes of channels, without a square matrix; or the operator that is not known."""
+        return self._steps.counts(self._region.start, self._region.end, shortcuts=shortcuts, gates=gates)
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,16 +174,25 @@ class NetworkFlow:
         return None
 
     def table(self) -> Table:
-        """Return the blocks as a table: grades without shortcuts and gates, paths per pair and share of pairs with shortcuts."""
+        """Return the blocks as a table: grades without shortcuts and gates, paths per pair and share of pairs with shortcuts.
+
+        Where gates join pairs that nothing else does, a column says how many are joined with them.
+        """
         columns: dict[str, list[Any]] = {
             "block": [block.name for block in self.blocks],
             "channels": [f"{block.in_channels} → {block.out_channels}" for block in self.blocks],
             "main branch": [_short(block.main) for block in self.blocks],
             "paths per pair": [_range(block.whole) for block in self.blocks],
             "pairs joined": [_percent(block.whole) for block in self.blocks],
-            "blocks until all meet": list(self.mixing),
         }
+        if any(block.gated.share != block.whole.share for block in self.blocks):
+            columns["with gates"] = [_percent(block.gated) for block in self.blocks]
+        columns["blocks until all meet"] = list(self.mixing)
         return Table(f"{self.name}: paths from every input channel to every output channel", columns)
+
+    def _repr_html_(self) -> str:
+        """Return the strip of the network: a cell per block, which opens the path map of the block."""
+        return strip(self.name, self.blocks)
 
     @property
     def sentences(self) -> tuple[str, ...]:
@@ -354,9 +368,12 @@ def _sentences(flow: NetworkFlow) -> Iterator[str]:
         if stage.whole.apart is not None:
             clause = never_meet(*stage.whole.apart, (f" of {stage.in_channels}", f" of {stage.out_channels}"))
             yield f"{stage.name}: {clause}; {_percent(stage.whole)} of the pairs are joined"
-    apart = [block.name for block in flow.blocks if block.whole.apart is not None]
+    apart = [block for block in flow.blocks if block.whole.apart is not None]
     if apart:
-        yield f"{len(apart)} of {len(flow.blocks)} blocks join not every pair of channels: {_listed(apart)}"
+        gated = sum(block.gated.share == 1 for block in apart)
+        through = f" ({gated} of them do through their gates)" if gated else ""
+        names = _listed([block.name for block in apart])
+        yield f"{len(apart)} of {len(flow.blocks)} blocks do not join every pair of channels{through}: {names}"
     unknown = {block.name: block.whole.unknown for block in flow.blocks if block.whole.unknown}
     for operator in dict.fromkeys(unknown.values()):
         names = [name for name, other in unknown.items() if other == operator]

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 __all__ = ["PairCounts", "Totals", "distinct_rows"]
 
@@ -106,8 +108,7 @@ class PairCounts:
         width = len(self.rows) // groups
         if width == 1:
             return self.taken(np.repeat(np.arange(groups), channels // groups))
-        members = np.zeros((groups, len(self.table)), dtype=np.int64)
-        np.add.at(members, (np.repeat(np.arange(groups), width), self.rows), 1)
+        members = _numbers(np.repeat(np.arange(groups), width), self.rows, len(self.table))
         outputs, sources, extra = _coalesced(self.outputs // width, self.sources, self.extra)
         columns, leaders = _refined(self.columns, outputs, sources, extra)
         sums = _product(members, self.table, width)[:, self.columns[leaders]]
@@ -178,6 +179,18 @@ class PairCounts:
             squares=sum(value * value * number for value, number in found),
         )
 
+    def means(self, most: int) -> NDArray[np.float64]:
+        """Return the counts as shares of the largest one: at most so many rows and columns, each the mean over neighbours."""
+        rows, columns = (np.arange(n) * min(n, most) // n for n in (len(self.rows), len(self.columns)))
+        upper, lower = (
+            _numbers(bins, classes, n)
+            for bins, classes, n in zip((rows, columns), (self.rows, self.columns), self.table.shape, strict=True)
+        )
+        largest = max(self.totals().most, 1)
+        sums = upper @ (self.table / largest).astype(float) @ lower.T
+        np.add.at(sums, (rows[self.outputs], columns[self.sources]), (self.extra / largest).astype(float))
+        return np.asarray(sums / np.outer(np.bincount(rows), np.bincount(columns)))
+
     def lost(self) -> bool:
         """Return whether some source reaches no channel."""
         left = (self.table[np.unique(self.rows)] == 0).all(axis=0)[self.columns]
@@ -196,6 +209,30 @@ class PairCounts:
             if outputs.size and (best is None or outputs.size * sources.size > best[0].size * best[1].size):
                 best = outputs, sources
         return best or self._lonely()
+
+    def branches(self) -> list[tuple[int, int]] | None:
+        """Return sources and channels of each branch, if the pairs are those of a group convolution; None if not.
+
+        Branches need not be equally wide: they are the connected parts of the graph of all pairs, each of them complete.
+        """
+        channels, classes = len(self.rows), self.table.shape
+        starts = np.cumsum([0, channels, len(self.columns), *classes])
+        tops, tails = np.nonzero(self.table)
+        used = (self.table != 0).any(axis=1)[self.rows], (self.table != 0).any(axis=0)[self.columns]
+        ends = [
+            (np.flatnonzero(used[0]), starts[2] + self.rows[used[0]]),
+            (starts[1] + np.flatnonzero(used[1]), starts[3] + self.columns[used[1]]),
+            (starts[2] + tops, starts[3] + tails),
+            (self.outputs, starts[1] + self.sources),
+        ]
+        first, last = (np.concatenate(side) for side in zip(*ends, strict=True))
+        parts = _connected(int(starts[4]), first, last)
+        n = int(parts.max()) + 1
+        outs = np.bincount(parts[:channels], minlength=n)
+        ins = np.bincount(parts[channels : starts[2]], minlength=n)
+        if (ins * outs).sum() != self.totals().connected or ((outs == 0) != (ins == 0)).any():
+            return None
+        return [branch for branch in zip(ins.tolist(), outs.tolist(), strict=True) if branch != (0, 0)]
 
     def _lonely(self) -> tuple[Integers, Integers] | None:
         """Return one source, and the channels that it does not reach though others of its class reach some of them."""
@@ -268,6 +305,19 @@ def _refined(columns: Integers, outputs: Integers, sources: Integers, extra: Cou
         key[sources[rank == k]] = keys[rank == k]
         columns = _common([columns, _numbered(key)])[0]
     return columns, _leaders(columns)
+
+
+def _connected(nodes: int, first: Integers, last: Integers) -> Integers:
+    """Return the connected part of each node of a graph, numbered in order of appearance."""
+    graph = coo_array((np.ones(len(first), dtype=np.int8), (first, last)), shape=(nodes, nodes))
+    return np.asarray(connected_components(graph, directed=False)[1], dtype=np.int64)
+
+
+def _numbers(bins: Integers, classes: Integers, n: int) -> Integers:
+    """Return how many members of each of `n` classes every bin has, shape (bins, n)."""
+    found = np.zeros((int(bins.max()) + 1, n), dtype=np.int64)
+    np.add.at(found, (bins, classes), 1)
+    return found
 
 
 def _coalesced(outputs: Integers, sources: Integers, extra: Counts) -> tuple[Integers, Integers, Counts]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -33,19 +34,25 @@ class Verdict:
         What the path counts of all pairs add up to.
     apart : (tuple of int, tuple of int) or None
         Input channels, and output channels that none of them reaches; None if every pair is joined.
+    branches : tuple of (int, int)
+        Inputs and outputs of each branch, where convolutions side by side join the pairs of one group convolution, be its branches
+        equally wide or not; else empty.
 
     Examples
     --------
     >>> from igc_theory.networks.paths.pair_counts import PairCounts
     >>> found = verdict(PairCounts.identity(4).mixed(2, 6))
-    >>> found.share, found.evenness, str(found)
-    (Fraction(1, 2), Fraction(1, 2), 'not dense: channels 0–1 never reach channels 3–5')
+    >>> found.share, found.evenness, found.branches
+    (Fraction(1, 2), Fraction(1, 2), ((2, 3), (2, 3)))
+    >>> print(found)
+    not dense: channels 0–1 never reach channels 3–5, as in one group convolution of branches: 2 of 2 → 3
     """
 
     grade: Grade | None
     unknown: str = ""
     totals: Totals | None = None
     apart: tuple[tuple[int, ...], tuple[int, ...]] | None = None
+    branches: tuple[tuple[int, int], ...] = ()
 
     @property
     def kind(self) -> str:
@@ -71,7 +78,7 @@ class Verdict:
             return f"unknown beyond {self.unknown}"
         if self.apart is None:
             return str(self.grade)
-        return f"not dense: {never_meet(*self.apart)}"
+        return f"not dense: {never_meet(*self.apart)}{_as_one(self.branches)}"
 
     def __str__(self) -> str:
         return self.sentence
@@ -86,7 +93,8 @@ def verdict(counts: PairCounts | Unknown, chain: Chain | None = None) -> Verdict
         found = counts.unconnected()
         assert found is not None, "a pair without a path can be named"
         sources, outputs = (tuple(channels.tolist()) for channels in reversed(found))
-        return Verdict(Grade("not dense", 0, None, (outputs[0], sources[0])), "", totals, (sources, outputs))
+        branches = tuple(counts.branches() or ()) if chain is None else ()
+        return Verdict(Grade("not dense", 0, None, (outputs[0], sources[0])), "", totals, (sources, outputs), branches)
     kind = "dense" if chain is None else _graded(chain).kind
     return Verdict(Grade(kind, totals.least, totals.most), "", totals)
 
@@ -142,6 +150,17 @@ def never_meet(sources: Sequence[int], outputs: Sequence[int], ends: tuple[str, 
         for own, end in zip((sources, outputs), ends, strict=True)
     )
     return f"{first} {verb} {last}"
+
+
+def _as_one(branches: Sequence[tuple[int, int]], most: int = 3) -> str:
+    """Return a clause on branches that are as those of one group convolution; empty if there are none."""
+    kinds = Counter(branches)
+    if not kinds:
+        return ""
+    words = [f"{n} of {ins} → {outs}" if n > 1 else f"{ins} → {outs}" for (ins, outs), n in kinds.items()]
+    listed = ", ".join(words[:most]) + (f" and {len(words) - most} more widths" if len(words) > most else "")
+    equal = "" if len(kinds) == 1 else "unequal "
+    return f", as in one group convolution of {equal}branches: {listed}"
 
 
 def channel_ranges(channels: Sequence[int], most: int = 3) -> str:

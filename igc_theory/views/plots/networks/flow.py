@@ -2,29 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from types import MappingProxyType
+from collections.abc import Iterable
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
 from igc_theory.networks.paths.flow import NetworkFlow
+from igc_theory.networks.paths.strips import GRADES
 from igc_theory.structure.arguments import instance_of
 from igc_theory.views.plots.columns import Columns, axes_or_new, checked_columns
 
 __all__ = ["flow_columns", "plot_flow_strips"]
-
-GRADES: Mapping[str, tuple[str, str, str]] = MappingProxyType(
-    {
-        "strict": ("S", "#0072B2", "white"),
-        "loose": ("L", "#56B4E9", "black"),
-        "dense": ("D", "#D9D9D9", "black"),
-        "not dense": ("×", "#D55E00", "white"),
-        "unknown": ("?", "white", "black"),
-    }
-)
-"""Letter, colour and colour of the letter of each grade; they differ in brightness too."""
 
 
 def flow_columns(*flows: NetworkFlow) -> dict[str, list[str]]:
