@@ -10,8 +10,8 @@ from .description.layers import Shuffle as Shuffle
 from .description.network import Network as Network
 from .description.nodes import Block as Block
 from .description.table import Table as Table
+from .paths.block_flow import BlockFlow as BlockFlow
 from .paths.branching import path_polynomial as path_polynomial
-from .paths.flow import BlockFlow as BlockFlow
 from .paths.flow import NetworkFlow as NetworkFlow
 from .paths.flow import block_flows as block_flows
 from .paths.flow import channel_flow as channel_flow

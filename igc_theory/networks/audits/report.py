@@ -9,7 +9,7 @@ from typing import Any
 from igc_theory.networks.audits.audit import Audit, ChainAudit, RegularAudit
 from igc_theory.networks.description.layer_graph import NO_SHAPE, LayerGraph
 from igc_theory.networks.description.table import Table
-from igc_theory.networks.paths.flow import BlockFlow
+from igc_theory.networks.paths.block_flow import BlockFlow
 from igc_theory.structure.arguments import instance_of
 from igc_theory.structure.chains import Chain
 from igc_theory.structure.factors import GroupConv

@@ -12,111 +12,17 @@ from numpy.typing import NDArray
 from igc_theory.networks.description.layer_graph import LayerGraph
 from igc_theory.networks.description.network import Network
 from igc_theory.networks.description.table import Table
+from igc_theory.networks.paths.block_flow import BlockFlow, block_flow
 from igc_theory.networks.paths.pair_counts import PairCounts
 from igc_theory.networks.paths.regions import Region, blocks_of, stages_of
-from igc_theory.networks.paths.steps import Gate, Steps, Unknown
+from igc_theory.networks.paths.steps import Steps, Unknown
 from igc_theory.networks.paths.strips import strip
 from igc_theory.networks.paths.translation.operators import steps_of_graph
 from igc_theory.networks.paths.translation.series import steps_of_series
-from igc_theory.networks.paths.verdicts import Verdict, chain_between, never_meet, verdict
-from igc_theory.structure.arguments import flag, instance_of
-from igc_theory.structure.chains import Chain
-from igc_theory.structure.conditions.grades import Grade
+from igc_theory.networks.paths.verdicts import Verdict, never_meet
+from igc_theory.structure.arguments import instance_of
 
-__all__ = ["BlockFlow", "NetworkFlow", "block_flows", "channel_flow", "flow_table", "stage_path_counts", "steps_of"]
-
-
-@dataclass(frozen=True, eq=False)
-class BlockFlow:
-    """How a block, a stage or a whole network connects its input channels to its output channels.
-
-    Attributes
-    ----------
-    name : str
-        ``"stage.block"`` of a block, ``"stage"`` of a stage.
-    layers : (str, str)
-        The first and the last operator or layer.
-    in_channels, out_channels : int
-    chain : Chain or None
-        What is left without shortcuts and gates, if it is a chain; None where branches are joined.
-    main, whole, gated : Verdict
-        Without shortcuts and gates; with shortcuts; with both. A shortcut is an operand of a sum with at most one convolution,
-        beside one with more. A gate weighs: squeeze-and-excitation, attention scores, the statistics of a layer normalisation.
-
-    Examples
-    --------
-    >>> from igc_theory.networks import network
-    >>> flow = block_flows(network("shufflenet"))[3]
-    >>> flow.name, str(flow.grade), flow.dense
-    ('stage2.unit3', 'dense, uneven: 6 to 7 paths per pair', True)
-    """
-
-    name: str
-    layers: tuple[str, str]
-    in_channels: int
-    out_channels: int
-    chain: Chain | None
-    main: Verdict
-    whole: Verdict
-    gated: Verdict
-    _steps: Steps = field(repr=False)
-    _region: Region = field(repr=False)
-
-    @property
-    def grade(self) -> Grade | None:
-        """The grade without shortcuts and gates; None beyond an operator that is not known."""
-        return self.main.grade
-
-    @property
-    def min_paths(self) -> int | None:
-        """Smallest number of paths of a pair, shortcuts included."""
-        return None if self.whole.totals is None else self.whole.totals.least
-
-    @property
-    def max_paths(self) -> int | None:
-        """Largest number of paths of a pair, shortcuts included."""
-        return None if self.whole.totals is None else self.whole.totals.most
-
-    @property
-    def dense(self) -> bool:
-        """Whether every output depends on every input."""
-        return bool(self.min_paths)
-
-    def counts(self, *, shortcuts: bool = True, gates: bool = False) -> NDArray[Any]:
-        """Return the path counts of all pairs.
-
-        Parameters
-        ----------
-        shortcuts, gates : bool
-            Whether they are ways.
-
-        Returns
-        -------
-        ndarray, shape (out_channels, in_channels)
-            Exact: in 64 bits, or Python integers where these do not suffice.
-
-        Raises
-        ------
-        ValueError
-            If an operator on the way is not known.
-
-        Examples
-        --------
-        >>> from igc_theory.networks import block_flows, network
-        >>> block_flows(network("igc_l24m2", depth=5))[0].counts(shortcuts=False).shape
-        (48, 3)
-        """
-        shortcuts, gates = flag("shortcuts", shortcuts), flag("gates", gates)
-        counts = self.pair_counts(shortcuts=shortcuts, gates=gates)
-        if isinstance(counts, Unknown):
-            raise ValueError(
-                f"the paths of {self.name!r} are not known beyond {counts.operator}: ask for a block without it"
-            )
-        return counts.matrix()
-
-    def pair_counts(self, *, shortcuts: bool = True, gates: bool = False) -> PairCounts | Unknown:
-        """Return the path counts by classes of channels, without a square matrix; or the operator that is not known."""
-        return self._steps.counts(self._region.start, self._region.end, shortcuts=shortcuts, gates=gates)
+__all__ = ["NetworkFlow", "block_flows", "channel_flow", "flow_table", "stage_path_counts", "steps_of"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -228,8 +134,8 @@ def channel_flow(network: LayerGraph) -> NetworkFlow:
     """
     steps = steps_of("network", network)
     regions = blocks_of(steps)
-    blocks = tuple(_flow(steps, region) for region in regions)
-    stages = tuple(_flow(steps, region, graded=False) for region in stages_of(regions))
+    blocks = tuple(block_flow(steps, region) for region in regions)
+    stages = tuple(block_flow(steps, region, graded=False) for region in stages_of(regions))
     return NetworkFlow(network.name, blocks, stages, steps, regions)
 
 
@@ -244,22 +150,6 @@ def steps_of(name: str, network: LayerGraph) -> Steps:
             "read it with read_onnx or from_torch, or build Network(name, input_shape, nodes)"
         )
     return steps_of_graph(network.graph)
-
-
-def _flow(steps: Steps, region: Region, *, graded: bool = True) -> BlockFlow:
-    start, end = region.start, region.end
-    inside = [k for k in range(start + 1, end + 1) if k in steps.live]
-    # Whether a stage is complementary says little, and its chain is long.
-    chain = chain_between(steps, start, end) if graded else None
-    main = verdict(steps.counts(start, end, shortcuts=False), chain)
-    whole = gated = main
-    if chain is None or any(start < k <= end for k, _ in steps.shortcuts):
-        whole = gated = verdict(steps.counts(start, end), chain)
-    if any(isinstance(steps.steps[k].action, Gate) for k in inside):
-        gated = verdict(steps.counts(start, end, gates=True))
-    first, last = steps.steps[inside[0]] if inside else steps.steps[start], steps.steps[end]
-    channels = steps.steps[start].channels, last.channels
-    return BlockFlow(region.name, (first.name, last.name), *channels, chain, main, whole, gated, steps, region)
 
 
 def block_flows(network: LayerGraph) -> list[BlockFlow]:
@@ -372,8 +262,8 @@ def _sentences(flow: NetworkFlow) -> Iterator[str]:
     if apart:
         gated = sum(block.gated.share == 1 for block in apart)
         through = f" ({gated} of them do through their gates)" if gated else ""
-        names = _listed([block.name for block in apart])
-        yield f"{len(apart)} of {len(flow.blocks)} blocks do not join every pair of channels{through}: {names}"
+        listed = _listed([block.name for block in apart])
+        yield f"{len(apart)} of {len(flow.blocks)} blocks do not join every pair of channels{through}: {listed}"
     unknown = {block.name: block.whole.unknown for block in flow.blocks if block.whole.unknown}
     for operator in dict.fromkeys(unknown.values()):
         names = [name for name, other in unknown.items() if other == operator]

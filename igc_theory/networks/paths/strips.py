@@ -6,16 +6,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
 from itertools import groupby
 from types import MappingProxyType
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 from urllib.parse import quote
 
 import numpy as np
 from numpy.typing import NDArray
 
+from igc_theory.networks.paths.block_flow import BlockFlow
 from igc_theory.networks.paths.steps import Unknown
-
-if TYPE_CHECKING:
-    from igc_theory.networks.paths.flow import BlockFlow
 
 __all__ = ["GRADES", "path_map", "strip"]
 
