@@ -77,6 +77,28 @@ def test_no_public_class_has_a_namesake():
     assert {name: sorted(found) for name, found in places.items() if len(found) > 1} == {}
 
 
+MEANT = {
+    "Step": "of a derivation, and of the flow through a network",
+    "xception": "the block, and the network made of it",
+    **dict.fromkeys(
+        ("convolution", "gather", "reshape", "split", "transpose"),
+        "what reading, or following channels, does with an operator of that name",
+    ),
+}
+"""Names that two modules give on purpose: the two things never meet, and each is what its room calls so."""
+
+
+def test_no_two_modules_give_one_name():
+    """What a module has in its `__all__`, or without an underscore, is imported elsewhere: there it must mean one thing."""
+    places = defaultdict(list)
+    for path in sorted(PACKAGE.rglob("*.py")):
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, (ast.ClassDef, ast.FunctionDef)) and not node.name.startswith("_"):
+                places[node.name].append(path.relative_to(PACKAGE).as_posix())
+    assert {name: found for name, found in places.items() if len(found) > 1 and name not in MEANT} == {}
+    assert {name for name in MEANT if len(places[name]) < 2} == set()
+
+
 RESULTS = ("Approximation", "Derivation", "Explanation", "Frontier", "Grade", "OperatorCheck", "Projection")
 
 

@@ -27,7 +27,7 @@ from numpy.typing import ArrayLike
 from scipy.sparse import csr_array, get_index_dtype
 
 from igc_theory.kernels.arrays import Array, finite, image_of, kernel_of, numbers
-from igc_theory.kernels.correlation import MOST_PIXELS, Padding, Pair, blocks_of, correlate, padded, windows
+from igc_theory.kernels.correlation import MOST_PIXELS, Padding, Pair, correlate, diagonal_blocks, padded, windows
 from igc_theory.structure.arguments import positive_int, shown, window_of
 
 __all__ = ["convolution_matrix", "convolve", "kernel_matrix", "kernel_tensor", "patches"]
@@ -64,7 +64,7 @@ def kernel_matrix(kernel: ArrayLike, groups: int = 1) -> Array:
     450
     """
     tensor, groups = kernel_of(kernel, groups)
-    blocks = blocks_of(tensor, groups)
+    blocks = diagonal_blocks(tensor, groups)
     _, out_width, row = blocks.shape
     matrix = np.zeros((groups, out_width, groups, row), tensor.dtype)
     branch = np.arange(groups)

@@ -15,7 +15,7 @@ from igc_theory.kernels.arrays import Array
 from igc_theory.structure.arguments import positive_int, shown
 from igc_theory.structure.permutations import ChannelPermutation
 
-__all__ = ["Padding", "Pair", "blocks_of", "correlate", "correlate_adjoint", "padded", "permuted", "windows"]
+__all__ = ["Padding", "Pair", "correlate", "correlate_adjoint", "diagonal_blocks", "padded", "permuted", "windows"]
 
 Pair = tuple[int, int]
 MOST_PADDING = 2**20
@@ -35,7 +35,7 @@ def correlate(x: Array, kernel: Array, groups: int, stride: Pair) -> Array:
     >>> correlate(np.ones((4, 5, 5, 7)), np.ones((6, 2, 3, 3)), groups=2, stride=(1, 2)).shape
     (6, 3, 2, 7)
     """
-    columns, blocks = windows(x, kernel.shape[2:], stride), blocks_of(kernel, groups)
+    columns, blocks = windows(x, kernel.shape[2:], stride), diagonal_blocks(kernel, groups)
     *_, height, width, batch = columns.shape
     # A window of one pixel, or of the whole image, makes this reshape a view: nothing is copied.
     unfolded = columns.reshape(groups, blocks.shape[2], height * width * batch)
@@ -52,7 +52,7 @@ def correlate_adjoint(y: Array, kernel: Array, groups: int, stride: Pair) -> Arr
     (4, 5, 5, 7)
     """
     (_, height, width, batch), (down, right), window = y.shape, stride, kernel.shape[2:]
-    blocks = blocks_of(kernel, groups).conj().swapaxes(1, 2)
+    blocks = diagonal_blocks(kernel, groups).conj().swapaxes(1, 2)
     columns = np.matmul(blocks, y.reshape(groups, len(kernel) // groups, height * width * batch))
     columns = columns.reshape(groups * kernel.shape[1], *window, height, width, batch)
     rows, cols = (height - 1) * down + window[0], (width - 1) * right + window[1]
@@ -76,7 +76,7 @@ def permuted(permutation: ChannelPermutation, x: Array) -> Array:
     return x.reshape(*permutation.interleaved, *x.shape[1:]).swapaxes(0, 1).reshape(x.shape)
 
 
-def blocks_of(kernel: Array, groups: int) -> Array:
+def diagonal_blocks(kernel: Array, groups: int) -> Array:
     """Return the blocks on the diagonal, shape (groups, C_out / groups, C_in / groups * S): a view."""
     return kernel.reshape(groups, len(kernel) // groups, kernel[0].size)
 

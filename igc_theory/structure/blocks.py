@@ -125,7 +125,7 @@ def depthwise_separable(in_channels: int, out_channels: int, kernel_size: Window
 def xception(in_channels: int, out_channels: int, kernel_size: Window = 3, stride: Window = 1) -> Chain:
     """Return a dense pointwise convolution, then a depthwise spatial one: the reverse of `depthwise_separable`.
 
-    This is the "extreme Inception" order of Xception ([Chollet2017], figure 4).
+    This is the "extreme Inception" order of Xception ([Chollet2017], figure 4). The whole network is ``network("xception")``.
 
     Parameters
     ----------

@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, DTypeLike
 from igc_theory.kernels.arrays import Array, float_type, numbers
 from igc_theory.kernels.products.fusion import fused
 from igc_theory.kernels.products.operators import CheckedOperator
-from igc_theory.kernels.products.steps import Instruction, over_branches, steps_of
+from igc_theory.kernels.products.steps import Instruction, over_branches, plan_steps
 from igc_theory.kernels.products.weights import checked_weights
 from igc_theory.structure.arguments import instance_of, kind_of, positive_int
 from igc_theory.structure.chains import Chain
@@ -116,7 +116,7 @@ class Plan:
         width = max(stop - start for start, stop in tiles)
         self.chain, joined = fused(chain, weights, width, CALL[width > 1])
         kernels = [kernel.astype(self.dtype) for kernel in joined]
-        steps = partial(steps_of, self.chain, kernels, chain.window, self.batch, dtype=self.dtype)
+        steps = partial(plan_steps, self.chain, kernels, chain.window, self.batch, dtype=self.dtype)
         # Stages follow each other; what stands in one stage may be done at the same time.
         self._stages: list[list[list[Instruction]]] = (
             [[steps(tiles=tiles[k :: self.threads]) for k in range(self.threads)]]

@@ -20,7 +20,7 @@ from igc_theory.structure.chains import Chain, Factor
 from igc_theory.structure.factors import GroupConv
 from igc_theory.structure.permutations import ChannelPermutation
 
-__all__ = ["Instruction", "over_branches", "steps_of"]
+__all__ = ["Instruction", "over_branches", "plan_steps"]
 
 Place = Callable[[Array], Array]
 Instruction = tuple[Callable[..., Any], Place, Place]
@@ -38,7 +38,7 @@ _ANCHOR = np.zeros(1, np.complex128)
 """Where all templates claim to begin, so that their offsets can be told."""
 
 
-def steps_of(
+def plan_steps(
     chain: Chain,
     kernels: Sequence[Array],
     window: tuple[int, int],

@@ -79,7 +79,7 @@ Action = Mix | Gather | Sum | Gate | Unknown
 
 @dataclass(frozen=True, eq=False)
 class Step:
-    """One action, the steps whose channels it reads, and how many it writes.
+    """One action, the steps whose channels it reads, and how many it writes; no step of a derivation.
 
     Attributes
     ----------

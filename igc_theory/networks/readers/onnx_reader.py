@@ -17,13 +17,13 @@ from igc_theory.networks.description.layer_graph import LayerGraph
 from igc_theory.networks.readers.files.axes import Axes, axes_of
 from igc_theory.networks.readers.files.bodies import BODIES
 from igc_theory.networks.readers.files.file import File, parsed
-from igc_theory.networks.readers.files.folding import check_sizes, shape_of
+from igc_theory.networks.readers.files.folding import check_sizes, known_shape
 from igc_theory.networks.readers.files.inputs import (
     Given,
     Input,
     Sizes,
     checked_sizes,
-    chosen,
+    chosen_sizes,
     image_first,
     image_shape,
     settled,
@@ -131,12 +131,12 @@ def graph_of(file: File, given: Given) -> tuple[Graph, Axes]:
     inputs = image_first(_inputs(model.graph))
     image = inputs[0]
     axes = settled(_axes_in_file(file, image), image)
-    graph = _read(file, opsets, inputs, chosen(inputs, given, axes), axes)
+    graph = _read(file, opsets, inputs, chosen_sizes(inputs, given, axes), axes)
     numbers = partial(_numbers, graph)
     found = settled(axes_of(graph.operations, image.name, len(image.sizes), graph.shapes, numbers), image)
     if found.batched is None or (found.batched, found.channel) == (axes.batched is not False, axes.channel):
         return graph, axes
-    return _read(file, opsets, inputs, chosen(inputs, given, found), found), found
+    return _read(file, opsets, inputs, chosen_sizes(inputs, given, found), found), found
 
 
 def _inputs(graph: Any) -> list[Input]:
@@ -198,7 +198,7 @@ def _read(file: File, opsets: Mapping[str, int], inputs: list[Input], sizes: Siz
         reading.types[entry.name] = _fixed(reading.types[entry.name], sizes.shapes[entry.name])
     check_sizes({entry.name: reading.types[entry.name] for entry in inputs})
     reading.graph(graph, Scope(ChainMap(names), opsets))
-    shapes = {name: shape for name, kind in reading.types.items() if (shape := shape_of(kind)) is not None}
+    shapes = {name: shape for name, kind in reading.types.items() if (shape := known_shape(kind)) is not None}
     batched = axes.batched is not False
     return Graph(
         operations=tuple(reading.operations),

@@ -1,6 +1,6 @@
 """PyTorch modules as networks, to count and to audit.
 
-With `aten/trace` beside it and `networks/rewriting/torch_modules` the only module of the library that imports torch
+With `aten/tracer` beside it and `networks/rewriting/torch_modules` the only module of the library that imports torch
 (``pip install "igc_theory[torch]"``).
 """
 
@@ -18,7 +18,7 @@ import numpy as np
 
 from igc_theory.networks.description.graph import Graph
 from igc_theory.networks.description.layer_graph import LayerGraph
-from igc_theory.networks.readers.aten.trace import Trace
+from igc_theory.networks.readers.aten.tracer import Tracer
 from igc_theory.networks.readers.operators.layers import layer_graph
 from igc_theory.structure.arguments import kind_of, positive_int
 
@@ -158,7 +158,7 @@ def _type(dtype: Any) -> str:
 def _traced(
     module: nn.Module, shapes: Mapping[str | int, Sizes], types: Mapping[str | int, str], *, on_meta: bool
 ) -> Graph:
-    """Run a module once under a `Trace`."""
+    """Run a module once under a `Tracer`."""
     parameters = dict(module.named_parameters())
     stored = {name: (tensor, name in parameters) for name, tensor in _tensors(module)}
     device = "meta" if on_meta else next((tensor.device for tensor, _ in stored.values()), "cpu")
@@ -167,7 +167,7 @@ def _traced(
         stack.enter_context(_unchanged(module))
         stack.enter_context(_silence())
         stack.enter_context(_plain_evaluation())
-        trace = Trace(stored, place, on_meta=on_meta)
+        trace = Tracer(stored, place, on_meta=on_meta)
         made = {
             key: torch.zeros(1, *shape, dtype=getattr(torch, types[key]), device=device)
             for key, shape in shapes.items()

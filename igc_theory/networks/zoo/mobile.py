@@ -56,7 +56,10 @@ def _separable(channels: int, out: int, stride: int = 1, inner_norm: bool = True
 
 
 def xception(classes: int = 1000) -> Entry:
-    """Return Xception at 299×299: separable convolutions without a norm between their halves."""
+    """Return Xception at 299×299: separable convolutions without a norm between their halves.
+
+    The network; one separable convolution of its kind, alone, is `igc_theory.structure.xception`.
+    """
     halve = Pool("max", 3, 2, padding=1)
     nodes: list[Node] = [convolution(3, 32, 3, 2, padding=0), convolution(32, 64, 3, padding=0)]
     widths = [("entry", 64, 128, 128), ("entry", 128, 256, 256), ("entry", 256, 728, 728), ("exit", 728, 728, 1024)]

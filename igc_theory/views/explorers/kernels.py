@@ -19,7 +19,7 @@ from igc_theory.kernels.projection.spectra import block_spectra
 from igc_theory.structure.arguments import text as text_of
 from igc_theory.structure.chains import Chain
 from igc_theory.views.explorers.answers import Answer, panels
-from igc_theory.views.explorers.panel import choice, panel, slider, text
+from igc_theory.views.explorers.panel import choice, panel, slider, text_line
 from igc_theory.views.plots.kernels.spectra import kernel_columns, plot_block_spectra, plot_kernel
 
 __all__ = ["example_kernel", "explore_kernel", "kernel_answer"]
@@ -116,7 +116,7 @@ def explore_kernel(kernel: ArrayLike | None = None, branch_widths: str = "8, 8")
         "source": choice("kernel", "yours" if own else "Gabor filters", [*own, *_SOURCES]),
         "channels": choice("channels", 64, _CHANNELS, as_slider=True),
         "side": choice("window", 3, [(f"{side}×{side}", side) for side in (1, 3, 5)]),
-        "branch_widths": text("branch widths", text_of("branch_widths", branch_widths)),
+        "branch_widths": text_line("branch widths", text_of("branch_widths", branch_widths)),
         "noise": slider("noise, percent", 0, 100, least=0),
     }
 

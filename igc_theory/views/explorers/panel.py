@@ -13,7 +13,7 @@ from igc_theory.structure.arguments import flag, positive_int, shown
 from igc_theory.structure.arguments import text as text_of
 from igc_theory.views.explorers.answers import Answer
 
-__all__ = ["checkbox", "choice", "panel", "slider", "text", "widgets"]
+__all__ = ["checkbox", "choice", "panel", "slider", "text_line", "widgets"]
 
 _WIDE = {"description_width": "9em"}
 
@@ -69,7 +69,7 @@ def checkbox(description: str, value: bool = True) -> Any:
     )
 
 
-def text(description: str, value: str) -> Any:
+def text_line(description: str, value: str) -> Any:
     """Return a line to type in; it is read when Enter is pressed or the line is left."""
     return widgets().Text(
         text_of(description, value),

@@ -10,7 +10,7 @@ import numpy as np
 
 from igc_theory.networks.description.graph import Array, Constant, Operation, Sizes, Stored
 
-__all__ = ["Call", "Operand", "Record", "Rule", "type_name"]
+__all__ = ["Call", "Operand", "Record", "Rule", "dtype_name"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +121,7 @@ Rule = Callable[[Call, Record], object]
 """Writes a call down."""
 
 
-def type_name(tensor: Any) -> str:
+def dtype_name(tensor: Any) -> str:
     """Return NumPy's name of the type of a tensor's numbers."""
     return str(tensor.dtype).removeprefix("torch.")
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from igc_theory.networks.description.graph import Constant, Operation, words
-from igc_theory.networks.readers.files.folding import dtype_of, label, shape_of, tensor_type
+from igc_theory.networks.readers.files.folding import dtype_of, known_shape, label, tensor_type
 from igc_theory.networks.readers.files.nodes import Reading, Scope, opsets_of
 
 try:
@@ -125,7 +125,7 @@ def _join(reading: Reading, node: Any, scope: Scope, condition: str, returned: l
     for outer, first, second in zip(node.output, *returned, strict=False):
         name = scope.names[outer] = reading.fresh(scope.prefix + outer)
         kinds = [reading.types.get(entry, onnx.TypeProto()) for entry in (first, second)]
-        reading.types[name] = kinds[0] if shape_of(kinds[0]) == shape_of(kinds[1]) else onnx.TypeProto()
+        reading.types[name] = kinds[0] if known_shape(kinds[0]) == known_shape(kinds[1]) else onnx.TypeProto()
         read = (condition, first, second)
         if all(entry in reading.constants for entry in read):
             _unknown(reading, name, read)
@@ -137,7 +137,7 @@ def _unknown(reading: Reading, name: str, read: Sequence[str]) -> None:
     """Note a constant whose values are not known."""
     kind = reading.types[name]
     origins = frozenset().union(*(reading.constants[entry].origins for entry in read if entry in reading.constants))
-    reading.fix(name, Constant(shape_of(kind), dtype_of(kind), origins, lambda: None))
+    reading.fix(name, Constant(known_shape(kind), dtype_of(kind), origins, lambda: None))
 
 
 @dataclass(frozen=True)
@@ -235,7 +235,7 @@ def _stacked(reading: Reading, loop: _Passes, times: int | None) -> list[str]:
         tensor = loop.inside.names[inner]
         name = loop.scope.names[outer] = reading.fresh(loop.scope.prefix + outer)
         kind = reading.types.get(tensor, onnx.TypeProto())
-        shape, dtype = shape_of(kind), dtype_of(kind)
+        shape, dtype = known_shape(kind), dtype_of(kind)
         is_first = all(entry.name != "scan_output_axes" for entry in loop.node.attribute)
         is_known = shape is not None and times is not None and dtype and is_first
         reading.types[name] = tensor_type(dtype, (times or 0, *(shape or ()))) if is_known else onnx.TypeProto()
@@ -254,7 +254,7 @@ def _growth(reading: Reading, loop: _Passes) -> str:
     """Return why the passes of a loop are not alike, if what it carries changes its shape."""
     names, none = loop.inside.names, onnx.TypeProto()
     for state, returned in zip(loop.states, loop.returned, strict=False):
-        first, next_one = (shape_of(reading.types.get(names[name], none)) for name in (state, returned))
+        first, next_one = (known_shape(reading.types.get(names[name], none)) for name in (state, returned))
         if first != next_one:
             return "what it carries changes its shape from pass to pass: every pass is counted as the first"
     return ""
@@ -289,7 +289,7 @@ def _slice(reading: Reading, node: Any, inside: Scope, state: str, outer: str, a
     """Give one step of a scanned tensor its type; return how many there are, if that is known."""
     name = inside.names[state] = reading.fresh(inside.prefix + state)
     kind = reading.types.get(outer, onnx.TypeProto())
-    shape = shape_of(kind)
+    shape = known_shape(kind)
     reading.operations.append(Operation(node.op_type, node.name, (outer,), (name,), {}))
     if shape is None or not -len(shape) <= axis < len(shape):
         reading.types[name] = onnx.TypeProto()

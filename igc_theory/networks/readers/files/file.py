@@ -20,7 +20,7 @@ try:
 except ImportError:  # read_onnx says what to install; to import this module is no error yet
     onnx = None
 
-__all__ = ["File", "checked", "first_line", "parsed", "type_name"]
+__all__ = ["File", "first_line", "parsed", "stored_as", "type_name"]
 
 LONG = 1024
 """Bytes from which an array stays in the file."""
@@ -49,7 +49,7 @@ class File:
     model: Any
 
     def values(self, tensor: Any) -> Array:
-        """Return the numbers of an array that has been `checked`."""
+        """Return the numbers of an array whose `stored_as` was asked for."""
         if tensor.data_location != onnx.TensorProto.EXTERNAL:
             return np.asarray(onnx.numpy_helper.to_array(tensor))
         raw = self._raw(tensor)
@@ -217,7 +217,7 @@ def _bytes(tensor: Any) -> int:
     return -(-int(prod(tensor.dims)) * _bits(tensor.data_type) // 8)
 
 
-def checked(file: File, tensor: Any) -> Stored:
+def stored_as(file: File, tensor: Any) -> Stored:
     """Return shape and type of an array; ValueError if the numbers that it needs are not there."""
     name, shape = type_name(tensor.data_type), tuple(tensor.dims)
     if not name:

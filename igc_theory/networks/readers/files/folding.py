@@ -28,8 +28,8 @@ __all__ = [
     "check_sizes",
     "computed",
     "dtype_of",
+    "known_shape",
     "label",
-    "shape_of",
     "tensor_type",
     "types_written",
 ]
@@ -82,7 +82,7 @@ def tensor_type(dtype: str, shape: Sequence[int | None] | None) -> Any:
     return onnx.helper.make_tensor_type_proto(_kinds().get(dtype, 0), shape)
 
 
-def shape_of(kind: Any) -> tuple[int, ...] | None:
+def known_shape(kind: Any) -> tuple[int, ...] | None:
     """Return the shape in a type, if every size is known."""
     tensor = kind.tensor_type
     if not kind.HasField("tensor_type") or not tensor.HasField("shape"):
@@ -128,7 +128,7 @@ def types_written(
         ) from error
     except (onnx.checker.ValidationError, ValueError, RuntimeError) as error:
         raise ValueError(f"{label(node)} is not as its operator is defined ({first_line(error)})") from error
-    if node.op_type in _LIKE_FIRST and shape_of(written[node.output[0]]) is None:
+    if node.op_type in _LIKE_FIRST and known_shape(written[node.output[0]]) is None:
         written[node.output[0]] = read[node.input[0]]
     return written
 
@@ -185,7 +185,7 @@ def _domain(node: Any) -> str:
 
 
 def _shapes(node: Any, read: Mapping[str, Any]) -> str:
-    shapes = (shape_of(read[name]) if name else None for name in node.input)
+    shapes = (known_shape(read[name]) if name else None for name in node.input)
     return ", ".join("?" if shape is None else "×".join(map(str, shape)) or "one number" for shape in shapes)
 
 
@@ -222,7 +222,7 @@ def computed(
     constants = []
     for k, name in enumerate(node.output):
         kind = types.get(name)
-        shape, dtype = (shape_of(kind), dtype_of(kind)) if kind is not None else (None, "")
+        shape, dtype = (known_shape(kind), dtype_of(kind)) if kind is not None else (None, "")
         constants.append(Constant(shape, dtype, origins, partial(output, k)))
     if _is_small(node, operands, constants):
         values = [constant.native() for constant in constants]
@@ -275,7 +275,7 @@ def _evaluated(
     """Return the outputs of one node by ONNX's own reference implementation; None where that gives up."""
     nothing: list[Array | None] = [None] * len(node.output)
     if not _is_bounded(
-        node, operands, [shape_of(types[name]) if name in types else None for name in node.output], _LARGEST
+        node, operands, [known_shape(types[name]) if name in types else None for name in node.output], _LARGEST
     ):
         return nothing
     try:
@@ -307,6 +307,6 @@ def stands_for_weights(node: Any, types: Mapping[str, Any]) -> bool:
     """
     if node.op_type != "ConstantOfShape" or dtype_of(types.get(node.output[0], onnx.TypeProto())) != "float32":
         return False
-    shape = shape_of(types[node.output[0]])
+    shape = known_shape(types[node.output[0]])
     filling = [onnx.numpy_helper.to_array(entry.t).ravel() for entry in node.attribute if entry.name == "value"]
     return shape is not None and prod(shape) > 1 and any(value.size and value[0] not in (0, 1) for value in filling)

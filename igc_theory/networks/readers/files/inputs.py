@@ -10,7 +10,7 @@ from igc_theory.networks.description.graph import Note
 from igc_theory.networks.readers.files.axes import Axes
 from igc_theory.structure.arguments import positive_int, shown
 
-__all__ = ["Given", "Input", "Sizes", "checked_sizes", "chosen", "image_first", "image_shape", "settled"]
+__all__ = ["Given", "Input", "Sizes", "checked_sizes", "chosen_sizes", "image_first", "image_shape", "settled"]
 
 Given = Mapping[str, "int | tuple[int, ...]"]
 """Sizes by the name of an input, or of an open size; those of the first input under the empty name."""
@@ -93,7 +93,7 @@ def _tuple(label: str, sizes: Any) -> tuple[int, ...]:
     return tuple(positive_int(f"{label}[{k}]", size) for k, size in enumerate(sizes))
 
 
-def chosen(inputs: Sequence[Input], given: Given, axes: Axes) -> Sizes:
+def chosen_sizes(inputs: Sequence[Input], given: Given, axes: Axes) -> Sizes:
     """Return the sizes to read inputs with.
 
     Raises

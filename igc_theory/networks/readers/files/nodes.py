@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 
 from igc_theory.networks.description.graph import Array, Constant, Note, Operation, Stored
-from igc_theory.networks.readers.files.file import File, checked
+from igc_theory.networks.readers.files.file import File, stored_as
 from igc_theory.networks.readers.files.folding import (
     RANDOM,
     SMALL,
     computed,
-    shape_of,
+    known_shape,
     stands_for_weights,
     tensor_type,
     types_written,
@@ -136,14 +136,14 @@ class Reading:
             return
         for entry in node.attribute:
             if entry.type == onnx.AttributeProto.TENSOR:
-                checked(self.file, entry.t)
+                stored_as(self.file, entry.t)
         read = [name for name in node.input if name]
         is_constant = all(name in self.constants for name in read) and node.op_type not in RANDOM
         types = types_written(node, self.types, self.small, scope.opsets, is_constant=is_constant)
         types = types or {name: self.trusted[name] for name in node.output if name in self.trusted}
         for name in node.output:
             self.types[name] = types.get(name) or onnx.TypeProto()
-        shape = shape_of(self.types[read[0]]) if read and read[0] in self.types else None
+        shape = known_shape(self.types[read[0]]) if read and read[0] in self.types else None
         if node.op_type in ("Shape", "Size") and not node.domain and shape is not None:
             self.fix(node.output[0], _measured(node, shape))
         elif is_constant and (read or not node.domain):
@@ -157,7 +157,7 @@ class Reading:
         if stands_for_weights(node, types):
             name = node.output[0]
             self.keep(
-                name, scope.site + name.removeprefix(scope.prefix), Stored(shape_of(types[name]) or (), "float32")
+                name, scope.site + name.removeprefix(scope.prefix), Stored(known_shape(types[name]) or (), "float32")
             )
             return
         operands = [self.constants[name] if name else None for name in node.input]
@@ -173,7 +173,7 @@ class Reading:
         self.constants[name] = constant
         if constant.shape is None:
             return
-        if constant.dtype and (name not in self.types or shape_of(self.types[name]) is None):
+        if constant.dtype and (name not in self.types or known_shape(self.types[name]) is None):
             self.types[name] = tensor_type(constant.dtype, constant.shape)
         if (
             prod(constant.shape) <= SMALL
@@ -190,11 +190,11 @@ class Reading:
     def _store(self, tensor: Any, scope: Scope) -> None:
         """Keep an array of the file."""
         name = self._named(tensor.name, scope)
-        self.keep(name, scope.site + tensor.name, checked(self.file, tensor), lambda: self.file.values(tensor))
+        self.keep(name, scope.site + tensor.name, stored_as(self.file, tensor), lambda: self.file.values(tensor))
 
     def _store_sparse(self, local: str, sparse: Any, scope: Scope) -> None:
         """Keep an array of which the file holds the entries that are not zero, and their places."""
-        entries, places = checked(self.file, sparse.values), checked(self.file, sparse.indices)
+        entries, places = stored_as(self.file, sparse.values), stored_as(self.file, sparse.indices)
         shape, count = tuple(sparse.dims), prod(entries.shape)
         if places.shape not in ((count,), (count, len(shape))) or any(size < 0 for size in shape):
             raise ValueError(
@@ -210,7 +210,7 @@ class Reading:
         for entry in node.attribute:
             if entry.name == "value" and entry.type == onnx.AttributeProto.TENSOR:
                 values = partial(self.file.values, entry.t)
-                self.keep(node.output[0], scope.site + local, checked(self.file, entry.t), values)
+                self.keep(node.output[0], scope.site + local, stored_as(self.file, entry.t), values)
                 return True
             if entry.name == "sparse_value" and entry.type == onnx.AttributeProto.SPARSE_TENSOR:
                 del scope.names[local]
@@ -225,11 +225,11 @@ class Reading:
     def keep_unread(self, graph: Any, site: str) -> None:
         """Note the arrays of a body that is not read."""
         for tensor in graph.initializer:
-            self.stored.setdefault(site + tensor.name, checked(self.file, tensor))
+            self.stored.setdefault(site + tensor.name, stored_as(self.file, tensor))
         for node in graph.node:
             for entry in node.attribute:
                 if node.op_type == "Constant" and entry.type == onnx.AttributeProto.TENSOR and node.output:
-                    self.stored.setdefault(site + node.output[0], checked(self.file, entry.t))
+                    self.stored.setdefault(site + node.output[0], stored_as(self.file, entry.t))
                 elif entry.type == onnx.AttributeProto.GRAPH:
                     self.keep_unread(entry.g, f"{site}{node.name}/")
 
@@ -278,7 +278,7 @@ def _decoded(file: File, entry: Any) -> Any:
     if entry.type == kinds.STRINGS:
         return [text.decode(errors="replace") for text in entry.strings]
     if entry.type == kinds.TENSOR:
-        checked(file, entry.t)
+        stored_as(file, entry.t)
         return file.values(entry.t)
     return None
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from igc_theory.networks.description.graph import Operation
 from igc_theory.networks.readers.operators.arithmetic import embedding, weightless
-from igc_theory.networks.readers.operators.orders import Layout, concatenated, reshaped, taken, transposed
+from igc_theory.networks.readers.operators.orders import Layout, concatenated, reshaped_axes, taken, transposed
 from igc_theory.networks.readers.operators.walk import Walk
 
 __all__ = ["concatenate", "gather", "reshape", "slice_", "split", "transpose"]
@@ -15,7 +15,7 @@ __all__ = ["concatenate", "gather", "reshape", "slice_", "split", "transpose"]
 def reshape(walk: Walk, operation: Operation) -> None:
     """Follow the channels through a reshape, of any spelling."""
     layout, shape = walk.layout(operation.inputs[0]), walk.shapes.get(operation.outputs[0])
-    walk.rearrange(operation, layout, None if shape is None else reshaped(layout.axes, shape))
+    walk.rearrange(operation, layout, None if shape is None else reshaped_axes(layout.axes, shape))
 
 
 def transpose(walk: Walk, operation: Operation) -> None:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-__all__ = ["Axes", "Layout", "Part", "concatenated", "reshaped", "taken", "transposed", "untouched"]
+__all__ = ["Axes", "Layout", "Part", "concatenated", "reshaped_axes", "taken", "transposed", "untouched"]
 
 Offsets = range | tuple[int, ...]
 
@@ -89,12 +89,12 @@ def untouched(shape: Sequence[int], channels: int) -> Axes:
     return tuple(axes)
 
 
-def reshaped(axes: Axes, shape: Sequence[int]) -> Axes | None:
+def reshaped_axes(axes: Axes, shape: Sequence[int]) -> Axes | None:
     """Return the axes behind a reshape; None if it cuts an axis where it cannot be split.
 
     Examples
     --------
-    >>> reshaped(untouched((6,), 0), (2, 3))
+    >>> reshaped_axes(untouched((6,), 0), (2, 3))
     ((Part(axis=1, offsets=range(0, 6, 3)),), (Part(axis=1, offsets=range(0, 3)),))
     """
     left = _joined([part for axis in axes for part in axis])[::-1]

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from igc_theory.networks.description.graph import Stored, words
-from igc_theory.networks.readers.aten.record import Call, Operand, Record, type_name
+from igc_theory.networks.readers.aten.record import Call, Operand, Record, dtype_name
 from igc_theory.networks.readers.aten.shapes import shape_alone
 from igc_theory.networks.readers.aten.vocabulary import is_known, translate
 
@@ -22,7 +22,7 @@ try:
 except ImportError:  # from_torch says what to install
     torch, TorchDispatchMode = None, object
 
-__all__ = ["Trace"]
+__all__ = ["Tracer"]
 
 _FILLED = words(
     "zeros_like ones_like full_like empty_like rand_like randn_like randint_like new_zeros new_ones new_full new_empty"
@@ -59,7 +59,7 @@ class Memory:
     twin: Any = None
 
 
-class Trace(TorchDispatchMode):  # type: ignore[misc, unused-ignore]
+class Tracer(TorchDispatchMode):  # type: ignore[misc, unused-ignore]
     """A mode in which each operator that depends on the input is written down.
 
     Parameters
@@ -143,7 +143,7 @@ class Trace(TorchDispatchMode):  # type: ignore[misc, unused-ignore]
             return _tensors(func(*args, **kwargs))[index]
 
     def _constant(self, tensor: Any, origins: frozenset[str], value: Callable[[], Any]) -> str:
-        return self.record.constant(tuple(tensor.shape), type_name(tensor), origins, value)
+        return self.record.constant(tuple(tensor.shape), dtype_name(tensor), origins, value)
 
     def _literal(self, tensor: Any, origins: frozenset[str]) -> str:
         """Return a name for the present numbers of a tensor."""
@@ -152,7 +152,7 @@ class Trace(TorchDispatchMode):  # type: ignore[misc, unused-ignore]
 
     def _store(self, name: str, tensor: Any, trained: bool) -> None:
         """Take a tensor as one of the numbers that the module holds."""
-        shape, dtype = tuple(tensor.shape), type_name(tensor)
+        shape, dtype = tuple(tensor.shape), dtype_name(tensor)
         self.record.stored[name] = Stored(shape, dtype, trained)
         self.record.keep(name, shape, dtype, frozenset({name}), lambda: tensor)
         memory = self._memory.setdefault(_address(tensor), Memory(_storage(tensor), name, depends=False))
