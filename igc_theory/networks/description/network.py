@@ -58,7 +58,10 @@ class Network(LayerGraph):
         layers: list[Layer] = []
         name, source = text("name", name), text("source", source)
         input_shape, nodes = shape_of("input_shape", input_shape), nodes_of("nodes", nodes)
-        _walk(nodes, input_shape, "", layers, None)
+        try:
+            _walk(nodes, input_shape, "", layers, None)
+        except ValueError as error:
+            raise ValueError(f"nodes do not fit input_shape={input_shape} or each other: {error}") from error
         super().__init__(name, input_shape, tuple(layers), _depth(nodes), source)
         object.__setattr__(self, "nodes", nodes)
 

@@ -20,7 +20,7 @@ from igc_theory.networks.paths.strips import strip
 from igc_theory.networks.paths.translation.operators import steps_of_graph
 from igc_theory.networks.paths.translation.series import steps_of_series
 from igc_theory.networks.paths.verdicts import Verdict, never_meet
-from igc_theory.structure.arguments import instance_of
+from igc_theory.structure.arguments import choice_of, instance_of
 
 __all__ = ["NetworkFlow", "block_flows", "channel_flow", "flow_table", "stage_path_counts", "steps_of"]
 
@@ -248,9 +248,7 @@ def stage_path_counts(network: LayerGraph, stage: str) -> NDArray[Any]:
     ((32, 32), np.int64(32), np.int64(32))
     """
     stages = {flow.name: flow for flow in channel_flow(network).stages}
-    if stage not in stages:
-        raise ValueError(f"stage={stage!r} is none of {network.name}: use one of {', '.join(stages)}")
-    return stages[stage].counts()
+    return stages[choice_of("stage", stage, stages)].counts()
 
 
 def _sentences(flow: NetworkFlow) -> Iterator[str]:

@@ -6,7 +6,7 @@ The only module that imports onnx (``pip install "igc_theory[onnx]"``).
 from __future__ import annotations
 
 import os
-from collections import ChainMap
+from collections import ChainMap, Counter
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -29,7 +29,7 @@ from igc_theory.networks.readers.files.inputs import (
     settled,
 )
 from igc_theory.networks.readers.files.nodes import Reading, Scope, operation, opsets_of
-from igc_theory.networks.readers.files.order import in_order, read_by
+from igc_theory.networks.readers.files.order import check_names, in_order, read_by
 from igc_theory.networks.readers.operators.layers import layer_graph
 from igc_theory.structure.arguments import path_of
 
@@ -141,6 +141,7 @@ def graph_of(file: File, given: Given) -> tuple[Graph, Axes]:
 
 def _inputs(graph: Any) -> list[Input]:
     """Return the inputs of a graph that something reads."""
+    check_names("an input", (entry.name for entry in graph.input))
     stored, read = _stored_names(graph), read_by(graph)
     inputs = []
     for entry in graph.input:
@@ -151,6 +152,9 @@ def _inputs(graph: Any) -> list[Input]:
         inputs.append(
             Input(entry.name, sizes, entry.type.tensor_type.elem_type, entry.type.tensor_type.HasField("shape"))
         )
+    twice = [name for name, times in Counter(entry.name for entry in inputs).items() if times > 1]
+    if twice:
+        raise ValueError(f"two of its inputs are called {twice[0]!r}: give each one name")
     if not inputs:
         in_order(list(graph.node), ChainMap(dict.fromkeys(["", *stored, *(entry.name for entry in graph.input)], "")))
         raise ValueError("it has no input that a node reads as a tensor: export the network with its input")

@@ -12,6 +12,7 @@ import numpy as np
 from igc_theory.networks.description.graph import Constant, Operation, words
 from igc_theory.networks.readers.files.folding import dtype_of, known_shape, label, tensor_type
 from igc_theory.networks.readers.files.nodes import Reading, Scope, opsets_of
+from igc_theory.networks.readers.files.order import check_names
 
 try:
     import onnx
@@ -20,8 +21,8 @@ except ImportError:  # read_onnx says what to install; to import this module is 
 
 __all__ = ["BODIES"]
 
-_MOST_UNPACKED = 20_000
-"""Operators that the functions of a file may unpack to, beyond ten times those that are written in it."""
+_MOST_UNPACKED = 2_000
+"""Operators that the functions of a file may unpack to, beyond ten times those that are written in it: half a second's work."""
 
 _DEEPEST = 50
 """Bodies within bodies."""
@@ -42,6 +43,7 @@ def _call(reading: Reading, node: Any, scope: Scope) -> None:
             f"{label(node)}: the functions of the file unpack to more than {reading.steps - 1:,} operators, from the "
             f"{written} that are written in it: inline them yourself, if that is meant"
         )
+    check_names(label(node), (*function.input, *function.output))
     read = dict(zip(function.input, (scope.names[name] for name in node.input), strict=False))
     names = ChainMap({"": ""} | dict.fromkeys(function.input, "") | read)
     opsets = opsets_of(function.opset_import)
@@ -87,7 +89,9 @@ def _bodies(node: Any, *names: str) -> list[Any]:
     missing = [name for name in names if name not in found]
     if missing:
         raise ValueError(f"{label(node)} has no {missing[0]}: the file is cut off, or edited")
-    return [found[name] for name in names]
+    bodies = [found[name] for name in names]
+    check_names(label(node), (entry.name for body in bodies for entry in (*body.input, *body.output)))
+    return bodies
 
 
 def _number(reading: Reading, name: str) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache, partial
 from math import inf, prod
 from typing import Any
@@ -57,6 +57,15 @@ _LIKE_FIRST = words("GroupNormalization MeanVarianceNormalization")
 
 _WINDOWED = words("AveragePool Conv ConvInteger ConvTranspose DeformConv LpPool MaxPool QLinearConv")
 
+_SLOW = _WINDOWED | words("Col2Im DFT GRU LSTM MaxRoiPool RNN Resize STFT Upsample")
+"""Operators that are computed only where they write little: ONNX's reference implementation goes entry by entry."""
+
+_UNBOUNDED = words("GridSample NonMaxSuppression RegexFullMatch RoiAlign StringNormalizer TfIdfVectorizer")
+"""Operators that are never computed: their sizes say nothing of the time that they take."""
+
+_MOST_TERMS = 2**24
+"""Products of entries that a sum in Einstein's notation may have."""
+
 
 def label(node: Any) -> str:
     """Return what to call a node in a sentence."""
@@ -109,6 +118,10 @@ def types_written(
         If the node is not as ONNX defines its operator, or what it reads does not fit together.
     """
     definition = schema(node.op_type, node.domain, opsets.get(_domain(node), 0))
+    if definition is None and not _domain(node) and "" not in opsets:
+        raise ValueError(
+            f"{label(node)} is one of ONNX's operators, but no operator set of ONNX is named: export it again"
+        )
     if definition is None:
         return _of_plain(node, types, opsets)
     read = {name: types[name] for name in node.input if name in types and types[name].WhichOneof("value")}
@@ -208,15 +221,22 @@ def check_sizes(types: Mapping[str, Any]) -> None:
 
 
 def computed(
-    node: Any, operands: Sequence[Constant | None], types: Mapping[str, Any], opsets: Mapping[str, int]
+    node: Any,
+    operands: Sequence[Constant | None],
+    types: Mapping[str, Any],
+    opsets: Mapping[str, int],
+    spend: Callable[[int], bool],
 ) -> tuple[Constant, ...]:
-    """Return the outputs of a node that reads constants only: small ones computed now, others when their values are asked for."""
+    """Return the outputs of a node that reads constants only: small ones computed now, others when their values are asked for.
+
+    `spend` is told of the entries to be computed, and says whether that is still within what one file may take.
+    """
     origins = frozenset().union(*(operand.origins for operand in operands if operand))
     results: list[list[Array | None]] = []
 
     def output(k: int) -> Array | None:
         if not results:
-            results.append(_evaluated(node, operands, types, opsets))
+            results.append(_evaluated(node, operands, types, opsets, spend))
         return results[0][k]
 
     constants = []
@@ -269,14 +289,35 @@ def _entries(node: Any, operands: Sequence[Constant | None]) -> float:
         return float(prod([*sizes, *(float(np.prod(np.maximum(array, 1))) for array in numbers)]))
 
 
+def _is_cheap(
+    node: Any,
+    operands: Sequence[Constant | None],
+    shapes: Sequence[tuple[int, ...] | None],
+    spend: Callable[[int], bool],
+) -> bool:
+    """Return whether a node may be computed: what its size in the file does not say has bounds of its own."""
+    has_body = any(entry.type in (onnx.AttributeProto.GRAPH, onnx.AttributeProto.GRAPHS) for entry in node.attribute)
+    if has_body or node.op_type in _UNBOUNDED:
+        return False
+    read = [prod(operand.shape or (1,)) for operand in operands if operand]
+    if node.op_type == "Einsum" and prod(read) > _MOST_TERMS:
+        return False
+    if not _is_bounded(node, operands, shapes, SMALL if node.op_type in _SLOW else _LARGEST):
+        return False
+    return spend(sum(prod(shape) for shape in shapes if shape is not None))
+
+
 def _evaluated(
-    node: Any, operands: Sequence[Constant | None], types: Mapping[str, Any], opsets: Mapping[str, int]
+    node: Any,
+    operands: Sequence[Constant | None],
+    types: Mapping[str, Any],
+    opsets: Mapping[str, int],
+    spend: Callable[[int], bool],
 ) -> list[Array | None]:
     """Return the outputs of one node by ONNX's own reference implementation; None where that gives up."""
     nothing: list[Array | None] = [None] * len(node.output)
-    if not _is_bounded(
-        node, operands, [known_shape(types[name]) if name in types else None for name in node.output], _LARGEST
-    ):
+    shapes = [known_shape(types[name]) if name in types else None for name in node.output]
+    if not _is_cheap(node, operands, shapes, spend):
         return nothing
     try:
         values = {name: operand.native() for name, operand in zip(node.input, operands, strict=True) if operand}

@@ -33,6 +33,10 @@ except ImportError:  # read_onnx says what to install; to import this module is 
 __all__ = ["Reading", "Scope", "operation", "opsets_of"]
 
 
+_FREE_ENTRIES, _UNPACKING = 2**23, 16
+"""Entries of constants that may be computed for any file, and for each entry that it stores."""
+
+
 @dataclass(frozen=True)
 class Scope:
     """Where a node stands: what names mean there, and how it was reached.
@@ -71,6 +75,7 @@ class Reading:
     notes: list[Note] = field(default_factory=list)
     prefixes: set[str] = field(default_factory=set)
     steps: int = 0
+    spent: int = 0
 
     @cached_property
     def functions(self) -> dict[tuple[str, str, str], Any]:
@@ -164,9 +169,14 @@ class Reading:
         if node.op_type in ("QuantizeLinear", "DequantizeLinear"):
             settings = [origin for operand in operands[1:] if operand for origin in operand.origins]
             self.stored.update({origin: replace(self.stored[origin], trained=False) for origin in settings})
-        for name, constant in zip(node.output, computed(node, operands, types, scope.opsets), strict=True):
+        for name, constant in zip(node.output, computed(node, operands, types, scope.opsets, self.spend), strict=True):
             if name:
                 self.fix(name, constant)
+
+    def spend(self, entries: int) -> bool:
+        """Return whether so many more entries of constants may be computed: bombs unpack to more than real files do."""
+        self.spent += entries
+        return self.spent <= _FREE_ENTRIES + _UNPACKING * sum(prod(stored.shape) for stored in self.stored.values())
 
     def fix(self, name: str, constant: Constant) -> None:
         """Note that a tensor is a constant."""

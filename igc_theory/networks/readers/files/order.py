@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import ChainMap
+from collections.abc import Iterable
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from igc_theory.networks.readers.files.folding import label
 
-__all__ = ["in_order", "read_by"]
+__all__ = ["check_names", "in_order", "read_by"]
 
 
 def in_order(nodes: list[Any], known: ChainMap[str, str]) -> list[Any]:
@@ -37,8 +38,7 @@ def _written(nodes: list[Any], known: ChainMap[str, str]) -> dict[str, int] | No
     written: dict[str, int] = {}
     is_sorted = True
     for place, node in enumerate(nodes):
-        if not all(isinstance(name, str) for name in (node.name, node.op_type, node.domain, *node.input, *node.output)):
-            raise ValueError(f"node {place} has a name that is no text in UTF-8: the file is cut off, or edited")
+        check_names(f"node {place}", (node.name, node.op_type, node.domain, *node.input, *node.output))
         if not any(node.output):
             raise ValueError(f"{label(node)} writes nothing: the file is cut off, or edited")
         is_sorted &= all(name in written or name in known for name in _needs(node))
@@ -55,6 +55,12 @@ def _needs(node: Any) -> list[str]:
         graph for entry in node.attribute for graph in (*([entry.g] if entry.HasField("g") else []), *entry.graphs)
     ]
     return [name for name in node.input if name] + [name for graph in graphs for name in _captured(graph)]
+
+
+def check_names(what: str, names: Iterable[Any]) -> None:
+    """Refuse names that are no text: protocol buffers give these as bytes."""
+    if not all(isinstance(name, str) for name in names):
+        raise ValueError(f"{what} has a name that is no text in UTF-8: the file is cut off, or edited")
 
 
 def read_by(graph: Any) -> set[str]:

@@ -35,7 +35,11 @@ def matmul(walk: Walk, operation: Operation) -> None:
         return
     left = walk.is_constant(first)
     weight, source = (first, second) if left else (second, first)
-    rows, columns = _matrix(shapes[not left] or (), column=not left)
+    held = shapes[not left]
+    if not held:
+        walk.pass_over(operation, NO_SHAPE)
+        return
+    rows, columns = _matrix(held, column=not left)
     transpose = flipped[0] if left else not flipped[1]
     outputs, inputs = (columns, rows) if transpose else (rows, columns)
     cost = Cost(uses({"linear": [weight], "bias": bias}), products)

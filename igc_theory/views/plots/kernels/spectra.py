@@ -10,6 +10,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
 from igc_theory.kernels.arrays import finite, numbers
+from igc_theory.structure.arguments import real_number
 from igc_theory.views.plots.columns import Columns, axes_or_new, checked_columns
 from igc_theory.views.plots.style import FAMILY_COLOURS
 
@@ -88,7 +89,7 @@ def plot_kernel(columns: Columns, ax: Axes | None = None, *, largest: float | No
         raise ValueError(
             f"columns has {table['value'].size} rows for {shape[0]}×{shape[1]} entries: give every place once"
         )
-    top = float(np.abs(matrix).max()) if largest is None else largest
+    top = float(np.abs(matrix).max()) if largest is None else real_number("largest", largest, least=0)
     ax = axes_or_new(ax)
     ax.imshow(matrix, cmap="cividis", vmin=-top, vmax=top)
     ax.set(xticks=[], yticks=[])
