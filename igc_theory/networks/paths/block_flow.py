@@ -98,7 +98,6 @@ class BlockFlow:
         >>> block_flows(network("igc_l24m2", depth=5))[0].counts(shortcuts=False).shape
         (48, 3)
         """
-        shortcuts, gates = flag("shortcuts", shortcuts), flag("gates", gates)
         counts = self.pair_counts(shortcuts=shortcuts, gates=gates)
         if isinstance(counts, Unknown):
             raise ValueError(
@@ -107,7 +106,15 @@ class BlockFlow:
         return counts.matrix()
 
     def pair_counts(self, *, shortcuts: bool = True, gates: bool = False) -> PairCounts | Unknown:
-        """Return the path counts by classes of channels, without a square matrix; or the operator that is not known."""
+        """Return the path counts by classes of channels, without a square matrix; or the operator that is not known.
+
+        Examples
+        --------
+        >>> from igc_theory.networks import block_flows, network
+        >>> block_flows(network("igc_l24m2", depth=5))[0].pair_counts(shortcuts=False).matrix().shape
+        (48, 3)
+        """
+        shortcuts, gates = flag("shortcuts", shortcuts), flag("gates", gates)
         return self._steps.counts(self._region.start, self._region.end, shortcuts=shortcuts, gates=gates)
 
 

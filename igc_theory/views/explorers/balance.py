@@ -13,7 +13,7 @@ from igc_theory.budget.curves.tradeoffs import Curves, weights_against_factors
 from igc_theory.budget.designs.cheapest import best_dense
 from igc_theory.budget.designs.design import Design
 from igc_theory.budget.formulas.widths import attainable_parameters, balanced_parameters
-from igc_theory.structure.arguments import widths_of
+from igc_theory.structure.arguments import positive_int, widths_of
 from igc_theory.structure.conditions.grades import grade
 from igc_theory.structure.divisors import divisors
 from igc_theory.views.explorers.answers import Answer, panels
@@ -25,6 +25,9 @@ __all__ = ["balance_answer", "explore_balance"]
 
 _CHANNELS = (8, 12, 16, 24, 30, 32, 36, 48, 64, 96, 128, 144, 192, 256, 416, 512, 720, 1024)
 _MOST_FACTORS = 6
+MOST_CHANNELS = 2**16
+"""Of which the fewest weights are found while a slider moves."""
+
 _SUBSCRIPTS = "₁₂₃₄₅₆"
 
 
@@ -63,7 +66,7 @@ def balance_answer(channels: int, branch_widths: Sequence[int], kernel_size: int
       with K₁ at least 1        48
       product of the widths     64
     """
-    design = Design(channels, widths_of("branch_widths", branch_widths), kernel_size)
+    design = _design(channels, branch_widths, kernel_size)
     C, L, S = design.channels, design.factors, design.kernel_area
     cost, balanced = design.parameters_per_channel, float(balanced_parameters(C, L, S)) / C
     facts = {
@@ -108,7 +111,8 @@ def explore_balance(channels: int = 64, branch_widths: Sequence[int] = (4, 16), 
     >>> [control.description for control in explore_balance().children[0].children][:5]
     ['channels', 'kernel', 'factors', 'K₁', 'K₂']
     """
-    first = Design(channels, widths_of("branch_widths", branch_widths), kernel_size)
+    first = _design(channels, branch_widths, kernel_size)
+    channels = first.channels
     if first.factors > _MOST_FACTORS:
         raise ValueError(
             f"branch_widths has {first.factors} entries, more than there are sliders: give at most {_MOST_FACTORS}"
@@ -124,6 +128,12 @@ def explore_balance(channels: int = 64, branch_widths: Sequence[int] = (4, 16), 
     widths = [choice(f"K{_SUBSCRIPTS[l]}", width, divisors(channels), as_slider=True) for l, width in enumerate(padded)]
     _keep_in_step(controls, widths)
     return panel({**controls, **{control.description: control for control in widths}}, _from_controls)
+
+
+def _design(channels: int, branch_widths: Sequence[int], kernel_size: int) -> Design:
+    """Return the design that is asked for, of channels for which all others are searched while a slider moves."""
+    channels = positive_int("channels", channels, maximum=MOST_CHANNELS, beyond="ask best_dense, which draws nothing")
+    return Design(channels, widths_of("branch_widths", branch_widths), kernel_size)
 
 
 def _keep_in_step(controls: Mapping[str, Any], widths: Sequence[Any]) -> None:

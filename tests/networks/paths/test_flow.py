@@ -177,7 +177,7 @@ def test_blocks_until_all_meet_are_those_of_supports_multiplied_out() -> None:
 
 
 def test_unknown_stage() -> None:
-    with pytest.raises(ValueError, match="use .stage1., .stage2., .stage3."):
+    with pytest.raises(ValueError, match="use 'stage1', 'stage2', 'stage3'"):
         stage_path_counts(network("igc_l24m2"), "stage9")
 
 
