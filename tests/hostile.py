@@ -33,7 +33,7 @@ from typing import Any
 
 import numpy as np
 
-ROOMS = ("structure", "networks", "views", "views.plots")
+ROOMS = ("structure", "networks", "views.plots")
 """Rooms that are done; the others follow."""
 SECONDS, BYTES = 3, 6 << 30
 
