@@ -25,6 +25,7 @@ __all__ = [
     "claims_markdown",
     "correlations",
     "expanded_interval",
+    "rank_correlations",
     "runs",
     "verdict",
     "verdicts",
@@ -275,13 +276,36 @@ def _correlation(
     columns: Mapping[str, NDArray[Any]], predictor: str, rng: np.random.Generator
 ) -> tuple[float, float, float]:
     x, y = columns[predictor], columns["test"]
-    members = [np.flatnonzero(columns["design"] == design) for design in dict.fromkeys(columns["design"])]
-    draws = (
-        np.concatenate([members[k] for k in rng.integers(len(members), size=len(members))]) for _ in range(_RESAMPLES)
-    )
-    found = [spearmanr(x[rows], y[rows]).statistic for rows in draws]
+    designs = [*dict.fromkeys(columns["design"])]
+    draws = rng.integers(len(designs), size=(_RESAMPLES, len(designs)))
+    times_drawn = (draws[:, :, None] == np.arange(len(designs))).sum(axis=1)
+    found = rank_correlations(x, y, times_drawn[:, [designs.index(design) for design in columns["design"]]])
     low, high = np.quantile(found, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
     return float(spearmanr(x, y).statistic), float(low), float(high)
+
+
+def rank_correlations(x: NDArray[np.float64], y: NDArray[np.float64], times: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return Spearman's rank correlation of each resample, in which run `k` stands ``times[resample, k]`` times.
+
+    Examples
+    --------
+    >>> rank_correlations(np.array([1.0, 2, 3]), np.array([5.0, 9, 7]), np.array([[1, 1, 1], [2, 0, 1]])).round(3)
+    array([0.5, 1. ])
+    """
+    ranks = np.array([_ranks(values, times) for values in (x, y)])
+    total = times.sum(axis=1)
+    deviations = ranks - (total[:, None] + 1) / 2  # a rank is (n + 1)/2 in the mean, whatever ties there are
+    covariance, *variances = (
+        np.einsum("rk,rk,rk->r", times, deviations[a], deviations[b]) for a, b in ((0, 1), (0, 0), (1, 1))
+    )
+    return np.asarray(covariance / np.sqrt(variances[0] * variances[1]))
+
+
+def _ranks(values: NDArray[np.float64], times: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the rank of each run in each resample; ties share the mean of their ranks."""
+    distinct, place = np.unique(values, return_inverse=True)
+    copies = times @ (place[:, None] == np.arange(distinct.size))
+    return np.asarray((copies.cumsum(axis=1) - (copies - 1) / 2)[:, place])
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -33,6 +33,18 @@ def all_partitions(channels: int) -> list[Partition]:
     return [part for width in divisors(channels) for part in equal_partitions(tuple(range(channels)), width)]
 
 
+def one_of_each_kind(first: Partition, seconds: list[Partition]) -> dict[Partition, int]:
+    """One second partition of each kind, with how many there are of it: a renumbering of channels makes any two alike."""
+    kinds: dict[tuple[tuple[int, ...], ...], list[Partition]] = {}
+    for second in seconds:
+        tables = (
+            tuple(sorted(tuple(len({*branch} & {*other}) for other in second) for branch in first))
+            for second in permutations(second)
+        )
+        kinds.setdefault(min(tables), []).append(second)
+    return {alike[0]: len(alike) for alike in kinds.values()}
+
+
 def on_partitions(*partitions: Partition) -> Chain:
     """The chain whose factor l connects the channels of each branch of partition l, channel numbers kept throughout."""
     factors: list[Factor] = []
@@ -57,26 +69,21 @@ UNEVEN = on_partitions(((0, 1, 2), (3, 4, 5)), ((0, 1, 3), (2, 4, 5)), ((0, 1, 2
 def partition_chains() -> Iterator[Chain]:
     """Square chains with arbitrary permutations.
 
-    All of two factors for up to six channels; all of three for up to five and, with the first partition in its normal form, for
-    six. Then all of three factors of width two on eight channels, with one second partition of each kind: two perfect matchings of
-    eight points make one of five patterns of cycles.
+    All of two and three factors for up to five channels. Then six channels, and three factors of width two on eight channels, with
+    one of all pairs of first partitions that a renumbering of the channels makes alike; the third partition is any.
     """
-    for channels in range(1, 7):
+    for channels in range(1, 6):
         parts = all_partitions(channels)
         yield from (on_partitions(*pair) for pair in product(parts, repeat=2))
-        firsts = parts if channels < 6 else [next(equal_partitions(tuple(range(6)), width)) for width in divisors(6)]
-        yield from (on_partitions(*triple) for triple in product(firsts, parts, parts))
-    first = ((0, 1), (2, 3), (4, 5), (6, 7))
-    seconds = [
-        ((0, 1), (2, 3), (4, 5), (6, 7)),
-        ((0, 1), (2, 3), (4, 6), (5, 7)),
-        ((0, 2), (1, 3), (4, 6), (5, 7)),
-        ((0, 1), (2, 4), (3, 6), (5, 7)),
-        ((0, 2), (3, 4), (5, 6), (7, 1)),
-    ]
-    yield from (
-        on_partitions(first, second, third) for second in seconds for third in equal_partitions(tuple(range(8)), 2)
-    )
+        yield from (on_partitions(*triple) for triple in product(parts, repeat=3))
+    parts = all_partitions(6)
+    for first in (next(equal_partitions(tuple(range(6)), width)) for width in divisors(6)):
+        for second in one_of_each_kind(first, parts):
+            yield on_partitions(first, second)
+            yield from (on_partitions(first, second, third) for third in parts)
+    pairings = [*equal_partitions(tuple(range(8)), 2)]
+    for second in one_of_each_kind(pairings[0], pairings):
+        yield from (on_partitions(pairings[0], second, third) for third in pairings)
 
 
 def shapes(channels: int, largest: int) -> Iterator[GroupConv]:

@@ -147,6 +147,29 @@ def test_correlations_are_those_of_scipy():
         assert -1 <= low < rho < high <= 1
 
 
+@pytest.mark.parametrize("distinct", [3, 12, 1000])  # many ties, some, none
+def test_resampled_rank_correlations_are_those_of_the_rows_drawn(distinct):
+    rng = np.random.default_rng(distinct)
+    x, y = rng.integers(distinct, size=20).astype(float), rng.integers(distinct, size=20).astype(float)
+    times = rng.integers(4, size=(30, 20))
+    rows = [np.repeat(np.arange(20), counts) for counts in times]
+    expected = [spearmanr(x[drawn], y[drawn]).statistic for drawn in rows]
+    np.testing.assert_allclose(verdicts.rank_correlations(x, y, times), expected, atol=1e-12)
+
+
+def test_intervals_of_correlations_are_over_designs_with_all_their_runs(monkeypatch):
+    columns = {"design": np.array(["b", "b", "a", "a", "c", "c"]), "test": np.array([1.0, 2, 4, 3, 5, 7])}
+    columns |= dict.fromkeys(verdicts.PREDICTORS, np.array([2.0, 1, 3, 5, 4, 6]))
+    monkeypatch.setattr(verdicts, "comparable_runs", lambda dataset: columns)
+    monkeypatch.setattr(verdicts, "_RESAMPLES", 200)
+    members, rng = ([0, 1], [2, 3], [4, 5]), np.random.default_rng(5)
+    found = verdicts.correlations(np.random.default_rng(5))[0]
+    draws = rng.integers(3, size=(200, 3))
+    rows = [np.concatenate([members[k] for k in draw]) for draw in draws]
+    resampled = [spearmanr(columns["width"][drawn], columns["test"][drawn]).statistic for drawn in rows]
+    np.testing.assert_allclose(found[3:], np.quantile(resampled, [0.025, 0.975]), atol=1e-12)
+
+
 def test_a_missing_experiment_is_named():
     with pytest.raises(ValueError, match=r"experiments/none\.csv is missing: run python -m experiments\.run none"):
         verdicts.runs("none")
