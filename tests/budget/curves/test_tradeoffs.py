@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import cache
+from itertools import combinations_with_replacement
+from math import e, log, prod
 from typing import Any
 
 import numpy as np
 import pytest
 from scipy.optimize import brentq, minimize_scalar
 
-from igc_theory.budget import best_strict, strict_designs, widest_dense
 from igc_theory.budget.curves.blocks import (
     imbalance_of_designs,
     price_of_imbalance,
@@ -23,12 +25,6 @@ from igc_theory.budget.curves.tradeoffs import (
     weights_against_factors,
     width_against_parameters,
     width_of_equal_branches,
-)
-from igc_theory.budget.formulas.widths import (
-    attainable_parameters,
-    balanced_width,
-    constrained_parameters,
-    constrained_width,
 )
 from igc_theory.structure import (
     depthwise_separable,
@@ -55,10 +51,49 @@ def assert_is_table(table: Table) -> None:
     assert all(np.isfinite(column).all() for column in table.values() if column.dtype.kind == "f")
 
 
+def cheapest_real(C: float, L: int, S: int = 9) -> float:
+    """Weights per channel of L factors with real branch widths: the first any from 1 on, the others equal; by a minimiser."""
+    if L == 1:
+        return S * C
+    found = minimize_scalar(
+        lambda first: S * np.exp(first) + (L - 1) * (C / np.exp(first)) ** (1 / (L - 1)),
+        bounds=(0, log(C)), method="bounded", options={"xatol": 1e-12},
+    )  # fmt: skip
+    return min(float(found.fun), S + (L - 1) * C ** (1 / (L - 1)))
+
+
+def strict_widths(C: int, first: int = 1) -> Iterator[tuple[int, ...]]:
+    """All branch widths whose product is C, by trial division: the first from 1 on, the others from 2."""
+    if first <= C:
+        yield (C,)
+    for K in range(first, C // 2 + 1):
+        if C % K == 0:
+            yield from ((K, *rest) for rest in strict_widths(C // K, 2))
+
+
+@cache
+def cheapest_strict(C: int, L: int | None = None) -> int:
+    """Fewest weights per channel of a strict design, with a 3×3 window in the first factor."""
+    return min(9 * first + sum(rest) for first, *rest in strict_widths(C) if L in (None, 1 + len(rest)))
+
+
+@cache
+def cheapest_dense(C: int) -> int:
+    """Fewest weights per channel of divisors of C whose product is at least C, among all sets of up to seven divisors."""
+    divisors = [K for K in range(1, C + 1) if C % K == 0]
+    return min(
+        9 * first + sum(rest)
+        for first in divisors
+        for more in range(7)
+        for rest in combinations_with_replacement(divisors[1:], more)
+        if first * prod(rest) >= C
+    )
+
+
 def test_attainable_width_spends_the_budget() -> None:
-    budgets, factors = np.meshgrid([50.0, 400.0, 4672.0, 1e6], np.arange(1, 9))
-    widths = attainable_width(budgets, factors, 9)
-    assert np.allclose(attainable_parameters(widths, factors, 9), budgets, rtol=1e-10)
+    for budget in (50.0, 400.0, 4672.0, 1e6):
+        for L, width in enumerate(attainable_width(budget, np.arange(1, 9), 9), start=1):
+            assert width * cheapest_real(float(width), L) == pytest.approx(budget, rel=1e-7)
 
 
 def test_continuous_widths_spend_the_budget_of_their_chains() -> None:
@@ -84,8 +119,12 @@ def test_order_of_the_families() -> None:
     assert (widths["strict integer"] <= widths["dense integer"]).all()
     assert (np.diff(widths["strict integer"]) >= 0).all()
     assert (np.diff(widths["dense integer"]) >= 0).all()
-    assert widths["dense integer"].tolist() == [widest_dense(int(T)).channels for T in budgets]
-    assert widths["IGCV2, L = 2"] == pytest.approx(balanced_width(budgets, 2, 9))
+    assert widths["IGCV2, L = 2"] == pytest.approx((budgets / 6) ** (2 / 3))  # C (9 K + K') with 9 K = K' and K K' = C
+    for T, strict, dense in zip(budgets[:4], widths["strict integer"], widths["dense integer"], strict=False):
+        # No width above 100 has a design at these budgets: the bound, C (9 + e ln C), says so.
+        assert strict == max(C for C in range(1, 101) if C * cheapest_strict(C) <= T)
+        assert dense == max(C for C in range(1, 101) if C * cheapest_dense(C) <= T)
+        assert budgets[3] < 100 * (9 + e * log(100))
 
 
 def test_weights_against_factors() -> None:
@@ -94,12 +133,14 @@ def test_weights_against_factors() -> None:
         assert_is_table(table)
         strict = rows(table, series="strict")
         for L, weights in zip(strict["factors"], strict["weights_per_channel"], strict=True):
-            all_designs = [d.parameters_per_channel for d in strict_designs(C, 9) if d.factors == L]
-            assert weights == min(all_designs)
+            assert weights == cheapest_strict(C, int(L))
         for series in ("strict", "dense"):
             points = rows(table, series=series)
-            bound = attainable_parameters(C, points["factors"], 9) / C
-            assert (points["weights_per_channel"] >= bound * (1 - 1e-12)).all()
+            bound = np.array([cheapest_real(C, int(L)) for L in points["factors"]])
+            assert (points["weights_per_channel"] >= bound * (1 - 1e-9)).all()
+        whole = rows(table, series="attainable")
+        for L, weights in zip(whole["factors"], whole["weights_per_channel"], strict=True):
+            assert L % 1 or weights == pytest.approx(cheapest_real(C, int(L)), rel=1e-7)
         balanced, attainable = rows(table, series="balanced"), rows(table, series="attainable")
         same = np.isin(balanced["factors"], attainable["factors"])
         assert (balanced["weights_per_channel"][same] <= attainable["weights_per_channel"] * (1 + 1e-12)).all()
@@ -141,7 +182,7 @@ def test_width_of_igcv1_designs() -> None:
         corners = {(L, M) for L, M in inside if not {(L + 1, M), (L, M + 1)} & inside}
         assert set(zip(integer["L"].astype(int).tolist(), integer["M"].astype(int).tolist(), strict=True)) == corners
         assert curve["width"].max() == pytest.approx(bound, rel=2e-3)
-        assert round(balanced_width(budget, 2, 9), 2) == bound
+        assert round((budget / 6) ** (2 / 3), 2) == bound
         spent = 9 * curve["L"] * curve["M"] ** 2 + curve["M"] * curve["L"] ** 2
         assert spent == pytest.approx(budget, rel=1e-12)
 
@@ -164,10 +205,12 @@ def test_width_of_equal_branches() -> None:
     curve = rows(table, series="continuous")
     assert curve["width"] == pytest.approx(curve["branch_width"] ** curve["pointwise"])
     assert curve["width"] * (9 + curve["pointwise"] * curve["branch_width"]) == pytest.approx(4672)
-    # The best real number of pointwise factors is ln C: constrained_width.
+    # The best real number of pointwise factors is ln C, each of width e: C (9 + e ln C) weights.
     peak = minimize_scalar(lambda n: -_equal(n), (3, 5, 8))
-    assert -peak.fun == pytest.approx(constrained_width(4672, 9), rel=1e-9)
-    assert peak.x == pytest.approx(np.log(constrained_width(4672, 9)), rel=1e-3)
+    assert -peak.fun * (9 + e * log(-peak.fun)) == pytest.approx(4672, rel=1e-9)
+    assert -peak.fun == pytest.approx(rows(width_against_parameters([4672]), series="continuous optimum")["width"][0])
+    assert peak.x == pytest.approx(log(-peak.fun), rel=1e-3)
+    assert (curve["width"] <= -peak.fun * (1 + 1e-12)).all()
 
 
 def _equal(n: float) -> float:
@@ -191,7 +234,8 @@ def test_integer_optima() -> None:
     table = integer_optima(120)
     assert_is_table(table)
     assert table["channels"].tolist() == list(range(2, 121))
-    assert table["strict"].tolist() == [best_strict(C, 9).parameters_per_channel for C in range(2, 121)]
+    assert table["strict"].tolist() == [cheapest_strict(C) for C in range(2, 121)]
+    assert table["dense"][:59].tolist() == [cheapest_dense(C) for C in range(2, 61)]
     assert (table["dense"] <= table["strict"]).all()
     assert (table["bound"] <= table["dense"] + 1e-12).all()
     primes = [C for C in range(2, 121) if all(C % p for p in range(2, C))]
@@ -199,7 +243,7 @@ def test_integer_optima() -> None:
     at_primes = rows(table, prime=1)
     assert (at_primes["strict"] == 9 + at_primes["channels"]).all()
     assert (at_primes["dense"] == at_primes["strict"]).all()
-    assert table["bound"][-1] == pytest.approx(constrained_parameters(120, 9) / 120)
+    assert table["bound"][-1] == pytest.approx(9 + e * log(120))
 
 
 def test_width_gain_of_igcv3() -> None:
