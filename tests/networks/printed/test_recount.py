@@ -67,8 +67,8 @@ def test_counts_are_those_of_other_libraries(row: str, quantity: str) -> None:
 
 
 def test_conventions_are_tried_on_a_network_counted_by_hand() -> None:
-    """A convolution of 3 to 4 channels, 2×2 inputs, with biases, batch-norm behind it, and a classifier of 5."""
-    nodes = (convolution(3, 4, 1), Norm(4), Pool("average", 2, 2), Linear(4, 5))
+    """A convolution of 3 to 4 channels with batch-norm, 2×2 outputs, and a classifier of 5 with biases."""
+    nodes = (convolution(3, 4, 1), Pool("average", 2, 2), Linear(4, 5))
     net = Network("by hand", (3, 2, 2), nodes)
     counted = {name: [count(net) for count in ways.values()] for name, ways in CONVENTIONS.items()}
     # 12 weights, 8 numbers of batch-norm, 20 + 5 of the classifier; 12 products at each of four places, and 20.
