@@ -30,7 +30,7 @@ WIDTHS = {
 
 
 def designs(data: Data, seed: int) -> list[Design]:
-    """Return one design a number of factors."""
+    """Return one design per number of factors."""
     return [
         Design(
             f"C={channels} K={','.join(map(str, widths))}",

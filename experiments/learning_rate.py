@@ -1,4 +1,4 @@
-"""The learning rate of all other experiments, chosen on the validation split: one a data set and family of blocks."""
+"""The learning rate of all other experiments, chosen on the validation split: one per data set and family of blocks."""
 
 from __future__ import annotations
 

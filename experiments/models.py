@@ -35,7 +35,7 @@ class Design:
     role : str
         What the claim calls it, such as ``"regular"``.
     blocks : tuple of Chain
-        One a block; each reads as many channels as the one before it writes.
+        One per block; each reads as many channels as the one before it writes.
     budget : str
         Designs of one budget have equal weights.
     residual : bool
@@ -113,7 +113,7 @@ class _Mean(nn.Module):
 
 
 def _parts(product: Product) -> list[Product]:
-    """Return one product a convolution, each with the permutations that follow it."""
+    """Return one product per convolution, each with the permutations that follow it."""
     factors = product.chain.factors
     starts = [k for k, factor in enumerate(factors) if isinstance(factor, GroupConv)]
     pieces = [Chain(factors[start:end]) for start, end in pairwise([*starts, len(factors)])]

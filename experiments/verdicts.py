@@ -100,7 +100,7 @@ def chosen_rate(dataset: str, family: str) -> float:
 
 
 def accuracies(experiment: str, dataset: str) -> tuple[dict[str, Row], NDArray[np.float64]]:
-    """Return one row per design by ``"budget: role"``, and the test accuracies, shape (seeds, designs), a row a seed."""
+    """Return one row per design by ``"budget: role"``, and the test accuracies, shape (seeds, designs), one row per seed."""
     found = [row for row in runs(experiment) if row["dataset"] == dataset]
     seeds = sorted({int(row["seed"]) for row in found})
     designs = {f"{row['budget']}: {row['role']}": row for row in found if int(row["seed"]) == seeds[0]}
@@ -144,7 +144,7 @@ def verdicts() -> list[Verdict]:
 
 
 def claims_markdown() -> str:
-    """Return the verdicts as a table in Markdown, a row a claim."""
+    """Return the verdicts as a table in Markdown, one row per claim."""
     head = ["claim", "made by", *DATASETS.values()]
     rows = [[claim.words, claim.source, *(_cell(verdict(claim, dataset)) for dataset in DATASETS)] for claim in CLAIMS]
     return "\n".join("| " + " | ".join(cells) + " |" for cells in (head, ["---"] * len(head), *rows))

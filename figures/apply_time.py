@@ -35,7 +35,7 @@ def _series(rows: list[dict[str, str]]) -> dict[str, NDArray[Any]]:
 
 
 def data() -> dict[str, NDArray[Any]]:
-    """Return the stored times, one panel a batch."""
+    """Return the stored times, one panel per batch."""
     with RESULTS.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     batches = sorted({int(row["batch"]) for row in rows})
@@ -43,7 +43,7 @@ def data() -> dict[str, NDArray[Any]]:
 
 
 def draw(columns: dict[str, NDArray[Any]]) -> Figure:
-    """Draw one panel a batch."""
+    """Draw one panel per batch."""
     panels = unstacked(columns)
     figure, axes = plt.subplots(1, len(panels), figsize=(PAGE, 2.4), squeeze=False)
     for ax, (title, rows) in zip(axes[0], panels.items(), strict=True):

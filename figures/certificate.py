@@ -26,7 +26,7 @@ def data() -> dict[str, NDArray[Any]]:
 
 
 def draw(columns: dict[str, NDArray[Any]]) -> Figure:
-    """Draw one panel a number of factors."""
+    """Draw one panel per number of factors."""
     panels = unstacked(columns)
     figure, axes = plt.subplots(1, len(panels), figsize=(PAGE, 2.2), sharey=True)
     for ax, (title, rows) in zip(axes, panels.items(), strict=True):

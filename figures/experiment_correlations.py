@@ -16,7 +16,7 @@ from igc_theory.views.plots.style import PAGE
 
 
 def data() -> dict[str, NDArray[Any]]:
-    """Return every comparable run once a predictor, with the rank correlation; nothing is trained."""
+    """Return every comparable run once per predictor, with the rank correlation; nothing is trained."""
     panels = {}
     for dataset, predictor, *numbers in correlations(np.random.default_rng(0)):
         columns = comparable_runs(dataset)

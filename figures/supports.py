@@ -20,7 +20,7 @@ CHANNELS, L, M = 8, 4, 2
 
 
 def data() -> dict[str, NDArray[Any]]:
-    """Return the supports, one panel a chain, with the weights that the chain stores."""
+    """Return the supports, one panel per chain, with the weights that the chain stores."""
     shuffle = interleave(L, M)
     chains = {
         "regular 3×3": regular(CHANNELS, CHANNELS),

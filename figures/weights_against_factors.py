@@ -24,7 +24,7 @@ def data() -> dict[str, NDArray[Any]]:
 
 
 def draw(columns: dict[str, NDArray[Any]]) -> Figure:
-    """Draw one panel a width."""
+    """Draw one panel per width."""
     figure, axes = plt.subplots(1, 2, figsize=(PAGE, 2.5), sharey=True)
     for C, ax, (panel, rows) in zip(CHANNELS, axes, unstacked(columns).items(), strict=True):
         plot_weights_against_factors(rows, ax).set_title(f"${panel}$")

@@ -34,7 +34,7 @@ def _panel(budget: int, table: str) -> dict[str, NDArray[Any]]:
 
 
 def draw(columns: dict[str, NDArray[Any]]) -> Figure:
-    """Draw one panel a budget."""
+    """Draw one panel per budget."""
     figure, axes = plt.subplots(1, 2, figsize=(PAGE, 2.4))
     for ax, (budget, rows) in zip(axes, unstacked(columns).items(), strict=True):
         plot_igcv1_designs(rows, ax).set_title(f"{budget} weights")

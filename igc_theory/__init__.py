@@ -1,8 +1,8 @@
 """The mathematics of efficient convolutions as something one can run.
 
-Five rooms: `structure` (who is connected to whom), `kernels` (the same with numbers in it), `budget` (what a design costs and
-which is best), `networks` (whole networks) and `views` (what people look at). Importing the package loads none of them, nor
-SciPy, SymPy or Matplotlib: a name is loaded when it is first used.
+Five rooms. `structure`: who is connected to whom. `kernels`: the same with numbers in it. `budget`: what a design costs and
+which is best. `networks`: whole networks. `views`: what people look at. Importing the package loads none of them, nor SciPy,
+SymPy or Matplotlib: a name is loaded when it is first used.
 """
 
 import lazy_loader as _lazy

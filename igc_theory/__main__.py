@@ -1,7 +1,7 @@
-"""The command line: `igc-theory COMMAND` or `python -m igc_theory COMMAND`, one sub-command a question.
+"""The command line: `igc-theory COMMAND` or `python -m igc_theory COMMAND`, one sub-command per question.
 
 A sub-command is a function that adds its parser and names, by ``set_defaults(run=…)``, what answers it: `COMMANDS` lists them.
-Results go to standard output. Whatever goes wrong gets one line on standard error and never a traceback; `STATUSES` lists what the
+Results go to standard output. What goes wrong is said in one line on standard error, without a traceback; `STATUSES` lists what the
 exit status says.
 """
 
@@ -50,15 +50,15 @@ examples:
       python -m igc_theory design --channels 256 --kernel 3
   branches of at least 4 channels, dense designs too, at most 20000 weights
       python -m igc_theory design --channels 416 --min-width 4 --dense --budget 20000
-  the widest design that 4672 weights pay for, for hardware that likes multiples of 8
+  the widest design that 4672 weights pay for, with a multiple of 8 channels
       python -m igc_theory design --budget 4672 --multiple-of 8
   exactly three factors, as data for another program
       python -m igc_theory design --channels 144 --factors 3 --json
 """
 
 AUDIT_HELP = """\
-Reads a network and says, layer by layer, what it costs; how its consecutive convolutions with branches connect the channels;
-which chain of sparse factors between the same channels is cheapest for every dense layer; and, where the file has weights,
+Reads a network and says what it costs, layer by layer, and how its consecutive convolutions with branches connect the channels.
+For every dense layer it names the cheapest chain of sparse factors between the same channels. Where the file has weights, it says
 how far the nearest such product is from them, beside low rank and pruning at the same bits.
 """
 
@@ -91,7 +91,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Strict designs of 64 channels, 3×3 kernel, fewest weights first.
     A regular convolution of this width has 36,864 weights.
     <BLANKLINE>
-       branch widths          factors  weights  a channel  of regular  paths
+       branch widths          factors  weights  per channel  of regular  paths
     1  1 × 4 × 4 × 4                4    1,344         21        3.6%      1
     2  1 × 2 × 2 × 4 × 4            5    1,344         21        3.6%      1
     0
@@ -160,7 +160,12 @@ def _add_design(commands: Any) -> None:
     )
     add = parser.add_argument
     add("--channels", type=_positive, metavar="C", help="rank the designs of this width")
-    add("--budget", type=_positive, metavar="N", help="at most so many weights; without --channels: the widest designs")
+    add(
+        "--budget",
+        type=_positive,
+        metavar="N",
+        help="at most this many weights; without --channels: the widest designs",
+    )
     add("--kernel", type=_window, default=(3, 3), metavar="K", help="window: 3, or 3x5 for height by width (default 3)")
     add("--dense", action="store_true", help="rank dense designs, not only strict ones")
     add("--factors", type=_factor_range, metavar="L", help="number of factors, spatial one included: 3, 2-4 or 3-")
@@ -232,7 +237,7 @@ def _limits(options: argparse.Namespace) -> dict[str, Any]:
 
 def _as_table(title: str, designs: Iterable[budget.Design]) -> Iterator[str]:
     """Yield the lines of a table: words to the left, numbers to the right."""
-    rows: list[tuple[str, ...]] = [("", "branch widths", "factors", "weights", "a channel", "of regular", "paths")]
+    rows: list[tuple[str, ...]] = [("", "branch widths", "factors", "weights", "per channel", "of regular", "paths")]
     rows += [(str(rank), *_row(design)) for rank, design in enumerate(designs, start=1)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     yield from (title, "")

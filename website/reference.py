@@ -1,4 +1,4 @@
-"""The API reference: one page a room, with everything that its stub names, and a search that needs no server."""
+"""The API reference: one page per room, with everything that its stub names, and a search that needs no server."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ __all__ = ["activation_bytes", "arithmetic_intensity", "multiply_adds", "weight_
 
 
 def multiply_adds(chain: Chain, height: int, width: int) -> int:
-    """Return the multiply–adds of a chain on an image: every weight is used once an output position.
+    """Return the multiply–adds of a chain on an image: every weight is used once per output position.
 
     Parameters
     ----------
@@ -115,8 +115,8 @@ def arithmetic_intensity(chain: Chain, height: int, width: int, bytes_per_number
     """Return the multiply–adds done for each byte moved, when convolutions are computed one after the other.
 
     Every convolution reads its weights and its input once and writes its output once. This is the horizontal axis of
-    the roofline model [Williams2009]: many small branches do
-    little arithmetic for what they move, so fewer multiply–adds need not mean less time.
+    the roofline model [Williams2009]: many small branches do little arithmetic for the data they move, so fewer multiply–adds
+    need not mean less time.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What the kernels room asks of its arrays, and the one form in which it says no."""
+"""Validators of the arrays of this room, and the one form of their error messages."""
 
 from __future__ import annotations
 

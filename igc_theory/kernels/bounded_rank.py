@@ -1,8 +1,8 @@
 r"""The nearest matrices of bounded rank, for many blocks at once.
 
-By Eckart and Young the nearest matrix of rank r is the singular value decomposition cut off behind r terms. Products of
-complementary factors mostly ask for rank one, and then the whole decomposition is not needed: the leading singular vector comes
-from repeated squaring of each block's Gram matrix, in closed form if that is 2×2.
+By Eckart and Young the nearest matrix of rank r is the singular value decomposition truncated after r terms. For rank one, as in
+strict chains, the whole decomposition is not needed. The leading singular vector comes from repeated squaring of each block's Gram
+matrix, or in closed form if that is 2×2.
 """
 
 from __future__ import annotations

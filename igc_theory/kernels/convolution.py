@@ -8,12 +8,12 @@ of the window; a convolution is a matrix `W` of shape ``(C_out, C_in * S)`` time
 Kernels have the order of PyTorch and ONNX, ``(C_out, C_in / groups, kh, kw)``; the columns of `W` run over channels
 first, then `kh`, then `kw`. "Convolution" means cross-correlation, as in every deep-learning framework.
 
-*Padding*, in all functions: ``"valid"`` none; an int or a pair (vertical, horizontal) that many zeros on both sides;
-``"same"`` ``(k - 1) // 2`` zeros before and ``k // 2`` after along an axis of window `k`, whatever the stride. Along an
+*Padding*, in all functions: ``"valid"`` is none; an int or a pair (vertical, horizontal) is that many zeros on both sides.
+``"same"`` puts ``(k - 1) // 2`` zeros before and ``k // 2`` after along an axis of window `k`, whatever the stride. Along an
 axis of length `n` with stride `s` there are then ``ceil(n / s)`` outputs; the padding is symmetric for odd windows and
 one longer at the end for even ones.
 
-*NaN*: a kernel must be finite, for one bad weight spoils every position. An image may hold NaN or infinite pixels
+*NaN*: a kernel must be finite, since one bad weight spoils every position. An image may hold NaN or infinite pixels
 (missing values): they reach the outputs whose window and branch contain them and no others.
 """
 

@@ -63,7 +63,7 @@ def correlate_adjoint(y: Array, kernel: Array, groups: int, stride: Pair) -> Arr
 
 
 def permuted(permutation: ChannelPermutation, x: Array) -> Array:
-    """Return `x` with its first axis in the new order; an interleaving never makes its index list.
+    """Return `x` with its first axis in the new order; for an interleaving no index list is made.
 
     Examples
     --------

@@ -1,7 +1,7 @@
-"""What every room asks of its arguments, and the one form in which it says no.
+"""Validators of arguments for every room, and the one form of their error messages.
 
-One validator a kind of argument. Each returns the value in its plain form, which is what the caller goes on with: NumPy integers
-as ints, paths as `Path`, sequences as lists. An error names the argument, its value, the rule it breaks and the way out.
+There is one validator per kind of argument. Each returns the value in plain form, which the caller then uses: NumPy integers as
+ints, paths as `Path`, sequences as lists. An error names the argument, its value, the rule it breaks and what to do instead.
 """
 
 from __future__ import annotations
@@ -192,7 +192,7 @@ def positive_int(
     maximum : int or None, default 2**63 - 1
         The largest value allowed; None for none.
     way_out, beyond : str, optional
-        What to do instead, also of a value above the maximum; a general advice is given when empty.
+        What to do instead, and what to do instead of a value above the maximum; general advice is given when empty.
 
     Raises
     ------

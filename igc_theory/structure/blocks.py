@@ -63,7 +63,7 @@ def regular(in_channels: int, out_channels: int, kernel_size: Window = 3, stride
 
 
 def group(in_channels: int, out_channels: int, groups: int, kernel_size: Window = 3, stride: Window = 1) -> Chain:
-    """Return one group convolution: a single block-diagonal factor. Alone it is never dense unless ``groups == 1``.
+    """Return one group convolution: a single block-diagonal factor. Alone it is dense only if ``groups == 1``.
 
     Parameters
     ----------
@@ -164,7 +164,7 @@ def igcv3(
     r"""Return the IGCV3 block: grouped pointwise expansion, permutation, depthwise, grouped pointwise reduction, permutation.
 
     With t the expansion it has ``t*C*C/G_1 + S*t*C + t*C*C_out/G_2`` weights and ``t*C/(G_1*G_2)`` paths per pair (IGCV3
-    [Sun2018], section 3). The identity shortcut, taken when shapes agree, is the network's business.
+    [Sun2018], section 3). The identity shortcut, taken when shapes agree, belongs to the network.
 
     Parameters
     ----------
@@ -287,7 +287,7 @@ def igcv1(L: int, M: int, kernel_size: Window = 3, stride: Window = 1) -> Chain:
     r"""Return the IGCV1 block: `L` primary partitions of `M` channels, `M` secondary partitions of `L`.
 
     A spatial primary group convolution, the interleaving permutation, a pointwise secondary group convolution, and the permutation
-    back: G = L·M channels and ``G**2 * (S/L + 1/M)`` weights, S entries in the window (IGCV1 [Zhang2017], section 3).
+    back. It has G = L·M channels and ``G**2 * (S/L + 1/M)`` weights, with S entries in the window (IGCV1 [Zhang2017], section 3).
 
     Parameters
     ----------
@@ -319,12 +319,12 @@ def igcv1(L: int, M: int, kernel_size: Window = 3, stride: Window = 1) -> Chain:
 
 
 def interleaved(channels: int, branch_widths: Sequence[int], kernel_size: Window = 3, stride: Window = 1) -> Chain:
-    r"""Return the general interleaved chain: a group convolution a width, the interleaving permutation behind all but the last.
+    r"""Return the general interleaved chain: one group convolution per width, with interleaving permutations between them.
 
-    By the interleaving theorem every input–output pair has ⌊Π/C⌋ or ⌈Π/C⌉ paths, Π the product of the widths: the chain
-    is dense iff Π ≥ C, and no other permutations of the same factors connect more evenly. For equal square branches this
-    is known (perfect shuffles, [Gorbunov2024], Theorem 2; shuffle-exchange networks [Padmanabhan1991]); for mixed widths it is
-    likely known in switching theory (related: [Robinett2019], [ImaseItoh1981]). Evenness is not looseness:
+    By the interleaving theorem every input–output pair has ⌊Π/C⌋ or ⌈Π/C⌉ paths, where Π is the product of the widths. The
+    chain is dense iff Π ≥ C, and no other permutations between the same factors connect more evenly. For equal square branches
+    this is known (perfect shuffles, [Gorbunov2024], Theorem 2; shuffle-exchange networks [Padmanabhan1991]). For mixed widths it
+    is likely known in switching theory (related: [Robinett2019], [ImaseItoh1981]). Evenness is not looseness:
     ``interleaved(6, [2, 2, 3])`` is not loosely complementary, while another order of the channels between the same factors is.
 
     Parameters
@@ -332,7 +332,7 @@ def interleaved(channels: int, branch_widths: Sequence[int], kernel_size: Window
     channels : int
         `C`.
     branch_widths : sequence of int
-        `K_1 … K_L`, channels of a branch, each a divisor of `channels`; their product need not be `channels`.
+        `K_1 … K_L`, channels per branch, each a divisor of `channels`; their product need not be `channels`.
     kernel_size, stride : int or (int, int), default 3 and 1
         Window and stride of the first factor; the others are pointwise.
 
@@ -371,11 +371,11 @@ def igcv2(branch_widths: Sequence[int], kernel_size: Window = 3, stride: Window 
     """Return the canonical IGCV2 chain, as wide as the product of its branch widths: strictly complementary.
 
     ``igcv2([4, 16])`` is a spatial group convolution with 4 channels per branch, a permutation, a pointwise one with 16 channels
-    per branch, and the permutation back: 64 channels, and exactly one path from every input to every output.
+    per branch, and the permutation back. It has 64 channels, and exactly one path from every input to every output.
 
     With C channels and a window of S entries it has ``C * (S*K_1 + K_2 + ... + K_L)`` weights (IGCV2 [Xie2018], section 3).
-    Channels are numbered in mixed radix, the digit of `K_1` running fastest; factor l connects channels that differ in digit l
-    only.
+    Channels are numbered in mixed radix, the digit of `K_1` running fastest; factor l connects channels that differ only in
+    digit l.
 
     Parameters
     ----------

@@ -1,9 +1,9 @@
 r"""The branches of a chain and the channels that neighbouring ones share.
 
-All channels of a branch are connected alike, so paths need not be counted channel by channel: between two neighbouring
-convolutions the contingency table :math:`T[m, l] = |A_l ∩ B_m|` (channels written by branch l and read by branch m) says all, and
-the path counts are the product of these tables, :math:`T_L \cdots T_2`, with one row a last branch and one column a first branch.
-A table has at most one entry per channel, which is why nothing here needs a matrix of C×C.
+All channels of a branch are connected alike, so paths need not be counted channel by channel. Between two neighbouring convolutions
+the contingency table :math:`T[m, l] = |A_l ∩ B_m|` is enough: the channels written by branch l and read by branch m. The path
+counts are the product of these tables, :math:`T_L \cdots T_2`, with one row per last branch and one column per first branch.
+A table has at most one nonzero entry per channel, which is why no C×C matrix is needed here.
 """
 
 from __future__ import annotations

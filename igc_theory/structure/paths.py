@@ -67,10 +67,10 @@ def path_counts(chain: Chain) -> NDArray[np.int64]:
 def uniform_path_count(chain: Chain, rng: np.random.Generator) -> int | None:
     r"""Return `p` if every input reaches every output by exactly `p` paths, else None; one pass over the factors.
 
-    Every output ends :math:`Π = \prod a_l` paths, so the only candidate is `p = Π/C`. Freivalds' test [Freivalds1979] decides it:
-    with random integers `r` modulo a prime, ``N r = p (Σ r) 1`` always holds if the counts are uniform, and otherwise with
-    probability below :math:`2^{-61}` (two rounds modulo :math:`2^{31} - 1`; counts that differ by multiples of this
-    prime would escape it).
+    At every output end :math:`Π = \prod a_l` paths, so the only candidate is `p = Π/C`. Freivalds' test [Freivalds1979] decides
+    it with random integers `r` modulo a prime. If the counts are uniform, ``N r = p (Σ r) 1`` holds; if not, it holds with
+    probability below :math:`2^{-61}` (two rounds modulo :math:`2^{31} - 1`). Counts that differ by multiples of this prime would
+    escape it.
 
     Parameters
     ----------

@@ -54,7 +54,7 @@ BLOCKS: tuple[Callable[[], Chain], ...] = (
 
 
 def block_summary() -> Table:
-    """Return the named blocks at 64 channels: weights of a 3×3 window, a channel's share of them, and how they connect.
+    """Return the named blocks at 64 channels: weights with a 3×3 window, in all and per channel, and how they connect.
 
     Returns
     -------

@@ -14,7 +14,7 @@ from igc_theory.structure.chains import Factor
 from tests.benchmarks.timing import Row, Verdict, medians, number, ratio
 
 TITLE = "Conditions on large chains"
-NOTES = """Milliseconds a call, and the most memory it holds at a time. `disguised` chains are canonical ones whose channels are
+NOTES = """Milliseconds per call, and the most memory it holds at a time. `disguised` chains are canonical ones whose channels are
 relabelled between all factors, so that no permutation is an interleaving; `shuffled` chains have random permutations and are
 neither strict nor loose. The sparse product multiplies the integer supports of all factors as SciPy `csr_array`s."""
 

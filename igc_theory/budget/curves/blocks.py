@@ -30,9 +30,9 @@ MOST_ON_AXIS = 1000
 
 
 def price_of_imbalance(reach: float = 3, points: int = 41, S: int = 9) -> Curves:
-    r"""Return what three factors cost beside balanced ones, over how far their terms are apart.
+    r"""Return what three factors cost relative to balanced ones, over the ratios of their terms.
 
-    The weights per channel are :math:`S K_1 + K_2 + K_3`; they depend on the two ratios only once the width is fixed.
+    The weights per channel are :math:`S K_1 + K_2 + K_3`; at a fixed width they depend on the two ratios only.
 
     Parameters
     ----------

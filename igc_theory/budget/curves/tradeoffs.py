@@ -1,7 +1,8 @@
 r"""Curves of what is gained and paid: width against weights, weights against factors, integer against continuous optima.
 
-Every function returns a table by columns, a row a point, ready to be drawn or written as CSV. The formulas are those of `cost` and
-`widths`, the optima those of `designs` and `widest`; nothing is computed twice. `S` is a kernel area throughout.
+Every function returns a table by columns, with one row per point, ready to be drawn or written as CSV. The formulas are those
+of `cost` and `widths`, the optima those of `designs` and `widest`; nothing is computed twice. `S` is a kernel area
+throughout.
 """
 
 from __future__ import annotations
@@ -160,7 +161,7 @@ def width_against_parameters(budgets: ArrayLike, S: int = 9, most_factors: int =
 
 
 def weights_against_factors(channels: int, S: int = 9, most_factors: int | None = None) -> Curves:
-    """Return the fewest weights per channel at each number of factors: the bound, what K_1 ≥ 1 leaves, the integer designs.
+    """Return the fewest weights per channel at each number of factors: the bound, the optimum with K_1 ≥ 1, the integer designs.
 
     Parameters
     ----------

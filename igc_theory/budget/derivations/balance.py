@@ -182,7 +182,7 @@ def _given_number(L: int) -> Derivation:
 
 
 def _first_order(widths: tuple[sp.Symbol, ...], terms: list[sp.Expr], cost: sp.Expr, last: sp.Expr) -> list[Step]:
-    """Return one step a free width: the derivative in its logarithm is its own term less the last one."""
+    """Return one step per free width: the derivative in its logarithm is its own term less the last one."""
     reason = "Derivative in the logarithm of `K_{}`: zero where its term equals the last one."
     return [
         Step(
@@ -195,7 +195,7 @@ def _first_order(widths: tuple[sp.Symbol, ...], terms: list[sp.Expr], cost: sp.E
 
 
 def _second_order(widths: tuple[sp.Symbol, ...], cost: sp.Expr, mean: sp.Expr) -> list[Step]:
-    """Return one step a leading minor of the Hessian in the logarithms, at the balance: all positive (Sylvester)."""
+    """Return one step per leading minor of the Hessian in the logarithms, at the balance: all positive (Sylvester)."""
     free = widths[:-1]
     balance = {widths[0]: mean / S} | dict.fromkeys(widths[1:], mean)
     slopes = [width * sp.diff(cost, width) for width in free]

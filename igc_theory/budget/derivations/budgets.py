@@ -22,8 +22,8 @@ SIZES = [{C: width, S: area} for width, area in product((2, 4, 6), (1, 4, 9))]
 def width_at_budget() -> Derivation:
     r"""Derive the width of every family at a budget of T weights.
 
-    Regular, group and depthwise separable convolutions, IGCV1 with a given number of partitions, L balanced factors, the
-    stationary number of factors (Lambert's function W), and the best attainable design, with :math:`K_1 = 1`.
+    Regular, group and depthwise separable convolutions; IGCV1 with a given number of partitions; L balanced factors; the
+    stationary number of factors (Lambert's function W); the best attainable design, with :math:`K_1 = 1`.
 
     Returns
     -------

@@ -68,7 +68,7 @@ def best_factor_count() -> Derivation:
             sign(ABOVE_ONE),
         ),
         Step(value, "At the minimum every term of the sum, `S K_1 = K_2 = … = K_L`, is `e`.", identity),
-        Step(bound, "So the weights are at least `L` terms of `e` a channel.", least_at(L, best, ABOVE_ONE)),
+        Step(bound, "So the weights are at least `L` terms of `e` per channel.", least_at(L, best, ABOVE_ONE)),
         *_whole_numbers(best, bound),
     )
     return Derivation(
@@ -93,7 +93,7 @@ def attainable_balance() -> Derivation:
     Returns
     -------
     Derivation
-        Its result is when balance is attainable, the constrained minimum, and its price a channel.
+        Its result is when balance is attainable, the constrained minimum, and its price per channel.
 
     Examples
     --------
@@ -134,7 +134,7 @@ def _whole_numbers(best: sp.Expr, bound: Claim) -> tuple[Step, ...]:
         ),
         Step(
             equation((bound.rhs / C).subs(EXAMPLE), sp.Float("17.28", 4)),
-            "Weights a channel that this promises, in the same example.",
+            "Weights per channel that this promises, in the same example.",
             rounded(2),
         ),
     )
@@ -235,12 +235,12 @@ def _price(price: Claim) -> tuple[Step, ...]:
         (attainable - promised, "3.03", "the price"),
     )
     return (
-        Step(price, "What `K_1 ≥ 1` costs: a constant a channel, whatever the width.", identity),
+        Step(price, "What `K_1 ≥ 1` costs: a constant per channel, whatever the width.", identity),
         Step(at_least(S, sp.E * sp.log(S)), "It is never negative, and zero for `S = e` only.", least_at(S, sp.E)),
         *(
             Step(
                 equation(value.subs(EXAMPLE), sp.Float(number, 4)),
-                f"Weights a channel for `C = 64` and `S = 9`: {word}.",
+                f"Weights per channel for `C = 64` and `S = 9`: {word}.",
                 rounded(2),
             )
             for value, number, word in shown

@@ -25,7 +25,7 @@ BLOCKS = [
 
 
 def igcv3_width_gain() -> Derivation:
-    r"""Derive how much wider IGCV3 is than MobileNetV2 at equal weights, and how many paths it has a pair.
+    r"""Derive how much wider IGCV3 is than MobileNetV2 at equal weights, and how many paths it has per pair.
 
     With expansions `t` and :math:`t_0`, :math:`ρ = t_0/t`, :math:`g = (1/G_1 + 1/G_2)/2` and :math:`C_0` the width of MobileNetV2,
     the width ratio r solves :math:`2 g C_0 r^2 + S r = ρ (2 C_0 + S)`: at equal expansions, `t` cancels.

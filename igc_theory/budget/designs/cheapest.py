@@ -1,10 +1,10 @@
 r"""Which integer design of a width has the fewest weights: exact optima, strict and dense, and every design in order.
 
-A design of `C` channels has one spatial factor of branch width :math:`K_1` and pointwise factors of widths
-:math:`K_2 … K_L`, each a divisor of `C`, and costs :math:`C (S K_1 + K_2 + … + K_L)` weights (IGCV2 [Xie2018],
-section 3). It is *strict* when :math:`\prod K_l = C`: one path between every input and every output. It is *dense* when
-:math:`\prod K_l ≥ C` (interleaving theorem): at least one path. The cost does not depend on the order of the pointwise
-factors, so a design lists their widths in increasing order.
+A design of `C` channels has one spatial factor of branch width :math:`K_1` and pointwise factors of widths :math:`K_2 … K_L`,
+each a divisor of `C`. It has :math:`C (S K_1 + K_2 + … + K_L)` weights (IGCV2 [Xie2018], section 3). It is *strict* when
+:math:`\prod K_l = C`: one path between every input and every output. It is *dense* when :math:`\prod K_l ≥ C` (interleaving
+theorem): at least one path. The cost does not depend on the order of the pointwise factors, so a design lists their widths in
+increasing order.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ def best_strict(
     Raises
     ------
     TypeError, ValueError
-        If an argument is not a positive integer, or nothing satisfies the limits: the sentence says which limit excludes everything
+        If an argument is not a positive integer, or nothing satisfies the limits. The message says which limit excludes everything,
         and the nearest value that does not.
 
     Examples
@@ -117,9 +117,9 @@ def best_dense(
 
     .. math:: \min\; C (S K_1 + K_2 + … + K_L), \qquad K_l \mid C, \quad \prod K_l ≥ C
 
-    The optimum among chains of constant width `C` whose factors have equal branches of widths that divide `C`: whatever the
-    permutations between them, :math:`\prod K_l ≥ C` is necessary, and interleaving makes it sufficient. Never worse than
-    `best_strict`, and large prime factors of `C` do it no harm as long as there is a small one. Without divisibility
+    The optimum among chains of constant width `C` whose factors have equal branches of widths that divide `C`. Whatever the
+    permutations between them, :math:`\prod K_l ≥ C` is necessary, and interleaving makes it sufficient. It has at most as many
+    weights as `best_strict`. Large prime factors of `C` need no branch of their own if there is a small one. Without divisibility
     it is Katona's problem, `katona_number`, a lower bound; this version and its dynamic program are new as far as searched.
 
     Parameters
@@ -176,8 +176,8 @@ def dense_designs(
 ) -> Iterator[Design]:
     """Iterate over the dense designs of `C` channels, from the fewest weights to the most.
 
-    Where `factors` does not ask for more, designs with more pointwise factors than `C` has digits in base `min_width` are left out:
-    one of their factors is superfluous. There may still be very many: take as many as needed.
+    Unless `factors` asks for more, designs with more than ``ceil(log(C, min_width))`` pointwise factors are left out: one of
+    these is superfluous. There may still be very many: take as many as needed.
 
     Parameters
     ----------

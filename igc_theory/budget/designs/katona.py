@@ -14,9 +14,9 @@ def katona_number(n: int) -> int:
 
     .. math:: f(n) = \min\; K_1 + … + K_L, \qquad \prod K_l ≥ n
 
-    Katona's problem of separating families ([OEISA007600]; solved in [Yao1976]). A width :math:`k ≥ 4` is never needed, as
-    :math:`2 + (k - 2) = k` and :math:`2 (k - 2) ≥ k`; what 2 or 3 leave is a smaller case of the same. A dense design whose widths
-    divide `C` costs at least ``S + katona_number(C)`` weights per channel.
+    Katona's problem of separating families ([OEISA007600]; solved in [Yao1976]). Widths :math:`k ≥ 4` are not needed, as
+    :math:`2 + (k - 2) = k` and :math:`2 (k - 2) ≥ k`; after a 2 or a 3, a smaller case of the same problem is left. A dense
+    design whose widths divide `C` costs at least ``S + katona_number(C)`` weights per channel.
 
     Parameters
     ----------

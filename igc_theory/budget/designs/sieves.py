@@ -2,7 +2,8 @@ r"""The sieves behind `widest`: which channel counts have a design that fits a b
 
 A lower bound on the weights of `C` channels says where to stop. Below it, strict designs are sieved as divisors are: the least sum
 of `n` widths with product `C` follows from the least sums of `n - 1` widths. Dense designs are sieved from the largest channel
-count down, in blocks: there is one if the largest product of widths that divide `C` and whose sum fits the budget is at least `C`.
+count down, in blocks. Take the largest product of widths that divide `C` and whose sum fits the budget: there is a design if it
+is at least `C`.
 """
 
 from __future__ import annotations
@@ -36,9 +37,9 @@ BLOCK = 1 << 18
 def most_channels(budget: int, S: int, asked: Limits) -> int:
     r"""Return a width that no design, strict or dense, exceeds at this budget.
 
-    Every pointwise width satisfies :math:`K ≥ a \ln K`, `a` the least of :math:`K/\ln K` over the integers allowed, so that
-    a design costs at least :math:`S K_1 + a \ln(C/K_1)` per channel; that is convex in :math:`K_1`, with its minimum at
-    :math:`a/S`. With at most `L` factors it costs at least :math:`L (SC)^{1/L}` too (balance condition). Both times `C`
+    Let `a` be the least of :math:`K/\ln K` over the integers allowed. Every pointwise width satisfies :math:`K ≥ a \ln K`, so a
+    design costs at least :math:`S K_1 + a \ln(C/K_1)` per channel. That is convex in :math:`K_1`, with its minimum at
+    :math:`a/S`. With at most `L` factors it also costs at least :math:`L (SC)^{1/L}` (balance condition). Times `C`, both bounds
     increase with `C`.
     """
     # K/ln K falls up to e and rises from there: over the integers its least value is at 3.

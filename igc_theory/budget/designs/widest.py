@@ -42,7 +42,7 @@ def widest_igcv1(
 
     .. math:: \max\; L M, \qquad L M^2 S + M L^2 ≤ T
 
-    (IGCV1 [Zhang2017], section 3.3.) It never exceeds the bound :math:`(T/(2\sqrt S))^{2/3}`. Of equal widths the design with
+    (IGCV1 [Zhang2017], section 3.3.) Its width is at most :math:`(T/(2\sqrt S))^{2/3}`. Of equal widths the design with
     the fewest weights is returned. Its branch widths are :math:`(K_1, K_2) = (M, L)`.
 
     Parameters
@@ -65,7 +65,7 @@ def widest_igcv1(
     Raises
     ------
     TypeError, ValueError
-        If an argument is not a positive integer, or the budget is too small: the sentence says which one suffices.
+        If an argument is not a positive integer, or the budget is too small; the message says which one suffices.
 
     Examples
     --------
@@ -123,7 +123,7 @@ def widest_strict(
     Raises
     ------
     TypeError, ValueError
-        If an argument is not a positive integer, or the budget is too small: the sentence says which one suffices.
+        If an argument is not a positive integer, or the budget is too small; the message says which one suffices.
 
     Examples
     --------

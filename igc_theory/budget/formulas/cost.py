@@ -154,7 +154,7 @@ def igcv2_parameters(branch_widths: Sequence[Quantity], S: Quantity) -> Quantity
     Parameters
     ----------
     branch_widths : sequence of int, array or symbol
-        `K_1 … K_L`, channels of a branch; the first factor is spatial (IGCV2 [Xie2018], section 3).
+        `K_1 … K_L`, channels per branch; the first factor is spatial (IGCV2 [Xie2018], section 3).
     S : int, array or symbol
         Kernel area of the first factor.
 

@@ -23,8 +23,8 @@ __all__ = ["within_budget"]
 def within_budget(matrix: ArrayLike, bits_per_weight: float) -> list[Approximation]:
     """Return the best approximation of each family that takes at most so many bits per weight.
 
-    Finest rounding, most values, largest rank, most entries or channels, fewest branches, product of two factors with most paths;
-    a family without a member of so few bits is left out.
+    Best means: finest rounding, most values, largest rank, most entries or channels, fewest branches, or the product of two factors
+    with most paths. A family without a member of so few bits is left out.
 
     Parameters
     ----------

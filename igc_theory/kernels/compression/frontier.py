@@ -121,9 +121,10 @@ def frontier(
 ) -> Frontier:
     """Return approximations of a kernel by every family, swept from fine to coarse.
 
-    Binary; 2 to 8 bits; 2 to 32 values; low rank, and channels dropped, at half to 1/32 of the weights; pruned likewise, and 2:4;
-    block-diagonal; sparse products; low rank between two group convolutions; and low rank and products with factors of 8 and of
-    4 bits.
+    - Low precision: binary; 2 to 8 bits; 2 to 32 values.
+    - At half to 1/32 of the weights: low rank, filter and channel pruning, unstructured pruning; also 2:4 pruning.
+    - Block-diagonal matrices, sparse products, low rank between two group convolutions.
+    - Low rank and products with factors of 8 and of 4 bits.
 
     Parameters
     ----------

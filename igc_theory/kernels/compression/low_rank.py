@@ -16,7 +16,7 @@ __all__ = ["low_rank"]
 def low_rank(matrix: Array, rank: int, *, bits: int | None = None) -> Approximation:
     r"""Return the nearest matrix of bounded rank, as the product (C_out × rank)(rank × C_in·S).
 
-    The singular value decomposition cut off behind `rank` terms (Eckart and Young); its error is
+    The singular value decomposition truncated after `rank` terms (Eckart and Young); its error is
     :math:`\sqrt{\sum_{k > r} σ_k^2}`.
 
     Parameters
@@ -26,7 +26,7 @@ def low_rank(matrix: Array, rank: int, *, bits: int | None = None) -> Approximat
     rank : int
         From 1 to the smaller side.
     bits : int, optional
-        Round both factors to so many bits, a scale a row of each.
+        Round both factors to so many bits, with one scale per row of each.
 
     Returns
     -------

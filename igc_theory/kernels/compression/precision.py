@@ -29,11 +29,11 @@ _SHARES = np.linspace(0.05, 1, 39)
 
 @at_any_scale
 def binarize(matrix: Array) -> Approximation:
-    r"""Return the nearest matrix with two values ±α in each row: one α a kernel.
+    r"""Return the nearest matrix with two values ±α in each row: one α per kernel.
 
     .. math:: \min_{α, B} ‖w - α b‖^2, \quad b ∈ \{-1, 1\}^n: \qquad b = \mathrm{sign}(w), \; α = \tfrac1n ‖w‖_1
 
-    (XNOR-Net [Rastegari2016], section 3.1). Multiplications become additions, and one by α an output.
+    (XNOR-Net [Rastegari2016], section 3.1). Multiplications become additions, except one by α per output.
 
     Parameters
     ----------
@@ -77,12 +77,12 @@ def quantize(matrix: Array, bits: int, *, per: str = "kernel") -> Approximation:
     Returns
     -------
     Approximation
-        `bits` a weight, and a real number a scale. A multiply–add is one of integers; the scale is one more an output.
+        `bits` per weight, and a real number per scale. Multiply–adds are those of integers; the scale adds one per output.
 
     Notes
     -----
-    Of 39 trial steps, each with the scale refitted by least squares, the best is taken. It is never worse than the step that
-    just reaches the largest weight, and near the optimum, which a finer search could improve a little.
+    The best of 39 trial steps is taken, each with its scale refitted by least squares. One of them is the step that just
+    reaches the largest weight, so the result is at least as good as that. A finer search could improve it a little.
 
     Raises
     ------
@@ -171,9 +171,9 @@ def cluster(matrix: Array, k: int, rng: np.random.Generator | None = None) -> Ap
     Returns
     -------
     Approximation
-        ``ceil(log2(k))`` bits per weight, and `k` real numbers. Inputs with a common centre are added first: an addition a weight,
-        and at most `k` multiply–adds per output. A local optimum: every centre is the mean of its entries, every entry takes the
-        nearest centre.
+        ``ceil(log2(k))`` bits per weight, and `k` real numbers. Inputs with a common centre are added first: one addition per
+        weight, and at most `k` multiply–adds per output. A local optimum: each centre is the mean of its entries, and each
+        entry takes the nearest centre.
 
     Raises
     ------
@@ -196,7 +196,7 @@ def cluster(matrix: Array, k: int, rng: np.random.Generator | None = None) -> Ap
 
 
 share_weights = cluster
-"""Weight sharing: another name of `cluster`, after what entries with a common value do."""
+"""Weight sharing: another name of `cluster`, since entries with a common value share one weight."""
 
 
 def _code_book(values: Array, k: int, rng: np.random.Generator) -> tuple[Array, NDArray[np.int64]]:

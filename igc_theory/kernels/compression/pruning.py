@@ -1,7 +1,7 @@
 """Pruning a kernel: single entries, N of M neighbours, whole filters or input channels.
 
-Each is a set of matrices. A function takes a kernel as its matrix (C_out, C_in * S) and returns the member of the set that is
-nearest in the Frobenius norm, with its storage and its arithmetic.
+Each is a set of matrices. A function takes a kernel as its matrix (C_out, C_in * S). It returns the member of the set that is
+nearest in the Frobenius norm, with its storage and arithmetic.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Window = int | tuple[int, int]
 
 @at_any_scale
 def prune_filters(matrix: Array, keep: int) -> Approximation:
-    """Return the kernel with its strongest outputs only; the others are zero.
+    """Return the kernel with its strongest outputs only, the others set to zero: filter pruning.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ def prune_filters(matrix: Array, keep: int) -> Approximation:
 
 @at_any_scale
 def prune_channels(matrix: Array, keep: int, *, kernel_size: Window = 1) -> Approximation:
-    """Return the kernel reading its strongest inputs only.
+    """Return the kernel with its strongest inputs only: channel pruning.
 
     Parameters
     ----------

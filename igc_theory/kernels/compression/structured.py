@@ -87,7 +87,7 @@ def sparse_product(
     chain : Chain
         The structure; permutations that it gives cost no storage.
     bits : int, optional
-        Round the weights of every factor to so many bits, a scale an output of each.
+        Round the weights of every factor to so many bits, with one scale per output of each.
     reorder : bool, default False
         Also look for orders of the channels; those found are stored, an index per channel.
     rng : numpy.random.Generator, optional

@@ -1,4 +1,4 @@
-"""A public oracle for linear operators: do they keep the promises of one."""
+"""A public oracle for linear operators: are they linear, with the adjoint and the matrix that they claim."""
 
 from __future__ import annotations
 
@@ -56,8 +56,8 @@ def check_operator(op: Any, rng: np.random.Generator, rtol: float | None = None)
         A(αx + z) = α\,Ax + Az, \qquad A[x, z] = [Ax, Az], \qquad ⟨Ax, y⟩ = ⟨x, A^H y⟩, \qquad Ax = M x
 
     linearity, agreement of ``matmat`` with ``matvec``, the adjoint identity (the "dot test" of geophysics), and agreement
-    with ``op.matrix()`` where there is one. A wrong operator passes with probability zero, up to `rtol`. Operands must come
-    back unchanged.
+    with ``op.matrix()`` where there is one. An operator that is wrong by more than `rtol` passes with negligible probability.
+    Operands must come back unchanged.
 
     Parameters
     ----------

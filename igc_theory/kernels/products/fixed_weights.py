@@ -16,8 +16,8 @@ def regular_as_igc_product(kernel: ArrayLike) -> Product:
     """Return a regular convolution as an interleaved group convolution.
 
     Split the channels in halves: ``y1 = W11 x1 + W12 x2`` and ``y2 = W21 x1 + W22 x2``. Four primary branches carry the
-    four parts and read the duplicated input ``(x1, x2, x1, x2)``; every secondary branch adds the first two and the last
-    two, twice, so that the output is ``(y1, y2, y1, y2)`` (IGCV1 [Zhang2017], section 3.2).
+    four parts and read the duplicated input ``(x1, x2, x1, x2)``. Each secondary branch adds the first two and the last
+    two, twice: the output is ``(y1, y2, y1, y2)`` (IGCV1 [Zhang2017], section 3.2).
 
     Parameters
     ----------

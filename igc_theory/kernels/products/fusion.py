@@ -1,8 +1,9 @@
 r"""Fusing neighbouring factors: fewer and larger blocks, when many small ones cost more in calls than in arithmetic.
 
-A group convolution of `G` branches, the interleaving behind it and a pointwise group convolution of `a` inputs a branch
-make one group convolution of `G/a` branches: `a` primary branches and all the secondary branches that they meet. Between an
-input and an output of such a component runs exactly one path, so the fused block has the products of the weights as entries.
+Take a group convolution of `G` branches, the interleaving behind it, and a pointwise group convolution of `a` inputs per branch.
+Together they are one group convolution of `G/a` branches: each joins `a` primary branches and the secondary branches that they
+meet. Exactly one path runs between an input and an output of such a component, so the fused block has products of weights as
+entries.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ WeightedFactor = tuple[Factor, Array | None]
 def fused(chain: Chain, weights: Sequence[Array], batch: int, call: int) -> tuple[Chain, list[Array]]:
     """Return an equal chain with its weights, in which neighbours are fused as long as that saves time.
 
-    A branch is taken to cost `call` plus its multiply-adds. Greedily, the pair of neighbours that saves most comes first.
+    A branch is taken to cost `call` plus its multiply-adds. The search is greedy: the pair of neighbours that saves most
+    comes first.
 
     Parameters
     ----------

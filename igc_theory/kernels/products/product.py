@@ -39,8 +39,8 @@ class Product(CheckedOperator):
     of the factors.
 
     A chain of pointwise convolutions acts on channels (S = 1). With a spatial convolution anywhere in the chain the
-    operator acts on patches, `S` the area of the window that an output sees; columns run over channels first, then `kh`,
-    then `kw`, as in `kernel_matrix`, so that ``product @ patches(image, product.window, product.stride)`` is the
+    operator acts on patches, and `S` is the area of the window that an output sees. Columns run over channels first, then
+    `kh`, then `kw`, as in `kernel_matrix`: ``product @ patches(image, product.window, product.stride)`` is the
     convolution. Several spatial factors, and strides anywhere, compose as well: behind a stride `s` a window of `k`
     covers ``(k - 1)*s + 1`` positions.
 
@@ -139,7 +139,7 @@ class Product(CheckedOperator):
     def sparse_factors(self) -> list[csr_array[Any]]:
         """Return a sparse matrix for every factor of the chain, permutations included: ``last @ … @ first`` is the matrix.
 
-        In front of a spatial factor they act on patches, one block a position of the window.
+        In front of a spatial factor they act on patches, with one block per position of the window.
 
         Examples
         --------
@@ -193,7 +193,7 @@ class Product(CheckedOperator):
         return self._forward(x[..., np.newaxis])[..., 0]
 
     def plan(self, batch: int = 1, dtype: DTypeLike | None = None, threads: int = 1) -> Plan:
-        """Return a plan: the product made ready for operands of `batch` columns, for those who apply it many times.
+        """Return a plan: the product made ready for operands of `batch` columns, to be applied many times.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""Products drawn at random, to start a training from and to try things on."""
+"""Products drawn at random, to start training from or to experiment with."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ def random_product(chain: Chain, rng: np.random.Generator, dtype: DTypeLike = np
 
     .. math:: \operatorname{var} w = 1 / n, \qquad n = a S_l
 
-    for a factor with `a` input channels per branch and a window of area :math:`S_l`: every output is a sum of `n` terms, so the
-    output of every factor has variance one when the entries of the input are uncorrelated and have variance one. It is the
-    rule of He et al. [He2015] without the factor 2 that pays for a ReLU.
+    for a factor with `a` input channels per branch and a window of area :math:`S_l`. Every output is a sum of `n` terms: if the
+    entries of the input are uncorrelated with variance one, the output of every factor has variance one. It is the rule of
+    He et al. [He2015] without the factor 2 for a ReLU.
 
     Parameters
     ----------

@@ -24,7 +24,7 @@ __all__ = ["Terms", "alternate", "depthwise_middle", "random_start", "start", "u
 
 @dataclass(frozen=True, eq=False)
 class Terms:
-    """Sums of `r` rank-one tensors, one sum a block: shapes (n, b, r), (n, a, r) and (n, S, r)."""
+    """Sums of `r` rank-one tensors, one sum per block: shapes (n, b, r), (n, a, r) and (n, S, r)."""
 
     outputs: Array
     inputs: Array
@@ -108,8 +108,8 @@ def start(blocks: Array, rank: int) -> Terms:
     """Return a start from singular value decompositions: of each block, then of each singular vector as a window × channel matrix.
 
     These terms are orthogonal and add up to the block; the `rank` largest are kept. It is done from either side. Where the rank
-    does not exceed the channels of either side, a sum of that many terms can be taken apart by eigenvectors; this start is
-    taken if it is better, as it is for exact products.
+    does not exceed the channels of either side, eigenvectors can separate the terms of the sum. This start is taken if it is
+    better, as it is for exact products.
     """
     turned = _largest_terms(blocks.swapaxes(1, 2), rank)
     starts = [_largest_terms(blocks, rank), Terms(turned.inputs, turned.outputs, turned.windows)]
@@ -145,7 +145,7 @@ def alternate(blocks: Array, terms: Terms, sweeps: int = 300, tolerance: float =
     -------
     terms : Terms
     history : numpy.ndarray
-        Never increasing.
+        Not increasing, since each step is a minimum.
     """
     errors = terms.errors(blocks)
     history = [errors.sum()]
@@ -187,8 +187,8 @@ def _largest_terms(blocks: Array, rank: int) -> Terms:
 def _by_eigenvectors(blocks: Array, rank: int) -> Terms:
     """Return the terms by simultaneous diagonalization ([Kolda2009], section 3.1: Jennrich's uniqueness argument).
 
-    Two mixtures of the slices, on the leading spaces of both sides, are A D B and A D' B with diagonal D and D', so that the
-    first times the inverse of the second has the eigenvectors A.
+    Two mixtures of the slices, on the leading spaces of both sides, are A D B and A D' B with diagonal D and D'. The first times
+    the inverse of the second has the eigenvectors A.
     """
     n, b, a, area = blocks.shape
     outer = np.linalg.svd(blocks.reshape(n, b, -1), full_matrices=False)[0][..., :rank]

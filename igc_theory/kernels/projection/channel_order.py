@@ -1,9 +1,9 @@
 r"""Orders of the channels in which a kernel is nearer to a product.
 
 A trained kernel numbers its channels arbitrarily, while the branches of a chain prefer some channels together. With the other
-factors fixed, an output does best in that branch of the last convolution whose inputs' rows span most of its own row; which output
-goes to which branch is then an assignment problem, solved exactly ([Crouse2016], in SciPy). The same
-holds for inputs and the first convolution. Rows, columns and weights take turns.
+factors fixed, an output fits best into that branch of the last convolution whose inputs' rows span most of its own row. Which
+output goes to which branch is then an assignment problem, solved exactly ([Crouse2016], in SciPy). The same holds for inputs and
+the first convolution. Rows, columns and weights take turns.
 
 Related: orders found from rank-one blocks [Zheng2023], learned permutations of Monarch factors [Mohamed2025], permutations for
 pruning to groups [Zhao2019]. The alternation of assignments was not found elsewhere.

@@ -1,10 +1,10 @@
 r"""The two trees of a complementary chain, in whose order its product is one reshape.
 
 Let every part before a split and every part behind it be a group convolution up to order. The branches of the parts before
-grow from split to split and make a tree over the inputs; those of the parts behind shrink and make a tree over the outputs. A
-channel of split k then has a place (x, y, q): a node x of the input tree, a node y of the output tree, and its number q among
-the `p_k` channels that share both. Convolution k joins the children of one x to the children of one y. Numbered in this order,
-every complementary chain, whatever its permutations, is the same butterfly.
+grow from split to split and make a tree over the inputs. Those of the parts behind shrink and make a tree over the outputs. A
+channel of split k then has a place (x, y, q). Here x is a node of the input tree, y a node of the output tree, and q its
+number among the `p_k` channels that share both. Convolution k joins the children of one x to the children of one y. Numbered
+in this order, every complementary chain, whatever its permutations, is the same butterfly.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ def expected_error(share: ArrayLike) -> NDArray[np.float64]:
     Parameters
     ----------
     share : array_like
-        Rank over size, 0 to 1: number of paths over channels of a branch.
+        Rank over size, 0 to 1: number of paths over channels per branch.
 
     Returns
     -------
@@ -79,7 +79,7 @@ def path_errors(channels: int, groups: Sequence[int], rng: np.random.Generator) 
     Returns
     -------
     dict of numpy.ndarray
-        `groups`, `paths`, `measured`, `expected`: one row a chain.
+        `groups`, `paths`, `measured`, `expected`: one row per chain.
 
     Raises
     ------
@@ -162,7 +162,7 @@ def butterflies(product: Product) -> list[Array]:
     Returns
     -------
     list of numpy.ndarray, shape (C, C)
-        One a convolution; a last matrix is the permutation left over, if there is one.
+        One per convolution; a last matrix is the permutation left over, if there is one.
 
     Raises
     ------

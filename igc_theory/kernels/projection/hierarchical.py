@@ -1,10 +1,10 @@
 r"""The nearest product of complementary factors, one factor at a time.
 
-In the order of its channel trees a kernel is an array with one row digit and one column digit a factor. Splitting the first
-factor off asks for the nearest block of rank `p_1` for every pair of its branches' outputs and inputs; what remains, on the left of
-the blocks, is a kernel for the other factors, smaller by its width. This is hierarchical factorization (Zheng, Riccietti and
-Gribonval [Zheng2021]): optimal for two factors, exact on products, within a known factor of optimal in general
-[Le2024]. Related: the decomposition of a tensor train, one mode at a time [Oseledets2011].
+In the order of its channel trees a kernel is an array with one row digit and one column digit per factor. To split the first
+factor off, find the nearest block of rank `p_1` for every pair of its branches' outputs and inputs. What remains, on the left
+of the blocks, is a kernel for the other factors, smaller by the width of the first. This is hierarchical factorization
+[Zheng2021]: optimal for two factors, exact on products, and with an error bound in general [Le2024]. Related: the
+decomposition of a tensor train, one mode at a time [Oseledets2011].
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ _AT_ONCE = 2**18
 class _Splitting:
     """A kernel, rows and columns in the order of the trees, seen as `outputs` × `inputs` blocks of bounded rank.
 
-    `columns` is of shape (rows, columns, S), its rows still in the order in which they came; `ahead` tells whether the
-    window belongs to the rows of the blocks, that is to a factor behind the split.
+    `columns` is of shape (rows, columns, S), its rows still in their original order. `ahead` tells whether the window belongs to
+    the rows of the blocks, that is to a factor behind the split.
     """
 
     columns: Array

@@ -34,7 +34,7 @@ class Fit:
     Attributes
     ----------
     weights : list of numpy.ndarray, shapes (out_channels, in_width, kh, kw)
-        One a convolution, of equal Frobenius norms.
+        One per convolution, of equal Frobenius norms.
     error : float
         The squared Frobenius distance.
     bound : callable

@@ -92,22 +92,22 @@ def project(
     rng: np.random.Generator | None = None,
     restarts: int = 0,
 ) -> Projection:
-    r"""Return the product of a chain that is nearest to a kernel in the Frobenius norm, or as near as is known how to.
+    r"""Return the product of a chain nearest to a kernel in the Frobenius norm, or a near one with a lower bound beside its error.
 
     .. math:: \min_{w} ‖K - W_L P_{L-1} ⋯ P_1 W_1‖_F
 
     **One or two group convolutions** with any permutations, whatever their contingency table, at most one of them spatial:
     paths are rank. The block of `K` from primary branch l to secondary branch m may be any matrix of rank at most
-    :math:`|A_l ∩ B_m|` (the window unfolded to the side of the spatial one), so its truncated singular value decomposition is
-    the global optimum, by Eckart and Young ([Gorbunov2024], Algorithm 1, for pointwise factors).
+    :math:`|A_l ∩ B_m|`, with the window unfolded to the side of the spatial factor. So its truncated singular value
+    decomposition is the global optimum, by Eckart and Young ([Gorbunov2024], Algorithm 1, for pointwise factors).
     Low rank is the case of one branch; strict complementarity is rank one.
 
     **L complementary convolutions**, strictly or with super-channels: hierarchical factorization, the first factor split off
     first [Zheng2021]. A kernel that is such a product comes back exactly.
 
     **A depthwise spatial convolution between two pointwise ones** (IGCV3): alternating least squares on the canonical
-    polyadic decomposition of each block, from a start by singular value decompositions, a local optimum. A product comes back
-    exactly if its branches have no channel pruning and outputs than there are paths between them.
+    polyadic decomposition of each block, from a start by singular value decompositions. It ends in a local optimum. A product
+    comes back exactly if its branches have at least as many inputs, and as many outputs, as there are paths between them.
 
     1×1 depthwise convolutions are scales and may stand anywhere. The weights come with equal Frobenius norms.
 
@@ -128,20 +128,20 @@ def project(
     -------
     Projection
         With `product`, `relative_error` and `lower_bound`. For three factors and more the bound is the largest error of two
-        factors over all splits of the chain; error/bound tells how far from optimal the product can be at most. It takes
-        longer than the product, so it is computed when first asked for, from a copy of the kernel.
+        factors over all splits of the chain. The product found is at most error/bound times as far as the nearest one. The bound
+        takes longer than the product, so it is computed when first asked for, from a copy of the kernel.
 
     Notes
     -----
     `reorder` lets rows, columns and weights take turns: with the rest fixed, the best places of the outputs (inputs) are an
     assignment problem, and no turn raises the error. It starts from the given order, from one by spectral clustering of
-    correlated channels, and from `restarts` random ones, keeps the best, and is never worse than the given order. The
-    product's chain then begins and ends with the permutations found; the bound is for these orders.
+    correlated channels, and from `restarts` random ones, and keeps the best. So the result is at least as good as in the given
+    order. The product's chain then begins and ends with the permutations found; the bound is for these orders.
 
-    It finds a local optimum. A hidden reordering of a random product of two factors comes back when branches are wide: of 64
-    and of 256 channels in each of five trials, of 16 channels in two without restarts and in four with twenty. With three
-    factors or more it mostly does not (8 channels in two trials of five, 64 in none), nor do matrices with uncorrelated
-    channels, such as Hadamard's, whose clusters cannot be told apart.
+    It finds a local optimum. A hidden reordering of a random product of two factors comes back when branches are wide: with 64
+    and with 256 channels in each of five trials. With 16 channels it came back in two trials without restarts, and in four with
+    twenty. With three factors it mostly does not: with 8 channels in two trials of five, with 64 in none. Nor do matrices with
+    uncorrelated channels, such as Hadamard's, whose clusters cannot be told apart.
 
     Raises
     ------

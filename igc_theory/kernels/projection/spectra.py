@@ -22,8 +22,8 @@ def block_spectra(
     r"""Return the singular values of the blocks of a kernel, and the rank that a split of a chain leaves each of them.
 
     Split the chain behind its first `split` convolutions. Inputs that reach the same channels form a class, and so do outputs that
-    are reached from the same channels; the block from one class to another passes through the channels that both share, so in a
-    product of the chain its rank is at most their number. The energy of the singular values beyond is lost: for two
+    are reached from the same channels. The block from one class to another passes through the channels that both share, so in a
+    product of the chain its rank is at most their number. The energy of the singular values beyond that rank is lost. For two
     convolutions it is the squared error of the nearest product (`project`), for more it is a lower bound.
 
     Parameters
@@ -38,7 +38,7 @@ def block_spectra(
     Returns
     -------
     dict of numpy.ndarray
-        Columns, one row a singular value: `block`, `index` (from 0, descending), `value`, `rank` (of its block, at most).
+        Columns, one row per singular value: `block`, `index` (from 0, descending), `value`, `rank` (of its block, at most).
 
     Raises
     ------

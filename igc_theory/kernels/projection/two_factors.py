@@ -1,10 +1,11 @@
 r"""The blocks of two group convolutions with any contingency table, and their nearest products: paths are rank.
 
-The sub-matrix from primary branch l to secondary branch m passes through the channels :math:`A_l ∩ B_m` that the two share, and
-through nothing else. Its rank is at most their number, and any matrix of that rank can be had, for the weights on those channels
-serve no other sub-matrix. So the nearest product is the truncated singular value decomposition of each block: Gorbunov et al.
-[Gorbunov2024], Proposition 1 and Algorithm 1, for pointwise factors; Monarch [Dao2022] for rank one; network decoupling [Guo2018]
-for a depthwise factor. Unfolding the window of a spatial factor to its own side of the block is a small step more.
+The sub-matrix from primary branch l to secondary branch m passes through the channels :math:`A_l ∩ B_m` that the two share,
+and through nothing else. Its rank is at most their number, and any matrix of that rank can be reached, since the weights on
+those channels serve no other sub-matrix. So the nearest product is the truncated singular value decomposition of each block
+([Gorbunov2024], Proposition 1 and Algorithm 1, for pointwise factors). Monarch [Dao2022] is the case of rank one, network
+decoupling [Guo2018] that of a depthwise factor. Unfolding the window of a spatial factor to its own side of the block is a
+small step more.
 """
 
 from __future__ import annotations

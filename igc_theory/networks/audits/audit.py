@@ -175,9 +175,9 @@ def audit(network: LayerGraph, *, workers: int = 1, progress: bool = True) -> Au
 def consecutive(network: LayerGraph) -> list[tuple[int, ...]]:
     """Return the runs of layers that form chains, as positions in ``network.layers``.
 
-    Convolutions and channel shuffles of which each alone reads the one before, activations, normalisations and gates in between
-    not counted; at least two convolutions, at least one of them with branches. A dense convolution behind one with branches ends
-    a run, for it connects everything; a dense spatial one stands alone.
+    A run consists of convolutions and channel shuffles, each the only reader of the one before; activations, normalisations and
+    gates in between are skipped. It has at least two convolutions, one of them with branches. A dense convolution behind one with
+    branches ends a run, since it connects everything; a dense spatial one stands alone.
     """
     follows = _follows(network)
     members = [isinstance(layer.node, (Conv, Shuffle)) for layer in network.layers]

@@ -64,8 +64,8 @@ class Layer:
     weight : ndarray or None
         Its weights, read-only, if they are known: (C_out, C_in/groups, kh, kw), or (out_features, in_features).
     follows : int or None
-        The layer whose output channels it reads, one by one and in order, with nothing but activations, biases and scales in
-        between; None if there is no such layer (a sum, a concatenation, the image).
+        The layer whose output channels it reads, one by one and in order, with only activations, biases and scales in between.
+        None if there is no such layer (a sum, a concatenation, the image).
     branch : str
         The block, and the branch of it, in which the layer stands; empty outside of blocks and in networks that were read.
     dilation : (int, int)

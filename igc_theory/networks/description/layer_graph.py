@@ -144,7 +144,7 @@ class LayerGraph:
         return any(layer.weight is not None for layer in self.layers)
 
     def table(self) -> Table:
-        """Return the summary: a row a layer with its output shape, groups, parameters and multiply–adds, and the totals.
+        """Return the summary: one row per layer with its output shape, groups, parameters and multiply–adds, and the totals.
 
         Examples
         --------

@@ -1,8 +1,8 @@
 """Figures that the papers print, as data with their source; nothing here is recomputed.
 
-What the library computes is shown beside these numbers and never mixed in. Each table says how far it can be trusted: ``printed``
-(read in an image of the paper's table, or in the official repository), ``second-hand`` (quoted by a later paper) or ``digitised``
-(read off a plotted curve by eye).
+What the library computes is shown beside these numbers and never mixed in. Each table says how it was read. ``printed``: in an
+image of the paper's table, or in the official repository. ``second-hand``: quoted by a later paper. ``digitised``: off a plotted
+curve, by eye.
 """
 
 from __future__ import annotations

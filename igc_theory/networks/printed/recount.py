@@ -117,7 +117,7 @@ def recount(table_id: str | None = None) -> list[Recount]:
     Returns
     -------
     list of Recount
-        One a printed number of parameters or multiply–adds, in the order of the tables.
+        One per printed number of parameters or multiply–adds, in the order of the tables.
 
     Raises
     ------

@@ -47,7 +47,7 @@ def read_onnx(
     """Return the network that an ONNX file describes.
 
     Every operator that holds numbers or does multiply–adds is among the layers, or in `passed_over` with the numbers it holds; then
-    `exact` is False. A bias or a batch normalisation right behind a convolution is counted with it. Products of responses, as in
+    `exact` is False. A bias or a batch normalisation right behind a convolution is counted with it. Products of activations, as in
     attention, are counted apart, in `activation_multiply_adds`. Kernels that are computed from stored numbers count as those. Each
     stored number is counted once in `parameters`, however many layers use it. All real numbers of a file are taken for parameters,
     but for running statistics, quantization scales and single numbers in arithmetic. Channels put in another order, in any

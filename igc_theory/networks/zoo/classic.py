@@ -228,7 +228,7 @@ def densenet(depth: int = 40, growth: int = 12, bottleneck: bool = False, classe
 
 
 def fractalnet(columns: int = 3, widths: tuple[int, ...] = (64, 128, 256, 512, 512), classes: int = 10) -> Entry:
-    """Return FractalNet: one block a width, each ``f_c = f_{c-1} twice beside one convolution`` and a pool."""
+    """Return FractalNet: one block per width, each ``f_c = f_{c-1} twice beside one convolution`` and a pool."""
 
     def fractal(c: int, channels: int, out: int) -> tuple[Node, ...]:
         one = (convolution(channels, out),)

@@ -59,7 +59,7 @@ def igcv2_star(
 def igc_imagenet(L: int = 100, M: int = 2, doubling: str = "L", classes: int = 1000) -> Entry:
     """Return an ImageNet IGC network of depth 18 with shortcuts: two blocks of two IGC layers per stage.
 
-    ``doubling="M"`` starts with a stem of ``L*M`` channels and doubles `M` from the second stage on; ``doubling="L"`` starts
+    ``doubling="M"`` starts with a stem of ``L*M`` channels and doubles `M` from the second stage on. ``doubling="L"`` starts
     with a stem of `L` channels and doubles the width at every stage, the first included. Projections have `L` groups.
     """
     if doubling not in ("L", "M"):

@@ -20,7 +20,7 @@ MOST_TIMES = {"depth": 2**5}
 """The most by which a multiplier of layers, not of channels, may be given."""
 
 MOST_PARTS = 2**6
-"""Entries of a parameter with one entry a stage."""
+"""Entries of a parameter with one entry per stage."""
 
 
 def checked_parameters(network: str, builder: Callable[..., Any], given: dict[str, Any]) -> dict[str, Any]:

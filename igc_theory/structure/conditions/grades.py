@@ -28,8 +28,8 @@ class Grade:
     Attributes
     ----------
     kind : {"strict", "loose", "dense", "not dense"}
-        The first that holds. It is not an order of strength, since the conditions are not nested: a loose chain of three
-        factors may have uneven counts, and a chain that is only dense may have unique paths. `conditions` has all that hold.
+        The first that holds. This is no order of strength, since the conditions are not nested: a loose chain of three
+        factors may have uneven counts, and a chain of kind "dense" may have unique paths. `conditions` has all that hold.
     min_paths : int
         Smallest number of paths of a pair.
     max_paths : int or None
@@ -88,15 +88,15 @@ class Grade:
 def is_complementary(chain: Chain) -> bool:
     r"""Return whether the chain is strictly complementary.
 
-    For every split of the chain, the part before and the part after are each (up to order) a group convolution, and every branch
-    of the one shares exactly one channel with every branch of the other (IGCV1 [Zhang2017], section 3; IGCV2 [Xie2018],
-    section 3.1). For two factors this is the all-ones contingency table :math:`|A_l ∩ B_m| = 1`. It implies unique paths; for three
-    or more factors unique paths do not imply it.
+    For every split of the chain, the part before and the part after are each a group convolution, up to the order of
+    channels. Every branch of the one shares exactly one channel with every branch of the other (IGCV1 [Zhang2017], section 3;
+    IGCV2 [Xie2018], section 3.1). For two factors this is the all-ones contingency table :math:`|A_l ∩ B_m| = 1`. It implies
+    unique paths; for three or more factors unique paths do not imply it.
 
     Parameters
     ----------
     chain : Chain
-        Any chain; channel-wise factors and permutations change nothing. A single convolution must be dense.
+        Any chain; a depthwise factor with one output per input changes nothing. A single convolution must be dense.
 
     Returns
     -------
@@ -153,9 +153,10 @@ def is_loosely_complementary(chain: Chain) -> bool:
 def has_unique_paths(chain: Chain) -> bool:
     """Return whether exactly one path joins every input to every output: all path counts are one.
 
-    Weaker than strict: of the 480 chains of three pairings of eight channels that have unique paths (the first pairing fixed), 96
-    are strict; with factors that expand, four channels are enough for a chain that is not. Related: banyan networks that are not
-    equivalent [Youssef1990], central groupoids [Knuth1970], factorizations of the matrix of all ones [Trefois2014].
+    Weaker than strict. Of the 480 chains of three pairings of eight channels that have unique paths (the first pairing
+    fixed), only 96 are strict. With factors that expand, a chain of four channels can have unique paths and not be strict.
+    Related: banyan networks that are not equivalent [Youssef1990], central groupoids [Knuth1970], factorizations of the
+    matrix of all ones [Trefois2014].
 
     Parameters
     ----------
@@ -212,7 +213,7 @@ def is_dense(chain: Chain) -> bool:
 def grade(chain: Chain) -> Grade:
     """Return which conditions the chain meets, with its path counts or a pair that has no path.
 
-    Strict, loose, unique paths, equally many paths and dense are not nested: the sentence names the first of strict, loose and
+    Strict, loose, unique paths, equally many paths and dense are not nested. The sentence names the first of strict, loose and
     dense that holds, with the counts; ``grade(chain).conditions`` has all that hold.
 
     Parameters

@@ -1,8 +1,8 @@
 """A chain split between two convolutions: is each part a group convolution, and do the two meet evenly.
 
 A part is a group convolution, up to order, iff the sets of branches that its branches reach are equal or disjoint. Walking along
-the chain it is then enough to carry one class label per branch, so the published condition for L factors (THEORY: strict at every
-split) costs one sparse table per factor instead of a C×C matrix a split.
+the chain it is then enough to carry one class label per branch. So the published condition for L factors, strict at every split,
+costs one sparse table per factor instead of a C×C matrix per split.
 """
 
 from __future__ import annotations

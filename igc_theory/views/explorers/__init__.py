@@ -1,7 +1,7 @@
-"""Explorers: a few controls, and what the library answers to their settings; one module an explorer.
+"""Explorers: a few controls, and what the library answers to their settings; one module per explorer.
 
-Each comes in two parts. A plain function from settings to an `Answer`, in numbers, words and a picture: `block_answer` and its
-like, which need no widgets. And `explore_block` and its like, which put controls in front of it.
+Each comes in two parts. A plain function such as `block_answer` turns settings into an `Answer`, in numbers, words and a
+picture; it needs no widgets. A function such as `explore_block` puts controls in front of it.
 """
 
 import lazy_loader as _lazy

@@ -46,7 +46,7 @@ class Answer:
     picture : callable
         Draws the answer on a figure that it is given.
     alt : str
-        What the picture shows, for who cannot see it.
+        A description of the picture, for readers who cannot see it.
     table : Table or None
         A list, if the answer is one.
 

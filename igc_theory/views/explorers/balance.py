@@ -32,7 +32,7 @@ _SUBSCRIPTS = "₁₂₃₄₅₆"
 
 
 def balance_answer(channels: int, branch_widths: Sequence[int], kernel_size: int = 3) -> Answer:
-    r"""Return what branch widths cost beside the optimum of as many factors, and whether they connect all channels.
+    r"""Return what branch widths cost relative to the optimum for as many factors, and whether they connect all channels.
 
     .. math:: C (S K_1 + K_2 + … + K_L), \qquad \prod K_l ≥ C
 
@@ -182,7 +182,7 @@ def _picture(figure: Figure, design: Design) -> None:
 
 
 def _terms(design: Design) -> dict[str, list[Any]]:
-    """Return what each factor adds to a channel: of this design, the best one of as many factors, and the balanced one."""
+    """Return the weights per channel of each factor: of this design, the best one of as many factors, and the balanced one."""
     C, L, S = design.channels, design.factors, design.kernel_area
     rows = [("yours", design.branch_widths), ("best dense", _optimum(C, S, L).branch_widths)]
     parts = ["$S K_1$", *(f"$K_{l}$" for l in range(2, L + 1))]

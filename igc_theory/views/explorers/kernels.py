@@ -32,7 +32,7 @@ _MOST_PIXELS = 192
 
 
 def kernel_answer(kernel: ArrayLike, chain: Chain) -> Answer:
-    """Return the product of a chain that is nearest to a kernel, or as near as is known how to, and what it leaves.
+    """Return the product of a chain that `project` finds for a kernel, with its error and a lower bound.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Pictures: `plot_*` takes columns of numbers and draws them on one Axes; one module a room."""
+"""Pictures: `plot_*` takes columns of numbers and draws them on one Axes; one folder per room."""
 
 import lazy_loader as _lazy
 

@@ -25,11 +25,11 @@ FAMILY_COLOURS = {
     "dense": "#E69F00",
     "bound": "#CC79A7",
 }
-"""One colour a family, the same in every figure."""
+"""One colour per family, the same in every figure."""
 
 
 def branch_colours(branches: int) -> list[str]:
-    """Return one colour a branch, repeating after seven (black is kept for text).
+    """Return one colour per branch, repeating after seven (black is kept for text).
 
     Examples
     --------

@@ -189,7 +189,7 @@ def _adaptive_pool(call: Call, record: Record) -> None:
 
 
 def sides(values: Any, axes: int, fill: int = 1) -> list[int]:
-    """Return one number an axis, from one for all, or one an axis, or none."""
+    """Return one number per axis, from one for all, or one per axis, or none."""
     given = [values] if isinstance(values, int) else list(values or [fill])
     return [int(side) for side in (given * axes if len(given) == 1 else given)]
 

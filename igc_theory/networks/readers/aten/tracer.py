@@ -48,8 +48,8 @@ class Fact(NamedTuple):
 class Memory:
     """Memory that several tensors may show: who wrote to it last, and what is written to in its place.
 
-    The twin takes what a module writes to its own parameters and buffers, which shall stay as they are; and what depends on the
-    input and is written to an array of numbers, while the input has none.
+    The twin takes what a module writes to its own parameters and buffers, which shall stay as they are. It also takes what depends
+    on the input and is written to an array of numbers, while the input has none.
     """
 
     storage: Any  # kept, so that its address is not given to another

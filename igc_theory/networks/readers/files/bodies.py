@@ -148,7 +148,7 @@ def _unknown(reading: Reading, name: str, read: Sequence[str]) -> None:
 class _Passes:
     """The body of a loop that is being read: what it carries from pass to pass, and returns.
 
-    `states` are the names in the body of what is carried, `returned` those of what it returns, the states first, and `counter` is
+    `states` are the names in the body of what is carried; `returned` are those of what it returns, the states first. `counter` is
     the tensor that counts passes; `before` counts the operations that were read before the body.
     """
 

@@ -41,8 +41,8 @@ _FREE_ENTRIES, _UNPACKING = 2**23, 16
 class Scope:
     """Where a node stands: what names mean there, and how it was reached.
 
-    `names` gives the tensor of the whole graph for each name of the body; `prefix` stands in front of what the body writes, `site`
-    in front of what it stores (a function that is called twice stores once); `values` are the attributes of a function's call.
+    `names` gives the tensor of the whole graph for each name of the body. `prefix` stands in front of what the body writes, `site`
+    in front of what it stores (a function that is called twice stores once). `values` are the attributes of a function's call.
     """
 
     names: ChainMap[str, str]
@@ -60,8 +60,9 @@ Body = Callable[["Reading", Any, Scope], None]
 class Reading:
     """What is known of an ONNX file on the way through it.
 
-    `types` holds what ONNX knows of each tensor, `small` the constants that shapes may depend on, as ONNX writes them, `trusted`
-    the types that the file itself gives for tensors of operators that ONNX does not know. `bodies` reads operators with a body.
+    `types` holds what ONNX knows of each tensor; `small` holds the constants that shapes may depend on, as ONNX writes them.
+    `trusted` holds the types that the file itself gives for tensors of operators that ONNX does not know. `bodies` reads operators
+    with a body.
     """
 
     file: File

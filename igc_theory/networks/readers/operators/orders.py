@@ -1,7 +1,7 @@
 """Where the channels of a layer are in a tensor that was reshaped, transposed, cut up and joined again.
 
-An axis of such a tensor runs through parts of the axes of the tensor in front, the slowest part first, as in einops: a reshape
-splits and joins parts, a transposition exchanges axes. The channels are in another order where one axis runs through all of them.
+An axis of such a tensor runs through parts of the axes of the tensor in front, the slowest part first, as in einops. A reshape
+splits and joins parts; a transposition exchanges axes. The channels are in another order where one axis runs through all of them.
 """
 
 from __future__ import annotations

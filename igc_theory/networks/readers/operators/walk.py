@@ -46,9 +46,9 @@ class Draft:
 class Walk:
     """What is known on the way through a graph, about each tensor written so far.
 
-    `layouts` says of which tensor a tensor is a rearrangement, `layers` which layer has written the channels of such a tensor;
-    `raw` is the layer whose output a tensor is, biases at most added; `depth` the number of layers that multiply by weights on the
-    longest way to it.
+    `layouts` says of which tensor a tensor is a rearrangement; `layers` says which layer has written the channels of such a tensor.
+    `raw` is the layer whose output a tensor is, biases at most added. `depth` is the number of layers that multiply by weights on
+    the longest way to it.
     """
 
     graph: Graph

@@ -70,7 +70,7 @@ def plot_igcv1_designs(columns: Columns, ax: Axes | None = None) -> Axes:
 
 
 def plot_equal_branches(columns: Columns, quantity: str, ax: Axes | None = None) -> Axes:
-    """Draw one quantity over the number of pointwise factors, a line or marks a series.
+    """Draw one quantity over the number of pointwise factors, a line or marks per series.
 
     Parameters
     ----------

@@ -199,7 +199,7 @@ def by_series(columns: Columns, *numbers: str, known: Iterable[str] = ()) -> dic
 
 
 def _family(series: str) -> dict[str, Any]:
-    """Return how a family's curve looks: one colour a family, IGCV2 darker with every factor."""
+    """Return how a family's curve looks: one colour per family, IGCV2 darker with every factor."""
     if series.startswith("group"):
         return {"color": FAMILY_COLOURS["group"], "linestyle": "--"}
     if series.startswith("IGCV2, L = "):

@@ -63,7 +63,7 @@ def plot_frontier(columns: Columns, ax: Axes | None = None) -> Axes:
     table = checked_columns(columns, integers=("best",), numbers=("cost", "relative_error"), words=("family",))
     if (table["cost"] <= 0).any():
         raise ValueError(
-            f"columns['cost'] holds {table['cost'].min()}: give positive costs, for the axis is logarithmic"
+            f"columns['cost'] holds {table['cost'].min()}: give positive costs, since the axis is logarithmic"
         )
     best = np.flatnonzero(table["best"])
     best = best[np.argsort(table["cost"][best])]

@@ -18,7 +18,7 @@ __all__ = ["factor_columns", "plot_apply_times", "plot_certificate", "plot_facto
 
 
 def plot_path_errors(columns: Columns, ax: Axes | None = None) -> Axes:
-    """Draw errors of nearest products over the number of paths: points measured, lines expected, one colour a number of branches.
+    """Draw errors of nearest products over the number of paths: points measured, lines expected, one colour per number of branches.
 
     Parameters
     ----------
@@ -141,7 +141,7 @@ def factor_columns(matrix: Array) -> dict[str, NDArray[Any]]:
 
 
 def plot_factor(columns: Columns, ax: Axes | None = None, *, frame: bool = True) -> Axes:
-    """Draw a square matrix, one cell an entry, coloured by its real part; zeros stay white.
+    """Draw a square matrix, one cell per entry, coloured by its real part; zeros stay white.
 
     Parameters
     ----------
@@ -183,12 +183,12 @@ def plot_factor(columns: Columns, ax: Axes | None = None, *, frame: bool = True)
 
 
 def plot_apply_times(columns: Columns, ax: Axes | None = None) -> Axes:
-    """Draw the time to apply a product over the number of channels, one line a series; rooflines dotted, dense in black.
+    """Draw the time to apply a product over the number of channels, one line per series; rooflines dotted, dense in black.
 
     Parameters
     ----------
     columns : mapping of str to sequence
-        `series`, `channels`, `microseconds`: one row a measurement. Series named "dense" or "roofline …" are drawn as such, a
+        `series`, `channels`, `microseconds`: one row per measurement. Series named "dense" or "roofline …" are drawn as such, a
         roofline in the colour of the series with the rest of its name.
     ax : matplotlib.axes.Axes, optional
         Drawn on; by default the axes of a new figure.

@@ -21,7 +21,7 @@ _MOST_LINES = 64
 
 
 def kernel_columns(kernel: ArrayLike) -> dict[str, NDArray[Any]]:
-    """Return the entries of a kernel as `plot_kernel` draws them: window beside window, one row of windows an output.
+    """Return the entries of a kernel as `plot_kernel` draws them: window beside window, one row of windows per output.
 
     Parameters
     ----------

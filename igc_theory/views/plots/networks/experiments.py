@@ -64,12 +64,12 @@ def _spread(place: NDArray[np.int64]) -> NDArray[np.float64]:
 
 
 def plot_claims(columns: Columns, ax: Axes | None = None) -> Axes:
-    """Draw the margin of each claim with its interval, a marker a data set, in the colour of the verdict.
+    """Draw the margin of each claim with its interval, one marker per data set, in the colour of the verdict.
 
     Parameters
     ----------
     columns : mapping of str to sequence
-        One row a claim and data set: `claim`, `dataset`, `verdict` (supported, undecided, not supported); `margin`, `low`, `high`
+        One row per claim and data set: `claim`, `dataset`, `verdict` (supported, undecided, not supported); `margin`, `low`, `high`
         in points of accuracy.
     ax : matplotlib.axes.Axes, optional
         Drawn on; by default the axes of a new figure.

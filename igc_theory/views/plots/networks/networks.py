@@ -72,8 +72,8 @@ def plot_width_series(columns: Columns, ax: Axes | None = None) -> Axes:
     Parameters
     ----------
     columns : mapping of str to sequence
-        `series` (equal words make a line, in order of `cost`), `cost` (multiply–adds in millions), `accuracy` (%), `family` as in
-        `plot_size_against_accuracy`, and the `label` of each point (may be empty) with its place, `dx` and `dy` in points.
+        `series` (equal words make a line, in order of `cost`), `cost` (multiply–adds in millions), `accuracy` (%), and `family` as
+        in `plot_size_against_accuracy`. Also the `label` of each point (may be empty) with its place, `dx` and `dy` in points.
     ax : matplotlib.axes.Axes, optional
         Drawn on; by default the axes of a new figure.
 
@@ -181,7 +181,7 @@ def _write_difference(ax: Axes, ratio: float, row: int) -> None:
 
 
 def plot_path_lengths(columns: Columns, ax: Axes | None = None) -> Axes:
-    """Draw the share of paths by length, one row of bars an architecture, all on one axis; a triangle marks the mean.
+    """Draw the share of paths by length, one row of bars per architecture, all on one axis; a triangle marks the mean.
 
     Parameters
     ----------

@@ -76,7 +76,7 @@ def patch_columns(image: ArrayLike, kernel: ArrayLike, row: int, column: int) ->
 def plot_patch_matrix(columns: Columns, ax: Axes | None = None) -> Axes:
     """Draw a convolution as a matrix: the patch of the image, laid out as a vector, on top of the rows of the matrix.
 
-    Each channel has its colour, from the image through the vector to its columns of the matrix; the darker, the larger.
+    Each channel has its colour, from the image through the vector to its columns of the matrix; darker means larger.
 
     Parameters
     ----------

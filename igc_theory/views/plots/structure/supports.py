@@ -78,7 +78,7 @@ def plot_support(columns: Columns, ax: Axes | None = None) -> Axes:
     Parameters
     ----------
     columns : mapping of str to sequence
-        `output`, `input`, `row`, `column`, `branch`: one row an entry that may differ from zero, see `support_columns`.
+        `output`, `input`, `row`, `column`, `branch`: one row per entry that may differ from zero, see `support_columns`.
     ax : matplotlib.axes.Axes, optional
         Drawn on; by default the axes of a new figure.
 
@@ -112,7 +112,7 @@ def plot_support(columns: Columns, ax: Axes | None = None) -> Axes:
 
 
 def path_count_columns(chain: Chain) -> dict[str, NDArray[Any]]:
-    """Return the path counts of `chain` as `plot_path_counts` draws them: one row a pair of channels.
+    """Return the path counts of `chain` as `plot_path_counts` draws them: one row per pair of channels.
 
     Parameters
     ----------
