@@ -102,3 +102,36 @@ def transposed_conv_multiply_adds(input_shape: Sequence[int], kernel_shape: Sequ
 def einsum_multiply_adds(letters: str, sizes: dict[str, int]) -> int:
     """Count the products of a sum over letters, one for each assignment of values; none for no letters."""
     return sum(1 for _ in product(*(range(sizes[letter]) for letter in letters))) if letters else 0
+
+
+def multiplied_out(steps, source=0):
+    """Return the path counts from one step of channel flow to every later one, entry by entry, in Python integers."""
+    width = steps.steps[source].channels
+    found = {source: [[int(i == o) for i in range(width)] for o in range(width)]}
+    for k, step in enumerate(steps.steps):
+        if k <= source:
+            continue
+        operands = [found.get(read, [[0] * width] * steps.steps[read].channels) for read in step.reads]
+        stacked = [row for operand in operands for row in operand]
+        if type(step.action).__name__ == "Mix":
+            ins, outs = len(stacked) // step.action.groups, step.channels // step.action.groups
+            branches = [stacked[o // outs * ins : (o // outs + 1) * ins] for o in range(step.channels)]
+            found[k] = [[sum(row[i] for row in rows) for i in range(width)] for rows in branches]
+        elif type(step.action).__name__ == "Sum":
+            found[k] = [[sum(values) for values in zip(*rows, strict=True)] for rows in zip(*operands, strict=True)]
+        else:
+            found[k] = [stacked[place] if place >= 0 else [0] * width for place in step.action.indices.tolist()]
+    return found
+
+
+def connected_branches(counts):
+    """Return inputs and outputs of each branch, if every two channels that some walk connects have a path; else None."""
+    pairs = {(o, i) for o, row in enumerate(counts) for i, value in enumerate(row) if value}
+    branches = []
+    for o in range(len(counts)):
+        ins = {i for p, i in pairs if p == o}
+        outs = {p for p, i in pairs if i in ins}
+        if not ins or any((p, i) not in pairs for p in outs for i in {j for q, j in pairs if q in outs}):
+            return None
+        branches += [(len(ins), len(outs))] if o == min(outs) else []
+    return branches if len({i for _, i in pairs}) == len(counts[0]) else None

@@ -49,6 +49,46 @@ class NetworkFlow:
     _regions: tuple[Region, ...] = field(repr=False)
 
     @cached_property
+    def whole(self) -> BlockFlow:
+        """From the image to the last tensor that every way goes through."""
+        cuts = self._steps.cuts or (0,)
+        return block_flow(self._steps, Region(self.name, cuts[0], cuts[-1]), graded=False)
+
+    def between(self, first: str, last: str) -> BlockFlow:
+        """Return how the channels that one block reads reach those that another writes.
+
+        Parameters
+        ----------
+        first, last : str
+            Names of blocks, in order; equal for one block.
+
+        Returns
+        -------
+        BlockFlow
+
+        Raises
+        ------
+        TypeError, ValueError
+            If one of them is not the name of a block, or `last` stands before `first`.
+
+        Examples
+        --------
+        The shuffle of ShuffleNetV2 leaves channel 0 in its place: through a whole stage it is only copied.
+
+        >>> from igc_theory.networks import network
+        >>> stage = channel_flow(network("shufflenet_v2")).between("stage3.unit2", "stage3.unit8")
+        >>> stage.counts()[0].nonzero()
+        (array([0]),)
+        """
+        names = [block.name for block in self.blocks]
+        choice_of("first", first, names)
+        choice_of("last", last, names)
+        start, end = self._regions[names.index(first)].start, self._regions[names.index(last)].end
+        if end <= start:
+            raise ValueError(f"last={last!r} stands before first={first!r}: give them in order")
+        return block_flow(self._steps, Region(f"{first} to {last}", start, end), graded=False)
+
+    @cached_property
     def mixing(self) -> tuple[int | None, ...]:
         """For each block, how many blocks from it on it takes until each of its channels has reached every channel.
 
