@@ -90,12 +90,12 @@ MEANT = {
 
 def test_no_two_modules_give_one_name():
     """What a module has in its `__all__`, or without an underscore, is imported elsewhere: there it must mean one thing."""
-    places = defaultdict(list)
+    places = defaultdict(set)
     for path in sorted(PACKAGE.rglob("*.py")):
         for node in ast.parse(path.read_text(encoding="utf-8")).body:
             if isinstance(node, (ast.ClassDef, ast.FunctionDef)) and not node.name.startswith("_"):
-                places[node.name].append(path.relative_to(PACKAGE).as_posix())
-    assert {name: found for name, found in places.items() if len(found) > 1 and name not in MEANT} == {}
+                places[node.name].add(path.relative_to(PACKAGE).as_posix())
+    assert {name: sorted(found) for name, found in places.items() if len(found) > 1 and name not in MEANT} == {}
     assert {name for name in MEANT if len(places[name]) < 2} == set()
 
 

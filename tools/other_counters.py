@@ -97,9 +97,9 @@ def torch_module(nodes: tuple[Node, ...]) -> Any:
 
 def _joined(block: Block) -> Any:
     """Return the module of a block whose branches are added or concatenated."""
-    torch = import_module("torch")
+    import torch
 
-    class Joined(torch.nn.Module):  # type: ignore[misc, name-defined]
+    class Joined(torch.nn.Module):
         def __init__(self) -> None:
             super().__init__()
             self.branches = torch.nn.ModuleList(torch_module(branch) for branch in block.branches)

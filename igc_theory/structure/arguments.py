@@ -13,7 +13,8 @@ from itertools import islice
 from math import isfinite
 from pathlib import Path
 from reprlib import Repr
-from typing import Any, TypeVar
+from types import UnionType
+from typing import Any, TypeVar, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -81,7 +82,11 @@ def kind_of(value: object) -> str:
     return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"
 
 
-def instance_of(name: str, value: Any, kind: type[Kind], way_out: str) -> Kind:
+@overload
+def instance_of(name: str, value: Any, kind: type[Kind], way_out: str) -> Kind: ...
+@overload
+def instance_of(name: str, value: Any, kind: tuple[type | UnionType, ...], way_out: str) -> Any: ...
+def instance_of(name: str, value: Any, kind: type | tuple[type | UnionType, ...], way_out: str) -> Any:
     """Return `value` if it is of the kind asked for.
 
     Examples
@@ -143,7 +148,7 @@ def flag(name: str, value: Any) -> bool:
     ...
     TypeError: dense='no' is a str: give True or False
     """
-    return bool(instance_of(name, value, (bool, np.bool_), "give True or False"))  # type: ignore[arg-type]
+    return bool(instance_of(name, value, (bool, np.bool_), "give True or False"))
 
 
 def generator(name: str, value: Any, *, optional: bool = False) -> np.random.Generator:
@@ -409,7 +414,7 @@ def path_of(name: str, value: Any) -> Path:
     """
     way_out = "give a file's name, as a string or a Path"
     try:
-        place = os.fspath(instance_of(name, value, (str, os.PathLike), way_out))  # type: ignore[arg-type]
+        place = os.fspath(instance_of(name, value, (str, os.PathLike), way_out))
     except RuntimeError:
         place = ""
     if not isinstance(place, str) or "\0" in place or not place:

@@ -238,7 +238,7 @@ def _torch(product: Product, x: Array) -> Call | None:
         )
         source = result
 
-    @torch.inference_mode()  # type: ignore[untyped-decorator]
+    @torch.inference_mode()
     def call() -> object:
         for stack, read, written, interleaved, turned in steps:
             torch.bmm(stack, read, out=written)

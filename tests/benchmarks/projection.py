@@ -138,7 +138,7 @@ def _dense(result: object) -> Array:
     if isinstance(result, tuple):
         blocks = result[0][..., :, None] * result[1][..., None, :]
         return blocks.transpose(2, 0, 1, 3).reshape(blocks.shape[0] ** 2, -1)
-    return np.asarray(result.toarray())  # type: ignore[attr-defined]
+    return np.asarray(result.toarray())
 
 
 def _error(found: Array, matrix: Array) -> float:

@@ -146,7 +146,7 @@ class Derivation:
         return "\n\n".join(lines)
 
 
-class _NaturalLogarithm(PrettyPrinter):  # type: ignore[misc]
+class _NaturalLogarithm(PrettyPrinter):
     """SymPy's printer of text, with the natural logarithm called ln, as in the reasons and in the formulas."""
 
     def _print_log(self, expression: sp.Expr) -> Any:

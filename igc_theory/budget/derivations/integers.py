@@ -24,7 +24,7 @@ TWO_OR_MORE = {a: 2 + sp.Symbol("y", nonnegative=True), b: 2 + sp.Symbol("z", no
 SMALL = [{C: width, S: area} for width in range(1, 65) for area in (2, 3, 4, 9, 25)]
 
 
-class sopfr(sp.Function):  # type: ignore[misc]  # noqa: N801  # the name is what SymPy prints
+class sopfr(sp.Function):
     """Sum of the prime factors with multiplicity; 0 for 1.
 
     Examples
@@ -41,7 +41,7 @@ class sopfr(sp.Function):  # type: ignore[misc]  # noqa: N801  # the name is wha
         return None
 
 
-class strict(sp.Function):  # type: ignore[misc]  # noqa: N801
+class strict(sp.Function):
     """Fewest weights per channel over all factorizations of C into branch widths: by trying every one.
 
     Examples
@@ -59,7 +59,7 @@ class strict(sp.Function):  # type: ignore[misc]  # noqa: N801
         return None
 
 
-class dense(sp.Function):  # type: ignore[misc]  # noqa: N801
+class dense(sp.Function):
     """Fewest weights per channel over all branch widths that divide C and have a product of at least C: by trying every one.
 
     Examples

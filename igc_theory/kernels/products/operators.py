@@ -35,7 +35,7 @@ class CheckedOperator(LinearOperator):
     def dot(self, x: Any) -> Any:
         """Return the operator times a vector, a matrix or another operator; or scaled by a number."""
         if isinstance(x, LinearOperator) or (np.isscalar(x) and not isinstance(x, (str, bytes))):
-            return super().dot(x)  # type: ignore[arg-type]
+            return super().dot(x)  # type: ignore[arg-type]  # the stubs know no number as an operand
         array = _operand(x, self.shape[1], columns=False, either=True)
         return self.matvec(array) if array.ndim == 1 else self.matmat(array)
 

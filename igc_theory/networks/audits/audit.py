@@ -26,6 +26,7 @@ from igc_theory.structure.blocks import two_factor_chains
 from igc_theory.structure.chains import Chain
 from igc_theory.structure.conditions.grades import Grade, grade
 from igc_theory.structure.factors import GroupConv
+from igc_theory.structure.permutations import ChannelPermutation
 
 __all__ = ["Audit", "ChainAudit", "Errors", "RegularAudit", "audit", "consecutive"]
 
@@ -247,9 +248,16 @@ def _follows(network: LayerGraph) -> list[int | None]:
 
 def _chain_audit(network: LayerGraph, run: tuple[int, ...]) -> ChainAudit:
     layers = [network.layers[k] for k in run]
-    nodes = [layer.node.convolution if isinstance(layer.node, Conv) else layer.node.permutation for layer in layers]  # type: ignore[union-attr]
-    chain = Chain(nodes)
+    chain = Chain([_factor(layer) for layer in layers])
     return ChainAudit(tuple(layer.name for layer in layers), chain, _graded(chain))
+
+
+def _factor(layer: Layer) -> GroupConv | ChannelPermutation:
+    """Return what a layer of a chain is in it."""
+    if isinstance(layer.node, Conv):
+        return layer.node.convolution
+    assert isinstance(layer.node, Shuffle)
+    return layer.node.permutation
 
 
 _graded = cache(grade)
@@ -271,7 +279,8 @@ def _sizes(layer: Layer) -> tuple[str, int, int, Array | None]:
     if isinstance(layer.node, Linear):
         out, into = layer.node.out_features, layer.node.in_features
     else:
-        conv: GroupConv = layer.node.convolution  # type: ignore[union-attr]
+        assert isinstance(layer.node, Conv)
+        conv = layer.node.convolution
         out, into = conv.out_channels, conv.in_channels
     return layer.name, into, out, None if weight is None else np.asarray(weight).reshape(out, into)
 

@@ -104,7 +104,7 @@ def nodes_of(name: str, value: Any, *, empty: bool = False) -> tuple[Node, ...]:
     """
     nodes = listed(name, value, "give a tuple of layers, such as Conv, and blocks", empty=empty)
     for k, node in enumerate(nodes):
-        instance_of(f"{name}[{k}]", node, (Leaf, Block), "give a layer, such as Conv, or a block")  # type: ignore[arg-type]
+        instance_of(f"{name}[{k}]", node, (Leaf, Block), "give a layer, such as Conv, or a block")
     return tuple(nodes)
 
 

@@ -120,7 +120,7 @@ class Table:
 
 
 def _mapping(name: str, value: Any) -> Mapping[Any, Any]:
-    return instance_of(name, value, Mapping, "give a mapping of names to values")  # type: ignore[type-abstract]
+    return instance_of(name, value, Mapping, "give a mapping of names to values")  # type: ignore[type-abstract]  # only to ask
 
 
 def _plain(value: Any) -> Any:

@@ -249,7 +249,7 @@ def _same(value: Any, copy: Any) -> bool:
 @contextmanager
 def _silence() -> Iterator[None]:
     """Let nothing be written, and no generator of random numbers move on; the module's code may use any, NumPy's old one too."""
-    state, legacy = random.getstate(), np.random.get_state()  # noqa: NPY002
+    state, legacy = random.getstate(), np.random.get_state()  # noqa: NPY002  # the module may use it
     try:
         with (
             redirect_stdout(io.StringIO()),
@@ -261,7 +261,7 @@ def _silence() -> Iterator[None]:
             yield
     finally:
         random.setstate(state)
-        np.random.set_state(legacy)  # noqa: NPY002
+        np.random.set_state(legacy)  # noqa: NPY002  # as above
 
 
 if torch is not None:

@@ -17,7 +17,7 @@ from igc_theory import budget as b
 from igc_theory.budget import Derivation
 from igc_theory.budget.derivations import Step
 from igc_theory.budget.derivations.checks import equivalence, identity, measured, sign
-from igc_theory.budget.formulas import widths
+from igc_theory.budget.formulas import cost, widths
 from igc_theory.structure import igcv3, interleaved, inverted_residual, is_dense, path_counts
 from tests import cases
 
@@ -297,7 +297,7 @@ def test_the_published_network_with_branches_of_eight_is_dense_and_above_the_min
         chain = interleaved(C, [1, *factors * [8]])
         assert is_dense(chain)
         assert not is_dense(interleaved(C, [1, *(factors - 1) * [8]]))
-        assert chain.parameters == b.interleaved_parameters(C, [1, 8 * factors], 9) == C * (9 + 8 * factors)
+        assert chain.parameters == cost.interleaved_parameters(C, [1, 8 * factors], 9) == C * (9 + 8 * factors)
         assert chain.parameters > widths.constrained_parameters(C, 9)
 
 

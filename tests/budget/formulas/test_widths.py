@@ -16,15 +16,15 @@ from scipy.optimize import minimize, minimize_scalar
 
 from igc_theory import budget as b
 from igc_theory.budget.derivations.symbols import SYMBOLIC
-from igc_theory.budget.formulas import block_widths, widths
+from igc_theory.budget.formulas import block_widths, cost, widths
 from tests import cases
 
 BUDGETS = np.logspace(2, 7, 30)
 
 INVERSES: list[tuple[str, Callable[[Any, Any], Any], Callable[[Any, Any], Any]]] = [
     ("regular", block_widths.regular_width, b.regular_parameters),
-    ("group", lambda T, S: block_widths.group_width(T, 4, S), lambda C, S: b.group_parameters(C, 4, S)),
-    ("depthwise separable", block_widths.depthwise_separable_width, b.depthwise_separable_parameters),
+    ("group", lambda T, S: block_widths.group_width(T, 4, S), lambda C, S: cost.group_parameters(C, 4, S)),
+    ("depthwise separable", block_widths.depthwise_separable_width, cost.depthwise_separable_parameters),
     ("IGCV1", lambda T, S: block_widths.igcv1_width(T, 8, S), lambda C, S: b.igcv1_parameters(8, C / 8, S)),
     ("two factors", lambda T, S: widths.balanced_width(T, 2, S), lambda C, S: widths.balanced_parameters(C, 2, S)),
     ("five factors", lambda T, S: widths.balanced_width(T, 5, S), lambda C, S: widths.balanced_parameters(C, 5, S)),
@@ -126,7 +126,7 @@ def test_every_integer_design_is_above_the_continuous_bounds(S: int) -> None:
         for factors in (1, 2, 3):
             for chosen in product(cases.divisors(C), repeat=factors):
                 if prod(chosen) >= C:
-                    weights = b.interleaved_parameters(C, chosen, S)
+                    weights = cost.interleaved_parameters(C, chosen, S)
                     assert weights >= widths.constrained_parameters(C, S) * (1 - 1e-12)
                     assert weights >= widths.attainable_parameters(C, factors, S) * (1 - 1e-12)
 

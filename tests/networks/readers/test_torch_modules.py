@@ -290,7 +290,7 @@ def changes_itself(module, x):
     module.cache["last"] = module.c(x)
     module.mean = module.cache["last"].mean()
     module.running[:] = module.mean
-    random.random(), np.random.rand(), torch.rand(3)  # noqa: NPY002
+    random.random(), np.random.rand(), torch.rand(3)  # noqa: NPY002  # as code that is read may
     return module.norm(module.cache["last"])
 
 

@@ -268,13 +268,12 @@ def _arithmetic(trace: Trace, operation: Operation) -> View | None:
     views = [trace.views[name] for name in names]
     if shape is None:
         return None
-    found = []
-    for view in views:
-        assert view.labels is not None
-        found.append(View(view.step, aligned(view.labels, len(shape)), view.gate))
-    first = found[0]
-    if all(view.step == first.step and np.array_equal(view.labels, first.labels) for view in found):  # type: ignore[arg-type]
-        return View(first.step, first.labels, any(view.gate for view in found))
+    labels = [aligned(view.labels, len(shape)) for view in views if view.labels is not None]
+    found = [View(view.step, own, view.gate) for view, own in zip(views, labels, strict=True)]
+    if all(
+        view.step == views[0].step and np.array_equal(own, labels[0]) for view, own in zip(views, labels, strict=True)
+    ):
+        return View(views[0].step, labels[0], any(view.gate for view in views))
     if operation.operator in ("Mul", "Div", "Sub", "Pow"):
         sizes = [prod(trace.shape(name) or ()) for name in names]
         return _weighed(trace, operation, found, [size < prod(shape) for size in sizes])

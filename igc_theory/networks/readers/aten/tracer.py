@@ -59,7 +59,7 @@ class Memory:
     twin: Any = None
 
 
-class Tracer(TorchDispatchMode):  # type: ignore[misc, unused-ignore]
+class Tracer(TorchDispatchMode):
     """A mode in which each operator that depends on the input is written down.
 
     Parameters
