@@ -232,3 +232,21 @@ def test_sentences_that_were_false_do_not_come_back(words):
         *(ROOT / "igc_theory").rglob("*.py"),
     ]
     assert [path.name for path in told if words.lower() in path.read_text(encoding="utf-8").lower()] == []
+
+
+def test_blocks_that_leave_channels_apart():
+    grades = defaultdict(list)
+    for row in rows("flow_strips"):
+        grades[row["network"]].append(row["grade"])
+    apart = {name: (found.count("not dense"), len(found)) for name, found in grades.items()}
+    assert {name: counts for name, counts in apart.items() if counts[0]} == {
+        "alexnet": (3, 5),
+        "shufflenet": (3, 17),
+        "shufflenet_v2": (13, 18),
+        "mixnet_s": (8, 18),
+        "condensenet": (36, 37),
+    }
+    assert len(apart) == 10
+    marks = "".join("x" if grade == "not dense" else " " for grade in grades["mixnet_s"])
+    assert list(map(len, marks.split())) == [2, 3, 3]
+    says("flow_strips", "8 of 18", "13 of 18", "36 of 37", "three groups in MixNet-S", "other five rows have none")

@@ -19,7 +19,7 @@ from tests.benchmarks.timing import Row, Verdict, machine
 
 HERE = Path(__file__).parent
 # `apply` takes gigabytes, and leaves the system memory in pieces that slow down whoever needs fresh memory behind it.
-MODULES = ("structure", "projection", "apply", "designs")
+MODULES = ("structure", "projection", "apply", "designs", "flow")
 PEERS = ("scipy", "lazylinop", "pyfaust", "torch", "threadpoolctl")
 
 HEAD = """# Benchmarks

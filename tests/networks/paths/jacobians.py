@@ -146,16 +146,15 @@ def jacobian_support(module: nn.Module, channels: int) -> np.ndarray:
     """Return which output channels depend on which input channels, shape (outputs, inputs), at a few random points."""
     module, found = smooth(module), None
     for _ in range(POINTS):
-        x = torch.randn(1, channels, SIDE, SIDE, dtype=torch.double, requires_grad=True)
-        y = module(x)
-        rows = []
-        for start in range(0, y.shape[1], 64):
-            own = range(start, min(start + 64, y.shape[1]))
-            seeds = torch.zeros(len(own), *y.shape, dtype=torch.double)
-            for k, channel in enumerate(own):
-                seeds[k, 0, channel] = torch.randn(y.shape[2:], dtype=torch.double)
-            (grads,) = torch.autograd.grad(y, x, seeds, retain_graph=True, is_grads_batched=True)
-            rows.append(grads[:, 0].abs().amax(dim=(2, 3)))
+        point = torch.randn(1, channels, SIDE, SIDE, dtype=torch.double)
+        outputs, rows = module(point).shape[1], []
+        for start in range(0, outputs, 64):
+            # As many copies of the image as outputs: a batch is much faster than derivatives one by one.
+            own = torch.arange(start, min(start + 64, outputs))
+            x = point.repeat(len(own), 1, 1, 1).requires_grad_()
+            y = module(x)[torch.arange(len(own)), own]
+            (y * torch.randn(y.shape[1:], dtype=torch.double)).sum().backward()
+            rows.append(x.grad.abs().amax(dim=(2, 3)))
         size = torch.cat(rows)
         support = (size > 1e-10 * size.max()).numpy()
         found = support if found is None else found | support
