@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from itertools import islice
@@ -139,25 +140,40 @@ def test_grade_of_what_is_no_chain(capsys: pytest.CaptureFixture[str]) -> None:
     assert "branch_widths=[] is empty" in err
 
 
-def test_help_teaches(capsys: pytest.CaptureFixture[str]) -> None:
-    for command in ("design", "grade"):
-        with pytest.raises(SystemExit):
-            main([command, "--help"])
-        assert "examples:" in capsys.readouterr().out
-    assert len(COMMANDS) >= 2
+def help_of(capsys: pytest.CaptureFixture[str], *command: str) -> str:
+    """What `--help` prints."""
+    with pytest.raises(SystemExit, match="0"):
+        main([*command, "--help"])
+    return capsys.readouterr().out
 
 
-def test_examples_of_the_help_run(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("columns", [40, 80, 120])
+@pytest.mark.parametrize("command", [(), ("design",), ("grade",), ("audit",)])
+def test_help_fits_the_terminal_and_teaches(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...], columns: int
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    page = help_of(capsys, *command)
+    assert max(map(len, page.splitlines())) <= columns
+    assert ("examples:" if command else "exit status:") in page
+
+
+def test_every_command_is_in_the_help(capsys: pytest.CaptureFixture[str]) -> None:
+    listed = help_of(capsys).partition("COMMAND\n")[2].partition("exit status")[0]
+    assert re.findall(r"^    (\w+)", listed, re.MULTILINE) == [add.__name__.removeprefix("add_") for add in COMMANDS]
+
+
+@pytest.mark.parametrize("columns", [40, 80])
+def test_examples_of_the_help_run(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, columns: int
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
     for command in ("design", "grade"):
-        with pytest.raises(SystemExit):
-            main([command, "--help"])
-        lines = capsys.readouterr().out.splitlines()
-        examples = [
-            line.split("igc_theory ")[1].split("  ")[0] for line in lines if line.startswith("  ") and "-m igc_" in line
-        ]
+        page = help_of(capsys, command).partition("examples:")[2].replace("\\\n", "")
+        examples = [line.split() for line in page.splitlines() if line.split()[:1] == ["igc-theory"]]
         assert len(examples) >= 3
-        for example in examples:
-            assert run(capsys, *example.split())[0] == 0, example
+        for _, *words in examples:
+            assert run(capsys, *words)[0] == 0, words
 
 
 def test_as_a_process() -> None:

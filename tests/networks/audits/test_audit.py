@@ -295,7 +295,7 @@ def test_strict_makes_it_an_error_that_something_is_not_counted(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert main(["audit", "alexnet", "--strict"]) == 0
-    monkeypatch.setattr("igc_theory.__main__._audited", lambda *_: trained())
+    monkeypatch.setattr("igc_theory.commands.audit._audited", lambda *_: trained())
     assert main(["audit", "made"]) == 0
     assert main(["audit", "made", "--strict"]) == 1
     printed = capsys.readouterr()

@@ -1,0 +1,149 @@
+"""`design`: integer designs, ranked by their weights."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from itertools import chain, islice, takewhile
+from math import prod
+from typing import Any
+
+from igc_theory import budget
+from igc_theory.commands.help_pages import add_command
+from igc_theory.commands.words import factor_range, positive, window
+
+__all__ = ["add_design"]
+
+HELP = """\
+A design is a list of branch widths K1 K2 … KL: a spatial group convolution with K1 channels per branch, then pointwise ones
+with K2 … KL, channels interleaved in between. It costs C·(S·K1 + K2 + … + KL) weights, S the kernel area.
+
+Give --channels, --budget or both. Strict: the widths multiply to C, one path from every input to every output.
+Dense (--dense): to C or more, at least one path each.
+"""
+
+EXAMPLES = """\
+the ten cheapest designs of 256 channels with a 3×3 kernel
+    igc-theory design --channels 256 --kernel 3
+branches of at least 4 channels, dense designs too, at most 20000 weights
+    igc-theory design --channels 416 --min-width 4 --dense --budget 20000
+the widest design that 4672 weights pay for, with a multiple of 8 channels
+    igc-theory design --budget 4672 --multiple-of 8
+exactly three factors, as data for another program
+    igc-theory design --channels 144 --factors 3 --json
+"""
+
+
+def add_design(commands: Any) -> None:
+    """Add the parser of `design`."""
+    parser = add_command(commands, "design", "rank integer designs by their weights", HELP, EXAMPLES)
+    parser.usage = "%(prog)s [OPTION ...]"
+    add = parser.add_argument
+    add("--channels", type=positive, metavar="C", help="rank the designs of this width")
+    add(
+        "--budget",
+        type=positive,
+        metavar="N",
+        help="at most this many weights; without --channels: the widest designs",
+    )
+    add("--kernel", type=window, default=(3, 3), metavar="K", help="window: 3, or 3x5 for height by width (default 3)")
+    add("--dense", action="store_true", help="rank dense designs, not only strict ones")
+    add("--factors", type=factor_range, metavar="L", help="number of factors, spatial one included: 3, 2-4 or 3-")
+    add("--min-width", type=positive, default=2, metavar="K", help="smallest width of a pointwise branch (default 2)")
+    add(
+        "--min-spatial-width",
+        type=positive,
+        default=1,
+        metavar="K",
+        help="smallest width of a spatial branch (default 1)",
+    )
+    add(
+        "--multiple-of",
+        type=positive,
+        default=1,
+        metavar="M",
+        help="with --budget alone: widths that are multiples of M",
+    )
+    add("--top", type=positive, default=10, metavar="N", help="how many designs to print (default 10)")
+    add("--json", action="store_true", help="print JSON instead of a table")
+    parser.set_defaults(run=_design, usage_error=parser.error)
+
+
+def _design(options: argparse.Namespace) -> Iterator[str]:
+    """Answer `design`: the designs of a width, or the widest ones at a budget."""
+    if options.channels is None and options.budget is None:
+        options.usage_error("give --channels, --budget or both")
+    if options.channels is not None and options.multiple_of != 1:
+        options.usage_error("--multiple-of goes with --budget alone: the width is given by --channels")
+    title, designs = _ranked(options)
+    return _as_json(designs) if options.json else _as_table(title, designs)
+
+
+def _ranked(options: argparse.Namespace) -> tuple[str, list[budget.Design]]:
+    """Return what the table shows, in words, and the designs."""
+    kind, limits = "dense" if options.dense else "strict", _limits(options)
+    channels, most, window = options.channels, options.budget, "×".join(map(str, options.kernel))
+    if channels is None:
+        widest = budget.widest_dense if options.dense else budget.widest_strict
+        channels = widest(most, multiple_of=options.multiple_of, **limits).channels
+    ranked = (budget.dense_designs if options.dense else budget.strict_designs)(channels, **limits)
+    every = (replace(design, kernel_size=options.kernel) for design in ranked)
+    designs = list(islice(_within(every, most, f"{kind} design of channels={channels}"), options.top))
+    regular = budget.regular_parameters(channels, designs[0].kernel_area)
+    title = f"{kind.capitalize()} designs of {channels} channels, {window} kernel, fewest weights first."
+    if options.channels is None:
+        title += f"\nNo {kind} design with at most {most:,} weights is wider."
+    return f"{title}\nA regular convolution of this width has {regular:,} weights.", designs
+
+
+def _within(every: Iterator[budget.Design], most: int | None, what: str) -> Iterator[budget.Design]:
+    """Return the designs that cost at most `most`; refuse when the cheapest costs more."""
+    if most is None:
+        return every
+    cheapest = next(every)
+    if cheapest.parameters > most:
+        widths = " × ".join(map(str, cheapest.branch_widths))
+        raise ValueError(
+            f"budget={most} pays for no {what} within the limits: "
+            f"use at least {cheapest.parameters} ({widths}), or fewer channels"
+        )
+    return takewhile(lambda design: design.parameters <= most, chain([cheapest], every))
+
+
+def _limits(options: argparse.Namespace) -> dict[str, Any]:
+    names = ("factors", "min_width", "min_spatial_width")
+    return {"S": prod(options.kernel), **{name: getattr(options, name) for name in names}}
+
+
+def _as_table(title: str, designs: Iterable[budget.Design]) -> Iterator[str]:
+    """Yield the lines of a table: words to the left, numbers to the right."""
+    rows: list[tuple[str, ...]] = [("", "branch widths", "factors", "weights", "per channel", "of regular", "paths")]
+    rows += [(str(rank), *_row(design)) for rank, design in enumerate(designs, start=1)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    yield from (title, "")
+    for row in rows:
+        cells = [
+            cell.ljust(width) if k < 2 else cell.rjust(width)
+            for k, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        yield "  ".join(cells).rstrip()
+
+
+def _row(design: budget.Design) -> tuple[str, ...]:
+    share = design.parameters / budget.regular_parameters(design.channels, design.kernel_area)
+    return (
+        " × ".join(map(str, design.branch_widths)),
+        str(design.factors),
+        f"{design.parameters:,}",
+        str(design.parameters_per_channel),
+        f"{share:.1%}",
+        "–".join(map(str, sorted(set(design.paths)))),
+    )
+
+
+def _as_json(designs: Iterable[budget.Design]) -> Iterator[str]:
+    names = ("channels", "kernel_size", "branch_widths", "factors", "parameters", "parameters_per_channel", "paths")
+    rows = [json.dumps({name: getattr(design, name) for name in names}) for design in designs]
+    yield "[\n " + ",\n ".join(rows) + "\n]"

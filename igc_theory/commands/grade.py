@@ -1,0 +1,63 @@
+"""`grade`: how well a chain connects its inputs to its outputs."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from typing import Any
+
+from igc_theory import structure
+from igc_theory.commands.help_pages import add_command
+from igc_theory.commands.words import positive
+
+__all__ = ["add_grade"]
+
+HELP = """\
+Says which conditions a chain meets: strict, loose, unique paths, equally many paths, dense. Where an output has no path
+from an input, it names the two.
+"""
+
+EXAMPLES = """\
+24 primary partitions of 2 channels
+    igc-theory grade --igcv1 24 2
+a strict chain by its branch widths
+    igc-theory grade --igcv2 1 8 8
+174 channels; the widths need not multiply to that
+    igc-theory grade --interleaved 174 1 6 6 6
+"""
+
+
+def add_grade(commands: Any) -> None:
+    """Add the parser of `grade`."""
+    question = "say how well a chain connects its inputs to its outputs"
+    parser = add_command(commands, "grade", question, HELP, EXAMPLES)
+    parser.usage = "%(prog)s [-h] CHAIN"
+    chains = parser.add_argument_group("CHAIN, one of").add_mutually_exclusive_group(required=True)
+    add = chains.add_argument
+    add("--igcv1", type=positive, nargs=2, metavar=("L", "M"), help="L primary partitions of M channels each")
+    add(
+        "--igcv2", type=positive, nargs="+", metavar="K", help="branch widths, which multiply to the number of channels"
+    )
+    add(
+        "--interleaved",
+        type=positive,
+        nargs="+",
+        metavar=("C", "K"),
+        help="C channels, and branch widths that divide C",
+    )
+    parser.set_defaults(run=_grade)
+
+
+def _grade(options: argparse.Namespace) -> Iterator[str]:
+    """Answer `grade`: the chain, then its grade."""
+    if options.igcv1:
+        graded = structure.igcv1(*options.igcv1)
+    elif options.igcv2:
+        graded = structure.igcv2(options.igcv2)
+    else:
+        channels, *widths = options.interleaved
+        graded = structure.interleaved(channels, widths)
+    yield str(graded)
+    found = structure.grade(graded)
+    yield f"  {found}"
+    yield f"  holds: {', '.join(found.conditions) or 'none of the conditions'}"

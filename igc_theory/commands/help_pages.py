@@ -1,0 +1,59 @@
+"""What ``--help`` prints: prose as wide as the terminal, and examples that can be copied at any width."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from textwrap import wrap
+from typing import Any
+
+__all__ = ["HelpPage", "add_command"]
+
+
+class HelpPage(argparse.HelpFormatter):
+    r"""A help page: paragraphs are filled, indented lines stand alone, and long commands go on behind a backslash.
+
+    Examples
+    --------
+    >>> page = HelpPage("igc-theory", width=30)
+    >>> print(page._fill_text("Do the channels\nmeet?\n\n  igc-theory grade --igcv2 1 8 8", 28, ""))
+    Do the channels meet?
+    <BLANKLINE>
+      igc-theory grade --igcv2 \
+          1 8 8
+    """
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        return "\n".join(indent + line for paragraph in _paragraphs(text) for line in _broken(paragraph, width))
+
+
+def add_command(commands: Any, name: str, question: str, prose: str, examples: str) -> argparse.ArgumentParser:
+    """Add a sub-command that answers a question; its help has a description in prose and a list of examples."""
+    epilog = "\n".join(["examples:", *(f"  {line}" for line in examples.splitlines())])
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name, help=question, description=prose, epilog=epilog, formatter_class=HelpPage
+    )
+    return parser
+
+
+def _paragraphs(text: str) -> Iterator[str]:
+    """Yield the paragraphs, each in one line; a blank or an indented line is one of its own."""
+    unfinished: list[str] = []
+    for line in [*text.splitlines(), ""]:
+        if line and not line.startswith(" "):
+            unfinished.append(line)
+            continue
+        if unfinished:
+            yield " ".join(unfinished)
+        unfinished = []
+        yield line
+
+
+def _broken(paragraph: str, width: int) -> list[str]:
+    """Return the lines of a paragraph; those of a command end with a backslash, by which a shell reads on."""
+    words = paragraph.lstrip()
+    margin = paragraph.removesuffix(words)
+    further = f"{margin}    " if margin else ""
+    end = " \\" if words.startswith("igc-theory ") else ""
+    lines = wrap(words, width - len(end), initial_indent=margin, subsequent_indent=further, break_on_hyphens=False)
+    return [line + end for line in lines[:-1]] + lines[-1:] or [""]

@@ -1,0 +1,41 @@
+"""Words of the command line as numbers; what is none is refused in a sentence, which argparse prints."""
+
+from __future__ import annotations
+
+import argparse
+
+__all__ = ["factor_range", "image", "positive", "window"]
+
+
+def positive(text: str) -> int:
+    """Return a whole number of at least 1."""
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
+    return int(text)
+
+
+def window(text: str) -> tuple[int, int]:
+    """Return the window that ``3`` or ``3x5`` stands for."""
+    sides = text.replace("×", "x").split("x")
+    if len(sides) > 2 or not all(side.isdecimal() and int(side) for side in sides):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a window: give one side, such as 3, or two, such as 3x5")
+    return int(sides[0]), int(sides[-1])
+
+
+def factor_range(text: str) -> tuple[int, int | None]:
+    """Return the fewest and the most factors that ``3``, ``2-4`` or ``3-`` stands for."""
+    fewest, dash, most = text.partition("-")
+    if not fewest.isdecimal() or not int(fewest) or not (most.isdecimal() or most == ""):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of factors: give 3, a range such as 2-4, or 3-")
+    return int(fewest), int(most) if most else None if dash else int(fewest)
+
+
+def image(text: str) -> tuple[int, int, int]:
+    """Return the channels, height and width that ``3x48x320`` stands for."""
+    sizes = text.replace("×", "x").split("x")
+    if len(sizes) != 3 or not all(size.isdecimal() and int(size) for size in sizes):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not the size of an image: give channels, height, width: 3x48x320"
+        )
+    channels, height, width = map(int, sizes)
+    return channels, height, width
