@@ -173,8 +173,8 @@ def test_every_explorer_answers_at_once_and_only_when_a_control_is_let_go(explor
 
 def test_the_block_follows_its_controls():
     shown = Shown(explore_block(4, 3))
-    shown.set(**{"L, partitions": 32, "M, channels each": 32, "kernel": 1})
-    assert shown.fact("weights") == f"{igcv1(32, 32, 1).parameters:,}"
+    shown.set(**{"L, partitions": 6, "M, channels each": 5, "kernel": 1})
+    assert shown.fact("weights") == f"{igcv1(6, 5, 1).parameters:,}"
     shown.set(interleave=False)
     assert "no path" in shown.html.value
 
@@ -221,6 +221,12 @@ def test_a_kernel_of_ones_own_is_offered_first():
 # --- refusals -------------------------------------------------------------------------------------------------------
 
 
+@pytest.fixture(scope="module")
+def kernels():
+    """Return the explorer of kernels, once: its first picture takes longer than all its refusals."""
+    return Shown(explore_kernel())
+
+
 @pytest.mark.parametrize(("widths", "sentence"), [
     ("5, 8", "branch_widths[0]=5 does not divide channels=64"),
     ("8; 8", "are not integers with commas between"),
@@ -229,14 +235,17 @@ def test_a_kernel_of_ones_own_is_offered_first():
     ("64", "give a chain of at least two convolutions"),
     ("&lt;", "'&amp;lt;' are not integers"),
 ])  # fmt: skip
-def test_a_bad_combination_is_answered_with_a_sentence_and_no_picture(widths, sentence):
-    shown = Shown(explore_kernel())
-    shown.set(**{"branch widths": widths})
-    assert sentence in shown.html.value.replace("&#x27;", "'")
-    assert "role='alert'" in shown.html.value
-    assert "<img" not in shown.html.value
-    shown.set(**{"branch widths": "8, 8"})
-    assert "<img" in shown.html.value
+def test_a_bad_combination_is_answered_with_a_sentence_and_no_picture(kernels, widths, sentence):
+    kernels.set(**{"branch widths": widths})
+    assert sentence in kernels.html.value.replace("&#x27;", "'")
+    assert "role='alert'" in kernels.html.value
+    assert "<img" not in kernels.html.value
+
+
+def test_a_good_combination_behind_a_bad_one_has_a_picture_again(kernels):
+    for widths, pictures in (("5, 8", 0), ("8, 8", 1)):
+        kernels.set(**{"branch widths": widths})
+        assert kernels.html.value.count("<img") == pictures
 
 
 def test_a_kernel_that_is_not_square_is_answered_with_a_sentence():

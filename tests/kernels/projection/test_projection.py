@@ -68,7 +68,7 @@ def test_all_small_chains(family) -> None:
     rng, projected = np.random.default_rng(0), 0
     for k, chain in enumerate(family()):
         length = len(chain.convolutions)
-        if length == 3 and k % 7:  # every seventh keeps this short
+        if length == 3 and k % 2:  # every other one keeps this short
             continue
         kernel = rng.standard_normal((chain.out_channels, chain.in_channels))
         try:
@@ -87,13 +87,13 @@ def test_all_small_chains(family) -> None:
             assert bound == pytest.approx(error, abs=1e-12)
         if length < 3:
             assert error == pytest.approx(largest, rel=1e-9, abs=1e-9)
-    assert projected > 500
+    assert projected > 250
 
 
 def test_every_strict_chain_of_three_factors_comes_back() -> None:
     rng, found = np.random.default_rng(1), 0
-    for k, chain in enumerate(cases.partition_chains()):
-        if len(chain.convolutions) == 3 and k % 5 == 0 and oracles.strict(chain):
+    for chain in cases.partition_chains():
+        if len(chain.convolutions) == 3 and oracles.strict(chain):
             kernel = random_product(chain, rng).matrix()
             assert check(kernel, project(kernel, chain), chain) < 1e-13 * np.linalg.norm(kernel)
             found += 1
