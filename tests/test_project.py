@@ -235,6 +235,18 @@ def test_no_folder_has_more_than_ten_modules():
     assert {folder.relative_to(ROOT).as_posix(): count for folder, count in folders.items() if count > 10} == {}
 
 
+def test_no_function_is_long():
+    """Forty lines at most, its docstring and its signature left out; most are a dozen."""
+    lengths = {}
+    for path in sorted(
+        {*PACKAGE.rglob("*.py"), *(file for name in SCRIPTS_USE for file in (ROOT / name).glob("*.py"))}
+    ):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef) and (body := node.body[ast.get_docstring(node) is not None :]):
+                lengths[f"{path.relative_to(ROOT)}: {node.name}"] = body[-1].end_lineno - body[0].lineno + 1
+    assert {name: lines for name, lines in lengths.items() if lines > 40} == {}
+
+
 SCRIPTS_USE = {
     "experiments": set(),
     "figures": {"experiments"},

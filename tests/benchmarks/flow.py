@@ -9,8 +9,8 @@ from igc_theory.networks import channel_flow, from_torch
 from tests.benchmarks.timing import Row, Verdict, number, peer
 
 TITLE = "Grading whole networks"
-NOTES = """Milliseconds for networks of timm, once each is read: `grades` are the verdicts of all blocks and stages, with and without
-shortcuts and gates; `meet` is how many blocks it takes from each on until all channels have met. Medians of three runs."""
+NOTES = """Milliseconds for networks of timm, once each is read: `grades` are the verdicts of all blocks and stages, with and
+without shortcuts and gates; `meet` is how many blocks it takes from each on until all channels have met. Medians of three runs."""
 
 NETWORKS = (
     "mixnet_s", "ghostnet_100", "mobilenetv2_100", "mobilenetv3_large_100", "efficientnet_b0", "mobileone_s0", "regnety_004",

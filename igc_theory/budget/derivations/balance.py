@@ -71,12 +71,33 @@ def _any_number() -> Derivation:
     widths, mean = sp.IndexedBase("K", positive=True), (S * C) ** (1 / L)
     bound = at_least(Q, balanced_parameters(C, L, S))
     balance = equation(S * widths[1], mean), equation(widths[l], mean)
-    steps = (
-        Step(
-            equation(Q, C * (S * widths[1] + sp.Sum(widths[l], (l, 2, L)))),
-            "Count: factor `l` has `C/K_l` branches of `K_l × K_l` weights, and the first a window of `S`.",
-            _counts_designs(L, l, widths),
+    count = Step(
+        equation(Q, C * (S * widths[1] + sp.Sum(widths[l], (l, 2, L)))),
+        "Count: factor `l` has `C/K_l` branches of `K_l × K_l` weights, and the first a window of `S`.",
+        _counts_designs(L, l, widths),
+    )
+    equality = (
+        Step(balance[0], "Equality needs `x = 1` in every term: the first one …", identity_with({widths[1]: mean / S})),
+        Step(balance[1], "… and the others, `l ≥ 2`.", identity_with({widths[l]: mean})),
+        Step(equation(mean / S * mean ** (L - 1), C), "These widths do multiply to `C` …", identity),
+        Step(equation(C * (S * (mean / S) + (L - 1) * mean), bound.rhs), "… and cost what the bound says.", identity),
+    )
+    return Derivation(
+        title="The balance condition for L factors",
+        assumptions=(
+            "`K_1, …, K_L` be positive reals",
+            "`C = K_1 ⋯ K_L` be the width and `S` the kernel area",
+            "`P = (S C)^(1/L)`",
         ),
+        steps=(count, *_by_tangent(L, mean, bound), *equality, *_by_multiplier(L, mean)),
+        result=(bound, *balance),
+        source=SOURCE,
+    )
+
+
+def _by_tangent(L: sp.Symbol, mean: sp.Expr, bound: sp.Expr) -> tuple[Step, ...]:
+    """Return the bound by the inequality of the means, for any number of factors."""
+    return (
         Step(
             at_least(x - 1, sp.log(x)),
             "The tangent of the logarithm lies above it: the difference is convex and 0 at its minimum `x = 1`.",
@@ -93,22 +114,6 @@ def _any_number() -> Derivation:
             "So the left sides, `Q/(C P) - L`, add up to at least 0. (Checked on small designs.)",
             _bounds_designs(L),
         ),
-        Step(balance[0], "Equality needs `x = 1` in every term: the first one …", identity_with({widths[1]: mean / S})),
-        Step(balance[1], "… and the others, `l ≥ 2`.", identity_with({widths[l]: mean})),
-        Step(equation(mean / S * mean ** (L - 1), C), "These widths do multiply to `C` …", identity),
-        Step(equation(C * (S * (mean / S) + (L - 1) * mean), bound.rhs), "… and cost what the bound says.", identity),
-        *_by_multiplier(L, mean),
-    )
-    return Derivation(
-        title="The balance condition for L factors",
-        assumptions=(
-            "`K_1, …, K_L` be positive reals",
-            "`C = K_1 ⋯ K_L` be the width and `S` the kernel area",
-            "`P = (S C)^(1/L)`",
-        ),
-        steps=steps,
-        result=(bound, *balance),
-        source=SOURCE,
     )
 
 
@@ -142,7 +147,7 @@ def _given_number(L: int) -> Derivation:
     bound = at_least(Q, balanced_parameters(C, sp.Integer(L), S))
     balance = [equation(term, mean) for term in terms]
     cost = sum(terms[:-1]) + last
-    equal = "All terms are then equal, and their product is `S C`: each is `P`."
+    reasons = chain(["All terms are then equal, and their product is `S C`: each is `P`."], repeat("Likewise."))
     steps = (
         Step(
             equation(Q, sp.expand(C * sum(terms))),
@@ -151,22 +156,9 @@ def _given_number(L: int) -> Derivation:
         ),
         Step(equation(Q / C, cost), "One width follows from the others, as their product is `C`.", _with_last(widths)),
         *_first_order(widths, terms, cost, last),
-        *(
-            Step(claim, reason, _at_balance(widths, mean))
-            for claim, reason in zip(balance, chain([equal], repeat("Likewise.")), strict=False)
-        ),
+        *(Step(claim, next(reasons), _at_balance(widths, mean)) for claim in balance),
         *_second_order(widths, cost, mean),
-        Step(
-            equation(Q / (C * P) - L, sum(h(term / P) for term in terms)),
-            "The same by the means, for every choice of the widths: let `h(x) = x - 1 - ln x`; the logarithms add up to 0.",
-            _with_last(widths, {P: mean}),
-        ),
-        Step(
-            at_least(x - 1, sp.log(x)),
-            "No `h` is negative, as it is convex, and 0 at its minimum `x = 1`.",
-            least_at(x, 1),
-        ),
-        Step(bound, "Hence the bound. (Checked on small designs.)", _bounds_designs(L)),
+        *_by_means(widths, terms, mean, bound),
     )
     return Derivation(
         title=f"The balance condition for {L} factors",
@@ -178,6 +170,24 @@ def _given_number(L: int) -> Derivation:
         steps=steps,
         result=(bound, *balance),
         source=SOURCE,
+    )
+
+
+def _by_means(widths: tuple[sp.Symbol, ...], terms: list[sp.Expr], mean: sp.Expr, bound: sp.Expr) -> tuple[Step, ...]:
+    """Return the same bound by the inequality of the means, for every choice of the widths."""
+    L = len(widths)
+    return (
+        Step(
+            equation(Q / (C * P) - L, sum(h(term / P) for term in terms)),
+            "The same by the means, for every choice of the widths: let `h(x) = x - 1 - ln x`; the logarithms add up to 0.",
+            _with_last(widths, {P: mean}),
+        ),
+        Step(
+            at_least(x - 1, sp.log(x)),
+            "No `h` is negative, as it is convex, and 0 at its minimum `x = 1`.",
+            least_at(x, 1),
+        ),
+        Step(bound, "Hence the bound. (Checked on small designs.)", _bounds_designs(L)),
     )
 
 
