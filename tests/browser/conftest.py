@@ -97,14 +97,21 @@ def watched(context: BrowserContext) -> list[str]:
     return asked
 
 
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
+@pytest.fixture(scope="session")
+def context(browser: Browser) -> Iterator[tuple[BrowserContext, list[str]]]:
+    """Return a context with what its pages ask for; one for all tests, so that JupyterLab is read and compiled once."""
     context = browser.new_context(viewport={"width": 1280, "height": 900})
-    asked = watched(context)
-    page = context.new_page()
-    page.set_default_timeout(PATIENCE)
-    yield page
+    yield context, watched(context)
     context.close()
+
+
+@pytest.fixture
+def page(context: tuple[BrowserContext, list[str]]) -> Iterator[Page]:
+    page, asked = context[0].new_page(), context[1]
+    page.set_default_timeout(PATIENCE)
+    asked.clear()
+    yield page
+    page.close()
     assert [url for url in asked if leaves_this_machine(url)] == []
 
 

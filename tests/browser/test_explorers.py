@@ -93,18 +93,15 @@ def test_paths(explorer):
     paths.shows(inputs_that_reach_it=str((row > 0).sum()), fewest_paths=str(row.min()), most_paths=str(row.max()))
 
 
-def test_a_budget(explorer):
+def test_a_budget_and_one_that_pays_for_nothing(explorer):
+    with pytest.raises(ValueError, match="budget=10") as refusal:
+        widest_strict(10, 49)
     budget = explorer("22_explore_budgets")
     budget.press("weights", "ArrowRight")
     budget.shows(readout=("weights", "5,000"))
     row = budget.box.locator("tr", has=budget.page.get_by_role("cell", name="dense", exact=True))
     budget.expect(row.locator("td").nth(1)).to_have_text(f"{widest_dense(5000, 9).channels:,}")
 
-
-def test_a_budget_that_pays_for_nothing_is_answered_with_the_sentence_of_the_library(explorer):
-    with pytest.raises(ValueError, match="budget=10") as refusal:
-        widest_strict(10, 49)
-    budget = explorer("22_explore_budgets")
     budget.choose("kernel", "7×7")
     budget.press("weights", "Home")
     budget.shows(refusal=str(refusal.value))
