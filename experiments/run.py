@@ -129,7 +129,7 @@ def structure(design: Design, products: Sequence[Product]) -> Row:
 
     `connected` is the share of pairs of channels that some path joins. `evenness` is (Σn)²/(m Σn²) over the path counts n of the m
     pairs: 1 when all are equal, and the share of joined pairs when these have equally many. `effective_rank`
-    is exp(−Σ p ln p), p the singular values of a block's first matrix divided by their sum (Roy and Vetterli 2007). All are means
+    is exp(−Σ p ln p), p the singular values of a block's first matrix divided by their sum [Roy2007]. All are means
     over the blocks.
     """
     counts = [path_counts(chain).astype(float) for chain in design.blocks]

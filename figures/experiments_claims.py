@@ -14,7 +14,7 @@ from igc_theory.views.plots.style import PAGE
 
 
 def data() -> dict[str, list[Any]]:
-    """Return the verdicts on the stored runs, a row a claim and data set; nothing is trained."""
+    """Return the verdicts on the stored runs, a row per claim and data set; nothing is trained."""
     found = verdicts()
     return {
         "claim": [verdict.claim.words for verdict in found],
@@ -25,7 +25,7 @@ def data() -> dict[str, list[Any]]:
 
 
 def draw(columns: dict[str, NDArray[Any]]) -> Figure:
-    """Draw one row a claim."""
+    """Draw one row per claim."""
     figure, ax = plt.subplots(figsize=(PAGE, 3.4))
     plot_claims(columns, ax)
     return figure

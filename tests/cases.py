@@ -69,8 +69,8 @@ UNEVEN = on_partitions(((0, 1, 2), (3, 4, 5)), ((0, 1, 3), (2, 4, 5)), ((0, 1, 2
 def partition_chains() -> Iterator[Chain]:
     """Square chains with arbitrary permutations.
 
-    All of two and three factors for up to five channels. Then six channels, and three factors of width two on eight channels, with
-    one of all pairs of first partitions that a renumbering of the channels makes alike; the third partition is any.
+    All of two and three factors for up to five channels. Then six channels, and three factors of width two on eight channels. Of
+    the first two partitions there is one of all pairs that a renumbering of the channels makes alike; the third partition is any.
     """
     for channels in range(1, 6):
         parts = all_partitions(channels)

@@ -18,13 +18,14 @@ from tests.benchmarks.timing import Row, Verdict, medians, number, peer, ratio
 
 TITLE = "Applying a product"
 NOTES = """A strictly complementary pointwise chain of L factors on C channels, float32, times a matrix of `batch` columns:
-microseconds, and how many times longer the peers take. `plan` is `Product.plan(batch)(x, out=y)`. The peers get the same
-factors in the form that suits them. SciPy: CSR matrices with the permutations folded in. lazylinop: `ksm` of Kronecker-sparse
-factors. pyfaust: `Faust` of the CSR matrices, operand in Fortran order. torch: `bmm` into buffers of its own, the permutation
-a transposing copy, views prepared. Dense: one matrix product. Two bounds stand beside the times, from speeds measured in
-the same run, multiply-adds of a large `sgemm` and bytes of a copy as large. `roofline` takes factor by factor: the larger of its
-multiply-adds and of moving what it reads and writes. `bound` is what no program can beat which does these multiply-adds: all
-intermediate results stay in registers, and operand, result and weights move once."""
+microseconds, and how many times longer the peers take. `plan` is `Product.plan(batch)(x, out=y)`. The peers get the
+same factors in the form that suits them. SciPy gets CSR matrices with the permutations folded in; lazylinop the `ksm`
+of Kronecker-sparse factors. For pyfaust it is a `Faust` of the CSR matrices, operand in Fortran order. Torch uses
+`bmm` into buffers of its own, the permutation a transposing copy, views prepared. Dense is one matrix product. Two
+bounds stand beside the times, from speeds measured in the same run, multiply-adds of a large `sgemm` and bytes of a
+copy as large. `roofline` takes factor by factor: the larger of its multiply-adds and of moving what it reads and
+writes. `bound` is what no program can beat which does these multiply-adds: all intermediate results stay in
+registers, and operand, result and weights move once."""
 
 PEERS = ("csr", "lazylinop", "pyfaust", "torch", "dense")
 DTYPE = np.float32

@@ -15,8 +15,8 @@ from igc_theory.structure import Chain, ChannelPermutation, igcv1, igcv2
 from tests.benchmarks.timing import Row, Verdict, medians, number, peer, ratio
 
 TITLE = "Finding the nearest product"
-NOTES = """Milliseconds for a C×C matrix in double precision, and how many times longer the peers take: once for two factors of
-√C channels per branch, once for log2 C factors of two. The Fourier matrix is complex; its chain begins with the bit reversal, and
+NOTES = """Milliseconds for a C×C matrix in double precision, and how many times longer the peers take. Chains: two factors of
+√C channels per branch, and log2 C factors of two. The Fourier matrix is complex; its chain begins with the bit reversal, and
 the peers get it with the columns in that order. `svd` is NumPy's batched decomposition of all blocks; lazylinop's `ksd` takes the
 Monarch and the square dyadic chain; pyfaust's `butterfly` knows the latter only. The errors are relative, measured on the dense
 matrices. `copies` is the most memory in use during `project`, the kernel included, in units of the kernel (for kernels larger than

@@ -20,8 +20,8 @@ from igc_theory.structure.factors import GroupConv
 __all__ = ["Fit", "Method", "method_of"]
 
 _METHODS = (
-    "project handles one or two group convolutions of any kind, any number that is strictly complementary (or loosely, "
-    "channels with common branches before and behind staying together), and a depthwise spatial one between two pointwise"
+    "project handles one or two group convolutions of any kind, and a depthwise spatial one between two pointwise ones; "
+    "of more, strictly complementary chains, and loosely complementary ones made of super-channels"
 )
 
 _CLOSED_FORM = "closed form, the nearest product"

@@ -38,8 +38,8 @@ class Region:
 def blocks_of(steps: Steps) -> tuple[Region, ...]:
     """Return the blocks in order: those that the description names, or else those found.
 
-    A block that is found is one of three things. A residual sum or a join of branches, from where the branches part; a dense
-    convolution with a window; a run of convolutions that ends with a dense pointwise one behind some with branches.
+    A block that is found is a residual sum or a join of branches, from where the branches part; or a dense convolution with a
+    window. Or it is a run of convolutions that ends with a dense pointwise one behind some with branches.
     """
     if steps.named:
         return tuple(Region(*entry) for entry in steps.named)

@@ -144,12 +144,12 @@ def _reason(witness: Witness) -> str:
         )
     if witness.part == "before":
         return (
-            f"each pair has one path, but convolutions 0 to {at} do not make up a group convolution: "
-            f"their outputs {first} and {second} share some inputs, while input {witness.input} reaches only one of them"
+            f"each pair has one path, but convolutions 0 to {at} do not make up a group convolution. "
+            f"Their outputs {first} and {second} share some inputs, while input {witness.input} reaches only one of them"
         )
     return (
-        f"each pair has one path, but the convolutions from {at} on do not make up a group convolution: "
-        f"their inputs {first} and {second} share some outputs, while output {witness.output} is reached from only one of them"
+        f"each pair has one path, but the convolutions from {at} on do not make up a group convolution. "
+        f"Their inputs {first} and {second} share some outputs, while output {witness.output} is reached from only one of them"
     )
 
 

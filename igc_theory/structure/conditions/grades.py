@@ -28,8 +28,8 @@ class Grade:
     Attributes
     ----------
     kind : {"strict", "loose", "dense", "not dense"}
-        The first that holds. This is no order of strength, since the conditions are not nested: a loose chain of three
-        factors may have uneven counts, and a chain of kind "dense" may have unique paths. `conditions` has all that hold.
+        The first that holds. This is no order of strength, since the conditions are not nested. A loose chain of three
+        factors may have uneven counts; a chain of kind "dense" may have unique paths. `conditions` has all that hold.
     min_paths : int
         Smallest number of paths of a pair.
     max_paths : int or None

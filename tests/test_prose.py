@@ -1,0 +1,101 @@
+"""Plain English: no sentence of the project is longer than thirty words, and what comes one per channel is called so."""
+
+import ast
+import inspect
+import re
+import tomllib
+
+import pytest
+
+from notebooks import build
+from tools.files import ROOT
+
+LONGEST = 30
+SOURCES = [path for folder in ("igc_theory", "tools", "experiments", "figures", "website", "tests", "notebooks")
+           for path in sorted((ROOT / folder).rglob("*.py"))]  # fmt: skip
+PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "tests/benchmarks/results.md")]
+TEMPLATES = sorted((ROOT / "website" / "templates").glob("*.j2"))
+
+NO_SENTENCES = re.compile(
+    r"```.*?```|<!-- notebooks -->.*?<!-- /notebooks -->|<(script|style).*?</\1>|\{%.*?%\}"
+    r"|^ *python [^\n]*|^→ [^\n]*|^ *>>> .*?(?:\n\s*\n|\Z)",
+    re.DOTALL | re.MULTILINE,
+)
+"""Code, examples and lists of links."""
+
+ONE_WORD = re.compile(
+    r"\$\$.*?\$\$|\$[^$]*\$|\\\(.*?\\\)|:\w+:`[^`]*`|``.*?``|`[^`]*`|\[\w+\d{4,}\w?\]|(?<=\])\([^)]*\)|\{[^}]*\}",
+    re.DOTALL,
+)
+"""Formulas, code, keys and addresses count for one word at most."""
+
+BREAK = re.compile(
+    r"\n\s*\n|\n\s*(?=(?:[-*+]|\d+\.) )|\n#+ |\||<[^>]+>|\.\. math::|^\s*-{3,}$|(?<=[.!?])[*\")_\]]*\s+(?=[^a-z\s])",
+    re.MULTILINE,
+)
+"""What ends a sentence: a mark with something else than a small letter behind it, a blank line, an item, a cell, a tag."""
+
+HEAD = re.compile(r"^( *)(\S[^\n]*?)\n(?=\1 +\S)", re.MULTILINE)
+"""A line with an indented one below it, as numpydoc writes a name and its type."""
+
+OF_EACH = re.compile(
+    r"\b(?:weights|paths|parameters|bits|multiply.adds|additions|branches|rows?|one|index|scale|entry|panel|marker|colour)"
+    r" an? (?:channel|pair|position|weight|output|branch|row|network|layer|factor|family|series|claim|budget)\b"
+)
+"""An article where the field says "per"."""
+
+
+def sentences(text):
+    """Return the sentences of a text in reStructuredText, Markdown or HTML, formulas and code as one word."""
+    text = ONE_WORD.sub(" M ", HEAD.sub(r"\n\n\2\n\n", NO_SENTENCES.sub("\n\n", text)))
+    return [part for part in map(str.strip, BREAK.split(text)) if part]
+
+
+def words(sentence):
+    return [word for word in sentence.split() if re.search(r"\w", word)]
+
+
+def docstrings(tree):
+    """Return what stands as a string by itself: docstrings, those of variables too."""
+    alone = [node.value for node in ast.walk(tree) if isinstance(node, ast.Expr)]
+    texts = [node.value for node in alone if isinstance(node, ast.Constant)]
+    return [inspect.cleandoc(text) for text in texts if isinstance(text, str)]
+
+
+def messages(tree):
+    """Return the texts inside raise statements, with a word for each value that is put in."""
+    texts = [node for raised in ast.walk(tree) if isinstance(raised, ast.Raise) for node in ast.walk(raised)]
+    plain = [node.value for node in texts if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+    filled = [node.values for node in texts if isinstance(node, ast.JoinedStr)]
+    return plain + ["".join(v.value if isinstance(v, ast.Constant) else " X " for v in values) for values in filled]
+
+
+def texts():
+    """Return every text with a name: docstrings and messages of a file, Markdown of a notebook, captions, pages."""
+    trees = {path.relative_to(ROOT).as_posix(): ast.parse(path.read_text(encoding="utf-8")) for path in SOURCES}
+    found = {name: [*docstrings(tree), *messages(tree)] for name, tree in trees.items()}
+    for name, path in build.notebooks().items():
+        found[name] = [cell.source for cell in build.read(path).cells if cell.cell_type == "markdown"]
+    for entry in tomllib.loads((ROOT / "figures" / "manifest.toml").read_text(encoding="utf-8"))["figure"]:
+        found[entry["name"]] = [entry["title"], entry["caption"], entry["alt"]]
+    return found | {path.name: [path.read_text(encoding="utf-8")] for path in PAGES + TEMPLATES}
+
+
+TEXTS = texts()
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_no_sentence_is_longer_than_thirty_words(name):
+    long = [part for text in TEXTS[name] for part in sentences(text) if len(words(part)) > LONGEST]
+    assert long == []
+
+
+@pytest.mark.parametrize("name", [name for name in TEXTS if name != "tests/test_prose.py"])
+def test_what_comes_once_for_each_is_said_with_per(name):
+    assert [found[0] for text in TEXTS[name] for found in OF_EACH.finditer(text)] == []
+
+
+def test_a_long_sentence_is_found():
+    assert max(len(words(part)) for part in sentences("word " * 31 + "end. And $a + b + c$ another one.")) == 32
+    assert [len(words(part)) for part in sentences("One two. Three `a b c` four:\n- five six\n- seven")] == [2, 3, 2, 1]
+    assert OF_EACH.search("costs 21 weights a channel")
