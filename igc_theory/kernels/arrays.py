@@ -13,6 +13,7 @@ from igc_theory.structure.arguments import array_of, branches_of, positive_int, 
 __all__ = ["Array", "exponent_of", "finite", "float_type", "image_of", "kernel_of", "numbers"]
 
 Array = NDArray[Any]
+_NUMBERS = (np.generic, float, complex)
 
 
 def numbers(name: str, value: ArrayLike) -> Array:
@@ -48,7 +49,7 @@ def numbers(name: str, value: ArrayLike) -> Array:
 
 
 def float_type(name: str, dtype: DTypeLike | None) -> np.dtype[Any]:
-    """Return `dtype` as one of the four types that products compute in.
+    """Return `dtype` as one of the four types that products compute in; only a string, a class or a dtype names one.
 
     Examples
     --------
@@ -60,7 +61,9 @@ def float_type(name: str, dtype: DTypeLike | None) -> np.dtype[Any]:
     TypeError: dtype=<class 'int'> is not a type to compute in: give float32, float64, complex64 or complex128
     """
     try:
-        kind = np.dtype(dtype).newbyteorder("=")
+        # NumPy would also take None for float64, and whatever has an attribute `dtype`: an array, a number.
+        names = isinstance(dtype, (str, np.dtype)) or (isinstance(dtype, type) and issubclass(dtype, _NUMBERS))
+        kind = np.dtype(dtype if names else object).newbyteorder("=")
     except (TypeError, ValueError):  # UnicodeEncodeError is a ValueError
         kind = np.dtype(object)
     if kind.char not in "fdFD":
@@ -102,8 +105,8 @@ def exponent_of(array: Array) -> int:
     return frexp(peak)[1] - 1 if peak else 0
 
 
-def image_of(image: ArrayLike, channels: int | None = None) -> Array:
-    """Return an image as an array of numbers with three axes and, if given, that many channels."""
+def image_of(image: ArrayLike, channels: int | None = None, groups: int | None = None) -> Array:
+    """Return an image as an array of numbers with three axes and, if given, the channels that a kernel with `groups` reads."""
     array = numbers("image", image)
     if array.ndim != 3 or 0 in array.shape:
         raise ValueError(
@@ -111,7 +114,10 @@ def image_of(image: ArrayLike, channels: int | None = None) -> Array:
             "(image[None] makes a channel axis; images of a batch are convolved one by one)"
         )
     if channels is not None and len(array) != channels:
-        raise ValueError(f"image has {len(array)} channels, the kernel reads {channels}: give an image of {channels}")
+        branched = "" if groups is None else f" with groups={groups}"
+        raise ValueError(
+            f"image has {len(array)} channels, the kernel{branched} reads {channels}: give an image of {channels}"
+        )
     return array
 
 

@@ -28,7 +28,7 @@ from scipy.sparse import csr_array, get_index_dtype
 
 from igc_theory.kernels.arrays import Array, finite, image_of, kernel_of, numbers
 from igc_theory.kernels.correlation import MOST_PIXELS, Padding, Pair, correlate, diagonal_blocks, padded, windows
-from igc_theory.structure.arguments import positive_int, shown, window_of
+from igc_theory.structure.arguments import MOST_AREA, positive_int, shown, window_of
 
 __all__ = ["convolution_matrix", "convolve", "kernel_matrix", "kernel_tensor", "patches"]
 
@@ -143,11 +143,10 @@ def patches(image: ArrayLike, kernel_size: int | Pair, stride: int | Pair = 1, p
     >>> patches(np.ones((4, 8, 8)), 3).shape
     (36, 64)
     """
-    window = window_of("kernel_size", kernel_size)
+    window = window_of("kernel_size", kernel_size, most_area=MOST_AREA)
     columns = windows(padded(image_of(image), window, padding), window, window_of("stride", stride))
-    positive_int(
-        "the entries of image's patches", columns.size, maximum=MOST_PIXELS, beyond="use convolve, or a stride"
-    )
+    asked = f"the entries of image's patches, with kernel_size={shown(kernel_size)} and padding={shown(padding)},"
+    positive_int(asked, columns.size, maximum=MOST_PIXELS, beyond="use convolve, a stride, or smaller ones")
     return columns.reshape(columns.shape[0] * window[0] * window[1], -1).copy()
 
 
@@ -191,7 +190,7 @@ def convolve(
     (6, 4, 4)
     """
     tensor, groups = kernel_of(kernel, groups)
-    full = padded(image_of(image, tensor.shape[1] * groups), tensor.shape[2:], padding)
+    full = padded(image_of(image, tensor.shape[1] * groups, groups), tensor.shape[2:], padding)
     return correlate(full, tensor, groups, window_of("stride", stride))[..., 0]
 
 
@@ -233,7 +232,7 @@ def convolution_matrix(
     ((216, 256), True)
     """
     tensor, groups = kernel_of(kernel, groups)
-    channels, height, width = _checked_shape(image_shape, tensor.shape[1] * groups)
+    channels, height, width = _checked_shape(image_shape, tensor.shape[1] * groups, groups)
     out_channels, in_width, *window = tensor.shape
     # Patches of the pixels' own numbers (counted from 1, so that the padding is 0) say which columns a row touches.
     pixels = np.arange(1, height * width + 1).reshape(1, height, width)
@@ -255,12 +254,15 @@ def convolution_matrix(
     )
 
 
-def _checked_shape(image_shape: Sequence[int], channels: int) -> tuple[int, int, int]:
+def _checked_shape(image_shape: Sequence[int], channels: int, groups: int) -> tuple[int, int, int]:
     """Return an image's shape as three Python ints, the first of them `channels`."""
     if not isinstance(image_shape, (tuple, list)) or len(image_shape) != 3:
         raise ValueError(f"image_shape={shown(image_shape)} is not a triple: give (C_in, H, W)")
     first, height, width = (positive_int(f"image_shape[{axis}]", side) for axis, side in enumerate(image_shape))
     positive_int("the entries of image_shape", first * height * width, maximum=2**24, beyond="use convolve")
     if first != channels:
-        raise ValueError(f"image_shape[0]={first} channels, the kernel reads {channels}: give an image of {channels}")
+        raise ValueError(
+            f"image_shape[0]={first} channels, the kernel with groups={groups} reads {channels}: "
+            f"give an image of {channels}, or other groups"
+        )
     return first, height, width

@@ -10,6 +10,7 @@ from math import prod
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
+from tqdm.auto import tqdm
 
 from igc_theory.kernels.arrays import Array
 from igc_theory.structure.arguments import positive_int, shown
@@ -18,11 +19,14 @@ from igc_theory.structure.permutations import ChannelPermutation
 __all__ = ["Padding", "Pair", "correlate", "correlate_adjoint", "diagonal_blocks", "padded", "permuted", "windows"]
 
 Pair = tuple[int, int]
-MOST_PADDING = 2**20
-"""Zeros on a side."""
+MOST_PADDING = 2**8
+"""Zeros on a side; behind those of a window's own size, outputs see nothing but zeros."""
 
-MOST_PIXELS = 2**31
-"""Entries of a padded image, and of its patches: 16 gigabytes."""
+MOST_PIXELS = 2**27
+"""Entries of a padded image, and of its patches where they are returned: a gigabyte in double precision."""
+
+BAND = 2**24
+"""Entries of the patches that are unfolded at a time: 128 megabytes in double precision."""
 
 Padding = str | int | tuple[int, int]
 
@@ -36,11 +40,21 @@ def correlate(x: Array, kernel: Array, groups: int, stride: Pair) -> Array:
     (6, 3, 2, 7)
     """
     columns, blocks = windows(x, kernel.shape[2:], stride), diagonal_blocks(kernel, groups)
+    height = columns.shape[3]
+    rows = max(1, BAND * height // max(columns.size, 1))
+    if rows >= height:
+        return _products(blocks, columns)
+    bar = tqdm(range(0, height, rows), desc="convolving", unit="band", delay=2, leave=False, disable=None)
+    return np.concatenate([_products(blocks, columns[:, :, :, top : top + rows]) for top in bar], axis=1)
+
+
+def _products(blocks: Array, columns: Array) -> Array:
+    """Return the blocks times the patches (C, kh, kw, H, W, N), shape (C_out, H, W, N)."""
+    groups, out_width, in_width = blocks.shape
     *_, height, width, batch = columns.shape
     # A window of one pixel, or of the whole image, makes this reshape a view: nothing is copied.
-    unfolded = columns.reshape(groups, blocks.shape[2], height * width * batch)
-    result: Array = np.matmul(blocks, unfolded)
-    return result.reshape(len(kernel), height, width, batch)
+    result: Array = np.matmul(blocks, columns.reshape(groups, in_width, height * width * batch))
+    return result.reshape(groups * out_width, height, width, batch)
 
 
 def correlate_adjoint(y: Array, kernel: Array, groups: int, stride: Pair) -> Array:
@@ -97,7 +111,8 @@ def padded(image: Array, window: Sequence[int], padding: Padding) -> Array:
     """Return an image (C, H, W) with zeros around it."""
     rims = [_rim(padding, axis, side) for axis, side in enumerate(window)]
     sides = (side + sum(rim) for side, rim in zip(image.shape[1:], rims, strict=True))
-    positive_int("the entries of image with padding", image.shape[0] * prod(sides), maximum=MOST_PIXELS)
+    asked = f"the entries of image for kernel_size={shown(tuple(window))} with padding={shown(padding)}"
+    positive_int(asked, image.shape[0] * prod(sides), maximum=MOST_PIXELS, beyond="use a smaller window or image")
     return np.pad(image, [(0, 0), *rims])
 
 
@@ -109,7 +124,7 @@ def _rim(padding: Padding, axis: int, side: int) -> Pair:
         if padding == "valid":
             return 0, 0
         raise ValueError(f'padding={shown(padding)} is unknown: give "same", "valid", an integer or a pair of integers')
-    way_out = 'give "same", "valid", an integer or a pair of integers of at least 0'
+    way_out = f'give "same", "valid", an integer or a pair of integers from 0 to {MOST_PADDING}'
     if not isinstance(padding, (tuple, list)):
         rim = positive_int("padding", padding, minimum=0, maximum=MOST_PADDING, way_out=way_out)
     elif len(padding) == 2:

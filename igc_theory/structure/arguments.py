@@ -21,6 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 
 __all__ = [
     "LARGEST",
+    "MOST_AREA",
     "array_of",
     "branches_of",
     "choice_of",
@@ -45,6 +46,9 @@ Kind = TypeVar("Kind")
 
 LARGEST = 2**63 - 1
 """The largest size: NumPy counts in 64 bits."""
+
+MOST_AREA = 2**20
+"""Entries of a window where its size decides the work: a thousand on a side."""
 
 MOST_ENTRIES = 2**20
 """Entries of a sequence that are read; an endless iterator is stopped here."""
@@ -341,15 +345,23 @@ def pair_of(name: str, value: Any, *, minimum: int = 1) -> tuple[int, int]:
     return height, width
 
 
-def window_of(name: str, value: Any) -> tuple[int, int]:
+def window_of(name: str, value: Any, *, most_area: int | None = None) -> tuple[int, int]:
     """Return a window ``(height, width)`` from an int or a pair of ints, each at least 1.
 
     Examples
     --------
     >>> window_of("kernel_size", 3), window_of("kernel_size", (1, 5))
     ((3, 3), (1, 5))
+    >>> window_of("kernel_size", 10**6, most_area=MOST_AREA)
+    Traceback (most recent call last):
+    ...
+    ValueError: kernel_size=1000000 has 1000000000000 entries, more than 1048576: use a smaller window
     """
-    return pair_of(name, value)
+    height, width = pair_of(name, value)
+    if most_area is not None and height * width > most_area:
+        entries = shown(height * width)
+        raise ValueError(f"{name}={shown(value)} has {entries} entries, more than {most_area}: use a smaller window")
+    return height, width
 
 
 def branches_of(channels: int, groups: int, name: str) -> int:

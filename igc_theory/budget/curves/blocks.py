@@ -9,13 +9,12 @@ from numpy.typing import ArrayLike
 
 from igc_theory.budget.curves.tradeoffs import MOST_POINTS, Curves, by_columns
 from igc_theory.budget.designs.cheapest import strict_designs
-from igc_theory.budget.designs.design import MOST_AREA
 from igc_theory.budget.designs.widest import igcv1_pairs
 from igc_theory.budget.formulas.block_widths import igcv1_width, igcv3_width, regular_width
 from igc_theory.budget.formulas.cost import group_parameters, igcv1_parameters, igcv3_parameters, interleaved_parameters
 from igc_theory.budget.formulas.quantities import area, no_window, quantity
 from igc_theory.budget.formulas.widths import balanced_parameters
-from igc_theory.structure.arguments import listed, positive_int, real_number, two_of
+from igc_theory.structure.arguments import MOST_AREA, listed, positive_int, real_number, two_of
 
 __all__ = [
     "imbalance_of_designs",

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from tqdm import tqdm
 
 from igc_theory.budget.designs.cheapest import best_dense, best_strict, factorizations
-from igc_theory.budget.designs.design import MOST_AREA, Design
+from igc_theory.budget.designs.design import Design
 from igc_theory.budget.designs.widest import MOST_BUDGET, widest_dense, widest_strict
 from igc_theory.budget.formulas.block_widths import depthwise_separable_width, group_width, regular_width
 from igc_theory.budget.formulas.cost import interleaved_parameters, regular_parameters
@@ -30,7 +30,7 @@ from igc_theory.budget.formulas.widths import (
     constrained_width,
     depthwise_width,
 )
-from igc_theory.structure.arguments import array_of, listed, positive_int
+from igc_theory.structure.arguments import MOST_AREA, array_of, listed, positive_int
 from igc_theory.structure.divisors import prime_factors
 
 __all__ = [

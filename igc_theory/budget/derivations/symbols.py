@@ -31,7 +31,7 @@ __all__ = [
 
 C, G, K, L, M, P, Q, S, T, G1, G2, n, t, x = sp.symbols("C G K L M P Q S T G_1 G_2 n t x", positive=True)
 
-SYMBOLIC = Functions(sp.sqrt, sp.exp, sp.log, sp.LambertW)
+SYMBOLIC = Functions(sp.sqrt, sp.exp, sp.log, sp.LambertW, lambda z: sp.LambertW(sp.exp(z)))
 """For the formulas of `igc_theory.budget.formulas.widths`; ``T / L`` and powers work on symbols as they are."""
 
 

@@ -10,15 +10,12 @@ from math import prod
 
 from igc_theory.budget.formulas.cost import interleaved_parameters
 from igc_theory.budget.formulas.quantities import no_window
-from igc_theory.structure.arguments import positive_int, widths_of, window_of
+from igc_theory.structure.arguments import MOST_AREA, positive_int, widths_of, window_of
 from igc_theory.structure.blocks import igcv2, interleaved
 from igc_theory.structure.chains import Chain
 from igc_theory.structure.divisors import divisors
 
-__all__ = ["MOST_AREA", "Design", "kernel_window"]
-
-MOST_AREA = 2**20
-"""Entries of a window: a thousand on a side."""
+__all__ = ["Design", "kernel_window"]
 
 
 @dataclass(frozen=True)

@@ -20,9 +20,8 @@ from igc_theory.budget.designs.search import Limits, most_useful_factors
 from igc_theory.budget.formulas.widths import balanced_parameters
 
 __all__ = [
-    "least_dense_budget",
-    "least_strict_budget",
     "least_strict_weights",
+    "least_weights",
     "most_channels",
     "widest_dense_channels",
     "widest_strict_channels",
@@ -42,20 +41,30 @@ def most_channels(budget: int, S: int, asked: Limits) -> int:
     :math:`a/S`. With at most `L` factors it also costs at least :math:`L (SC)^{1/L}` (balance condition). Times `C`, both bounds
     increase with `C`.
     """
+    # The bound is a float; a thousandth of a millionth covers its rounding.
+    return bisect_left(range(1, budget + 1), True, key=lambda C: least_weights(C, S, asked) * (1 - 1e-9) > budget)
+
+
+def least_weights(C: int, S: int, asked: Limits) -> float:
+    """Return a number of weights below which there is no design of `C` channels; it increases with `C`, see `most_channels`.
+
+    Examples
+    --------
+    >>> round(least_weights(64, 9, Limits())), round(least_weights(64, 9, Limits(min_width=50)))
+    (1303, 3933)
+    """
     # K/ln K falls up to e and rises from there: over the integers its least value is at 3.
     width = max(asked.min_width, 3)
     slope = width / log(width)
     spatial = max(asked.min_spatial_width, slope / S)
     fixed = S * asked.min_spatial_width + (asked.fewest - 1) * asked.min_width
 
-    def least(C: int) -> float:
-        bound = max(fixed, S * spatial + slope * log(C / spatial))
-        if asked.most is None:
-            return C * bound
-        return max(C * bound, float(balanced_parameters(C, min(asked.most, max(log(S * C), 1)), S)))
-
-    # The bound is a float; a thousandth of a millionth covers its rounding.
-    return bisect_left(range(1, budget + 1), True, key=lambda C: least(C) * (1 - 1e-9) > budget)
+    # Alone the spatial factor is as wide as the design; else there is a pointwise one.
+    alone_or_not = min(S * C, S * asked.min_spatial_width + asked.min_width)
+    bound = max(fixed, alone_or_not, S * spatial + slope * log(C / spatial))
+    if asked.most is None:
+        return C * bound
+    return max(C * bound, float(balanced_parameters(C, min(asked.most, max(log(S * C), 1)), S)))
 
 
 def widest_strict_channels(budget: int, S: int, asked: Limits, step: int) -> int | None:
@@ -66,14 +75,6 @@ def widest_strict_channels(budget: int, S: int, asked: Limits, step: int) -> int
     channels = np.arange(0, limit + 1, step)
     fits = least_strict_weights(limit, S, asked)[::step] <= budget // np.maximum(channels, 1)
     return int(channels[fits][-1]) if fits.any() else None
-
-
-def least_strict_budget(budget: int, S: int, asked: Limits, step: int) -> int:
-    """Return the weights of the cheapest strict design with a multiple of `step` channels; `budget` pays for one."""
-    limit = most_channels(budget, S, asked)
-    least = least_strict_weights(limit, S, asked)[::step]
-    channels = np.arange(0, limit + 1, step)[least < IMPOSSIBLE]
-    return int((channels * least[least < IMPOSSIBLE]).min())
 
 
 def least_strict_weights(limit: int, S: int, asked: Limits) -> NDArray[np.int64]:
@@ -118,12 +119,6 @@ def widest_dense_channels(budget: int, S: int, asked: Limits, step: int) -> int 
     return None
 
 
-def least_dense_budget(budget: int, S: int, asked: Limits, step: int) -> int:
-    """Return the weights of the cheapest dense design with a multiple of `step` channels; `budget` pays for one."""
-    budgets = range(1, budget)
-    return 1 + bisect_left(budgets, True, key=lambda T: widest_dense_channels(T, S, asked, step) is not None)
-
-
 def _blocks(budget: int, lowest: int, last: int, step: int) -> Iterator[tuple[int, int]]:
     """Yield ranges (first, last) of multiples of `step`, from the largest down, whose tables have about BLOCK entries."""
     while last >= lowest:
@@ -158,7 +153,7 @@ class _DenseBlock:
         """Return the largest ``k * products[sum - S*k]`` over the divisors k ≥ `smallest` of every channel count."""
         rows, columns = products.shape
         largest = np.zeros_like(products)
-        for k in range(smallest, (rows - 1) // S + 1):
+        for k in range(smallest, min((rows - 1) // S, int(self.channels[-1])) + 1):
             # k divides step·j iff k/gcd(k, step) divides j.
             stride = k // gcd(k, self.step)
             start = -self.first % stride

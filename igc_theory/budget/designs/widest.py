@@ -2,28 +2,22 @@ r"""The widest integer design at a budget of weights: exact, by sieves over all 
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Callable, Iterator
-from functools import partial
-from itertools import count, takewhile
+from itertools import count, islice
 from math import gcd, isqrt, prod
 
 from igc_theory.budget.designs.cheapest import Factors, best_dense, best_strict
 from igc_theory.budget.designs.design import Design, kernel_window
-from igc_theory.budget.designs.search import Limits, limits
-from igc_theory.budget.designs.sieves import (
-    least_dense_budget,
-    least_strict_budget,
-    widest_dense_channels,
-    widest_strict_channels,
-)
-from igc_theory.budget.formulas.cost import igcv1_parameters, interleaved_parameters
+from igc_theory.budget.designs.search import Limits, WidthTable, limits
+from igc_theory.budget.designs.sieves import least_weights, widest_dense_channels, widest_strict_channels
+from igc_theory.budget.formulas.cost import igcv1_parameters, interleaved_weights
 from igc_theory.structure.arguments import positive_int
+from igc_theory.structure.divisors import divisors
 
 __all__ = ["igcv1_pairs", "widest_dense", "widest_igcv1", "widest_strict"]
 
-SEARCHED = 10**8
-"""Above this budget the least sufficient one is not searched for, and one that suffices is named instead."""
+MOST_TRIED = 1000
+"""Widths tried for the least sufficient budget; beyond, one that suffices is named instead."""
 
 MOST_PAIRED = 10**12
 """The largest budget for which every width of a primary branch of IGCV1 is tried: 300,000 of them."""
@@ -32,7 +26,7 @@ MOST_BUDGET = 2 * 10**9
 """The sieves keep a few numbers for every width below the bound: a gigabyte at this budget."""
 
 Sieve = Callable[[int, int, Limits, int], int | None]
-"""From (budget, S, limits, multiple_of) to channels or weights."""
+"""From (budget, S, limits, multiple_of) to channels."""
 
 
 def widest_igcv1(
@@ -77,17 +71,14 @@ def widest_igcv1(
     L = positive_int("min_width", min_width, maximum=MOST_PAIRED)
     M = positive_int("min_spatial_width", min_spatial_width, maximum=MOST_PAIRED)
     step = positive_int("multiple_of", multiple_of, maximum=MOST_PAIRED)
-    pairs = partial(igcv1_pairs, S=prod(window), least_L=L, least_M=M, step=step)
-    best = max(pairs(budget), default=None)
+    best = max(igcv1_pairs(budget, prod(window), L, M, step), default=None)
     if best is None:
         given = {"min_width": L, "min_spatial_width": M, "multiple_of": step}
-        asked = " and ".join(f"{name}={value}" for name, value in given.items() if value > 1)
-        sufficient = igcv1_parameters(_next_multiple(L, step // gcd(step, M)), M, prod(window))
-        if sufficient > MOST_PAIRED:
-            raise ValueError(_too_small(budget, "IGCV1 block", asked, f"budget={sufficient} suffices"))
-        budgets = range(budget + 1, sufficient)
-        least = budget + 1 + bisect_left(budgets, True, key=lambda T: next(pairs(T), None) is not None)
-        raise ValueError(_too_small(budget, "IGCV1 block", asked, f"use at least {least}"))
+        limited = [f"{name}={value}" for name, value in given.items() if value > 1]
+        # M is a multiple of a divisor of `step`, and L of the rest.
+        smallest = [(_next_multiple(L, step // part), _next_multiple(M, part)) for part in divisors(step)]
+        least = min(igcv1_parameters(*pair, prod(window)) for pair in smallest)
+        raise ValueError(_too_small(budget, "IGCV1 block", prod(window), limited, (least, True), MOST_PAIRED))
     channels, _, widths = best
     return Design(channels, widths, window)
 
@@ -133,7 +124,7 @@ def widest_strict(
     (1, 10, 14)
     """
     asked = limits(factors, min_width, min_spatial_width)
-    channels = _widest(("strict design", widest_strict_channels, least_strict_budget), budget, S, asked, multiple_of)
+    channels = _widest(widest_strict_channels, budget, S, asked, multiple_of, dense=False)
     return best_strict(channels, S, factors=factors, min_width=min_width, min_spatial_width=min_spatial_width)
 
 
@@ -171,7 +162,7 @@ def widest_dense(
     (26244, 26310)
     """
     asked = limits(factors, min_width, min_spatial_width)
-    channels = _widest(("dense design", widest_dense_channels, least_dense_budget), budget, S, asked, multiple_of)
+    channels = _widest(widest_dense_channels, budget, S, asked, multiple_of, dense=True)
     return best_dense(channels, S, factors=factors, min_width=min_width, min_spatial_width=min_spatial_width)
 
 
@@ -180,32 +171,40 @@ def igcv1_pairs(
 ) -> Iterator[tuple[int, int, tuple[int, int]]]:
     """Yield, for every M, the widest block: (width, minus its weights, (M, L)), ready to be compared."""
     M = least_M
-    while igcv1_parameters(least_L, M, S) <= budget:
+    while interleaved_weights(least_L * M, (M, least_L), S) <= budget:
         # The largest L with M L² + M² S L ≤ T, then the largest one below that makes the width a multiple of `step`.
         largest = (isqrt((M * M * S) ** 2 + 4 * M * budget) - M * M * S) // (2 * M)
         L = largest - largest % (step // gcd(step, M))
         if least_L <= L:
-            yield L * M, -int(igcv1_parameters(L, M, S)), (M, L)
+            yield L * M, -interleaved_weights(L * M, (M, L), S), (M, L)
         M += 1
 
 
-def _widest(problem: tuple[str, Sieve, Sieve], budget: int, S: int, asked: Limits, multiple_of: int) -> int:
+def _widest(sieve: Sieve, budget: int, S: int, asked: Limits, multiple_of: int, *, dense: bool) -> int:
     """Return the channels of the widest design; refuse a budget that pays for none, and say which one does."""
-    kind, sieve, least_budget = problem
-    budget, step = positive_int("budget", budget), positive_int("multiple_of", multiple_of)
-    if budget > MOST_BUDGET:
-        raise ValueError(f"budget={budget} is above {MOST_BUDGET}, too many widths to sieve: use a smaller budget")
-    area = prod(kernel_window(S))
+    beyond = f"use at most {MOST_BUDGET}, there are too many widths to sieve"
+    budget = positive_int("budget", budget, maximum=MOST_BUDGET, beyond=beyond)
+    area, step = prod(kernel_window(S)), positive_int("multiple_of", multiple_of)
     channels = sieve(budget, area, asked, step)
     if channels is None:
-        sufficient = _sufficient_budget(area, asked, step)
-        doubled = takewhile(lambda T: min(sufficient, SEARCHED) > T, (budget << n for n in count(1)))
-        sufficient = next((T for T in doubled if sieve(T, area, asked, step) is not None), sufficient)
-        searched = least_budget(sufficient, area, asked, step) if sufficient <= SEARCHED else None
+        kind = "dense design" if dense else "strict design"
         limited = [str(asked)] * (asked != Limits()) + [f"multiple_of={step}"] * (step > 1)
-        way_out = f"use at least {searched}" if searched else f"budget={sufficient} suffices"
-        raise ValueError(_too_small(budget, kind, " and ".join(limited), way_out))
+        least = _least_budget(area, asked, step, dense=dense)
+        raise ValueError(_too_small(budget, kind, area, limited, least, MOST_BUDGET))
     return channels
+
+
+def _least_budget(S: int, asked: Limits, step: int, *, dense: bool) -> tuple[int, bool]:
+    """Return the weights of the cheapest design with a multiple of `step` channels found, and whether there is no cheaper one."""
+    widths = [asked.min_spatial_width] + [asked.min_width] * (asked.fewest - 1)
+    first = _next_multiple(max(widths) if dense else prod(widths), step)
+    best = _sufficient_budget(S, asked, step)
+    for C in islice(count(first, step), MOST_TRIED):
+        if C > MOST_BUDGET or least_weights(C, S, asked) * (1 - 1e-9) > min(best, MOST_BUDGET):
+            return best, True
+        found = next(WidthTable(C, S, dense=dense, asked=asked).ranked(), None)
+        best = best if found is None else min(best, interleaved_weights(C, found, S))
+    return best, False
 
 
 def _sufficient_budget(S: int, asked: Limits, step: int) -> int:
@@ -214,12 +213,18 @@ def _sufficient_budget(S: int, asked: Limits, step: int) -> int:
     if step > 1 and len(widths) == 1 and asked.most != 1:
         widths += [asked.min_width]
     widths[-1] = _next_multiple(widths[-1], step)
-    return int(interleaved_parameters(prod(widths), widths, S))
+    return int(interleaved_weights(prod(widths), widths, S))
 
 
 def _next_multiple(n: int, step: int) -> int:
     return -(-n // step) * step
 
 
-def _too_small(budget: int, kind: str, limited: str, way_out: str) -> str:
-    return f"budget={budget} pays for no {kind}{' with ' * bool(limited)}{limited}: {way_out}"
+def _too_small(budget: int, kind: str, S: int, limited: list[str], least: tuple[int, bool], most: int) -> str:
+    """Return the sentence that says which budget suffices, or that none does."""
+    limited = [*limited, f"S={S}"] if S != 9 else limited
+    weights, certain = least
+    way_out = f"use at least {weights}" if certain else f"budget={weights} suffices"
+    if weights > most:
+        way_out = f"no budget up to {most} pays for one, so ask for less"
+    return f"budget={budget} pays for no {kind}{' with ' * bool(limited)}{' and '.join(limited)}: {way_out}"

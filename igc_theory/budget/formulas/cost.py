@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from math import prod
+from math import inf, prod
+
+import numpy as np
 
 from igc_theory.budget.formulas.quantities import Quantity, exact_quotient, narrowed, no_window, quantity
 from igc_theory.structure.arguments import listed, two_of
@@ -21,6 +23,7 @@ __all__ = [
     "igcv2_parameters",
     "igcv3_parameters",
     "interleaved_parameters",
+    "interleaved_weights",
     "regular_parameters",
 ]
 
@@ -144,8 +147,8 @@ def igcv1_parameters(L: Quantity, M: Quantity, S: Quantity) -> Quantity:
     >>> igcv1_parameters(24, 2, 9)
     2016
     """
-    L, M = counted("L", L), counted("M", M)
-    return igcv2_parameters([M, L], S)
+    L, M, S = counted("L", L), counted("M", M), counted("S", no_window(S))
+    return narrowed(interleaved_weights(L * M, (M, L), S))
 
 
 def igcv2_parameters(branch_widths: Sequence[Quantity], S: Quantity) -> Quantity:
@@ -173,7 +176,11 @@ def igcv2_parameters(branch_widths: Sequence[Quantity], S: Quantity) -> Quantity
     >>> igcv2_parameters([1, 2, 2, 2, 2, 2, 2], 9)
     1344
     """
-    return interleaved_parameters(prod(_checked_widths(branch_widths)), branch_widths, S)
+    S, widths = counted("S", no_window(S)), _checked_widths(branch_widths)
+    C = prod(widths)
+    if (isinstance(C, float) and inf == C) or (isinstance(C, np.ndarray) and any(entry == inf for entry in C.flat)):
+        raise ValueError("branch_widths multiply to more than a float holds: give integers, which are counted exactly")
+    return narrowed(interleaved_weights(C, widths, S))
 
 
 def interleaved_parameters(C: Quantity, branch_widths: Sequence[Quantity], S: Quantity) -> Quantity:
@@ -201,8 +208,20 @@ def interleaved_parameters(C: Quantity, branch_widths: Sequence[Quantity], S: Qu
     >>> interleaved_parameters(416, [1] + 9 * [2], 9) == 416 * 27
     True
     """
-    C, S, (first, *others) = counted("C", C), counted("S", no_window(S)), _checked_widths(branch_widths)
-    return narrowed(C * (S * first + sum(others)))
+    C, S, widths = counted("C", C), counted("S", no_window(S)), _checked_widths(branch_widths)
+    return narrowed(interleaved_weights(C, widths, S))
+
+
+def interleaved_weights(C: Quantity, branch_widths: Sequence[Quantity], S: Quantity) -> Quantity:
+    r"""Return :math:`C (S K_1 + K_2 + … + K_L)` of quantities that were checked: for inner loops.
+
+    Examples
+    --------
+    >>> interleaved_weights(6, (2, 3), 9)
+    126
+    """
+    first, *others = branch_widths
+    return C * (S * first + sum(others))
 
 
 def igcv3_parameters(C: Quantity, C_out: Quantity, t: Quantity, groups: Sequence[Quantity], S: Quantity) -> Quantity:

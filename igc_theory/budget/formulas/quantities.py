@@ -35,7 +35,7 @@ def quantity(name: str, value: Any, *, above: int = 0, exact: bool = False) -> Q
     above : int, default 0
         Every entry has to be larger.
     exact : bool, default False
-        Whether integers are counted with, and may be of any size; otherwise they are at most `LARGEST`.
+        Whether integers are counted with, and may be of any size; all other numbers are at most `LARGEST`.
 
     Raises
     ------
@@ -61,7 +61,7 @@ def quantity(name: str, value: Any, *, above: int = 0, exact: bool = False) -> Q
             advice = "use a positive number" if above == 0 else f"use a number larger than {above}"
             rule = "finite" if entry == inf else f"above {above}"
             raise ValueError(f"{name}={entry} is not {rule}: {advice}")
-        if not exact and entry > LARGEST:
+        if entry > LARGEST and not (exact and isinstance(entry, int)):
             raise ValueError(f"{name}={shown(entry)} is above {LARGEST:.0e}: real formulas round and overflow there")
     return numbers
 

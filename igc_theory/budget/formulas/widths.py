@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 from scipy.optimize import elementwise
-from scipy.special import lambertw
+from scipy.special import lambertw, wrightomega
 
 from igc_theory.budget.formulas.cost import interleaved_parameters
 from igc_theory.budget.formulas.quantities import Quantity, area, quantity
@@ -35,19 +35,29 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Functions:
-    """The elementary functions that a formula needs beyond ``+ * / **``, for numbers or for symbols."""
+    """The functions that a formula needs beyond ``+ * / **``, for numbers or for symbols.
+
+    Lambert's function solves :math:`w e^w = z`; Wright's is :math:`ω(z) = W(e^z)`, which does not overflow where :math:`e^z` does.
+    """
 
     sqrt: Callable[[Any], Any]
     exp: Callable[[Any], Any]
     log: Callable[[Any], Any]
     lambertw: Callable[[Any], Any]
+    wright_omega: Callable[[Any], Any]
 
 
 def _on_floats(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return lambda x: function(np.asarray(x, dtype=float))
 
 
-NUMERIC = Functions(_on_floats(np.sqrt), _on_floats(np.exp), _on_floats(np.log), _on_floats(lambda x: lambertw(x).real))
+NUMERIC = Functions(
+    _on_floats(np.sqrt),
+    _on_floats(np.exp),
+    _on_floats(np.log),
+    _on_floats(lambda x: lambertw(x).real),
+    _on_floats(wrightomega),
+)
 """For numbers and arrays. The argument of Lambert's function is positive throughout, so its principal branch is real."""
 
 
@@ -290,7 +300,7 @@ def constrained_width(T: Quantity, S: Quantity, functions: Functions = NUMERIC) 
     '64.000000000'
     """
     T, S, e = quantity("T", T), area(S), functions.exp(1)
-    return T / (e * functions.lambertw(T * functions.exp(S / e) / e))
+    return T / (e * functions.wright_omega(functions.log(T) + S / e - 1))
 
 
 def attainable_parameters(C: Quantity, L: Quantity, S: Quantity) -> Quantity:

@@ -93,7 +93,7 @@ class Approximation:
 
 
 def real_matrix(matrix: ArrayLike) -> Array:
-    """Return `matrix` as a matrix of finite real numbers.
+    """Return `matrix` as a matrix of finite real numbers, row by row in memory: sums do not depend on the caller's order.
 
     Examples
     --------
@@ -114,7 +114,7 @@ def real_matrix(matrix: ArrayLike) -> Array:
         raise TypeError(
             f"matrix has dtype {array.dtype}: low precision and pruning are for real weights, so give real ones"
         )
-    return finite("matrix", array)
+    return finite("matrix", np.ascontiguousarray(array))
 
 
 def at_any_scale(

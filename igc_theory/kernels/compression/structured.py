@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import lcm
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from igc_theory.kernels.compression.approximation import Approximation, approxim
 from igc_theory.kernels.compression.precision import bits_of, stored
 from igc_theory.kernels.compression.pruning import input_channels
 from igc_theory.kernels.products.product import Product
+from igc_theory.kernels.projection.chain_kernel import chain_kernel
 from igc_theory.kernels.projection.project import project
 from igc_theory.structure.arguments import flag, positive_int, two_of
 from igc_theory.structure.blocks import two_factor_chain
@@ -110,6 +112,7 @@ def sparse_product(
     True
     """
     bits, reorder = None if bits is None else bits_of(bits), flag("reorder", reorder)
+    chain_kernel(matrix, chain, "matrix")
     found = project(matrix, chain, reorder=reorder, rng=rng).product
     factors, storage = stored([weight.reshape(len(weight), -1) for weight in found.weights], bits)
     weights = [rows.reshape(weight.shape) for rows, weight in zip(factors, found.weights, strict=True)]
@@ -157,6 +160,8 @@ def sparse_low_rank(
     bits = None if bits is None else bits_of(bits)
     rank, pair = positive_int("rank", rank), two_of("groups", groups, "give (G1, G2), the branches of both")
     groups = positive_int("groups[0]", pair[0]), positive_int("groups[1]", pair[1])
+    if rank % (common := lcm(*groups)):
+        raise ValueError(f"rank={rank} is not a multiple of both groups={groups}: use a multiple of {common}")
     chain = two_factor_chain(matrix.shape[1], len(matrix), rank, groups)
     found = sparse_product(matrix, chain, bits=bits)
     setting = "{} to {} to {} in {} and {} groups".format(matrix.shape[1], rank, len(matrix), *groups)

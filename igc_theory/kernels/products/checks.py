@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
+from scipy.linalg import norm
+from scipy.sparse import issparse
 from scipy.sparse.linalg import LinearOperator, aslinearoperator
 
-from igc_theory.kernels.arrays import Array
+from igc_theory.kernels.arrays import Array, finite, numbers
 from igc_theory.structure.arguments import generator, kind_of, real_number, shown
 
 __all__ = ["OperatorCheck", "check_operator"]
@@ -62,7 +64,7 @@ def check_operator(op: Any, rng: np.random.Generator, rtol: float | None = None)
     Parameters
     ----------
     op : LinearOperator, sparse or dense matrix, or anything that `scipy.sparse.linalg.aslinearoperator` takes
-        The operator; it needs its adjoint (``rmatvec``).
+        The operator; it needs its adjoint (``rmatvec``). A matrix has finite entries.
     rng : numpy.random.Generator
         Source of randomness.
     rtol : float, optional
@@ -78,8 +80,8 @@ def check_operator(op: Any, rng: np.random.Generator, rtol: float | None = None)
     ------
     AssertionError
         If a promise is broken: which, and by how much.
-    TypeError
-        If `op` is not an operator or has no adjoint.
+    TypeError, ValueError
+        If `op` is not an operator or has no adjoint, or a matrix is not one of finite numbers.
 
     Examples
     --------
@@ -125,7 +127,11 @@ _PROMISES = (
 
 
 def _as_operator(op: Any) -> LinearOperator[Any]:
-    """Return `op` as a SciPy linear operator."""
+    """Return `op` as a SciPy linear operator; the entries of a matrix are checked, for one that is not finite keeps no promise."""
+    sparse = issparse(op)
+    entries: Any = op.tocoo().data if sparse else op
+    if isinstance(entries, np.ndarray):
+        finite("op", numbers("op", entries))
     try:
         return aslinearoperator(op)
     except Exception:  # a stranger's shape or dtype may raise anything
@@ -140,10 +146,15 @@ def _random(rng: np.random.Generator, size: int, dtype: np.dtype[Any]) -> Array:
     return (draw + 1j * rng.standard_normal(size) if dtype.kind == "c" else draw).astype(dtype)
 
 
+def _norm(array: Array) -> float:
+    """Return the norm of all entries by the BLAS, which scales them: squares of large numbers would overflow."""
+    return float(norm(np.ravel(array), check_finite=False))
+
+
 def _deviation(found: Array, expected: Array) -> float:
     """Return the norm of the difference, relative to the norm of what was expected."""
-    scale = float(np.linalg.norm(expected))
-    return float(np.linalg.norm(found - expected)) / (scale if scale > 0 else 1.0)
+    scale = _norm(expected)
+    return _norm(found - expected) / (scale if scale > 0 else 1.0)
 
 
 def _adjoint_deviation(A: LinearOperator[Any], x: Array, Ax: Array, y: Array) -> float:
@@ -152,5 +163,5 @@ def _adjoint_deviation(A: LinearOperator[Any], x: Array, Ax: Array, y: Array) ->
         adjoint = A.rmatvec(y)
     except NotImplementedError:
         raise TypeError("op has no adjoint: give it rmatvec (or _adjoint)") from None
-    scale = float(np.linalg.norm(Ax) * np.linalg.norm(y))
+    scale = _norm(Ax) * _norm(y)
     return float(abs(np.vdot(y, Ax) - np.vdot(adjoint, x))) / (scale if scale > 0 else 1.0)

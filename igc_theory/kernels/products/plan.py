@@ -21,7 +21,7 @@ from igc_theory.kernels.products.fusion import fused
 from igc_theory.kernels.products.operators import CheckedOperator
 from igc_theory.kernels.products.steps import Instruction, over_branches, plan_steps
 from igc_theory.kernels.products.weights import checked_weights
-from igc_theory.structure.arguments import instance_of, kind_of, positive_int
+from igc_theory.structure.arguments import array_of, instance_of, kind_of, positive_int
 from igc_theory.structure.chains import Chain
 
 __all__ = ["Plan"]
@@ -158,7 +158,8 @@ class Plan:
 
     def _operand(self, x: ArrayLike) -> Array:
         """Return `x` as a C-contiguous array of the plan's type, after checking its shape."""
-        array = x if isinstance(x, np.ndarray) and x.dtype == self.dtype else numbers("x", x)
+        array = array_of("x", x)
+        array = array if array.dtype == self.dtype else numbers("x", array)
         shape = self.shape[1], self.batch
         if array.shape != shape and not (self.batch == 1 and array.shape == shape[:1]):
             raise ValueError(
@@ -170,8 +171,8 @@ class Plan:
 
     def _checked_out(self, out: Any, shape: tuple[int, ...], operand: Array) -> Array:
         """Return `out` if a result can be written into it."""
-        if not isinstance(out, np.ndarray) or out.dtype != self.dtype:
-            kind = f"an array of {out.dtype}" if isinstance(out, np.ndarray) else f"{kind_of(out)}"
+        if not isinstance(out, np.ndarray) or isinstance(out, np.ma.MaskedArray) or out.dtype != self.dtype:
+            kind = f"an array of {out.dtype}" if type(out) is np.ndarray else f"{kind_of(out)}"
             raise TypeError(
                 f"out is {kind}, but the result is an array of {self.dtype}: give np.empty({shape}, {self.dtype})"
             )

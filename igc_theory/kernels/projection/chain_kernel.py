@@ -11,13 +11,15 @@ from igc_theory.structure.chains import Chain
 __all__ = ["chain_kernel"]
 
 
-def chain_kernel(kernel: ArrayLike, chain: Chain) -> Array:
+def chain_kernel(kernel: ArrayLike, chain: Chain, name: str = "kernel") -> Array:
     """Return a kernel in the shape (C_out, C_in, S), after checking it against a chain with at most one spatial convolution.
 
     Parameters
     ----------
     kernel : array_like, shape (C_out, C_in, kh, kw), or (C_out, C_in * kh * kw)
     chain : Chain
+    name : str, default "kernel"
+        What the caller's argument is called, for messages.
 
     Raises
     ------
@@ -34,12 +36,12 @@ def chain_kernel(kernel: ArrayLike, chain: Chain) -> Array:
     if not checked(chain).convolutions:
         raise ValueError(f"chain={chain.name or 'Chain'!r} has no convolution: there is no weight to choose")
     _check_windows(chain)
-    array = numbers("kernel", kernel)
+    array = numbers(name, kernel)
     window = chain.spatial[0].window if chain.spatial else (1, 1)
     shape, area = (chain.out_channels, chain.in_channels, *window), window[0] * window[1]
     flat = shape[0], shape[1] * area
     if array.shape not in (shape, flat):
-        raise ValueError(f"kernel has shape {array.shape}, but the chain needs {shape} or {flat}: give one of these")
+        raise ValueError(f"{name} has shape {array.shape}, but the chain needs {shape} or {flat}: give one of these")
     return array.reshape(shape[0], shape[1], area)
 
 

@@ -155,6 +155,9 @@ def test_bounds_of_the_paper() -> None:
         (widest_strict, (1000,), {"factors": 5, "min_width": 4}, 256 * 25),
         (widest_dense, (50,), {"factors": 5, "min_width": 4}, 4 * 25),
         (widest_strict, (1000,), {"factors": 16}, 2**15 * (9 + 30)),
+        (widest_dense, (4000,), {"factors": 1000}, 2 * (9 + 999 * 2)),
+        (widest_strict, (4672,), {"multiple_of": 10**6}, 10**6 * (9 + 6 * 2 + 6 * 5)),
+        (widest_igcv1, (100,), {"multiple_of": 10**7}, igcv1_parameters(10000, 1000, 9)),
         (widest_dense, (10**6,), {"multiple_of": 99_991}, 2 * 99_991 * (9 + 36)),
         (widest_igcv1, (100,), {"min_width": 5, "multiple_of": 4}, igcv1_parameters(8, 1, 9)),
     ],
@@ -170,8 +173,16 @@ def test_too_small_a_budget_names_the_least_sufficient(
 
 
 def test_far_too_small_a_budget_names_a_sufficient_one() -> None:
-    with pytest.raises(ValueError, match=r"with factors=30: budget=\d+ suffices"):
-        widest_strict(1000, 9, factors=30)
+    with pytest.raises(ValueError, match=r"with factors=20 and multiple_of=7: budget=\d+ suffices"):
+        widest_strict(1000, 9, factors=20, multiple_of=7)
+
+
+def test_limits_that_no_budget_meets_are_named() -> None:
+    for function in BEST:
+        with pytest.raises(
+            ValueError, match="with factors=1000 and min_width=5000 and S=4: no budget up to 2000000000"
+        ):
+            function(1000, 4, factors=1000, min_width=5000)
 
 
 @pytest.mark.parametrize("function", BEST)
