@@ -1,8 +1,8 @@
 # ruff: noqa: E501, T201
 """Hostile values for every public callable: what is called, with what, and what counts as a fault.
 
-The good call of each callable is taken from its docstring's examples, and one argument
- after the other is replaced. Run as ``python -m tests.hostile PART PARTS`` this prints one JSON line a fault.
+The good call of each callable is taken from its docstring's examples, and one argument after the other is replaced. Run as
+``python -m tests.hostile PART PARTS`` this prints one JSON line per fault, and last the processor time that it took.
 """
 
 import contextlib
@@ -21,6 +21,7 @@ import resource
 import signal
 import sys
 import tempfile
+import time
 import traceback
 import types
 import warnings
@@ -28,14 +29,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, is_dataclass
 from decimal import Decimal
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-ROOMS = ("structure", "networks", "views.plots")
+ROOMS = ("structure", "kernels", "budget", "networks", "views.plots")
 """Rooms that are done; the others follow."""
+
 SECONDS, BYTES = 3, 6 << 30
+"""Processor time and memory of a call; time on a clock would depend on who else uses the machine."""
 
 RESULTS = {
     "Answer", "Approximation", "Audit", "BlockFlow", "Derivation", "Explanation", "Factor", "Frontier", "Grade", "LayerGraph",
@@ -58,6 +62,8 @@ class Call:
     function: Callable[..., Any]
     arguments: dict[str, Any]
     hints: dict[str, str]
+    given: int = 0
+    """Arguments that the example gives itself; the others have their defaults."""
 
 
 def public_callables() -> Iterator[tuple[str, Any, Any]]:
@@ -141,21 +147,24 @@ def _record(  # noqa: C901
         return
 
     def recorder(*args: Any, **kwargs: Any) -> Any:
+        call = None
         if sys._getframe(1).f_code.co_filename.startswith("<doctest"):
             with contextlib.suppress(TypeError, pickle.PicklingError, AttributeError):
-                note(args, kwargs)
-        return function(*args, **kwargs)
+                call = copied(args, kwargs)
+        result = function(*args, **kwargs)  # an example of a refusal ends here
+        if call is not None and (name not in found or found[name].given < call.given):
+            found[name] = call
+        return result
 
-    def note(args: Any, kwargs: Any) -> None:
+    def copied(args: Any, kwargs: Any) -> Call:
         bound = inspect.signature(function).bind(*args, **kwargs)
-        if name in found and len(found[name].arguments) >= len(bound.arguments):
-            return
+        given = len(bound.arguments)
         bound.apply_defaults()
         arguments = {k: v if k in ("self", "cls") else copy.deepcopy(v) for k, v in bound.arguments.items()}
         if attribute in ("__init__", "__new__"):
             arguments.pop(next(iter(arguments)))
         hints = {k: str(p.annotation) for k, p in inspect.signature(function).parameters.items()}
-        found[name] = Call(name, owner if attribute in ("__init__", "__new__") else function, arguments, hints)
+        return Call(name, owner if attribute in ("__init__", "__new__") else function, arguments, hints, given)
 
     recorder.__doc__, recorder.__module__ = function.__doc__, function.__module__
     if owner is not None:
@@ -207,11 +216,12 @@ class Colour(enum.IntEnum):
 
 @dataclass
 class Value:
-    """A hostile value: how it is made, and the plain form whose result it has to share if it is accepted."""
+    """A hostile value: how it is made, the plain form whose result it has to share, and whether it may be refused instead."""
 
     label: str
     make: Callable[[], Any]
     plain: Any = None
+    refusable: bool = False
 
     @property
     def has_plain(self) -> bool:
@@ -236,13 +246,19 @@ SCALARS = [
     0, -1, 1, 2, 3, 7, 64, 10**6, 2**31, 2**53 + 1, 2**63, 10**18, 10**400, -(10**400), True, False, 0.0, -0.0, 0.5, 1.5, -2.5, 2.0,
     1e308, 5e-324, float("nan"), float("inf"), -float("inf"), 1j, "", "x", "5", "a" * 5000, "a\udc80", "\0", "∞", b"", b"\x02\x04",
     None, ..., NotImplemented, Fraction(1, 2), Fraction(4), Decimal("2.5"), datetime.date(2020, 1, 1), datetime.timedelta(1),
-    int, float, len, ValueError("x"), Path("nowhere"), np.float64, np.dtype("f4"), slice(3), range(0), range(3),
+    int, float, len, ValueError("x"), Path("nowhere"), np.float64, np.dtype("f4"), slice(3),
 ]  # fmt: skip
 
 WITH_PLAIN = [
     (np.int8(3), 3), (np.int16(64), 64), (np.int32(2), 2), (np.int64(4), 4), (np.uint8(2), 2), (np.uint64(3), 3), (Colour.RED, 3),
     (np.float64(0.5), 0.5), (np.float32(0.25), 0.25), (np.float16(2.0), 2.0), (np.bool_(True), True), (np.bool_(False), False),
-    (np.str_("x"), "x"), (np.longdouble(0.5), 0.5), (np.int8(100), 100), (np.uint16(1000), 1000),
+    (np.int8(100), 100), (np.uint16(1000), 1000),
+]  # fmt: skip
+
+REFUSABLE: list[tuple[str, Callable[[], Any], Any]] = [
+    ("Three()", Three, 3), ("str_", lambda: np.str_("x"), "x"), ("longdouble", lambda: np.longdouble(0.5), 0.5),
+    ("range(0)", lambda: range(0), []), ("range(3)", lambda: range(3), [0, 1, 2]), ("dict keys", {2: 1}.keys, [2]),
+    ("generator", lambda: (n for n in (2, 4)), [2, 4]),
 ]  # fmt: skip
 
 MADE: dict[str, Callable[[], Any]] = {
@@ -250,7 +266,7 @@ MADE: dict[str, Callable[[], Any]] = {
     "frozenset": lambda: frozenset({2, 4}), "[2, 4]": lambda: [2, 4], "(2, 2)": lambda: (2, 2), "(2, 2, 2)": lambda: (2, 2, 2),
     "[0]": lambda: [0], "[-1, 2]": lambda: [-1, 2], "[1.5]": lambda: [1.5], "['x']": lambda: ["x"], "[[1], [2, 3]]": lambda: [[1], [2, 3]],
     "[True, False]": lambda: [True, False], "[10**400]": lambda: [10**400], "[nan]": lambda: [float("nan")], "deep list": _deep,
-    "list in itself": _endless, "endless": itertools.count, "generator": lambda: (n for n in (2, 4)), "dict keys": {2: 1}.keys,
+    "list in itself": _endless, "endless": itertools.count,
     "bytearray": lambda: bytearray(b"\x02"), "memoryview": lambda: memoryview(b"\x02\x04"), "object": object, "hostile": Hostile,
     "lambda": lambda: lambda: None, "module": lambda: np, "array(4)": lambda: np.array(4), "array([])": lambda: np.array([]),
     "zeros (0, 3)": lambda: np.zeros((0, 3)), "ones (3,)": lambda: np.ones(3), "ones (2, 2)": lambda: np.ones((2, 2)),
@@ -264,10 +280,10 @@ MADE: dict[str, Callable[[], Any]] = {
 }  # fmt: skip
 
 
-def hostile_values(good: Any) -> Iterator[Value]:
+def hostile_values(good: Any, argument: str) -> Iterator[Value]:
     """Yield hostile values: those for everything, and disguises of a good value, which have to be taken for what they are."""
     yield from (Value(repr(value)[:40], lambda value=value: value) for value in SCALARS)
-    yield Value("Three()", Three, 3)
+    yield from (Value(label, make, plain, refusable=True) for label, make, plain in REFUSABLE)
     yield from (Value(repr(value), lambda value=value: value, plain) for value, plain in WITH_PLAIN)
     yield from (Value(label, make) for label, make in MADE.items())
     if type(good) is int and 0 <= good < 128:
@@ -280,10 +296,12 @@ def hostile_values(good: Any) -> Iterator[Value]:
             "int8 entries", lambda: type(good)(np.int8(entry) if entry < 128 else entry for entry in good), good
         )
     if isinstance(good, np.ndarray) and good.ndim and good.dtype.kind in "fiu":
+        yield Value("masked good", lambda: np.ma.masked_array(good, np.zeros(good.shape, bool)))
+        if argument == "out":  # what is written into has no other form
+            return
         yield Value("as nested lists", good.tolist, good)
         yield Value("Fortran order", lambda: np.asfortranarray(good), good)
         yield Value("other byte order", lambda: good.astype(good.dtype.newbyteorder(">")), good)
-        yield Value("masked good", lambda: np.ma.masked_array(good, np.zeros(good.shape, bool)))
         yield Value("read-only", lambda: _frozen(good), good)
 
 
@@ -349,6 +367,9 @@ def _outcome(call: Call, argument: str, value: Any) -> tuple[str, Any]:
             result = list(itertools.islice(result, 3)) if isinstance(result, types.GeneratorType) else result
     except (ValueError, TypeError) as error:
         return _refusal(error, argument)
+    except AssertionError as error:  # a negative answer, where the docstring says so
+        said = "AssertionError" in (call.function.__doc__ or "")
+        return _refusal(error, argument) if said else ("internal error", repr(error)[:100])
     except OSError as error:  # what the system says of a file stays as it is
         return ("refused", str(error)) if argument == "path" else ("internal error", repr(error)[:100])
     except TooLongError:
@@ -384,7 +405,7 @@ def _refusal(error: Exception, argument: str) -> tuple[str, Any]:
     message, where = str(error), traceback.extract_tb(error.__traceback__)[-1].filename
     if "igc_theory" not in where:
         return "foreign error", f"{type(error).__name__}: {message[:100]}"
-    if argument not in message:
+    if not re.search(rf"\b{argument}\b", message):
         return "argument not named", message[:120]
     if len(message) > 700:
         return "endless message", message[:80]
@@ -435,9 +456,10 @@ def _written(value: Any) -> str:
 def faults_of(call: Call, progress: Callable[[str], None]) -> Iterator[dict[str, str]]:
     """Yield what goes wrong when one argument of a call is replaced by hostile values."""
     for argument in [name for name in call.arguments if name not in ("self", "cls", "args", "kwargs", "parameters")]:
-        for value in hostile_values(call.arguments[argument]):
+        plain = _plain_outcomes(call, argument)
+        for value in hostile_values(call.arguments[argument], argument):
             progress(f"{call.name}({argument}={value.label})")
-            fault = _fault(call, argument, value)
+            fault = _fault(call, argument, value, plain)
             if fault is not None:
                 yield {
                     "call": call.name,
@@ -448,18 +470,31 @@ def faults_of(call: Call, progress: Callable[[str], None]) -> Iterator[dict[str,
                 }
 
 
-def _fault(call: Call, argument: str, value: Value) -> tuple[str, Any] | None:
+def _plain_outcomes(call: Call, argument: str) -> Callable[[Any], tuple[str, Any]]:
+    """Return a function that says what becomes of a plain value, and calls once for each."""
+    seen: dict[str, tuple[str, Any]] = {}
+
+    def outcome(value: Any) -> tuple[str, Any]:
+        key = "good" if value is call.arguments[argument] else repr(value)
+        if key not in seen:
+            seen[key] = _outcome(call, argument, value)
+        return seen[key]
+
+    return outcome
+
+
+def _fault(
+    call: Call, argument: str, value: Value, plain_outcome: Callable[[Any], tuple[str, Any]]
+) -> tuple[str, Any] | None:
     given = value.make()
     kind, result = _outcome(call, argument, given)
     if kind == "refused":
-        if value.has_plain and type(given) is not Three and not isinstance(given, (np.longdouble, np.str_)):
-            plain, what = _outcome(call, argument, value.plain)
-            return ("disguise refused", result[:100]) if plain == "accepted" else None
-        return None
+        disguised = value.has_plain and not value.refusable and plain_outcome(value.plain)[0] == "accepted"
+        return ("disguise refused", result[:100]) if disguised else None
     if kind != "accepted":
         return kind, result
     if value.has_plain:
-        plain, what = _outcome(call, argument, value.plain)
+        plain, what = plain_outcome(value.plain)
         if plain != "accepted":
             return "accepted in disguise", what
         return None if same(result, what) else ("another result", f"{_written(result)[:60]} for {_written(what)[:60]}")
@@ -474,8 +509,7 @@ def _fault(call: Call, argument: str, value: Value) -> tuple[str, Any] | None:
 
 
 def main(part: int, parts: int, skip: list[str]) -> None:
-    """Print a JSON line for every fault among this part's callables, and before each call where it is."""
-    os_out = sys.stdout
+    """Print a JSON line for every fault among this part's callables, before each call where it is, and last the time."""
     names = sorted({name for name, _, _ in public_callables()})[part::parts]
     warnings.simplefilter("ignore")
     signal.signal(signal.SIGPROF, _stop)
@@ -483,23 +517,29 @@ def main(part: int, parts: int, skip: list[str]) -> None:
     missing = {name for name, owner, attribute in public_callables() if _has_arguments(owner, attribute)} & set(names)
     print(json.dumps({"calls": sorted(calls), "missing": sorted(missing - set(calls))}), flush=True)
     resource.setrlimit(resource.RLIMIT_AS, (BYTES, BYTES))
+    places = [("", 0.0)]
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
         for call in calls.values():
             if call.name in skip:
                 continue
-            last = ""
-
-            def progress(place: str) -> None:
-                nonlocal last
-                last = place
-                os_out.write(f"@{place}\n".encode("utf-8", "replace").decode("utf-8", "replace"))
-                os_out.flush()
-
-            for fault in faults_of(call, progress):
-                os_out.write(json.dumps(fault) + "\n")
-                os_out.flush()
+            for fault in faults_of(call, partial(_say, sys.stdout, places)):
+                print(json.dumps(fault), flush=True)
             if plots := sys.modules.get("matplotlib.pyplot"):
                 plots.close("all")
+    _say(sys.stdout, places, "the end")
+    lasted = sorted(((after[1] - place[1], place[0]) for place, after in itertools.pairwise(places)), reverse=True)
+    print(
+        f"# {time.process_time():.0f} s of processor time; most for",
+        *(f"{place} {s:.2f} s" for s, place in lasted[:9]),
+        sep="\n# ",
+    )
+
+
+def _say(out: Any, places: list[tuple[str, float]], place: str) -> None:
+    """Print which call comes next, for the one that kills the process, and note the processor time."""
+    places.append((place, time.process_time()))
+    out.write(f"@{place}\n".encode("utf-8", "replace").decode("utf-8", "replace"))
+    out.flush()
 
 
 def _stop(*_: Any) -> None:

@@ -171,8 +171,16 @@ IMAGE, KERNEL = np.ones((4, 5, 5)), np.ones((6, 4, 3, 3))
         ),
         (lambda: convolve(np.ones((1, 4, 5, 5)), KERNEL), ValueError, r"image has shape \(1, 4, 5, 5\)"),
         (lambda: convolve(np.ones((4, 0, 5)), KERNEL), ValueError, r"image has shape \(4, 0, 5\)"),
-        (lambda: convolve(np.ones((3, 5, 5)), KERNEL), ValueError, "image has 3 channels, the kernel with groups=1 reads 4"),
-        (lambda: convolve(IMAGE, KERNEL, groups=2), ValueError, "image has 4 channels, the kernel with groups=2 reads 8"),
+        (
+            lambda: convolve(np.ones((3, 5, 5)), KERNEL),
+            ValueError,
+            "image has 3 channels, the kernel with groups=1 reads 4",
+        ),
+        (
+            lambda: convolve(IMAGE, KERNEL, groups=2),
+            ValueError,
+            "image has 4 channels, the kernel with groups=2 reads 8",
+        ),
         (
             lambda: convolve(IMAGE, KERNEL, groups=4),
             ValueError,
@@ -209,7 +217,11 @@ IMAGE, KERNEL = np.ones((4, 5, 5)), np.ones((6, 4, 3, 3))
         (lambda: kernel_tensor(np.ones(9), 3), ValueError, r"matrix has shape \(9,\)"),
         (lambda: kernel_tensor(np.full((1, 9), np.inf), 3), ValueError, r"matrix\[0, 0\]=inf is not finite"),
         (lambda: convolution_matrix(KERNEL, (4, 5)), ValueError, r"image_shape=\(4, 5\) is not a triple"),
-        (lambda: convolution_matrix(KERNEL, (3, 5, 5)), ValueError, r"image_shape\[0\]=3 channels, the kernel with groups=1 reads 4"),
+        (
+            lambda: convolution_matrix(KERNEL, (3, 5, 5)),
+            ValueError,
+            r"image_shape\[0\]=3 channels, the kernel with groups=1 reads 4",
+        ),
         (lambda: convolution_matrix(KERNEL, (4, 0, 5)), ValueError, r"image_shape\[1\]=0 is below 1"),
         (lambda: convolution_matrix(KERNEL, (4, 2, 2), padding=0), ValueError, "larger than the padded image"),
     ],

@@ -264,7 +264,7 @@ def test_a_kernel_too_large_to_answer_at_once_is_refused():
 def test_a_budget_that_pays_for_nothing_is_refused():
     shown = Shown(explore_budget())
     shown.set(kernel=5, weights=20)
-    assert "budget=20 pays for no strict design: use at least 25" in shown.html.value
+    assert "budget=20 pays for no strict design with S=25: use at least 25" in shown.html.value
 
 
 @pytest.mark.parametrize(("call", "error", "sentence"), [

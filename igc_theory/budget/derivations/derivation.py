@@ -101,7 +101,14 @@ class Derivation:
     source: str
 
     def failures(self) -> tuple[Claim, ...]:
-        """Return the claims that do not hold, and the results that no step establishes."""
+        """Return the claims that do not hold, and the results that no step establishes.
+
+        Examples
+        --------
+        >>> from igc_theory.budget.derivations import width_theorem
+        >>> width_theorem().failures()
+        ()
+        """
         claims = [step.claim for step in self.steps]
         refuted = [step.claim for step in self.steps if not step.holds()]
         return *refuted, *(claim for claim in self.result if claim not in claims)
@@ -127,7 +134,14 @@ class Derivation:
         return self.sentence
 
     def text(self) -> str:
-        """Return assumptions, steps, results and source, to be read in a terminal."""
+        """Return assumptions, steps, results and source, to be read in a terminal.
+
+        Examples
+        --------
+        >>> from igc_theory.budget.derivations import width_theorem
+        >>> print(width_theorem().text().splitlines()[-1])
+        Source: IGCV1 [Zhang2017], section 3.3
+        """
         lines = [self.title, "=" * len(self.title), *(_plain(f"Let {part}.") for part in self.assumptions), ""]
         for number, step in enumerate(self.steps, 1):
             lines += [f"{number}. {_plain(step.reason)}", _indented(step.claim), ""]

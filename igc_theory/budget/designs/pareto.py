@@ -48,7 +48,7 @@ def pareto_front(
     Examples
     --------
     >>> from igc_theory.budget import strict_designs
-    >>> for design in pareto_front(strict_designs(64, 9)):
+    >>> for design in pareto_front(list(strict_designs(64, 9))):
     ...     print(design.branch_widths, design.parameters_per_channel)
     (1, 4, 4, 4) 21
     (1, 8, 8) 25

@@ -140,24 +140,38 @@ class _DenseBlock:
 
     def largest_products(self, most: int, S: int, asked: Limits) -> NDArray[np.int64]:
         """Return the table of whole designs, with rows up to `most` weights per channel."""
-        useful = max(most_useful_factors(int(self.channels[-1]), asked.min_width), asked.fewest - 1)
+        useful = most_useful_factors(int(self.channels[-1]), asked.min_width)
+        spare = max(asked.fewest - 1 - useful, 0)
         factors = useful if asked.most is None else min(useful, asked.most - 1)
         products = np.ones((most + 1, self.channels.size), dtype=np.int64)
         best = products if asked.fewest == 1 else np.zeros_like(products)
         for pointwise in range(1, factors + 1):
             products = self._one_factor_more(products, asked.min_width, 1)
-            best = np.maximum(best, products) if pointwise >= asked.fewest - 1 else best
+            best = np.maximum(best, products) if pointwise >= asked.fewest - 1 - spare else best
+        best = self._factors_more(best, asked.min_width, spare) if spare else best
         return self._one_factor_more(best, asked.min_spatial_width, S)
+
+    def _factors_more(self, products: NDArray[np.int64], smallest: int, spare: int) -> NDArray[np.int64]:
+        """Return the table with so many factors more, when the others always multiply to enough: all are as narrow as can be."""
+        rows, columns = products.shape
+        narrowest = np.full(columns, rows)
+        for k in range(min(rows, int(self.channels[-1])), smallest - 1, -1):
+            narrowest[self._multiples(k)] = k
+        before = np.arange(rows)[:, None] - spare * narrowest
+        moved: NDArray[np.int64] = np.take_along_axis(products, np.maximum(before, 0), axis=0)
+        return np.where(before >= 0, moved, 0)
+
+    def _multiples(self, k: int) -> slice:
+        """Return where the channel counts are that `k` divides: k divides step·j iff k/gcd(k, step) divides j."""
+        stride = k // gcd(k, self.step)
+        return slice(-self.first % stride, None, stride)
 
     def _one_factor_more(self, products: NDArray[np.int64], smallest: int, S: int) -> NDArray[np.int64]:
         """Return the largest ``k * products[sum - S*k]`` over the divisors k ≥ `smallest` of every channel count."""
-        rows, columns = products.shape
+        rows = len(products)
         largest = np.zeros_like(products)
         for k in range(smallest, min((rows - 1) // S, int(self.channels[-1])) + 1):
-            # k divides step·j iff k/gcd(k, step) divides j.
-            stride = k // gcd(k, self.step)
-            start = -self.first % stride
-            if start < columns:
-                part = largest[S * k :, start::stride]
-                np.maximum(part, k * products[: rows - S * k, start::stride], out=part)
+            part = largest[S * k :, self._multiples(k)]
+            if part.size:
+                np.maximum(part, k * products[: rows - S * k, self._multiples(k)], out=part)
         return np.minimum(largest, self.channels, out=largest)

@@ -158,8 +158,8 @@ def widest_dense(
 
     Examples
     --------
-    >>> widest_strict(10**6, 9).channels, widest_dense(10**6, 9).channels
-    (26244, 26310)
+    >>> widest_strict(10**5, 9).channels, widest_dense(10**5, 9).channels
+    (3072, 3120)
     """
     asked = limits(factors, min_width, min_spatial_width)
     channels = _widest(widest_dense_channels, budget, S, asked, multiple_of, dense=True)

@@ -83,7 +83,7 @@ def area(S: Any) -> Quantity:
 
 def no_window(S: Any) -> Any:
     """Return what may be a kernel area; refuse a window."""
-    if isinstance(S, (tuple, list)):
+    if isinstance(S, (tuple, list, range)):
         entries = prod(S) if all(isinstance(side, int) for side in S) else "height*width"
         raise TypeError(
             f"S={shown(S)} is a window, and S is a kernel area: "

@@ -55,7 +55,13 @@ class Frontier:
     least_operations: NDArray[np.bool_]
 
     def columns(self) -> dict[str, list[Any]]:
-        """Return equally long columns: family, setting, bits per weight, operations per weight, error, and the two marks."""
+        """Return equally long columns: family, setting, bits per weight, operations per weight, error, and the two marks.
+
+        Examples
+        --------
+        >>> frontier(np.eye(4)).columns()["family"][:2]
+        ['binary', 'quantized']
+        """
         rows = self.approximations
         return {
             "family": [row.family for row in rows],

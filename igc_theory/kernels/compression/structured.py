@@ -160,6 +160,8 @@ def sparse_low_rank(
     bits = None if bits is None else bits_of(bits)
     rank, pair = positive_int("rank", rank), two_of("groups", groups, "give (G1, G2), the branches of both")
     groups = positive_int("groups[0]", pair[0]), positive_int("groups[1]", pair[1])
+    if rank > matrix.size:
+        raise ValueError(f"rank={rank} exceeds the {matrix.size} entries of matrix: use at most its smaller side")
     if rank % (common := lcm(*groups)):
         raise ValueError(f"rank={rank} is not a multiple of both groups={groups}: use a multiple of {common}")
     chain = two_factor_chain(matrix.shape[1], len(matrix), rank, groups)

@@ -14,35 +14,37 @@ __all__ = ["CheckedOperator"]
 
 
 class CheckedOperator(LinearOperator):
-    """A linear operator that names `x` and both shapes when an operand does not fit; so do its adjoint and its transpose."""
+    """A linear operator that names the operand and both shapes when it does not fit; so do its adjoint and its transpose."""
 
     def matvec(self, x: Any) -> Any:
         """Return the operator times a vector ``(columns,)``."""
-        return super().matvec(_operand(x, self.shape[1], columns=False))
+        return super().matvec(_operand("x", x, self.shape[1], columns=False))
 
     def matmat(self, X: Any) -> Any:
         """Return the operator times a matrix ``(columns, N)``."""
-        return super().matmat(_operand(X, self.shape[1], columns=True))
+        return super().matmat(_operand("X", X, self.shape[1], columns=True))
 
     def rmatvec(self, x: Any) -> Any:
         """Return the adjoint times a vector ``(rows,)``."""
-        return super().rmatvec(_operand(x, self.shape[0], columns=False))
+        return super().rmatvec(_operand("x", x, self.shape[0], columns=False))
 
     def rmatmat(self, X: Any) -> Any:
         """Return the adjoint times a matrix ``(rows, N)``."""
-        return super().rmatmat(_operand(X, self.shape[0], columns=True))
+        return super().rmatmat(_operand("X", X, self.shape[0], columns=True))
 
     def dot(self, x: Any) -> Any:
         """Return the operator times a vector, a matrix or another operator; or scaled by a number."""
-        if isinstance(x, LinearOperator) or (np.isscalar(x) and not isinstance(x, (str, bytes))):
-            return super().dot(x)  # type: ignore[arg-type]  # the stubs know no number as an operand
-        array = _operand(x, self.shape[1], columns=False, either=True)
+        if isinstance(x, LinearOperator):
+            return super().dot(x)
+        if isinstance(x, (int, float, complex, np.number, np.bool_)):
+            return super().dot(numbers("x", x)[()])
+        array = _operand("x", x, self.shape[1], columns=False, either=True)
         return self.matvec(array) if array.ndim == 1 else self.matmat(array)
 
     def __matmul__(self, other: Any) -> Any:
         if isinstance(other, LinearOperator):
             return super().__matmul__(other)
-        return self.dot(_operand(other, self.shape[1], columns=False, either=True))
+        return self.dot(_operand("x", other, self.shape[1], columns=False, either=True))
 
     def _adjoint(self) -> LinearOperator:
         return _Adjoint(self, conjugate=False)
@@ -74,13 +76,13 @@ class _Adjoint(CheckedOperator):
         return self._of if self._conjugate else super()._transpose()
 
 
-def _operand(x: ArrayLike, rows: int, *, columns: bool, either: bool = False) -> Array:
+def _operand(name: str, x: ArrayLike, rows: int, *, columns: bool, either: bool = False) -> Array:
     """Return `x` as an array of numbers of shape (rows,) or (rows, 1), or (rows, N) if there are columns, or either."""
-    array = numbers("x", x)
+    array = numbers(name, x)
     fits = array.shape[:1] == (rows,) and array.ndim <= 2
     if not fits or (columns and array.ndim < 2) or not (columns or either or array.size == rows):
         expected = f"({rows}, N)" if columns else f"({rows},) or ({rows}, N)" if either else f"({rows},)"
         raise ValueError(
-            f"x has shape {array.shape}, but the operator takes {expected}: give {rows} entries per column"
+            f"{name} has shape {array.shape}, but the operator takes {expected}: give {rows} entries per column"
         )
     return array

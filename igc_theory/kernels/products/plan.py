@@ -70,6 +70,8 @@ class Plan:
     >>> from igc_theory import igcv2
     >>> from igc_theory.kernels import random_product
     >>> product = random_product(igcv2([8, 8, 8, 8], kernel_size=1), np.random.default_rng(0))
+    >>> Plan(product, batch=64, dtype=np.float32, threads=2)
+    Plan(4096x4096 on 64 columns, float32, 8 steps, 2 threads)
     >>> plan = product.plan(batch=64, dtype=np.float32)
     >>> x = np.random.default_rng(1).standard_normal((4096, 64)).astype(np.float32)
     >>> y = np.empty_like(x)

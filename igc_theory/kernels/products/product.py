@@ -83,6 +83,11 @@ class Product(CheckedOperator):
     >>> x = rng.standard_normal(72)
     >>> np.allclose(product @ x, product.matrix() @ x)
     True
+    >>> X = np.stack([x, x], axis=1)
+    >>> product.dot(X).shape, product.matmat(X).shape, product.rmatmat(np.ones((8, 2))).shape
+    ((8, 2), (8, 2), (72, 2))
+    >>> product.matvec(x).shape, product.rmatvec(np.ones(8)).shape
+    ((8,), (72,))
     >>> Product(igcv1(L=4, M=2), [np.ones((8, 2, 3, 3)), np.ones((8, 2))])
     Traceback (most recent call last):
     ...

@@ -21,6 +21,7 @@ from igc_theory.budget import (
 from igc_theory.budget.designs.search import Limits
 from igc_theory.budget.designs.sieves import IMPOSSIBLE, least_strict_weights, most_channels
 from igc_theory.budget.formulas.widths import balanced_width, constrained_width
+from igc_theory.structure.divisors import divisors
 
 BEST: dict[Callable[..., Design], Callable[..., Design]] = {widest_strict: best_strict, widest_dense: best_dense}
 """Tested by itself against all designs; here it says for every width what its cheapest design costs."""
@@ -170,6 +171,16 @@ def test_too_small_a_budget_names_the_least_sufficient(
     assert function(least, **keywords).parameters == least
     with pytest.raises(ValueError, match="pays for no"):
         function(least - 1, **keywords)
+
+
+@pytest.mark.parametrize("step", [1, 6])
+def test_more_factors_than_are_useful_are_as_narrow_as_can_be(step: int) -> None:
+    pointwise = 12
+    for budget in range(400, 8000, 397):
+        # 2**12 exceeds every width here, so that any twelve widths suffice: the narrowest cost least.
+        costs = {C: C * (9 + pointwise * divisors(C)[1]) for C in range(step, 300, step) if C > 1}
+        widest = max(C for C, cost in costs.items() if cost <= budget)
+        assert widest_dense(budget, 9, factors=1 + pointwise, multiple_of=step).channels == widest
 
 
 def test_far_too_small_a_budget_names_a_sufficient_one() -> None:

@@ -386,7 +386,7 @@ RNG = np.random.default_rng(19)
         (
             lambda: Product(CHAIN, WEIGHTS).rmatmat(np.ones((54, 1))),
             ValueError,
-            r"x has shape \(54, 1\), but the operator takes \(6,",
+            r"X has shape \(54, 1\), but the operator takes \(6,",
         ),
         (lambda: Product(CHAIN, WEIGHTS) @ np.array(["a"] * 54), TypeError, "x has dtype <U1"),
         (lambda: random_product(WEIGHTS, RNG), TypeError, "is a list: give a Chain"),
