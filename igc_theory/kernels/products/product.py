@@ -218,6 +218,14 @@ class Product(CheckedOperator):
         ------
         TypeError, ValueError
             If a number is below 1, or the type cannot hold the weights.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from igc_theory import igcv2
+        >>> from igc_theory.kernels import random_product
+        >>> random_product(igcv2([8, 8], kernel_size=1), np.random.default_rng(0)).plan(batch=4, dtype=np.float32, threads=1)
+        Plan(64x64 on 4 columns, float32, 2 steps)
         """
         return Plan(self, batch, dtype, threads)
 
