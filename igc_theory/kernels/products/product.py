@@ -224,8 +224,9 @@ class Product(CheckedOperator):
         >>> import numpy as np
         >>> from igc_theory import igcv2
         >>> from igc_theory.kernels import random_product
-        >>> random_product(igcv2([8, 8], kernel_size=1), np.random.default_rng(0)).plan(batch=4, dtype=np.float32, threads=1)
-        Plan(64x64 on 4 columns, float32, 2 steps)
+        >>> product = random_product(igcv2([8, 8], kernel_size=1), np.random.default_rng(0))
+        >>> product.plan(batch=4, dtype=np.float32, threads=1)(np.ones((64, 4))).dtype
+        dtype('float32')
         """
         return Plan(self, batch, dtype, threads)
 
