@@ -10,7 +10,7 @@ from tests.benchmarks.timing import Row, Verdict, number, peer
 
 TITLE = "Grading whole networks"
 NOTES = """Milliseconds for networks of timm, once each is read: `grades` are the verdicts of all blocks and stages, with and
-without shortcuts and gates; `meet` is how many blocks it takes from each on until all channels have met. Medians of three runs."""
+without shortcuts and gates. `meet` is how many blocks it takes from each on until all channels have met. Medians of three runs."""
 
 NETWORKS = (
     "mixnet_s", "ghostnet_100", "mobilenetv2_100", "mobilenetv3_large_100", "efficientnet_b0", "mobileone_s0", "regnety_004",
@@ -21,7 +21,7 @@ TARGET = 1000.0
 
 
 def run(quick: bool = False) -> list[Row]:
-    """Return one row per network; none where torch or timm is missing."""
+    """Return one row a network; none where torch or timm is missing."""
     if peer("timm") is None:
         return []
     return [_row(name) for name in (NETWORKS[:1] if quick else NETWORKS)]

@@ -126,7 +126,7 @@ def block_flow(steps: Steps, region: Region, *, graded: bool = True) -> BlockFlo
     chain = chain_between(steps, start, end) if graded else None
     main = verdict(steps.counts(start, end, shortcuts=False), chain)
     whole = gated = main
-    if chain is None or any(start < k <= end for k, _ in steps.shortcuts):
+    if any(start < k <= end for k, _ in steps.shortcuts):
         whole = gated = verdict(steps.counts(start, end), chain)
     if any(isinstance(steps.steps[k].action, Gate) for k in inside):
         gated = verdict(steps.counts(start, end, gates=True))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -163,13 +165,18 @@ class PairCounts:
 
     def totals(self) -> Totals:
         """Return what the counts of all pairs add up to."""
+        return self._totals
+
+    @cached_property
+    def _totals(self) -> Totals:
         numbers = np.outer(np.bincount(self.rows), np.bincount(self.columns))
         places = self.rows[self.outputs], self.columns[self.sources]
         np.subtract.at(numbers, places, 1)
         table, extra = _roomy(self.table, self.extra)
-        values = [*table.ravel().tolist(), *(table[places] + extra).tolist()]
-        times = [*numbers.ravel().tolist(), *[1] * len(extra)]
-        found = [(value, number) for value, number in zip(values, times, strict=True) if number]
+        times = Counter((table[places] + extra).tolist())
+        for value, number in zip(table.ravel().tolist(), numbers.ravel().tolist(), strict=True):
+            times[value] += number
+        found = [(value, number) for value, number in times.items() if number]
         return Totals(
             pairs=len(self.rows) * len(self.columns),
             connected=sum(number for value, number in found if value),

@@ -51,13 +51,12 @@ def _cell(block: BlockFlow) -> str:
     style = (
         f"background-color:{colour};color:{ink};border:1px solid #444;padding:1px 6px;text-align:center;cursor:pointer"
     )
-    words = f"<strong>{escape(block.name)}</strong>, {block.in_channels} → {block.out_channels} channels<br>"
-    label = f"{block.name}: {block.main.kind}"
-    return (
-        f"<details style='max-width:100%'><summary title='{escape(label)}' aria-label='{escape(label)}' "
-        f"style='{style}'>{letter}</summary><p style='max-width:{SIDE + 60}px;text-align:left'>{words}"
-        f"main branch {escape(block.main.sentence)}; all ways: {escape(block.whole.sentence)}</p>{path_map(block)}</details>"
-    )
+    label = escape(f"{block.name}: {block.main.kind}")
+    summary = f"<summary title='{label}' aria-label='{label}' style='{style}'>{letter}</summary>"
+    head = f"<strong>{escape(block.name)}</strong>, {block.in_channels} → {block.out_channels} channels"
+    verdicts = f"main branch {escape(block.main.sentence)}; all ways: {escape(block.whole.sentence)}"
+    words = f"<p style='max-width:{SIDE + 60}px;text-align:left'>{head}<br>{verdicts}</p>"
+    return f"<details style='max-width:100%;margin:0;padding:0;border:0'>{summary}{words}{path_map(block)}</details>"
 
 
 def path_map(block: BlockFlow) -> str:

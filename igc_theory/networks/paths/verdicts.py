@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
-from functools import cache
+from functools import cache, cached_property
 
 import numpy as np
 
@@ -34,9 +34,6 @@ class Verdict:
         What the path counts of all pairs add up to.
     apart : (tuple of int, tuple of int) or None
         Input channels, and output channels that none of them reaches; None if every pair is joined.
-    branches : tuple of (int, int)
-        Inputs and outputs of each branch, where convolutions side by side join the pairs of one group convolution, be its branches
-        equally wide or not; else empty.
 
     Examples
     --------
@@ -52,7 +49,15 @@ class Verdict:
     unknown: str = ""
     totals: Totals | None = None
     apart: tuple[tuple[int, ...], tuple[int, ...]] | None = None
-    branches: tuple[tuple[int, int], ...] = ()
+    _counts: PairCounts | None = field(default=None, repr=False, compare=False)
+
+    @cached_property
+    def branches(self) -> tuple[tuple[int, int], ...]:
+        """Inputs and outputs of each branch, where convolutions side by side join the pairs of one group convolution; else empty.
+
+        Branches need not be equally wide. Those of a chain are not told here.
+        """
+        return tuple(self._counts.branches() or ()) if self._counts is not None else ()
 
     @property
     def kind(self) -> str:
@@ -93,8 +98,13 @@ def verdict(counts: PairCounts | Unknown, chain: Chain | None = None) -> Verdict
         found = counts.unconnected()
         assert found is not None, "a pair without a path can be named"
         sources, outputs = (tuple(channels.tolist()) for channels in reversed(found))
-        branches = tuple(counts.branches() or ()) if chain is None else ()
-        return Verdict(Grade("not dense", 0, None, (outputs[0], sources[0])), "", totals, (sources, outputs), branches)
+        return Verdict(
+            Grade("not dense", 0, None, (outputs[0], sources[0])),
+            "",
+            totals,
+            (sources, outputs),
+            None if chain else counts,
+        )
     kind = "dense" if chain is None else _graded(chain).kind
     return Verdict(Grade(kind, totals.least, totals.most), "", totals)
 

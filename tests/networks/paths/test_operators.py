@@ -52,3 +52,17 @@ def test_an_operator_that_flow_does_not_know_is_named() -> None:
     unknown = Operation("GridSample", "", ("x", "w"), ("y",), {})
     steps = steps_of_graph(_graph(unknown, x=(1, 4, 8, 8), w=(1, 8, 8, 2), y=(1, 4, 8, 8)))
     assert str(steps.counts(0, steps.outputs[0])) == "Unknown(operator='GridSample')"
+
+
+def test_a_mask_that_nobody_reads_is_not_written_by_the_network() -> None:
+    """Dropout's second output would be a path around all that follows."""
+    conv = {"group": 1, "kernel_shape": [3, 3]}
+    operations = (
+        Operation("Conv", "", ("x", "w"), ("a",), conv),
+        Operation("Dropout", "", ("a",), ("b", "mask"), {}),
+        Operation("Conv", "", ("b", "w"), ("y",), conv),
+    )
+    shapes = dict.fromkeys(("x", "a", "b", "mask", "y"), (1, 4, 8, 8))
+    steps = steps_of_graph(_graph(*operations, w=(4, 4, 3, 3), **shapes))
+    assert len(steps.outputs) == 1
+    assert steps.depths[steps.outputs[0]] == 2

@@ -53,14 +53,19 @@ def steps_of_graph(graph: Graph) -> Steps:
     for operation in graph.operations:
         if trace.moving(operation):
             _follow(trace, operation)
-    read = {name for operation in graph.operations for name in operation.inputs}
     ends = [
         _written(trace, operation, trace.views[name])
         for operation in graph.operations
-        for name in operation.outputs
-        if name not in read and name in trace.views
+        for name in _ends(trace, operation)
     ]
     return Steps(tuple(trace.steps), tuple(dict.fromkeys(ends)))
+
+
+def _ends(trace: Trace, operation: Operation) -> list[str]:
+    """Return what the network writes of what an operator does: a mask or indices beside what is read on are by-products."""
+    names = [name for name in operation.outputs if name in trace.views]
+    unread = [name for name in names if not trace.graph.readers[name]]
+    return unread if operation.operator == "Split" or len(unread) == len(names) else []
 
 
 def _written(trace: Trace, operation: Operation, view: View) -> int:
