@@ -60,6 +60,17 @@ def test_a_signature_has_the_names_of_the_house_in_their_order(name):
     assert placed == sorted(placed)
 
 
+def test_no_positional_argument_stands_out_of_order():
+    """In no function at all; what is given by name alone may stand anywhere."""
+    wrong = []
+    for path in sorted(PACKAGE.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef):
+                placed = [ORDER.index(each.arg) for each in node.args.args if each.arg in ORDER]
+                wrong += [f"{path.name}: {node.name}"] if placed != sorted(placed) else []
+    assert wrong == []
+
+
 def test_no_two_public_things_have_one_name():
     by_name = defaultdict(set)
     for (_, name), thing in THINGS.items():
@@ -99,7 +110,7 @@ def test_no_two_modules_give_one_name():
     assert {name for name in MEANT if len(places[name]) < 2} == set()
 
 
-RESULTS = ("Approximation", "Derivation", "Explanation", "Frontier", "Grade", "OperatorCheck", "Projection")
+RESULTS = ("Approximation", "Derivation", "Explanation", "Frontier", "Grade", "OperatorCheck", "Projection", "Verdict")
 
 
 @pytest.mark.parametrize("name", RESULTS)

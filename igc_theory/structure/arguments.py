@@ -19,6 +19,8 @@ from typing import Any, TypeVar, overload
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from igc_theory.structure.divisors import divisors
+
 __all__ = [
     "LARGEST",
     "MOST_AREA",
@@ -378,8 +380,8 @@ def branches_of(channels: int, groups: int, name: str) -> int:
     """
     if channels % groups:
         padded = -(-channels // groups) * groups
-        divisors = [d for d in range(1, min(channels, 64) + 1) if channels % d == 0]
-        some = ", ".join(map(str, divisors[:8])) + (", …" if len(divisors) > 8 or channels > 64 else "")
+        small = divisors(channels, most=64)
+        some = ", ".join(map(str, small[:8])) + (", …" if len(small) > 8 or channels > 64 else "")
         raise ValueError(
             f"groups={groups} does not divide {name}={channels}: "
             f"use a divisor of {channels} ({some}), or pad to {padded} channels"

@@ -7,16 +7,19 @@ from math import isqrt
 __all__ = ["divisors", "prime_factors"]
 
 
-def divisors(number: int) -> list[int]:
-    """Return the divisors of a number in increasing order.
+def divisors(number: int, most: int | None = None) -> list[int]:
+    """Return the divisors of a number in increasing order, all of them or those up to `most`.
 
     Examples
     --------
     >>> divisors(12)
     [1, 2, 3, 4, 6, 12]
+    >>> divisors(2**62 * 3, most=6)
+    [1, 2, 3, 4, 6]
     """
-    small = [d for d in range(1, isqrt(number) + 1) if number % d == 0]
-    return sorted({*small, *(number // d for d in small)})
+    root = isqrt(number)
+    small = [d for d in range(1, min(root, most or root) + 1) if number % d == 0]
+    return [d for d in sorted({*small, *(number // d for d in small)}) if d <= (most or number)]
 
 
 def prime_factors(number: int) -> tuple[int, ...]:

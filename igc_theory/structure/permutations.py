@@ -85,13 +85,6 @@ class ChannelPermutation:
         """The (groups, width) of :func:`interleave`, if it was made that way; then the map is a reshape and a transpose."""
         return self._interleaved
 
-    @property
-    def is_identity(self) -> bool:
-        """Whether every channel stays in its place."""
-        if self.interleaved is not None:
-            return 1 in self.interleaved
-        return bool(np.array_equal(self.indices, np.arange(self.channels)))
-
     def inverse(self) -> ChannelPermutation:
         """Return the permutation that undoes this one; that of ``interleave(L, M)`` is ``interleave(M, L)``.
 

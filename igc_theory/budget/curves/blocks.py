@@ -191,7 +191,7 @@ def width_gain_of_igcv1(most: float = 256, points: int = 33) -> Curves:
 
 
 def width_gain_of_igcv3(
-    channels: ArrayLike, groups: Sequence[tuple[int, int]] = ((2, 2), (4, 4), (8, 8)), expansion: int = 6, S: int = 9
+    channels: ArrayLike, expansion: int = 6, groups: Sequence[tuple[int, int]] = ((2, 2), (4, 4), (8, 8)), S: int = 9
 ) -> Curves:
     """Return how much wider IGCV3 is than MobileNetV2's block (one group each) of equal weights.
 
@@ -199,10 +199,12 @@ def width_gain_of_igcv3(
     ----------
     channels : array_like
         Widths of the MobileNetV2 block.
+    expansion : int, default 6
+        `t`.
     groups : sequence of (int, int)
         Branches of the two pointwise convolutions.
-    expansion, S : int
-        `t`, and kernel area.
+    S : int, default 9
+        Kernel area.
 
     Returns
     -------

@@ -63,7 +63,7 @@ class PairCounts:
 
     Examples
     --------
-    >>> counts = PairCounts.identity(4).mixed(groups=2, channels=6)
+    >>> counts = PairCounts.identity(4).mixed(channels=6, groups=2)
     >>> counts.table.shape, counts.columns.tolist(), counts.matrix()[:, 0].tolist()
     ((2, 2), [0, 0, 1, 1], [1, 1, 1, 0, 0, 0])
     >>> counts.totals().connected
@@ -105,7 +105,7 @@ class PairCounts:
             rows, self.columns, table[used[_leaders(rows)]], outputs, self.sources[entries], self.extra[entries]
         )
 
-    def mixed(self, groups: int, channels: int) -> PairCounts:
+    def mixed(self, channels: int, groups: int) -> PairCounts:
         """Return the counts behind a group convolution: each output of a branch gets the sum over the branch's inputs."""
         width = len(self.rows) // groups
         if width == 1:

@@ -239,7 +239,7 @@ def _through(step: Step, operands: Sequence[PairCounts | Unknown]) -> PairCounts
         return next(operand for operand in operands if isinstance(operand, Unknown))
     match step.action:
         case Mix(groups=groups):
-            return known[0].mixed(groups, step.channels)
+            return known[0].mixed(step.channels, groups)
         case Gather(indices=indices):
             stacked = known[0] if len(known) == 1 else PairCounts.stacked(known)
             return stacked if indices is None else stacked.taken(indices)

@@ -38,7 +38,7 @@ class Verdict:
     Examples
     --------
     >>> from igc_theory.networks.paths.pair_counts import PairCounts
-    >>> found = verdict(PairCounts.identity(4).mixed(2, 6))
+    >>> found = verdict(PairCounts.identity(4).mixed(6, 2))
     >>> found.share, found.evenness, found.branches
     (Fraction(1, 2), Fraction(1, 2), ((2, 3), (2, 3)))
     >>> print(found)

@@ -48,10 +48,10 @@ def alexnet(groups: int = 2, widths: tuple[int, ...] = (96, 256, 384, 384, 256),
     a, b, c, d, e = widths
     nodes = (
         convolution(3, a, 11, 4, padding=2, batch_norm=False, bias=True), Pool("max", 3, 2),
-        convolution(a, b, 5, 1, groups, batch_norm=False, bias=True), Pool("max", 3, 2),
+        convolution(a, b, 5, 1, groups=groups, batch_norm=False, bias=True), Pool("max", 3, 2),
         convolution(b, c, 3, batch_norm=False, bias=True),
-        convolution(c, d, 3, 1, groups, batch_norm=False, bias=True),
-        convolution(d, e, 3, 1, groups, batch_norm=False, bias=True), Pool("max", 3, 2),
+        convolution(c, d, 3, 1, groups=groups, batch_norm=False, bias=True),
+        convolution(d, e, 3, 1, groups=groups, batch_norm=False, bias=True), Pool("max", 3, 2),
         Linear(e * 6 * 6, 4096), Linear(4096, 4096), Linear(4096, classes),
     )  # fmt: skip
     return Entry(IMAGENET, nodes, "Krizhevsky, Sutskever, Hinton, NIPS 2012")
@@ -108,10 +108,12 @@ def googlenet(batch_norm: bool = False, largest_window: int = 5, classes: int = 
     return Entry(IMAGENET, (*stem, *middle, Pool("average"), Linear(1024, classes)), "[Szegedy2015], table 1")
 
 
-def residual_block(name: str, body: tuple[Node, ...], channels: int, out: int, stride: int, groups: int = 1) -> Block:
+def residual_block(
+    name: str, body: tuple[Node, ...], in_channels: int, out_channels: int, stride: int, *, groups: int = 1
+) -> Block:
     """Return `body` beside an identity, or beside a 1×1 projection where the shape changes."""
-    same = channels == out and stride == 1
-    return Block(name, (body, () if same else (convolution(channels, out, 1, stride, groups),)))
+    same = in_channels == out_channels and stride == 1
+    return Block(name, (body, () if same else (convolution(in_channels, out_channels, 1, stride, groups=groups),)))
 
 
 def resnet(depth: int = 50, width: int = 64, groups: int = 1, branch_width: int = 64, classes: int = 1000) -> Entry:
@@ -133,7 +135,7 @@ def resnet(depth: int = 50, width: int = 64, groups: int = 1, branch_width: int 
                 body = (convolution(channels, base, 3, s), convolution(base, base, 3))
             else:
                 squeeze, widen = convolution(channels, middle, 1), convolution(middle, out, 1)
-                body = (squeeze, convolution(middle, middle, 3, s, groups), widen)
+                body = (squeeze, convolution(middle, middle, 3, s, groups=groups), widen)
             nodes.append(residual_block(f"stage{stage + 1}.block{block + 1}", body, channels, out, s))
             channels = out
     nodes += [Pool("average"), Linear(channels, classes)]
@@ -203,7 +205,7 @@ def resnext_cifar(depth: int = 29, cardinality: int = 8, branch_width: int = 64,
         for block in range(n):
             s = 2 if stage and not block else 1
             squeeze, widen = convolution(channels, middle, 1), convolution(middle, out, 1)
-            body = (squeeze, convolution(middle, middle, 3, s, cardinality), widen)
+            body = (squeeze, convolution(middle, middle, 3, s, groups=cardinality), widen)
             nodes.append(residual_block(f"stage{stage + 1}.block{block + 1}", body, channels, out, s))
             channels = out
     return Entry(CIFAR, (*nodes, Pool("average"), Linear(channels, classes)), "[Xie2017], section 5.3")

@@ -76,7 +76,9 @@ def igc_imagenet(L: int = 100, M: int = 2, doubling: str = "L", classes: int = 1
         for block in range(2):
             s = 2 if stage and not block else 1
             body = layer(channels, out, s) + layer(out, out, 1)
-            nodes.append(residual_block(f"stage{stage + 1}.block{block + 1}", body, channels, out, s, partitions))
+            nodes.append(
+                residual_block(f"stage{stage + 1}.block{block + 1}", body, channels, out, s, groups=partitions)
+            )
             channels = out
     nodes += [Pool("average"), Linear(channels, classes)]
     return Entry(IMAGENET, tuple(nodes), "[Zhang2017], section 5.3, and the authors' published model graphs")
@@ -132,7 +134,7 @@ def _three_stages(
             first, name = layer(channels, out, s), f"stage{stage + 1}"
             nodes.append(
                 residual_block(
-                    f"{name}.block{k // 2 + 1}", first + layer(out, out, 1), channels, out, s, shortcut_groups
+                    f"{name}.block{k // 2 + 1}", first + layer(out, out, 1), channels, out, s, groups=shortcut_groups
                 )
                 if identity
                 else Block(f"{name}.layer{k + 1}", (first,))

@@ -40,13 +40,13 @@ def inverted_residual_block(
 
     Examples
     --------
-    >>> block = inverted_residual_block("stage1.block1", 16, 16, convolution(64, 64, 3, 1, 64))
+    >>> block = inverted_residual_block("stage1.block1", 16, 16, convolution(64, 64, 3, groups=64))
     >>> [node.kind for node in block.branches[0]], block.branches[1]
     (['regular 1×1', 'depthwise 3×3', 'regular 1×1'], ())
     """
     middle, resolution = _channels(depthwise), (32, 32)
-    widen = () if middle == channels else (convolution(channels, middle, 1, 1, groups[0]),)
-    body = (*widen, depthwise, *([gate] if gate else []), convolution(middle, out, 1, 1, groups[1]))
+    widen = () if middle == channels else (convolution(channels, middle, 1, 1, groups=groups[0]),)
+    body = (*widen, depthwise, *([gate] if gate else []), convolution(middle, out, 1, 1, groups=groups[1]))
     same = channels == out and depthwise.output((middle, *resolution))[1:] == resolution
     return Block(name, (body, ()) if same else (body,))
 
@@ -60,7 +60,7 @@ def _channels(depthwise: Node) -> int:
 
 
 def _depthwise(channels: int, window: int, stride: int) -> Conv:
-    return convolution(channels, channels, window, stride, channels)
+    return convolution(channels, channels, window, stride, groups=channels)
 
 
 def _head(channels: int, last: int, classes: int) -> tuple[Node, ...]:

@@ -25,10 +25,11 @@ MOBILEONE = {"S0": ((2, 8, 10, 1), (48, 128, 256, 1024), 4)}
 
 def mergeable(
     name: str,
-    channels: int,
-    out: int,
-    window: int = 3,
+    in_channels: int,
+    out_channels: int,
+    kernel_size: int = 3,
     stride: int = 1,
+    *,
     groups: int = 1,
     alike: int = 1,
     merged: bool = False,
@@ -38,7 +39,7 @@ def mergeable(
     Parameters
     ----------
     name : str
-    channels, out, window, stride, groups : int
+    in_channels, out_channels, kernel_size, stride, groups : int
         Of the convolutions.
     alike : int, default 1
         How many of them stand side by side.
@@ -51,10 +52,11 @@ def mergeable(
     [3, 1]
     """
     if merged:
-        return Block(name, ((convolution(channels, out, window, stride, groups, batch_norm=False, bias=True),),))
-    convolutions = [(convolution(channels, out, window, stride, groups),)] * alike
-    pointwise = [(convolution(channels, out, 1, stride, groups),)] if window > 1 else []
-    identity = [(Norm(channels),)] if channels == out and stride == 1 else []
+        alone = convolution(in_channels, out_channels, kernel_size, stride, groups=groups, batch_norm=False, bias=True)
+        return Block(name, ((alone,),))
+    convolutions = [(convolution(in_channels, out_channels, kernel_size, stride, groups=groups),)] * alike
+    pointwise = [(convolution(in_channels, out_channels, 1, stride, groups=groups),)] if kernel_size > 1 else []
+    identity = [(Norm(in_channels),)] if in_channels == out_channels and stride == 1 else []
     return Block(name, (*convolutions, *pointwise, *identity))
 
 
@@ -79,7 +81,9 @@ def mobileone(size: str = "S0", merged: bool = False, classes: int = 1000) -> En
     for stage, (repeat, out) in enumerate(zip(repeats, widths, strict=True)):
         for block in range(repeat):
             name, stride = f"stage{stage + 1}.block{block + 1}", 1 if block else 2
-            depthwise = mergeable("depthwise", channels, channels, 3, stride, channels, alike, merged)
+            depthwise = mergeable(
+                "depthwise", channels, channels, 3, stride, groups=channels, alike=alike, merged=merged
+            )
             pointwise = mergeable("pointwise", channels, out, 1, alike=alike, merged=merged)
             nodes.append(Block(name, ((depthwise, pointwise),)))
             channels = out

@@ -51,7 +51,7 @@ def round_to_multiple(channels: float, divisor: int = 8) -> int:
 
 def _separable(channels: int, out: int, stride: int = 1, inner_norm: bool = True) -> tuple[Node, ...]:
     """Return a depthwise 3×3, then a dense pointwise convolution."""
-    depthwise = convolution(channels, channels, 3, stride, channels, batch_norm=inner_norm)
+    depthwise = convolution(channels, channels, 3, stride, groups=channels, batch_norm=inner_norm)
     return depthwise, convolution(channels, out, 1)
 
 
@@ -156,9 +156,9 @@ def _downsampling_unit(name: str, channels: int, out: int, groups: int, first: b
     The first one of all reads so few channels that its first pointwise convolution is not grouped.
     """
     middle, new = out // 4, out - channels
-    squeeze = convolution(channels, middle, 1, 1, 1 if first else groups)
+    squeeze = convolution(channels, middle, 1, 1, groups=1 if first else groups)
     rest = as_nodes(Chain(shufflenet_unit(out, groups, stride=2).factors[1:3]))
-    body = (squeeze, *rest, convolution(middle, new, 1, 1, groups))
+    body = (squeeze, *rest, convolution(middle, new, 1, 1, groups=groups))
     return Block(name, ((Pool("average", 3, 2, padding=1),), body), "concat")
 
 
@@ -221,7 +221,7 @@ def condensenet(groups: int = 4, classes: int = 1000) -> Entry:
 def _condensed_layer(name: str, channels: int, growth: int, groups: int) -> Block:
     """Return a learned group convolution, a shuffle and a 3×3 group convolution beside what they read."""
     middle = 4 * growth
-    squeeze = convolution(channels, middle, 1, 1, groups, batch_norm=False)
-    widen = convolution(middle, growth, 3, 1, groups, batch_norm=False)
+    squeeze = convolution(channels, middle, 1, 1, groups=groups, batch_norm=False)
+    widen = convolution(middle, growth, 3, 1, groups=groups, batch_norm=False)
     shuffle = Shuffle(interleave(groups, middle // groups))
     return Block(name, ((), (Norm(channels), squeeze, shuffle, Norm(middle), widen)), "concat")

@@ -29,7 +29,7 @@ def regnet_y(size: str = "400MF", classes: int = 1000) -> Entry:
     for stage, (repeat, out) in enumerate(zip(repeats, widths, strict=True)):
         for block in range(repeat):
             s = 1 if block else 2
-            spatial = convolution(out, out, 3, s, out // branch_width)
+            spatial = convolution(out, out, 3, s, groups=out // branch_width)
             body = (
                 convolution(channels, out, 1),
                 spatial,
@@ -72,7 +72,7 @@ def _layer_norm(channels: int) -> Norm:
 
 
 def _convnext_block(name: str, channels: int) -> Block:
-    depthwise = convolution(channels, channels, 7, 1, channels, batch_norm=False, bias=True)
+    depthwise = convolution(channels, channels, 7, 1, groups=channels, batch_norm=False, bias=True)
     widen = convolution(channels, 4 * channels, 1, batch_norm=False, bias=True)
     narrow = convolution(4 * channels, channels, 1, batch_norm=False, bias=True)
     return Block(name, ((depthwise, _layer_norm(channels), widen, narrow, Scale(channels)), ()))

@@ -90,7 +90,7 @@ def test_a_strip_has_a_cell_per_block_that_opens_its_map() -> None:
 def test_branches_side_by_side_are_seen_as_one_group_convolution() -> None:
     """Convolutions of unequal width on the parts of a split; identities are branches of one channel."""
     source = PairCounts.identity(10)
-    mixed = [source.taken(np.arange(4)).mixed(1, 8), source.taken(np.arange(4, 10)).mixed(1, 3)]
+    mixed = [source.taken(np.arange(4)).mixed(8, 1), source.taken(np.arange(4, 10)).mixed(3, 1)]
     assert PairCounts.stacked(mixed).branches() == [(4, 8), (6, 3)]
     assert PairCounts.identity(3).branches() == [(1, 1)] * 3
     assert (
