@@ -12,7 +12,15 @@ import pytest
 
 import igc_theory
 from igc_theory.__main__ import COMMANDS, main
-from igc_theory.budget import best_dense, best_strict, dense_designs, strict_designs, widest_dense, widest_strict
+from igc_theory.budget import (
+    best_block,
+    best_dense,
+    best_strict,
+    dense_designs,
+    strict_designs,
+    widest_dense,
+    widest_strict,
+)
 
 
 def run(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
@@ -28,6 +36,19 @@ def designs(capsys: pytest.CaptureFixture[str], *words: str) -> list[dict[str, o
     assert (status, err) == (0, "")
     found: list[dict[str, object]] = json.loads(out)
     return found
+
+
+def test_best_block_of_a_layer(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["design", "--in", "100", "--out", "144", "--stride", "2", "--budget", "3000"]
+    status, out, _ = run(capsys, *words)
+    assert status == 0
+    assert "2,620 weights; a regular convolution has 129,600, 49.5 times as many." in out
+    assert "GroupConv(100, 100, groups=100, kernel_size=3, stride=2)" in out
+    status, out, _ = run(capsys, *words, "--dense", "--json")
+    best = best_block(100, 144, stride=2)
+    found = json.loads(out)
+    assert (found["parameters"], tuple(found["branch_widths"])) == (best.parameters, best.branch_widths)
+    assert found["convolutions"] == [repr(convolution) for convolution in best.convolutions]
 
 
 def test_designs_are_those_of_the_library(capsys: pytest.CaptureFixture[str]) -> None:
@@ -98,6 +119,10 @@ def test_nothing_satisfies_the_limits(capsys: pytest.CaptureFixture[str], words:
     [
         ("", "COMMAND"),
         ("design", "give --channels, --budget or both"),
+        ("design --in 3", "give --in and --out together"),
+        ("design --in 3 --out 4 --channels 8", "give --in and --out together, and no --channels"),
+        ("design --in 3 --out 4 --factors 2", "--factors and --min-spatial-width go with"),
+        ("design --channels 8 --stride 2", "--stride goes with --in and --out"),
         ("design --channels 0", "'0' is not a whole number"),
         ("design --channels 8.5", "'8.5' is not a whole number"),
         ("design --channels 64 --kernel 3x", "'3x' is not a window"),

@@ -20,7 +20,8 @@ HELP = """\
 A design is a list of branch widths K1 K2 … KL: a spatial group convolution with K1 channels per branch, then pointwise ones
 with K2 … KL, channels interleaved in between. It costs C·(S·K1 + K2 + … + KL) weights, S the kernel area.
 
-Give --channels, --budget or both. Strict: the widths multiply to C, one path from every input to every output.
+Give --channels, --budget or both; or --in and --out for the best block of a layer that changes the channels.
+Strict: the widths multiply to C, one path from every input to every output.
 Dense (--dense): to C or more, at least one path each.
 """
 
@@ -33,6 +34,8 @@ the widest design that 4672 weights pay for, with a multiple of 8 channels
     igc-theory design --budget 4672 --multiple-of 8
 exactly three factors, as data for another program
     igc-theory design --channels 144 --factors 3 --json
+the best block for a layer from 256 to 384 channels with a stride, at most 20000 weights
+    igc-theory design --in 256 --out 384 --stride 2 --budget 20000
 """
 
 
@@ -42,6 +45,9 @@ def add_design(commands: Any) -> None:
     parser.usage = "%(prog)s [OPTION ...]"
     add = parser.add_argument
     add("--channels", type=positive, metavar="C", help="rank the designs of this width")
+    add("--in", dest="into", type=positive, metavar="C", help="with --out: input channels of a layer")
+    add("--out", type=positive, metavar="C", help="with --in: output channels of a layer")
+    add("--stride", type=positive, default=1, metavar="N", help="with --in and --out: stride of the layer (default 1)")
     add(
         "--budget",
         type=positive,
@@ -64,7 +70,7 @@ def add_design(commands: Any) -> None:
         type=positive,
         default=1,
         metavar="M",
-        help="with --budget alone: widths that are multiples of M",
+        help="with --budget alone: widths that are multiples of M; with --in: also the channels between factors",
     )
     add("--top", type=positive, default=10, metavar="N", help="how many designs to print (default 10)")
     add("--json", action="store_true", help="print JSON instead of a table")
@@ -73,12 +79,46 @@ def add_design(commands: Any) -> None:
 
 def _design(options: argparse.Namespace) -> Iterator[str]:
     """Answer `design`: the designs of a width, or the widest ones at a budget."""
+    if options.into is not None or options.out is not None:
+        return _block(options)
+    if options.stride != 1:
+        options.usage_error("--stride goes with --in and --out")
     if options.channels is None and options.budget is None:
-        options.usage_error("give --channels, --budget or both")
+        options.usage_error("give --channels, --budget or both; or --in and --out")
     if options.channels is not None and options.multiple_of != 1:
         options.usage_error("--multiple-of goes with --budget alone: the width is given by --channels")
     title, designs = _ranked(options)
     return _as_json(designs) if options.json else _as_table(title, designs)
+
+
+def _block(options: argparse.Namespace) -> Iterator[str]:
+    """Answer `design` for a layer: its best block."""
+    if options.into is None or options.out is None or options.channels is not None:
+        options.usage_error("give --in and --out together, and no --channels")
+    if options.factors is not None or options.min_spatial_width != 1:
+        options.usage_error("--factors and --min-spatial-width go with --channels or --budget alone")
+    kind = "dense" if options.dense else "strict"
+    limits = {"budget": options.budget, "paths": kind, "multiple_of": options.multiple_of}
+    if options.min_width > 2:
+        limits["min_width"] = options.min_width
+    best = budget.best_block(options.into, options.out, options.kernel, options.stride, **limits)
+    if options.json:
+        names = ("channels", "kernel_size", "branch_widths", "factors", "parameters", "multiply_adds", "paths")
+        convolutions = [repr(convolution) for convolution in best.convolutions]
+        row = {name: getattr(best, name) for name in names} | {"convolutions": convolutions}
+        return iter([json.dumps(row)])
+    regular = budget.regular_parameters(options.into, options.out, best.kernel_area)
+    spared = f"{best.parameters:,} weights; a regular convolution has {regular:,}, {regular / best.parameters:.1f} times as many."
+    paths = " to ".join(map(str, sorted(set(best.paths))))
+    return iter(
+        [
+            f"The {kind} block with the fewest weights from {options.into} to {options.out} channels.",
+            spared,
+            f"Paths from every input to every output: {paths}.",
+            "",
+            str(best.chain),
+        ]
+    )
 
 
 def _ranked(options: argparse.Namespace) -> tuple[str, list[budget.Design]]:

@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cached_property
 from html import escape
 from math import prod
 
+from igc_theory.budget.chain_cost import multiply_adds
 from igc_theory.budget.formulas.cost import interleaved_parameters
 from igc_theory.budget.formulas.quantities import no_window
-from igc_theory.structure.arguments import MOST_AREA, positive_int, widths_of, window_of
-from igc_theory.structure.blocks import igcv2, interleaved
+from igc_theory.structure.arguments import (
+    MOST_AREA,
+    instance_of,
+    listed,
+    positive_int,
+    settle,
+    shown,
+    widths_of,
+    window_of,
+)
+from igc_theory.structure.blocks import igcv2, interleaved, with_interleaving
 from igc_theory.structure.chains import Chain
 from igc_theory.structure.divisors import divisors
+from igc_theory.structure.factors import GroupConv
 
-__all__ = ["Design", "kernel_window"]
+__all__ = ["Design", "LayerDesign", "kernel_window"]
 
 
 @dataclass(frozen=True)
@@ -121,6 +133,91 @@ class Design:
         yield "branch widths", " × ".join(map(str, self.branch_widths))
         yield "window", "×".join(map(str, window_of("kernel_size", self.kernel_size)))
         yield "parameters", f"{self.parameters:,} ({self.parameters_per_channel} per channel)"
+        yield "paths per pair", " to ".join(map(str, sorted(set(self.paths))))
+
+
+@dataclass(frozen=True, init=False, repr=False)
+class LayerDesign(Design):
+    """An interleaved chain between two numbers of channels: group convolutions of any widths that fit.
+
+    Parameters
+    ----------
+    convolutions : sequence of GroupConv
+        In order of application; each reads as many channels as the one before it writes, and at most one has a window.
+
+    Attributes
+    ----------
+    channels : int
+        `C`, input channels.
+    branch_widths : tuple of int
+        Inputs per branch of every factor.
+    kernel_size : (int, int)
+        Of the one factor that has a window.
+    convolutions : tuple of GroupConv
+        In order of application.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the convolutions do not fit, or two have windows.
+
+    Examples
+    --------
+    >>> design = LayerDesign([GroupConv(4, 4, 4, kernel_size=3, stride=2), GroupConv(4, 6, 2), GroupConv(6, 9, 3)])
+    >>> print(design)
+    channels 4 to 9, branch widths 1 × 2 × 2, window 3×3, stride 2×2, parameters 66, paths per pair 1
+    >>> design.chain.out_channels, design.parameters, design.multiply_adds, design.is_strict
+    (9, 66, 66, True)
+    """
+
+    convolutions: tuple[GroupConv, ...] = ()
+
+    def __init__(self, convolutions: Sequence[GroupConv]) -> None:
+        given = listed("convolutions", convolutions, "give a sequence of GroupConv")
+        factors = tuple(
+            instance_of(f"convolutions[{l}]", conv, GroupConv, "give a GroupConv") for l, conv in enumerate(given)
+        )
+        spatial = Chain(factors).spatial
+        if len(spatial) > 1:
+            raise ValueError(f"convolutions={shown(given)} have {len(spatial)} windows: a design has one at most")
+        settle(
+            self,
+            channels=factors[0].in_channels,
+            branch_widths=tuple(conv.in_width for conv in factors),
+            kernel_size=spatial[0].window if spatial else (1, 1),
+            convolutions=factors,
+        )
+
+    @cached_property
+    def parameters(self) -> int:
+        """Weights, without biases."""
+        return sum(conv.parameters for conv in self.convolutions)
+
+    @property
+    def parameters_per_channel(self) -> Fraction:  # type: ignore[override]  # no integer where the channels change
+        """Weights divided by `channels`, the input channels."""
+        return Fraction(self.parameters, self.channels)
+
+    @property
+    def multiply_adds(self) -> int:
+        """Multiply–adds per output position: a factor in front of the stride works on that many more positions."""
+        return multiply_adds(self.chain, *self.chain.strides)
+
+    @cached_property
+    def chain(self) -> Chain:
+        """The convolutions with the interleaving of its branches behind each but the last."""
+        return Chain(with_interleaving(self.convolutions), name=" × ".join(map(str, self.branch_widths)))
+
+    def __repr__(self) -> str:
+        return f"LayerDesign({list(self.convolutions)!r})"
+
+    def _described(self) -> Iterator[tuple[str, str]]:
+        yield "channels", " to ".join(map(str, dict.fromkeys((self.channels, self.chain.out_channels))))
+        yield "branch widths", " × ".join(map(str, self.branch_widths))
+        yield "window", "×".join(map(str, window_of("kernel_size", self.kernel_size)))
+        if self.chain.strides != (1, 1):
+            yield "stride", "×".join(map(str, self.chain.strides))
+        yield "parameters", f"{self.parameters:,}"
         yield "paths per pair", " to ".join(map(str, sorted(set(self.paths))))
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
-from igc_theory.budget.designs.rectangular import best_rectangular
+from igc_theory.budget.designs.best_block import best_block
 from igc_theory.kernels.compression.approximation import REAL_BITS
 from igc_theory.kernels.compression.low_rank import low_rank
 from igc_theory.kernels.compression.pruning import prune, pruned_bits
@@ -286,7 +286,9 @@ def _sizes(layer: Layer) -> tuple[str, int, int, Array | None]:
 
 
 def _regular_audit(name: str, into: int, out: int, weight: Array | None) -> RegularAudit:
-    strict, dense = (best_rectangular(into, out, dense=dense) for dense in (False, True))
+    # Chains through the layer's own two numbers of channels: every one of them can be projected onto.
+    own = max(into, out)
+    strict, dense = (best_block(into, out, 1, paths=paths, multiple_of=own).chain for paths in ("strict", "dense"))
     unmeasured = "" if weight is None else _unfit(weight)
     errors = None if weight is None or unmeasured else _errors(weight, strict)
     return RegularAudit(name, into, out, into * out, strict, dense, errors, unmeasured)

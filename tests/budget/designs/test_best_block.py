@@ -1,0 +1,228 @@
+"""`best_block` beside a search that multiplies the supports of every small chain."""
+
+from collections.abc import Iterator
+from fractions import Fraction
+from heapq import heappop, heappush
+from itertools import pairwise, product
+from math import gcd, prod
+
+import numpy as np
+import pytest
+
+from igc_theory.budget import (
+    best_block,
+    best_dense,
+    best_strict,
+    regular_parameters,
+    widest_block,
+    widest_dense,
+    widest_strict,
+)
+from igc_theory.budget.designs import layer_search
+from igc_theory.budget.designs.design import LayerDesign
+from igc_theory.structure import Chain, GroupConv, grade, path_counts
+from igc_theory.structure.blocks import with_interleaving
+
+SMALL = [(into, out) for into in range(1, 9) for out in range(1, 9)]
+TINY = [(into, out) for into in range(1, 5) for out in range(1, 5)]
+
+
+def every_chain(into: int, out: int, area: int, most: int) -> Iterator[list[GroupConv]]:
+    """Yield every chain of at most `most` weights whose channels lie between the two and whose last factor writes `out`.
+
+    One factor has the window if there is one. Factors that connect each channel to one alone, and so do nothing, are left out.
+    """
+    low, high = sorted((into, out))
+    beginnings: list[tuple[list[GroupConv], int, bool]] = [([], into, area == 1)]
+    while beginnings:
+        convolutions, channels, placed = beginnings.pop()
+        if convolutions and channels == out and placed:
+            yield convolutions
+        for groups in (g for g in range(1, channels + 1) if channels % g == 0):
+            for writes in range(low, high + 1):
+                if writes % groups:
+                    continue
+                for window in [1, *([] if placed else [(1, area)])]:
+                    factor = GroupConv(channels, writes, groups, window)
+                    spent = sum(conv.parameters for conv in convolutions) + factor.parameters
+                    if spent <= most and (window != 1 or channels * writes != groups**2 or most == 1):
+                        beginnings.append(([*convolutions, factor], writes, placed or window != 1))
+
+
+def least_weights(into: int, out: int, area: int, paths: str) -> int:
+    """Return the weights of the cheapest chain that connects, found by multiplying path counts, cheapest beginnings first."""
+    heap = [(0, into, area == 1, tuple(map(tuple, np.eye(into, dtype=int).tolist())))]
+    seen = set()
+    while heap:
+        spent, channels, placed, counts = heappop(heap)
+        if (channels, placed, counts) in seen:
+            continue
+        if spent and channels == out and placed and np.all(counts):
+            return spent
+        seen.update([(channels, placed, counts)] if spent else [])
+        for groups, writes, after in followed(np.array(counts), sorted((into, out)), paths):
+            for window in {1, 1 if placed else area}:
+                weights = window * channels * writes // groups
+                heappush(heap, (spent + weights, writes, placed or window > 1, after))
+    raise AssertionError("one regular convolution connects everything")
+
+
+def followed(
+    counts: np.ndarray, between: list[int], paths: str
+) -> Iterator[tuple[int, int, tuple[tuple[int, ...], ...]]]:
+    """Yield branches, channels written and path counts behind every factor and the interleaving of its branches."""
+    channels, into = counts.shape
+    for groups, writes in product(range(1, channels + 1), range(between[0], between[1] + 1)):
+        if channels % groups == writes % groups == 0:
+            ones = np.ones((writes // groups, channels // groups), dtype=int)
+            mixed = (np.kron(np.eye(groups, dtype=int), ones) @ counts).reshape(groups, writes // groups, into)
+            after = mixed.transpose(1, 0, 2).reshape(writes, into)
+            after = after if paths == "strict" else np.minimum(after, 1)
+            if after.max() == 1:
+                yield groups, writes, tuple(map(tuple, after.tolist()))
+
+
+def multiply_adds_per_position(convolutions: list[GroupConv], stride: int) -> int:
+    """Return the multiply–adds where the convolution with the window has the stride, and those in front work before it."""
+    spatial = next(position for position, conv in enumerate(convolutions) if not conv.is_pointwise)
+    return sum(conv.parameters * (stride**2 if position < spatial else 1) for position, conv in enumerate(convolutions))
+
+
+def connects(convolutions: list[GroupConv], paths: str) -> bool:
+    counts = path_counts(Chain(with_interleaving(convolutions)))
+    return bool((counts == 1).all() if paths == "strict" else counts.all())
+
+
+@pytest.mark.parametrize("paths", ["dense", "strict"])
+@pytest.mark.parametrize("area", [1, 2, 4])
+def test_no_small_chain_is_cheaper(paths: str, area: int) -> None:
+    for into, out in SMALL:
+        design = best_block(into, out, (1, area), paths=paths)
+        assert connects(list(design.convolutions), paths), design
+        assert (design.chain.in_channels, design.chain.out_channels, design.chain.window) == (into, out, (1, area))
+        assert design.parameters == least_weights(into, out, area, paths), design
+
+
+def test_no_small_chain_needs_fewer_multiply_adds_within_a_budget() -> None:
+    restricted = 0
+    for into, out in TINY:
+        least = best_block(into, out, 2, 2).parameters
+        for budget in (least, least + 2, 4 * into * out):
+            design = best_block(into, out, 2, 2, budget=max(budget, least), objective="multiply_adds")
+            chains = [c for c in every_chain(into, out, 4, max(budget, least)) if connects(c, "dense")]
+            assert design.multiply_adds == min(multiply_adds_per_position(chain, 2) for chain in chains), design
+            assert design.parameters <= max(budget, least)
+            restricted += design.parameters > least
+    assert restricted, "a budget never decided anything"
+
+
+def test_limits_are_kept_and_cost_no_more_than_they_must() -> None:
+    for into, out in [(4, 6), (6, 6), (6, 3)]:
+        for width, factors, step in [(2, None, 1), (1, 2, 1), (1, 1, 1), (1, None, 2), (2, 3, 2)]:
+            design = best_block(into, out, 1, min_width=width, max_factors=factors, multiple_of=step)
+            costs = [
+                sum(conv.parameters for conv in chain)
+                for chain in every_chain(into, out, 1, into * out)
+                if len(chain) <= (factors or len(chain))
+                and all(min(conv.in_width, conv.out_width) >= width for conv in chain)
+                and all(conv.out_channels % step == 0 or conv.out_channels in (into, out) for conv in chain)
+                and connects(chain, "dense")
+            ]
+            assert design.parameters == min(costs), (into, out, width, factors, step)
+
+
+def test_between_equal_channels_it_is_the_optimum_of_a_width() -> None:
+    for channels in [*range(2, 80), 416, 997]:
+        for area in (1, 4, 9):
+            side = int(np.sqrt(area))
+            assert best_block(channels, channels, side).parameters == best_dense(channels, area).parameters
+            assert (
+                best_block(channels, channels, side, paths="strict").parameters
+                == best_strict(channels, area).parameters
+            )
+
+
+@pytest.mark.parametrize(("into", "out"), [(8, 12), (12, 8), (5, 10), (9, 6), (1, 4)])
+def test_without_a_third_number_of_channels(into: int, out: int) -> None:
+    chains = [
+        [GroupConv(sizes[k], sizes[k + 1], g) for k, g in enumerate(chosen)]
+        for factors in range(1, 4)
+        for change in range(factors)
+        for sizes in [[into] * (change + 1) + [out] * (factors - change)]
+        for chosen in product(*([g for g in range(1, a + 1) if gcd(a, b) % g == 0] for a, b in pairwise(sizes)))
+    ]
+    for paths in ("dense", "strict"):
+        least = min(sum(conv.parameters for conv in chain) for chain in chains if connects(chain, paths))
+        assert best_block(into, out, 1, paths=paths, multiple_of=max(into, out)).parameters == least
+
+
+def test_grade_of_large_designs() -> None:
+    for into, out in [(256, 384), (100, 144), (512, 2048), (2048, 512), (960, 1280)]:
+        assert grade(best_block(into, out, paths="strict").chain).kind != "not dense"
+        dense, strict = (best_block(into, out, paths=paths) for paths in ("dense", "strict"))
+        assert dense.parameters <= strict.parameters < regular_parameters(into, out, 9)
+        assert dense.min_paths == grade(dense.chain).min_paths >= 1
+
+
+def test_widest_block_is_the_widest() -> None:
+    for budget in (9, 100, 1000, 4672):
+        assert widest_block(budget).channels == max(c for c in range(1, 260) if best_dense(c).parameters <= budget)
+        strict = widest_block(budget, paths="strict")
+        assert strict.channels == max(c for c in range(1, 260) if best_strict(c).parameters <= budget)
+    for budget in (20_000, 200_000):
+        assert widest_block(budget).channels == widest_dense(budget).channels
+        assert (
+            widest_block(budget, paths="strict", multiple_of=8).channels
+            == widest_strict(budget, multiple_of=8).channels
+        )
+
+
+@pytest.mark.parametrize(("ratio", "step"), [(2, 1), (Fraction(3, 2), 1), (Fraction(1, 2), 4), (Fraction(3, 2), 8)])
+def test_widest_block_with_a_ratio(ratio: Fraction, step: int) -> None:
+    found = widest_block(800, stride=2, ratio=ratio, multiple_of=step)
+    sizes = [(c, int(c * ratio)) for c in range(step, 180, step) if c * ratio % step == 0]
+    sizes = [pair for pair in sizes if 9 * min(pair) <= 800]
+    affordable = [pair for pair in sizes if best_block(*pair, stride=2, multiple_of=step).parameters <= 800]
+    assert (found.channels, found.chain.out_channels) == max(affordable)
+    assert found.chain.strides == (2, 2)
+    assert found.parameters <= 800
+
+
+@pytest.mark.parametrize(
+    ("call", "sentence"),
+    [
+        (lambda: best_block(256, 384, budget=6655), "budget=6655 pays for no dense design.*use at least 6656"),
+        (lambda: best_block(4, 8, min_width=5), "min_width=5 is above the 4 channels"),
+        (lambda: best_block(4, 8, paths="loose"), "paths='loose'"),
+        (lambda: best_block(4, 8, objective="latency"), "objective='latency'"),
+        (lambda: best_block(0, 8), "in_channels=0"),
+        (lambda: best_block(8, 10**9), "out_channels=1000000000 is above 1048576"),
+        (lambda: best_block(8, 8, multiple_of=0), "multiple_of=0"),
+        (lambda: best_block(8, 8, max_factors=0), "max_factors=0"),
+        (lambda: widest_block(8), "budget=8 pays for no dense block: budget=9 suffices"),
+        (lambda: widest_block(10**9), "budget=1000000000 may pay for more than 16384 channels.*use at most 589823"),
+        (lambda: widest_block(100, ratio=0), "ratio=0 is not between"),
+        (lambda: widest_block(100, ratio=1.5), "ratio=1.5 is a float"),  # type: ignore[arg-type]
+        (lambda: widest_block(100, multiple_of=10**6), "multiple_of=1000000.*leave no width"),
+        (lambda: LayerDesign([GroupConv(4, 4, 4, 3), GroupConv(4, 4, 4, 3)]), "have 2 windows"),
+        (lambda: LayerDesign([]), "convolutions"),
+    ],
+)
+def test_refusals(call, sentence: str) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises((TypeError, ValueError), match=sentence):
+        call()
+
+
+def test_a_budget_that_is_named_suffices() -> None:
+    assert best_block(256, 384, budget=6656).parameters == 6656
+    assert widest_block(589823).channels <= 2**14
+    assert prod(widest_block(9).branch_widths) == 1
+
+
+def test_a_search_that_grows_too_large_says_how_to_make_it_smaller(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(layer_search, "MOST_BEGINNINGS", 40)
+    with pytest.raises(
+        ValueError, match=r"in_channels=101 and out_channels=144 leave more than 40 .* use multiple_of=64"
+    ):
+        best_block(101, 144)
+    assert best_block(101, 144, multiple_of=144).parameters == 101 * 9 + 101 * 144
