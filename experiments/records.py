@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tools.files import BuildError, read_text, replace_file, shown
 
-__all__ = ["KEY", "Row", "key", "read", "write"]
+__all__ = ["KEY", "Row", "key", "read", "still_valid", "write"]
 
 Row = dict[str, str | int | float]
 KEY = ("dataset", "budget", "design", "seed")
@@ -36,6 +36,18 @@ def read(path: Path) -> list[Row]:
     if lines and not {*KEY} <= {*(rows[0] if rows else next(csv.reader(lines[:1])))}:
         raise BuildError(f"{shown(path)} has no header with {', '.join(KEY)}: remove it, and its runs are done again")
     return [row for row in rows if None not in row and None not in row.values()]
+
+
+def still_valid(
+    rows: Sequence[Row], steps: Mapping[tuple[str, ...], int], versions: Mapping[str, str | int | float]
+) -> dict[tuple[str, ...], Row]:
+    """Return the rows that the present versions and the present plan would give again, by what tells them apart."""
+    return {
+        key(row): row
+        for row in rows
+        if str(steps.get(key(row))) == row.get("steps")
+        and all(row.get(name) == str(value) for name, value in versions.items())
+    }
 
 
 def write(path: Path, rows: Sequence[Row]) -> None:

@@ -17,8 +17,6 @@ import multiprocessing
 import os
 import platform
 import sys
-import threading
-import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from importlib.metadata import version
@@ -31,13 +29,14 @@ from tqdm import tqdm
 
 from experiments.data import DATASETS, Data, load
 from experiments.models import Design, build, weights
-from experiments.records import Row, key, read, write
+from experiments.records import Row, key, read, still_valid, write
 from experiments.training import STEPS, Schedule, accuracy, train
 from experiments.verdicts import chosen_rate
 from igc_theory import __version__
 from igc_theory.kernels.products.product import Product
 from igc_theory.structure.paths import path_counts
 from tools.files import BuildError, chosen, shown
+from tools.processes import alone_in, end_with_parent, or_stopped
 
 HERE = Path(__file__).resolve().parent
 NAMES = (
@@ -80,17 +79,6 @@ def check_weights(designs: Sequence[Design], data: Data) -> None:
         counts = {design.name: weights(design, data) for design in designs if design.budget == budget}
         if max(counts.values()) > TOLERANCE * min(counts.values()):
             raise ValueError(f"{data.name}, budget {budget!r}: weights differ by more than 2 %: {counts}")
-
-
-def end_with_parent(parent: int) -> None:
-    """Let a worker end when the process that started it is gone, however that was stopped."""
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(1)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
 
 
 def perform(task: Task) -> Row:
@@ -165,7 +153,7 @@ def run(names: Sequence[str], *, quick: bool, workers: int) -> None:
     """Run experiments one after the other, each in parallel; show progress with the time left."""
     plan = {name: list(tasks(name, 1 if quick else None)) for name in names}
     folder = HERE / ("quick" if quick else "running")
-    rows = {name: still_valid(read(folder / f"{name}.csv"), plan[name]) for name in names}
+    rows = {name: still_valid(read(folder / f"{name}.csv"), _steps(plan[name]), versions()) for name in names}
     todo = {name: [task for task in plan[name] if key(task._asdict()) not in rows[name]] for name in names}
     total = sum(map(len, plan.values()))
     context = multiprocessing.get_context("spawn")
@@ -188,14 +176,9 @@ def run(names: Sequence[str], *, quick: bool, workers: int) -> None:
             finish(name, [rows[name][key(task._asdict())] for task in plan[name]], folder, quick=quick)
 
 
-def still_valid(rows: Sequence[Row], plan: Sequence[Task]) -> dict[tuple[str, ...], Row]:
-    """Return the rows that the present versions and the present plan would give again, by what tells them apart."""
-    present, planned = versions(), {key(task._asdict()): str(STEPS[task.dataset]) for task in plan}
-    return {
-        key(row): row
-        for row in rows
-        if planned.get(key(row)) == row.get("steps") and all(row.get(name) == value for name, value in present.items())
-    }
+def _steps(plan: Sequence[Task]) -> dict[tuple[str, ...], int]:
+    """Return the steps of training of each run that is planned, by what tells its row apart."""
+    return {key(task._asdict()): STEPS[task.dataset] for task in plan}
 
 
 def finish(name: str, rows: Sequence[Row], folder: Path, *, quick: bool) -> None:
@@ -228,14 +211,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 0
         if options.quick and not options.names:
             names.remove("learning_rate")  # a quick run trains at the rates that are stored
-        run(names, quick=options.quick, workers=options.workers)
+        with alone_in(HERE / ("quick" if options.quick else "running")):
+            run(names, quick=options.quick, workers=options.workers)
     except (BuildError, ValueError) as error:
         sys.exit(f"experiments: {error}")
-    except KeyboardInterrupt:
-        sys.exit("stopped; the same command goes on from here")
     print(f"results in {shown(HERE / 'quick' if options.quick else HERE)}/*.csv")
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(or_stopped(main))

@@ -51,6 +51,7 @@ from tools.files import (
     shown,
     update_section,
 )
+from tools.processes import or_stopped
 
 __all__ = ["Columns", "check", "draw", "manifest", "numbers", "read_csv", "write_csv"]
 
@@ -297,4 +298,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(or_stopped(main))

@@ -34,6 +34,7 @@ from PIL import Image
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from tools.files import ROOT, BuildError, chosen, matplotlib_is_pinned, read_text, replace_file, shown, update_section
+from tools.processes import or_stopped
 
 __all__ = ["build", "check", "execute", "index", "normalise", "notebooks", "opening", "read", "short_index"]
 
@@ -318,4 +319,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(or_stopped(main))

@@ -61,6 +61,8 @@ def read_text(path: Path) -> str:
 def replace_files(contents: Mapping[Path, bytes]) -> None:
     """Write several files, all of them or none: every one is written beside its place before the first is renamed.
 
+    Where a later one cannot be renamed, those before it get back what they held.
+
     Examples
     --------
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -69,19 +71,32 @@ def replace_files(contents: Mapping[Path, bytes]) -> None:
     ['a.csv', 'a.svg']
     """
     written: dict[Path, Path] = {}
+    replaced: list[Path] = []
+    old = {path: path.read_bytes() if path.is_file() else None for path in contents}
     try:
         for path, content in contents.items():
-            if not (path.is_file() and path.read_bytes() == content):  # and `make` sees that nothing changed
+            if content != old[path]:  # and `make` sees that nothing changed
                 written[path] = _beside(path, content)
-        for path in [*written]:
-            os.replace(written[path], path)
-            del written[path]
-    except OSError as error:
+        for path, temporary in written.items():
+            os.replace(temporary, path)
+            replaced.append(path)
+    except BaseException as error:
+        for path in replaced:
+            _restore(path, old[path])
+        if not isinstance(error, OSError):
+            raise
         names = ", ".join(map(shown, contents))
         raise BuildError(f"{names} cannot be written ({error}): make room, or allow writing there") from error
     finally:
         for temporary in written.values():
             temporary.unlink(missing_ok=True)
+
+
+def _restore(path: Path, content: bytes | None) -> None:
+    """Bring back what a file held, or remove it if there was none."""
+    path.unlink(missing_ok=True)
+    if content is not None:
+        path.write_bytes(content)
 
 
 def _beside(path: Path, content: bytes) -> Path:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import re
-import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -28,7 +27,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from notebooks.build import notebooks, opening
 from tools import references
-from tools.files import ROOT, BuildError, replace_file, shown
+from tools.files import ROOT, BuildError, read_text, replace_file, shown
+from tools.processes import or_stopped
 from website import reference, widths
 
 HERE = ROOT / "website"
@@ -41,7 +41,7 @@ FILES = {
 """Pages of prose beside the front page."""
 
 MARKER = ".written-by-website-build"
-"""A file in every folder that a build made, and may remove."""
+"""A file in every folder that a build made, with the names of the files that the next one removes."""
 
 COPIED = {
     "LICENSE": "LICENSE.txt",
@@ -149,16 +149,25 @@ def build(folder: Path, mathjax: Path) -> None:
         raise BuildError(
             f"--out {shown(folder)} holds files that no build of the site wrote: name an empty folder, or remove it"
         )
-    made = pages()  # first, so that a page that cannot be made leaves the old site
-    shutil.rmtree(folder, ignore_errors=True)
-    replace_file(
-        folder / MARKER, b"Written by website/build.py, which removes this folder before it writes it again.\n"
-    )
-    for name, text in {**made, "style.css": style()}.items():
-        replace_file(folder / name, text.encode())
-    for name, path in assets(mathjax).items():
-        replace_file(folder / name, path.read_bytes())
-    reference.write(folder / "api", HERE / "templates" / "reference")
+    # All pages first, so that one that cannot be made leaves the old site.
+    api = {f"api/{name}": text for name, text in reference.pages(HERE / "templates" / "reference").items()}
+    contents = {name: text.encode() for name, text in {**pages(), **api, "style.css": style()}.items()}
+    contents |= {name: path.read_bytes() for name, path in assets(mathjax).items()}
+    clear(folder)
+    replace_file(folder / MARKER, "".join(f"{name}\n" for name in contents).encode())
+    for name, content in contents.items():
+        replace_file(folder / name, content)
+
+
+def clear(folder: Path) -> None:
+    """Remove what an earlier build wrote into a folder; what somebody put beside it stays."""
+    written = read_text(folder / MARKER).splitlines() if (folder / MARKER).is_file() else []
+    for place in (folder / name for name in written):
+        if place.is_file() and place.resolve().is_relative_to(folder.resolve()):
+            place.unlink()
+    for place in sorted((path for path in folder.rglob("*") if path.is_dir()), reverse=True):
+        if not any(place.iterdir()):
+            place.rmdir()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -178,4 +187,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(or_stopped(main))

@@ -10,30 +10,29 @@ from pathlib import Path
 import pdoc
 
 from tools import references
-from tools.files import replace_file
 
-__all__ = ["ROOMS", "write"]
+__all__ = ["ROOMS", "pages"]
 
 ROOMS = ("structure", "kernels", "budget", "networks", "views", "views.plots", "views.explorers")
 
 
-def write(folder: Path, templates: Path) -> None:
-    """Write the reference into `folder`."""
+def pages(templates: Path) -> dict[str, str]:
+    """Return the pages of the reference, by the names of their files."""
     modules = ["igc_theory", *(f"igc_theory.{room}" for room in ROOMS)]
     for name in modules:
         load_lazy_names(name)
     pdoc.render.configure(docformat="numpy", math=True, search=True, show_source=False, template_directory=templates)
-    pages = {name: pdoc.doc.Module.from_name(name) for name in modules}
+    documented = {name: pdoc.doc.Module.from_name(name) for name in modules}
     with warnings.catch_warnings():
         # pdoc says so where it cannot resolve an annotation, and then shows it as it is written: what is wanted here.
         warnings.simplefilter("ignore", UserWarning)
-        for name, module in pages.items():
-            path = folder / f"{name.replace('.', '/')}.html"
-            html = references.linked(
-                pdoc.render.html_module(module, pages), f"{'../' * (name.count('.') + 1)}references.html"
+        made = {
+            f"{name.replace('.', '/')}.html": references.linked(
+                pdoc.render.html_module(module, documented), f"{'../' * (name.count('.') + 1)}references.html"
             )
-            replace_file(path, html.encode())
-        replace_file(folder / "search.js", pdoc.render.search_index(pages).encode())
+            for name, module in documented.items()
+        }
+        return {**made, "search.js": pdoc.render.search_index(documented)}
 
 
 def load_lazy_names(name: str) -> None:

@@ -12,8 +12,6 @@ from typing import Any
 from igc_theory import networks
 from igc_theory.commands.help_pages import add_command
 from igc_theory.commands.words import image, positive
-from igc_theory.kernels.products.files import replacing
-from igc_theory.networks.audits import report
 
 __all__ = ["add_audit"]
 
@@ -49,6 +47,10 @@ def add_audit(commands: Any) -> None:
 
 def _audit(options: argparse.Namespace) -> Iterator[str]:
     """Answer `audit`: tables of layers, chains, dense layers and errors."""
+    # With NumPy and SciPy, which take long to load: here Ctrl-C is answered.
+    from igc_theory.kernels.products.files import replacing
+    from igc_theory.networks.audits import report
+
     audited = _audited(options.network, options.input)
     found = networks.audit(audited, workers=options.workers)
     if options.html:

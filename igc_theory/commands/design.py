@@ -12,7 +12,7 @@ from typing import Any
 
 from igc_theory import budget
 from igc_theory.commands.help_pages import add_command
-from igc_theory.commands.words import factor_range, positive, window
+from igc_theory.commands.words import MOST_TOP, factor_range, positive, top, window
 
 __all__ = ["add_design"]
 
@@ -72,7 +72,7 @@ def add_design(commands: Any) -> None:
         metavar="M",
         help="with --budget alone: widths that are multiples of M; with --in: also the channels between factors",
     )
-    add("--top", type=positive, default=10, metavar="N", help="how many designs to print (default 10)")
+    add("--top", type=top, default=10, metavar="N", help=f"how many designs to print (default 10, at most {MOST_TOP})")
     add("--json", action="store_true", help="print JSON instead of a table")
     parser.set_defaults(run=_design, usage_error=parser.error)
 

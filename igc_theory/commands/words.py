@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import argparse
 
-__all__ = ["factor_range", "image", "positive", "window"]
+__all__ = ["MOST_TOP", "factor_range", "image", "positive", "top", "window"]
+
+MOST_TOP = 100_000
+"""Designs in one answer."""
 
 
 def positive(text: str) -> int:
     """Return a whole number of at least 1."""
     if not text.isdecimal() or not int(text):
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
+    return int(text)
+
+
+def top(text: str) -> int:
+    """Return how many designs are to be printed."""
+    if positive(text) > MOST_TOP:
+        raise argparse.ArgumentTypeError(f"{text!r} is above {MOST_TOP}: limit the list by --budget or --factors instead")
     return int(text)
 
 
