@@ -20,7 +20,9 @@ def positive(text: str) -> int:
 def top(text: str) -> int:
     """Return how many designs are to be printed."""
     if positive(text) > MOST_TOP:
-        raise argparse.ArgumentTypeError(f"{text!r} is above {MOST_TOP}: limit the list by --budget or --factors instead")
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is above {MOST_TOP}: limit the list by --budget or --factors instead"
+        )
     return int(text)
 
 
