@@ -10,6 +10,7 @@ import sys
 import tomllib
 from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from itertools import chain
 from pathlib import Path
@@ -129,6 +130,9 @@ ONLY_IN = {
 }
 
 
+tree_of = cache(ast.parse)  # what several tests read is parsed once
+
+
 def imported_modules(tree: ast.AST, package: list[str]) -> Iterator[str]:
     """Yield the full name of every module imported anywhere in a module of `package`."""
     for node in ast.walk(tree):
@@ -150,7 +154,7 @@ def wrong_imports(package: Path) -> list[str]:
             continue
         place = path.relative_to(package)
         room = place.parts[0].partition(".")[0]
-        for name in imported_modules(ast.parse(path.read_text(encoding="utf-8")), ["igc_theory", *place.parts[:-1]]):
+        for name in imported_modules(tree_of(path.read_text(encoding="utf-8")), ["igc_theory", *place.parts[:-1]]):
             top, _, rest = name.partition(".")
             if top == "igc_theory" and room in ROOMS and rest.split(".")[0] not in MAY_USE[room]:
                 wrong.append(f"{place} imports {name}")
@@ -211,7 +215,7 @@ def import_graph(package: Path) -> dict[str, set[str]]:
     names = {".".join(["igc_theory", *path.relative_to(package).with_suffix("").parts]): path for path in paths}
     graph = {}
     for name, path in names.items():
-        imported = imported_modules(ast.parse(path.read_text(encoding="utf-8")), name.split(".")[:-1])
+        imported = imported_modules(tree_of(path.read_text(encoding="utf-8")), name.split(".")[:-1])
         found = {module for full in imported for module in (full, full.rpartition(".")[0]) if module in names}
         graph[name] = found - {name}
     return graph
@@ -241,7 +245,7 @@ def test_no_function_is_long():
     for path in sorted(
         {*PACKAGE.rglob("*.py"), *(file for name in SCRIPTS_USE for file in (ROOT / name).glob("*.py"))}
     ):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in ast.walk(tree_of(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.FunctionDef) and (body := node.body[ast.get_docstring(node) is not None :]):
                 lengths[f"{path.relative_to(ROOT)}: {node.name}"] = body[-1].end_lineno - body[0].lineno + 1
     assert {name: lines for name, lines in lengths.items() if lines > 40} == {}
@@ -259,7 +263,9 @@ SCRIPTS_USE = {
 @pytest.mark.parametrize("folder", SCRIPTS_USE)
 def test_builds_share_only_tools(folder):
     for path in (ROOT / folder).glob("*.py"):
-        tops = {name.partition(".")[0] for name in imported_modules(ast.parse(path.read_text("utf-8")), [folder])}
+        tops = {
+            name.partition(".")[0] for name in imported_modules(tree_of(path.read_text(encoding="utf-8")), [folder])
+        }
         assert tops & (SCRIPTS_USE.keys() - {folder, "tools"}) <= SCRIPTS_USE[folder], path
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from itertools import chain, product, repeat
 from math import prod
 from typing import Any
@@ -66,6 +67,7 @@ def balance_condition(L: int | None = None) -> Derivation:
     )
 
 
+@cache
 def _any_number() -> Derivation:
     L, l = sp.symbols("L l", integer=True, positive=True)
     widths, mean = sp.IndexedBase("K", positive=True), (S * C) ** (1 / L)
@@ -140,6 +142,7 @@ def _by_multiplier(L: sp.Symbol, mean: sp.Expr) -> tuple[Step, ...]:
     )
 
 
+@cache
 def _given_number(L: int) -> Derivation:
     widths = sp.symbols(f"K_1:{L + 1}", positive=True)
     terms, last = [S * widths[0], *widths[1:]], C / prod(widths[:-1])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, TypeAlias
 
 import sympy as sp
@@ -109,6 +110,10 @@ class Derivation:
         >>> width_theorem().failures()
         ()
         """
+        return self._failures
+
+    @cached_property
+    def _failures(self) -> tuple[Claim, ...]:
         claims = [step.claim for step in self.steps]
         refuted = [step.claim for step in self.steps if not step.holds()]
         return *refuted, *(claim for claim in self.result if claim not in claims)

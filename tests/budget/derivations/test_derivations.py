@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterator
 from fractions import Fraction
+from functools import cache
 from itertools import product
 from math import e, isclose, log, prod, sqrt
 from typing import Any
@@ -35,6 +36,7 @@ DERIVATIONS: dict[str, Callable[[], Derivation]] = {
     "width at a budget": b.width_at_budget,
     "IGCV3 width gain": b.igcv3_width_gain,
 }
+DERIVATIONS = {name: cache(derive) for name, derive in DERIVATIONS.items()}  # derivations are never changed
 ALL = pytest.mark.parametrize("derive", DERIVATIONS.values(), ids=DERIVATIONS.keys())
 
 
