@@ -113,6 +113,17 @@ def test_no_two_modules_give_one_name():
 RESULTS = ("Approximation", "Derivation", "Explanation", "Frontier", "Grade", "OperatorCheck", "Projection", "Verdict")
 
 
+def test_what_has_a_sentence_prints_it():
+    """In every module; but the answer of an explorer prints its facts too, below the sentence."""
+    silent = []
+    for path in sorted(PACKAGE.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ClassDef):
+                names = {getattr(each, "name", getattr(getattr(each, "target", None), "id", "")) for each in node.body}
+                silent += [node.name] if "sentence" in names and "__str__" not in names else []
+    assert silent == ["Answer"]
+
+
 @pytest.mark.parametrize("name", RESULTS)
 def test_a_result_says_itself_in_a_sentence(name):
     (kind,) = {thing for (_, known), thing in THINGS.items() if known == name}
@@ -135,8 +146,11 @@ def test_the_public_face_is_small():
     assert len(rooms) <= 130
 
 
-def test_what_a_beginner_asks_for_reads_well_in_a_terminal():
+def test_what_stands_at_the_top_reads_well_in_a_terminal():
+    """No markup within a sentence; formulas that stand alone are for the pages, and none is in a block's docstring."""
     import igc_theory
 
+    names = [name for name in igc_theory.__all__ if callable(getattr(igc_theory, name))]
+    assert [name for name in names if ":math:" in inspect.getdoc(getattr(igc_theory, name))] == []
     for name in ("igcv1", "igcv2", "igcv3", "interleaved", "regular", "group", "depthwise_separable"):
-        assert ":math:" not in inspect.getdoc(getattr(igc_theory, name))
+        assert ".. math::" not in inspect.getdoc(getattr(igc_theory, name))

@@ -69,7 +69,7 @@ def best_strict(
 
     .. math:: \min\; C (S K_1 + K_2 + … + K_L), \qquad \prod K_l = C
 
-    Without further limits the minimum is :math:`C (S + \mathrm{sopfr}(C))` for :math:`S ≥ 2`, sopfr the sum of prime factors with
+    Without further limits the minimum is ``C * (S + sopfr(C))`` for ``S ≥ 2``, sopfr the sum of prime factors with
     multiplicity; of equal weights the design with the fewest factors is returned. But for the spatial factor this is the remark of
     [CooleyTukey1965], equations 9–13, on the radices of a fast Fourier transform: a composite one is never cheaper than its parts.
 
@@ -118,7 +118,7 @@ def best_dense(
     .. math:: \min\; C (S K_1 + K_2 + … + K_L), \qquad K_l \mid C, \quad \prod K_l ≥ C
 
     The optimum among chains of constant width `C` whose factors have equal branches of widths that divide `C`. Whatever the
-    permutations between them, :math:`\prod K_l ≥ C` is necessary, and interleaving makes it sufficient. It has at most as many
+    permutations between them, ``K_1 ⋯ K_L ≥ C`` is necessary, and interleaving makes it sufficient. It has at most as many
     weights as `best_strict`. Large prime factors of `C` need no branch of their own if there is a small one. Without divisibility
     it is Katona's problem, `katona_number`, a lower bound; this version and its dynamic program are new as far as searched.
 

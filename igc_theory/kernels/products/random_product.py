@@ -19,7 +19,7 @@ def random_product(chain: Chain, rng: np.random.Generator, dtype: DTypeLike = np
 
     .. math:: \operatorname{var} w = 1 / n, \qquad n = a S_l
 
-    for a factor with `a` input channels per branch and a window of area :math:`S_l`. Every output is a sum of `n` terms: if the
+    for a factor with `a` input channels per branch and a window of area `S_l`. Every output is a sum of `n` terms: if the
     entries of the input are uncorrelated with variance one, the output of every factor has variance one. It is the rule of
     He et al. [He2015] without the factor 2 for a ReLU.
 

@@ -98,7 +98,7 @@ def project(
 
     **One or two group convolutions** with any permutations, whatever their contingency table, at most one of them spatial:
     paths are rank. The block of `K` from primary branch l to secondary branch m may be any matrix of rank at most
-    :math:`|A_l ∩ B_m|`. The window is unfolded to the side of the spatial factor. So its truncated singular value
+    ``|A_l ∩ B_m|``. The window is unfolded to the side of the spatial factor. So its truncated singular value
     decomposition is the global optimum, by Eckart and Young ([Gorbunov2024], Algorithm 1, for pointwise factors).
     Low rank is the case of one branch; strict complementarity is rank one.
 

@@ -90,7 +90,7 @@ def is_complementary(chain: Chain) -> bool:
 
     For every split of the chain, the part before and the part after are each a group convolution, up to the order of
     channels. Every branch of the one shares exactly one channel with every branch of the other (IGCV1 [Zhang2017], section 3;
-    IGCV2 [Xie2018], section 3.1). For two factors this is the all-ones contingency table :math:`|A_l ∩ B_m| = 1`. It implies
+    IGCV2 [Xie2018], section 3.1). For two factors this is the all-ones contingency table ``|A_l ∩ B_m| = 1``. It implies
     unique paths; for three or more factors unique paths do not imply it.
 
     Parameters
