@@ -27,6 +27,7 @@ from igc_theory.structure import (
     path_counts,
     uniform_path_count,
 )
+from igc_theory.structure.branches import branch_graph
 from tests import cases, oracles
 
 FAMILIES = [cases.partition_chains, cases.permuted_rectangular_chains]
@@ -198,6 +199,13 @@ def test_large_chains_agree_with_the_sparse_product() -> None:
             lambda product, matrix: csr_array(matrix) @ product, matrices, eye_array(512, dtype=np.int64).tocsr()
         )
         assert (path_counts(Chain(factors)) == expected.toarray()).all()
+
+
+def test_a_chain_turned_round_ends_as_many_paths_as_it_began() -> None:
+    chain = Chain([GroupConv(4, 12, 2), ChannelPermutation(range(11, -1, -1)), GroupConv(12, 6, 3)])
+    graph = branch_graph(chain)
+    assert (graph.fan_in, graph.transposed().fan_in) == (2 * 4, 6 * 2)
+    assert graph.transposed().transposed().fan_in == graph.fan_in
 
 
 def test_two_named_chains() -> None:
