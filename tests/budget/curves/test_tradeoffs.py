@@ -206,10 +206,8 @@ def test_width_of_equal_branches() -> None:
     assert curve["width"] == pytest.approx(curve["branch_width"] ** curve["pointwise"])
     assert curve["width"] * (9 + curve["pointwise"] * curve["branch_width"]) == pytest.approx(4672)
     # Of widths K that give the same channels the smallest is taken: 100 weights pay for four channels with K=2 and with K=4.
-    (tied,) = zip(
-        *(rows(width_of_equal_branches(100, [4]), series="integer")[name] for name in ("branch_width", "width"))
-    )
-    assert tied == (2, 4)
+    tied = rows(width_of_equal_branches(100, [4]), series="integer")
+    assert (tied["branch_width"].tolist(), tied["width"].tolist()) == ([2], [4])
     # The best real number of pointwise factors is ln C, each of width e: C (9 + e ln C) weights.
     peak = minimize_scalar(lambda n: -_equal(n), (3, 5, 8))
     assert -peak.fun * (9 + e * log(-peak.fun)) == pytest.approx(4672, rel=1e-9)
