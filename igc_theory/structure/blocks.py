@@ -450,7 +450,7 @@ def summation_fusion(L: int, M: int, kernel_size: Window = 3) -> Chain:
     """Return the shape of a group convolution with summation fusion: IGCV1 whose secondary kernels are fixed to ones.
 
     Every output partition is the sum of the `L` primary partitions (IGCV1, section 3.2). Its weights are in
-    `igc_theory.kernels`.
+    `igc_theory.kernels.products.fixed_weights`.
 
     Parameters
     ----------
