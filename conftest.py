@@ -11,7 +11,7 @@ from hypothesis import settings
 os.environ["MPLBACKEND"] = "Agg"
 
 # With this package nbformat's import takes seconds, in each worker, for a grammar of web addresses that notebooks do not use.
-sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
+sys.modules["rfc3987_syntax"] = None
 
 # Its doctests need the extra torch; tests/networks/test_torch_export.py says so where it is not installed.
 _TORCH = [

@@ -1,4 +1,4 @@
-# ruff: noqa: E501, T201
+# ruff: noqa: E501, T201  # values stand one under the other, and a fault is a line that is printed
 """Hostile values for every public callable: what is called, with what, and what counts as a fault.
 
 The good call of each callable is taken from its docstring's examples, and one argument after the other is replaced. Run as
@@ -108,7 +108,7 @@ def named_networks() -> dict[str, Call]:
         def build(family: str = family, **parameters: Any) -> Any:
             return network(family, **parameters)
 
-        build.__signature__ = signature.replace(parameters=named)  # type: ignore[attr-defined]
+        build.__signature__ = signature.replace(parameters=named)
         parameters = signature.parameters.items()
         good, hints = {n: p.default for n, p in parameters}, {n: str(p.annotation) for n, p in parameters}
         calls[f"network:{family}"] = Call(f"network:{family}", build, good, hints)
@@ -137,7 +137,7 @@ def good_calls(wanted: set[str]) -> dict[str, Call]:
     return {name: found[name] for name in sorted(wanted) if name in found}
 
 
-def _record(  # noqa: C901
+def _record(  # noqa: C901  # what is recorded sees all that says whether to
     found: dict[str, Call], name: str, owner: Any, attribute: Any, undo: contextlib.ExitStack
 ) -> None:
     """Let calls from docstrings be noted down until `undo` is closed."""

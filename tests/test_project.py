@@ -359,6 +359,19 @@ def test_no_tracked_file_names_this_machine_or_a_registry():
     assert found == []
 
 
+MARKER = re.compile(r"# (?:ruff: )?(?:[n]oqa|[t]ype: ignore|[p]ragma:)[^#]*$", re.MULTILINE)
+
+
+def test_what_is_silenced_says_why():
+    """A linter is silenced line by line, and the line gives the reason; mypy does not see the tests."""
+    silenced = []
+    for path in tracked_files():
+        text = path.read_text(encoding="utf-8") if path.suffix in (".py", ".pyi") else ""
+        silenced += [f"{path.relative_to(ROOT)}: {match[0]}" for match in MARKER.finditer(text)]
+        silenced += [f"{path.name}: types"] * ("# [t]ype: ignore".replace("[t]", "t") in text and "tests" in path.parts)
+    assert silenced == []
+
+
 def test_no_built_or_private_file_is_tracked():
     suffixes = {".pyc", ".pdf", ".png"}
     assert [path for path in tracked_files() if path.suffix in suffixes or ".venv" in path.parts] == []

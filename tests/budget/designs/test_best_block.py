@@ -202,13 +202,13 @@ def test_widest_block_with_a_ratio(ratio: Fraction, step: int) -> None:
         (lambda: widest_block(8), "budget=8 pays for no dense block: budget=9 suffices"),
         (lambda: widest_block(10**9), "budget=1000000000 may pay for more than 16384 channels.*use at most 589823"),
         (lambda: widest_block(100, ratio=0), "ratio=0 is not between"),
-        (lambda: widest_block(100, ratio=1.5), "ratio=1.5 is a float"),  # type: ignore[arg-type]
+        (lambda: widest_block(100, ratio=1.5), "ratio=1.5 is a float"),
         (lambda: widest_block(100, multiple_of=10**6), "multiple_of=1000000.*leave no width"),
         (lambda: LayerDesign([GroupConv(4, 4, 4, 3), GroupConv(4, 4, 4, 3)]), "have 2 windows"),
         (lambda: LayerDesign([]), "convolutions"),
     ],
 )
-def test_refusals(call, sentence: str) -> None:  # type: ignore[no-untyped-def]
+def test_refusals(call, sentence: str) -> None:
     with pytest.raises((TypeError, ValueError), match=sentence):
         call()
 
