@@ -141,6 +141,8 @@ def widest_dense(
 
     .. math:: \max\; C, \qquad K_l \mid C, \quad \prod K_l ≥ C, \quad C (S K_1 + K_2 + … + K_L) ≤ T
 
+    Among the chains of `best_dense`: interleaved, of constant width, with equal branches whose widths divide it.
+
     Parameters
     ----------
     budget, S, factors, min_width, min_spatial_width, multiple_of :
