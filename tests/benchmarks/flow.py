@@ -21,7 +21,7 @@ TARGET = 1000.0
 
 
 def run(quick: bool = False) -> list[Row]:
-    """Return one row a network; none where torch or timm is missing."""
+    """Return one row per network; none where torch or timm is missing."""
     if peer("timm") is None:
         return []
     return [_row(name) for name in (NETWORKS[:1] if quick else NETWORKS)]

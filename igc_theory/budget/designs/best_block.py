@@ -80,8 +80,8 @@ def best_block(
     Raises
     ------
     TypeError, ValueError
-        If an argument is not what it should be; if no design is within `budget` (the sentence says how many weights suffice); or if
-        too many numbers of channels lie between those of the layer to compare all chains (it says which `multiple_of` helps).
+        If an argument is not what it should be, or no design is within `budget`: the message says how many weights suffice. Or if
+        too many numbers of channels lie between those of the layer to compare all chains: it says which `multiple_of` helps.
 
     Examples
     --------

@@ -1,11 +1,11 @@
 r"""The search behind `best_block`: the cheapest interleaved chain between two numbers of channels, exactly.
 
-A chain is built one factor at a time. A *state* is the number of channels reached, the paths still missing (the *need*, as in
-`search`: a factor with `a` inputs per branch turns the need `n` into :math:`⌈n/a⌉`, or into :math:`n/a` for unique paths), and
-whether the factor with the window has been placed. A factor with `a` inputs per branch costs at least `low·a` weights, `low`
-being the smaller number of channels; so whatever ends the need `n` costs at least `low` times Katona's number of `n`, or the
-sum of the prime factors of `n` for unique paths; and a number of channels is entered and left through its divisors only. With
-these bounds the search is A*: the first chain it completes is an optimum.
+A chain is built one factor at a time. A *state* is the number of channels reached, the paths still missing, and whether the factor
+with the window has been placed. The missing paths are the *need*, as in `search`: a factor with `a` inputs per branch turns the
+need `n` into :math:`⌈n/a⌉`, or into :math:`n/a` for unique paths. Such a factor costs at least `low·a` weights, `low` being the
+smaller number of channels. So whatever ends the need `n` costs at least `low` times Katona's number of `n`, or for unique paths the
+sum of the prime factors of `n`. A number of channels is entered and left through its divisors only. With these bounds the search
+is A*: the first chain it completes is an optimum.
 """
 
 from __future__ import annotations
