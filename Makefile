@@ -4,6 +4,8 @@
 VENV := .venv
 RUN := $(VENV)/bin/python
 READY := $(VENV)/.ready
+# The suite starts dozens of processes: what one has compiled the others need not compile again.
+PYTEST := env -u PYTHONDONTWRITEBYTECODE $(RUN) -m pytest -n 2 --dist loadgroup
 EXTRAS := notebooks,test,dev,onnx,browser,site
 BENCH_EXTRAS := test,bench
 EXPERIMENT_EXTRAS := torch,experiment
@@ -60,10 +62,10 @@ site: $(READY) $(MATHJAX)  ## pages that need nothing installed, from what is st
 	$(RUN) website/build.py --mathjax $(MATHJAX)
 
 test: $(READY)  ## the test suite with doctests, warnings as errors (ARGS="-k name" chooses); not hostile
-	$(RUN) -m pytest -n 2 --dist loadgroup -m "not hostile" $(ARGS)
+	$(PYTEST) -m "not hostile" $(ARGS)
 
 hostile: $(READY)  ## bad values for every public name, damaged files, faults in builds (three minutes)
-	$(RUN) -m pytest -n 2 --dist loadgroup -m hostile $(ARGS)
+	$(PYTEST) -m hostile $(ARGS)
 
 lint: $(READY)  ## what CI asks of the code: ruff check, ruff format --check, mypy --strict
 	$(RUN) -m ruff check .

@@ -26,6 +26,15 @@ settings.register_profile("project", deadline=None, derandomize="CI" in os.envir
 settings.load_profile("project")
 
 
+LONGEST = ("tests/browser/", "tests/test_notebooks.py", "tests/structure/", "tests/test_figures.py")
+"""Where the longest tests are: they come first, so that no worker is left with one when the others have finished."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the longest tests first, and leave the rest in its order."""
+    items.sort(key=lambda item: [not item.nodeid.startswith(place) for place in LONGEST])
+
+
 @pytest.fixture(autouse=True)
 def _figures_are_closed() -> Iterator[None]:
     yield
