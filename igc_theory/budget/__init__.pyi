@@ -9,7 +9,6 @@ from .derivations import widest_igcv1_bound as widest_igcv1_bound
 from .derivations import width_at_budget as width_at_budget
 from .derivations import width_theorem as width_theorem
 from .designs.best_block import best_block as best_block
-from .designs.best_block import widest_block as widest_block
 from .designs.cheapest import best_dense as best_dense
 from .designs.cheapest import best_strict as best_strict
 from .designs.cheapest import dense_designs as dense_designs

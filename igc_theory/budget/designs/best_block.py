@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from dataclasses import replace
-from fractions import Fraction
 from functools import lru_cache
-from math import gcd, lcm
-from numbers import Rational
-from typing import Any
 
 from igc_theory.budget.designs.design import LayerDesign
 from igc_theory.budget.designs.layer_search import LayerSearch
-from igc_theory.structure.arguments import choice_of, kind_of, pair_of, positive_int, shown, window_of
+from igc_theory.structure.arguments import MOST_AREA, choice_of, pair_of, positive_int, window_of
 
-__all__ = ["best_block", "widest_block"]
+__all__ = ["best_block"]
 
 MOST_CHANNELS = 2**20
 """Channels on either side of a layer."""
 
-MOST_WIDTH = 2**14
-"""Channels of the widest block that is looked for."""
+MOST_BETWEEN = 2**13
+"""Numbers of channels that are tried between those of the layer."""
 
 OBJECTIVES = ("parameters", "multiply_adds")
 PATHS = ("dense", "strict")
@@ -98,111 +93,46 @@ def best_block(
     """
     into = positive_int("in_channels", in_channels, maximum=MOST_CHANNELS)
     out = positive_int("out_channels", out_channels, maximum=MOST_CHANNELS)
-    limits = _limits(objective, paths, multiple_of, min_width, max_factors)
-    search = LayerSearch(into, out, window_of("kernel_size", kernel_size), pair_of("stride", stride), **limits)
-    if search.min_width > min(into, out):
-        raise ValueError(
-            f"min_width={min_width} is above the {min(into, out)} channels of the layer: use at most {min(into, out)}"
-        )
-    within = search if budget is None else replace(search, budget=positive_int("budget", budget))
-    found = _best(within)
+    beyond = f"no branch of the layer is wider than its {min(into, out)} channels"
+    search = LayerSearch(
+        into,
+        out,
+        window_of("kernel_size", kernel_size, most_area=MOST_AREA),
+        pair_of("stride", stride),
+        dense=choice_of("paths", paths, PATHS) == "dense",
+        step=positive_int("multiple_of", multiple_of),
+        min_width=positive_int("min_width", min_width, maximum=min(into, out), beyond=beyond),
+        most_factors=None if max_factors is None else positive_int("max_factors", max_factors),
+        budget=None if budget is None else positive_int("budget", budget),
+        by_multiply_adds=choice_of("objective", objective, OBJECTIVES) == "multiply_adds",
+    )
+    found = _best(_checked_between(search))
     if found is None:
-        least = _cheapest(search).parameters
-        raise ValueError(
-            f"budget={budget} pays for no {paths} design from {into} to {out} channels: use at least {least}"
-        )
+        least = _best(replace(search, budget=None, by_multiply_adds=False))
+        assert least is not None, "one regular convolution keeps to every limit but the budget"
+        layer = f"{paths} design from {into} to {out} channels with {_asked(search)}"
+        raise ValueError(f"budget={search.budget} pays for no {layer}: use at least {least.parameters}")
     return found
 
 
-def widest_block(
-    budget: int,
-    kernel_size: Pair = 3,
-    stride: Pair = 1,
-    *,
-    ratio: int | Fraction = 1,
-    paths: str = "dense",
-    multiple_of: int = 1,
-    min_width: int = 1,
-    max_factors: int | None = None,
-) -> LayerDesign:
-    """Return the widest block of `best_block` with at most `budget` weights.
-
-    Parameters
-    ----------
-    budget : int
-        Weights.
-    kernel_size, stride, paths, min_width, max_factors :
-        As in `best_block`.
-    ratio : int or Fraction, default 1
-        Output channels per input channel, such as 2 where a stage doubles its width.
-    multiple_of : int, default 1
-        All numbers of channels are multiples of it, those of input and output too.
-
-    Returns
-    -------
-    LayerDesign
-        Of equal width the one with the fewest weights.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If an argument is not what it should be; if the budget pays for no block, or for one of more than 16,384 channels.
-
-    Examples
-    --------
-    >>> design = widest_block(20_000, stride=2, ratio=2, multiple_of=8)
-    >>> design.channels, design.chain.out_channels, design.branch_widths, design.parameters
-    (672, 1344, (1, 3, 3, 3, 3, 3, 3, 1), 19488)
-    >>> widest_block(4672).channels
-    192
-    """
-    weights, share = positive_int("budget", budget), _ratio(ratio)
-    limits = _limits("parameters", paths, multiple_of, min_width, max_factors)
-    window, strides, step = window_of("kernel_size", kernel_size), pair_of("stride", stride), limits["step"]
-    unit = lcm(*(step // gcd(step, part) for part in share.as_integer_ratio()))
-    narrow, wide = (unit * extreme(share.as_integer_ratio()) for extreme in (min, max))
-    least, most = -(-limits["min_width"] // narrow), MOST_WIDTH // wide
-    if least > most:
-        asked = f"multiple_of={step}, ratio={share} and min_width={limits['min_width']}"
-        raise ValueError(f"{asked} leave no width of at most {MOST_WIDTH} channels: use smaller ones")
-
-    def search(width: int) -> LayerSearch:
-        out, into = (width * unit * part for part in share.as_integer_ratio())
-        return LayerSearch(into, out, window, strides, **limits)
-
-    if search(most).least <= weights:
-        way_out = f"use at most {search(most).least - 1}"
+def _checked_between(search: LayerSearch) -> LayerSearch:
+    """Refuse a layer with more numbers of channels between its own than can be tried."""
+    apart = abs(search.into - search.out)
+    if apart > MOST_BETWEEN * search.step:
+        layer = f"in_channels={search.into} and out_channels={search.out} have {apart // search.step} numbers of channels between"
         raise ValueError(
-            f"budget={budget} may pay for more than {most * wide} channels, the widest that are searched: {way_out}"
+            f"{layer} them that are multiples of {search.step}: use multiple_of={-(-apart // MOST_BETWEEN)} or more"
         )
-    affordable = bisect_right(range(most), weights, lo=least, key=lambda width: search(width).least)
-    designs = (_best(replace(search(width), budget=weights)) for width in range(affordable - 1, least - 1, -1))
-    found = next((design for design in designs if design is not None), None)
-    if found is None:
-        raise ValueError(
-            f"budget={budget} pays for no {paths} block: budget={_cheapest(search(least)).parameters} suffices"
-        )
-    return found
+    return search
 
 
-def _limits(objective: str, paths: str, multiple_of: int, min_width: int, max_factors: int | None) -> dict[str, Any]:
-    """Return the keywords of the public functions as those of the search, checked."""
-    return {
-        "by_multiply_adds": choice_of("objective", objective, OBJECTIVES) == "multiply_adds",
-        "dense": choice_of("paths", paths, PATHS) == "dense",
-        "step": positive_int("multiple_of", multiple_of),
-        "min_width": positive_int("min_width", min_width),
-        "most_factors": None if max_factors is None else positive_int("max_factors", max_factors),
-    }
-
-
-def _ratio(ratio: int | Fraction) -> Fraction:
-    if isinstance(ratio, bool) or not isinstance(ratio, Rational):
-        raise TypeError(f"ratio={shown(ratio)} is {kind_of(ratio)}: give an integer or a fractions.Fraction")
-    if not 0 < ratio <= MOST_WIDTH:
-        way_out = f"give output channels per input channel, such as 2, at most {MOST_WIDTH}"
-        raise ValueError(f"ratio={shown(ratio)} is not between 0 and {MOST_WIDTH}: {way_out}")
-    return Fraction(ratio)
+def _asked(search: LayerSearch) -> str:
+    """Return what is asked of a design beyond its channels, in words."""
+    window = f"kernel_size={search.window[0] if search.window[0] == search.window[1] else search.window}"
+    limits = {"multiple_of": search.step, "min_width": search.min_width}
+    given = [f"{name}={value}" for name, value in limits.items() if value > 1]
+    given += [] if search.most_factors is None else [f"max_factors={search.most_factors}"]
+    return ", ".join([window, *given])
 
 
 @lru_cache(maxsize=4096)
@@ -210,10 +140,3 @@ def _best(search: LayerSearch) -> LayerDesign | None:
     """Return the design that a search finds; layers of a network are alike, and each kind is searched once."""
     found = search.best()
     return None if found is None else LayerDesign(found)
-
-
-def _cheapest(search: LayerSearch) -> LayerDesign:
-    """Return the design with the fewest weights; there is one, for one regular convolution keeps to every limit."""
-    found = _best(replace(search, budget=None, by_multiply_adds=False))
-    assert found is not None, search
-    return found

@@ -23,8 +23,8 @@ from igc_theory.structure.factors import GroupConv
 
 __all__ = ["LayerSearch"]
 
-MOST_BEGINNINGS = 2**18
-"""Beginnings of chains that wait to be completed: some seconds, and a hundred megabytes."""
+MOST_BEGINNINGS = 2**16
+"""Beginnings of chains that wait to be completed: some seconds."""
 
 Cost = tuple[int, int, int]
 """What is minimised: weights, factors, multiply–adds; or multiply–adds, factors, weights."""
@@ -102,11 +102,6 @@ class LayerSearch:
         for coarse in (max(self.into, self.out), 512, 64, 8, 1):
             found = self._search(self.step * coarse, found) or found
         return None if found is None else self._convolutions(found.steps)
-
-    @property
-    def least(self) -> int:
-        """A lower bound of the weights of every chain that is asked for; it grows with the numbers of channels."""
-        return self._low * (katona_number(self.into) + (self._area if self._area > 1 else 0))
 
     @property
     def _low(self) -> int:

@@ -1,10 +1,9 @@
 """`best_block` beside a search that multiplies the supports of every small chain."""
 
 from collections.abc import Iterator
-from fractions import Fraction
 from heapq import heappop, heappush
 from itertools import pairwise, product
-from math import gcd, prod
+from math import gcd
 
 import numpy as np
 import pytest
@@ -14,9 +13,6 @@ from igc_theory.budget import (
     best_dense,
     best_strict,
     regular_parameters,
-    widest_block,
-    widest_dense,
-    widest_strict,
 )
 from igc_theory.budget.designs import layer_search
 from igc_theory.budget.designs.design import LayerDesign
@@ -164,46 +160,22 @@ def test_grade_of_large_designs() -> None:
         assert dense.min_paths == grade(dense.chain).min_paths >= 1
 
 
-def test_widest_block_is_the_widest() -> None:
-    for budget in (9, 100, 1000, 4672):
-        assert widest_block(budget).channels == max(c for c in range(1, 260) if best_dense(c).parameters <= budget)
-        strict = widest_block(budget, paths="strict")
-        assert strict.channels == max(c for c in range(1, 260) if best_strict(c).parameters <= budget)
-    for budget in (20_000, 200_000):
-        assert widest_block(budget).channels == widest_dense(budget).channels
-        assert (
-            widest_block(budget, paths="strict", multiple_of=8).channels
-            == widest_strict(budget, multiple_of=8).channels
-        )
-
-
-@pytest.mark.parametrize(("ratio", "step"), [(2, 1), (Fraction(3, 2), 1), (Fraction(1, 2), 4), (Fraction(3, 2), 8)])
-def test_widest_block_with_a_ratio(ratio: Fraction, step: int) -> None:
-    found = widest_block(800, stride=2, ratio=ratio, multiple_of=step)
-    sizes = [(c, int(c * ratio)) for c in range(step, 180, step) if c * ratio % step == 0]
-    sizes = [pair for pair in sizes if 9 * min(pair) <= 800]
-    affordable = [pair for pair in sizes if best_block(*pair, stride=2, multiple_of=step).parameters <= 800]
-    assert (found.channels, found.chain.out_channels) == max(affordable)
-    assert found.chain.strides == (2, 2)
-    assert found.parameters <= 800
-
-
 @pytest.mark.parametrize(
     ("call", "sentence"),
     [
         (lambda: best_block(256, 384, budget=6655), "budget=6655 pays for no dense design.*use at least 6656"),
-        (lambda: best_block(4, 8, min_width=5), "min_width=5 is above the 4 channels"),
+        (lambda: best_block(4, 8, min_width=5), "min_width=5 is above 4: no branch of the layer is wider"),
         (lambda: best_block(4, 8, paths="loose"), "paths='loose'"),
         (lambda: best_block(4, 8, objective="latency"), "objective='latency'"),
+        (lambda: best_block(8, 10**6), "numbers of channels between them .*: use multiple_of=123"),
+        (
+            lambda: best_block(64, 64, 9, budget=99, max_factors=3),
+            "64 channels with kernel_size=9, max_factors=3: use at least",
+        ),
         (lambda: best_block(0, 8), "in_channels=0"),
         (lambda: best_block(8, 10**9), "out_channels=1000000000 is above 1048576"),
         (lambda: best_block(8, 8, multiple_of=0), "multiple_of=0"),
         (lambda: best_block(8, 8, max_factors=0), "max_factors=0"),
-        (lambda: widest_block(8), "budget=8 pays for no dense block: budget=9 suffices"),
-        (lambda: widest_block(10**9), "budget=1000000000 may pay for more than 16384 channels.*use at most 589823"),
-        (lambda: widest_block(100, ratio=0), "ratio=0 is not between"),
-        (lambda: widest_block(100, ratio=1.5), "ratio=1.5 is a float"),
-        (lambda: widest_block(100, multiple_of=10**6), "multiple_of=1000000.*leave no width"),
         (lambda: LayerDesign([GroupConv(4, 4, 4, 3), GroupConv(4, 4, 4, 3)]), "have 2 windows"),
         (lambda: LayerDesign([]), "convolutions"),
     ],
@@ -215,8 +187,6 @@ def test_refusals(call, sentence: str) -> None:
 
 def test_a_budget_that_is_named_suffices() -> None:
     assert best_block(256, 384, budget=6656).parameters == 6656
-    assert widest_block(589823).channels <= 2**14
-    assert prod(widest_block(9).branch_widths) == 1
 
 
 def test_a_search_that_grows_too_large_says_how_to_make_it_smaller(monkeypatch: pytest.MonkeyPatch) -> None:
