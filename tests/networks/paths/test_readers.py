@@ -20,7 +20,9 @@ from igc_theory.networks import (
     read_onnx,
     stage_path_counts,
 )
-from igc_theory.networks.paths.flow import flow_table
+from igc_theory.networks.paths.flow import flow_table, steps_of
+from igc_theory.networks.paths.regions import blocks_of
+from igc_theory.networks.paths.steps import Mix
 
 
 def _is_taken(net: LayerGraph) -> NetworkFlow:
@@ -45,6 +47,20 @@ FAMILIES = {stem: next(names) for stem, names in groupby(network_names(), key=la
 @pytest.mark.parametrize("name", FAMILIES.values())
 def test_every_family_of_the_zoo_is_taken(name: str) -> None:
     _is_taken(network(name))
+
+
+@pytest.mark.parametrize(("name", "number"), [
+    ("shufflenet", 47), ("shufflenet_v2", 19), ("ghostnet", 41), ("mixnet_s", 64), ("condensenet", 72), ("mobilenet_v2", 17),
+    ("mobilenet_v3_large", 15), ("resnext50_32x4d", 16), ("efficientnet_b0", 16), ("regnet_y_400mf", 16), ("mobileone_s0", 105),
+    ("igcv3_d", 96),
+])  # fmt: skip
+def test_every_group_convolution_is_graded_in_one_block(name: str, number: int) -> None:
+    net = network(name)
+    steps = steps_of("network", net)
+    grouped = [k for k, step in enumerate(steps.steps) if isinstance(step.action, Mix) and step.action.groups > 1]
+    assert len(grouped) == number == sum((layer.groups or 1) > 1 for layer in net.layers)
+    regions = blocks_of(steps)
+    assert [sum(region.start < k <= region.end for region in regions) for k in grouped] == [1] * number
 
 
 def _light() -> list[Path]:
