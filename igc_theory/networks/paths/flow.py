@@ -54,6 +54,19 @@ class NetworkFlow:
         cuts = self._steps.cuts or (0,)
         return block_flow(self._steps, Region(self.name, cuts[0], cuts[-1]), graded=False)
 
+    @cached_property
+    def modules(self) -> tuple[BlockFlow, ...]:
+        """Blocks inside blocks, if the description names them: GhostNet's modules, the parallel windows of MixNet.
+
+        Examples
+        --------
+        >>> from igc_theory.networks import network
+        >>> mixed = channel_flow(network("mixnet_s")).modules[0]
+        >>> mixed.name, mixed.main.branches == ((1, 1),) * 144
+        ('stage3.block4.mixed', True)
+        """
+        return tuple(block_flow(self._steps, Region(*entry)) for entry in self._steps.inner)
+
     def between(self, first: str, last: str) -> BlockFlow:
         """Return how the channels that one block reads reach those that another writes.
 

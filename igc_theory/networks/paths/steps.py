@@ -117,6 +117,8 @@ class Steps:
         Steps that the network writes.
     named : tuple of (str, int, int)
         Name, start and end of the blocks that the description of the network names.
+    inner : tuple of (str, int, int)
+        The same of blocks inside blocks.
 
     Examples
     --------
@@ -132,6 +134,7 @@ class Steps:
     steps: tuple[Step, ...]
     outputs: tuple[int, ...]
     named: tuple[tuple[str, int, int], ...] = ()
+    inner: tuple[tuple[str, int, int], ...] = ()
 
     @cached_property
     def live(self) -> frozenset[int]:

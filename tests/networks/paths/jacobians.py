@@ -11,6 +11,7 @@ import hashlib
 import sys
 import warnings
 from collections.abc import Callable, Iterator
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ import torch
 import torchvision.models as tv
 from torch import nn
 
-from igc_theory.networks import Conv, Network, Norm, Pool, Shuffle, from_torch, network
+from igc_theory.networks import Block, Conv, Network, Norm, Pool, Shuffle, from_torch, network
 from igc_theory.networks.paths.flow import steps_of
 
 HERE = Path(__file__).parent
@@ -143,20 +144,20 @@ def without_gates(module: nn.Module) -> tuple[nn.Module, bool]:
 
 
 def jacobian_support(module: nn.Module, channels: int) -> np.ndarray:
-    """Return which output channels depend on which input channels, shape (outputs, inputs), at a few random points."""
+    """Return which output channels depend on which input channels, shape (outputs, inputs), at a few random points.
+
+    Forward mode, an image per input channel: where no dependence is, the derivative is a sum of exact zeros.
+    """
     module, found = smooth(module), None
     for _ in range(POINTS):
-        point = torch.randn(1, channels, SIDE, SIDE, dtype=torch.double)
-        outputs, rows = module(point).shape[1], []
-        for start in range(0, outputs, 64):
-            # As many copies of the image as outputs: a batch is much faster than derivatives one by one.
-            own = torch.arange(start, min(start + 64, outputs))
-            x = point.repeat(len(own), 1, 1, 1).requires_grad_()
-            y = module(x)[torch.arange(len(own)), own]
-            (y * torch.randn(y.shape[1:], dtype=torch.double)).sum().backward()
-            rows.append(x.grad.abs().amax(dim=(2, 3)))
-        size = torch.cat(rows)
-        support = (size > 1e-10 * size.max()).numpy()
+        point, columns = torch.randn(1, channels, SIDE, SIDE, dtype=torch.double), []
+        for start in range(0, channels, 64):
+            own = torch.arange(start, min(start + 64, channels))
+            tangent = torch.zeros(len(own), channels, SIDE, SIDE, dtype=torch.double)
+            tangent[torch.arange(len(own)), own] = torch.randn(SIDE, SIDE, dtype=torch.double)
+            _, y = torch.func.jvp(module, (point.repeat(len(own), 1, 1, 1),), (tangent,))
+            columns.append((y != 0).flatten(2).any(dim=2))
+        support = torch.cat(columns).T.numpy()
         found = support if found is None else found | support
     return found
 
@@ -181,15 +182,27 @@ def rows(name: str) -> Iterator[dict[str, object]]:
     channels = {}
     for node in found.nodes:
         channels[id(node)], shape = shape[0], node.output(shape)
-    for block, module in zip(found.blocks, modules, strict=True):
+    for names, parts in _parts(found, modules):
         torch.manual_seed(0)
+        module = nn.Sequential(*parts)
         key = repr(module)
         if key not in known:
             plain, gated = without_gates(module)
-            known[key] = [_row(plain, channels[id(block)], gates=False)]
-            known[key] += [_row(module, channels[id(block)], gates=True)] if gated else []
+            read = channels[id(names[0])]
+            known[key] = [_row(plain, read, gates=False)]
+            known[key] += [_row(module, read, gates=True)] if gated else []
+        first, last = names[0].name, names[-1].name
         for row in known[key]:
-            yield {"network": name, "block": block.name, **row}
+            yield {"network": name, "block": first if first == last else f"{first} to {last}", **row}
+
+
+def _parts(found: Network, modules: list[nn.Module]) -> Iterator[tuple[list[Block], list[nn.Module]]]:
+    """Yield blocks with their modules: each alone, then those of each stage, then all."""
+    pairs = list(zip(found.blocks, modules, strict=True))
+    runs = [[pair] for pair in pairs]
+    runs += [run for _, members in groupby(pairs, key=lambda pair: pair[0].stage) if len(run := list(members)) > 1]
+    for run in [*runs, pairs]:
+        yield [block for block, _ in run], [module for _, module in run]
 
 
 def _row(module: nn.Module, channels: int, *, gates: bool) -> dict[str, object]:

@@ -100,3 +100,13 @@ def test_branches_side_by_side_are_seen_as_one_group_convolution() -> None:
     unit = {block.name: block.main for block in block_flows(network("shufflenet_v2"))}["stage2.unit2"]
     assert sorted(unit.branches) == [(1, 1)] * 58 + [(58, 58)]
     assert unit.sentence.endswith("as in one group convolution of unequal branches: 58 of 1 → 1, 58 → 58")
+
+
+def test_modules_inside_blocks_have_a_verdict_of_their_own() -> None:
+    """A ghost module doubles each channel; windows of several sizes side by side are depthwise; gates are no modules."""
+    ghosts = channel_flow(network("ghostnet")).modules
+    assert len(ghosts) == 32
+    assert {(ins, outs) for ghost in ghosts for ins, outs in ghost.main.branches} == {(1, 2)}
+    mixed = channel_flow(network("mixnet_s")).modules
+    assert {block.name.rpartition(".")[2] for block in mixed} == {"mixed"}
+    assert {branch for block in mixed for branch in block.main.branches} == {(1, 1)}

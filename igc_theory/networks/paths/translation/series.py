@@ -35,14 +35,16 @@ def steps_of_series(network: Network) -> Steps:
             named.append((node.name, start, at))
         elif isinstance(node, Conv):
             named.append((f"conv{convolutions}", start, at))
-    return Steps(tuple(walk.steps), (at,), tuple(named))
+    return Steps(tuple(walk.steps), (at,), tuple(named), tuple(walk.inner))
 
 
 @dataclass
 class _Walk:
-    """The steps so far."""
+    """The steps so far, the blocks inside blocks among them, and the names of those that are being walked through."""
 
     steps: list[Step] = field(default_factory=list)
+    inner: list[tuple[str, int, int]] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
 
     def append(self, action: Action, reads: Sequence[int], shape: Shape, node: Node) -> int:
         name = node.name if isinstance(node, Block) else type(node).__name__.lower()
@@ -52,9 +54,7 @@ class _Walk:
     def through(self, node: Node, shape: Shape, at: int) -> tuple[Shape, int]:
         """Return the shape behind a node, and the step that writes it."""
         if isinstance(node, Block):
-            ends = [self._series(branch, shape, at) for branch in node.branches]
-            shape = node.joined([end for end, _ in ends])
-            return shape, self._join(node, [step for _, step in ends], shape)
+            return self._block(node, shape, at)
         if isinstance(node, Norm) and node.kind == "layer norm":
             mean = self.append(Mix(1, "statistic"), [at], (1, *shape[1:]), node)
             alike = self.append(Gather(np.zeros(shape[0], dtype=np.int64)), [mean], shape, node)
@@ -62,6 +62,16 @@ class _Walk:
         written = node.output(shape)
         action = _action(node, shape[0])
         return written, at if action is None else self.append(action, [at], written, node)
+
+    def _block(self, block: Block, shape: Shape, start: int) -> tuple[Shape, int]:
+        self.names.append(block.name)
+        ends = [self._series(branch, shape, start) for branch in block.branches]
+        shape = block.joined([end for end, _ in ends])
+        at = self._join(block, [step for _, step in ends], shape)
+        if block.name and len(self.names) > 1 and block.join != "multiply":
+            self.inner.append((".".join(filter(None, self.names)), start, at))
+        self.names.pop()
+        return shape, at
 
     def _series(self, nodes: Sequence[Node], shape: Shape, at: int) -> tuple[Shape, int]:
         for node in nodes:
