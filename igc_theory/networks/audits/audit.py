@@ -160,6 +160,8 @@ def audit(network: LayerGraph, *, workers: int = 1, progress: bool = True) -> Au
     Examples
     --------
     >>> from igc_theory.networks import network
+    >>> [entry.layer for entry in audit(network("igc_l24m2", depth=5)).regular]
+    ['linear1']
     >>> found = audit(network("shufflenet", groups=3))
     >>> print(found.chains[1].grade)
     dense, uneven: 6 to 7 paths per pair
