@@ -121,7 +121,7 @@ def _squared(power: Array, times: int) -> Array:
 
 
 def _iterated(power: Array, products: int) -> Array:
-    """Return a vector multiplied by the power `products` times, normalized; the start is random but always the same."""
+    """Return a vector multiplied by the power `products` times, normalized; the start is drawn with a fixed seed."""
     start = np.random.default_rng(0).standard_normal((power.shape[-1],)).astype(power.dtype)
     vector: Array = np.broadcast_to(start, power.shape[:-1])
     for product in range(products):

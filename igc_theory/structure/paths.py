@@ -75,7 +75,7 @@ def uniform_path_count(chain: Chain, rng: np.random.Generator) -> int | None:
     Parameters
     ----------
     chain : Chain
-        Any chain, of at most 2**27 channels, all factors together; a million take a fraction of a second.
+        Any chain, of at most 2**27 channels, all factors together.
     rng : numpy.random.Generator
         Source of the random integers.
 

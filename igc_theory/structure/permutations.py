@@ -146,7 +146,7 @@ def interleave(groups: int, width: int) -> ChannelPermutation:
     -------
     ChannelPermutation
         Of ``groups * width`` channels. It remembers `groups` and `width`; its index list is made on first use, so that a
-        million channels cost nothing until somebody asks for it.
+        million channels take no memory until then.
 
     Raises
     ------

@@ -1,8 +1,7 @@
 r"""Curves of what is gained and paid: width against weights, weights against factors, integer against continuous optima.
 
 Every function returns a table by columns, with one row per point, ready to be drawn or written as CSV. The formulas are those
-of `cost` and `widths`, the optima those of `designs` and `widest`; nothing is computed twice. `S` is a kernel area
-throughout.
+of `cost` and `widths`, the optima those of `designs` and `widest`. `S` is a kernel area throughout.
 """
 
 from __future__ import annotations

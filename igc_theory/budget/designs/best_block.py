@@ -61,7 +61,7 @@ def best_block(
     paths : {"dense", "strict"}, default "dense"
         At least one path per pair, or exactly one.
     multiple_of : int, default 1
-        The channels between two factors are multiples of it, unless those of the layer: 8 suits most hardware.
+        The channels between two factors are multiples of it, unless they are those of the layer; 8, for example.
     min_width : int, default 1
         Fewest inputs and outputs of a pointwise branch.
     max_factors : int, optional

@@ -50,7 +50,7 @@ def widest_igcv1(
     min_spatial_width : int, default 1
         Smallest width of a primary branch, `M`.
     multiple_of : int, default 1
-        What the width has to be a multiple of: 8 suits most hardware.
+        What the width has to be a multiple of, such as 8.
 
     Returns
     -------
@@ -105,7 +105,7 @@ def widest_strict(
     S, factors, min_width, min_spatial_width :
         As in `best_strict`.
     multiple_of : int, default 1
-        What the width has to be a multiple of: 8 suits most hardware.
+        What the width has to be a multiple of, such as 8.
 
     Returns
     -------

@@ -210,7 +210,8 @@ def depthwise_parameters(C: Quantity, pointwise: Quantity, S: Quantity) -> Quant
 def depthwise_width(T: Quantity, pointwise: Quantity, S: Quantity) -> Quantity:
     r"""Return the width at which `depthwise_parameters` is the budget: the one positive root of :math:`S C + n C^{1+1/n} = T`.
 
-    The left side increases from 0, so the root is unique; only ``pointwise=1`` (depthwise separable) has a short closed form.
+    The left side increases from 0, so the root is unique; it is found numerically. For ``pointwise=1`` (depthwise separable) it is
+    the root of a quadratic equation.
     Numbers and arrays only.
 
     Parameters

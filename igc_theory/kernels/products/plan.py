@@ -1,6 +1,6 @@
 """Plans: a product made ready for operands of one shape, with its buffers, so that applying it allocates nothing.
 
-Permutations that interleave cost nothing, for the next factor reads (or the last one writes) a strided view. Columns are
+Interleaving permutations move no data where the next factor can read, or the last one write, a strided view. Columns are
 taken in tiles small enough for the cache, and small neighbouring factors are fused where calls cost more than arithmetic.
 """
 

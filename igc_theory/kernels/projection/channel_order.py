@@ -32,7 +32,7 @@ __all__ = ["reordered", "search"]
 Order = NDArray[np.int64]
 
 _SWEEPS = 50
-"""Most turns of rows and columns from one start; fewer than ten are common."""
+"""Most turns of rows and columns from one start."""
 
 _EXACT = 1e-26
 """Squared relative error at which nothing is left to find."""

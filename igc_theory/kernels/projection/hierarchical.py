@@ -22,7 +22,7 @@ from igc_theory.kernels.rank_one_pairs import squared_norm, truncated_pairs
 __all__ = ["butterfly", "columns_in_order", "in_tree_order", "split_bound"]
 
 _PANEL = 2**18
-"""Entries worked on at a time: they stay in the processor's cache, and nothing of the size of the kernel is needed."""
+"""Entries worked on at a time: few enough for a processor's cache, and nothing of the size of the kernel is needed."""
 
 _AT_ONCE = 2**18
 """Entries in the output nodes that go through all splits together."""

@@ -31,7 +31,7 @@ CONVENTIONS: dict[str, dict[str, Callable[[Network], int]]] = {
         "convolutions only": lambda net: net.multiply_adds - net.classifier_counts.linear,
     },
 }
-"""What may be counted, most usual first. All that give the printed digits are reported."""
+"""What may be counted, in the order in which it is tried. All that give the printed digits are reported."""
 
 SHORTENINGS = {"rounded": ROUND_HALF_UP, "cut off": ROUND_DOWN}
 """How a count may have been shortened to the printed digits."""

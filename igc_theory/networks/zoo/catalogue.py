@@ -1,4 +1,4 @@
-"""`network(name)`: every network of this line of work, by name.
+"""`network(name)`: the networks of this line of work, by name.
 
 A name is an entry of `NAMED`, or a family of `FAMILIES`; keywords change its parameters.
 """

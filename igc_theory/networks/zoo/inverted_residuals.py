@@ -1,4 +1,4 @@
-"""Networks of inverted residuals with gates, most of them found by search: MobileNetV3, EfficientNet, MixNet; and GhostNet.
+"""Networks of inverted residuals with gates: MobileNetV3, EfficientNet, MixNet; and GhostNet.
 
 An inverted residual widens, convolves depthwise and narrows again; squeeze-and-excitation weighs the wide channels in between.
 """

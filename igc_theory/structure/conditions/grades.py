@@ -56,8 +56,8 @@ class Grade:
     def conditions(self) -> tuple[str, ...]:
         """Every condition that holds, of "strict", "loose", "unique paths", "equally many paths" and "dense", in this order.
 
-        Strict implies the other four; unique paths are equally many; each implies dense. Nothing else follows: loose does not imply
-        equally many paths, and unique paths do not imply loose.
+        Strict implies the other four; unique paths are equally many; each implies dense. No other one follows from another: loose
+        does not imply equally many paths, and unique paths do not imply loose.
         """
         even = self.min_paths == self.max_paths
         holds = {

@@ -14,6 +14,7 @@ from scipy.optimize import LinearConstraint, milp
 
 from igc_theory.budget import Design, best_dense, best_strict, dense_designs, factorizations, strict_designs
 from igc_theory.budget.designs.design import kernel_window
+from igc_theory.budget.designs.search import WidthTable, limits
 from igc_theory.budget.formulas.widths import constrained_parameters
 from igc_theory.structure import is_complementary, is_dense, path_counts
 from tests import cases, oracles
@@ -164,6 +165,14 @@ def test_order_of_the_optima(C: int, S: int) -> None:
     strict, dense = best_strict(C, S), best_dense(C, S)
     assert constrained_parameters(C, S) <= dense.parameters * (1 + 1e-12)
     assert dense.parameters <= strict.parameters
+
+
+@pytest.mark.parametrize("C", [1, 2, 3, 4, 12, 64, 360, 416, 997, 5040, 65536, 720720])
+def test_a_dense_design_has_at_most_two_roots_of_the_width_as_needs(C: int) -> None:
+    table = WidthTable(C, 9, dense=True, asked=limits(None, 2, 1))
+    needs = table._needs[table._needs > 0]
+    assert needs.size <= 2 * C**0.5
+    assert {-(-C // k) for k in range(1, C + 1)} >= set(needs.tolist())
 
 
 def test_chains_are_what_they_claim() -> None:

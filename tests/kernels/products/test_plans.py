@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -20,6 +22,18 @@ def steps_in(plan):
 
 def product_of(chain, rng, dtype=np.float64):
     return random_product(chain, rng, dtype) if chain.convolutions else Product(chain, [])
+
+
+@pytest.mark.parametrize(("chain", "batch"), [(igcv2([8, 8, 8], 1), 32), (igcv1(8, 8), 16), (igcv2([2] * 9, 1), 1)])
+def test_a_plan_that_writes_into_out_allocates_nothing_of_the_size_of_the_operand(chain, batch):
+    product = random_product(chain, np.random.default_rng(0))
+    plan, x, out = product.plan(batch), np.ones((product.shape[1], batch)), np.empty((product.shape[0], batch))
+    plan(x, out=out)
+    tracemalloc.start()
+    plan(x, out=out)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 4096 <= out.nbytes
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.complex64, np.complex128])

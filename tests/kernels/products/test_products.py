@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import tracemalloc
 from functools import reduce
 
 import numpy as np
@@ -202,6 +203,18 @@ def test_weights_of_mixed_types_meet():
     assert {weight.dtype for weight in product.weights} == {np.dtype(complex)}
     integers = Product(igcv1(2, 3), [np.ones((6, 3, 3, 3), int), np.ones((6, 2), bool)])
     assert integers.dtype == np.float64
+
+
+def test_products_are_applied_without_their_matrix():
+    product = random_product(igcv2([2] * 16, kernel_size=1), np.random.default_rng(0))
+    assert np.isfinite(product @ np.ones(2**16)).all()  # the matrix would take 32 gigabytes
+    with pytest.raises(ValueError, match="apply the product to vectors"):
+        product.matrix()
+    spatial = random_product(igcv2([1] + [2] * 13), np.random.default_rng(0))
+    tracemalloc.start()
+    assert spatial.convolve(np.ones((2**13, 3, 3))).shape == (2**13, 3, 3)
+    assert tracemalloc.get_traced_memory()[1] < 2**26  # the kernel would take 4.8 gigabytes
+    tracemalloc.stop()
 
 
 # --- random products -----------------------------------------------------------------------------------------------------
