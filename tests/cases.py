@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache, wraps
 from itertools import combinations, permutations, product
 
 from igc_theory.structure.chains import Chain, Factor
@@ -10,6 +11,11 @@ from igc_theory.structure.factors import GroupConv
 from igc_theory.structure.permutations import ChannelPermutation, interleave
 
 Partition = tuple[tuple[int, ...], ...]
+
+
+def listed_once(chains: Callable[[], Iterator[Chain]]) -> Callable[[], tuple[Chain, ...]]:
+    """Keep the list that one test has made for the next."""
+    return cache(wraps(chains)(lambda: tuple(chains())))
 
 
 def divisors(number: int) -> list[int]:
@@ -66,6 +72,7 @@ UNEVEN = on_partitions(((0, 1, 2), (3, 4, 5)), ((0, 1, 3), (2, 4, 5)), ((0, 1, 2
 """Loosely complementary at both splits, yet with four or five paths per pair."""
 
 
+@listed_once
 def partition_chains() -> Iterator[Chain]:
     """Square chains with arbitrary permutations.
 
@@ -109,12 +116,14 @@ def interleaved_chain(convs: tuple[GroupConv, ...]) -> Chain:
     return Chain([*factors, convs[-1]])
 
 
+@listed_once
 def interleaved_chains() -> Iterator[Chain]:
     """All interleaved chains, rectangular ones too: up to two factors and 12 channels, three and 6, four and 4."""
     for length, largest in ((1, 12), (2, 12), (3, 6), (4, 4)):
         yield from map(interleaved_chain, rectangular(length, largest))
 
 
+@listed_once
 def permuted_rectangular_chains() -> Iterator[Chain]:
     """All rectangular chains of two convolutions with up to four channels and every permutation between and around them."""
     for first, second in rectangular(2, 4):

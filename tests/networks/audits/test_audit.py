@@ -136,6 +136,17 @@ def test_errors_are_of_equal_bits() -> None:
     assert errors.strict > errors.product  # it stores 352 weights, and the product 448
 
 
+def test_the_largest_product_within_a_quarter_of_the_weights_is_compared() -> None:
+    """Of 128×128 weights products of two factors store 3072, 4096, 6144 …: the second is a quarter, with two paths per pair."""
+    read = trained(128, 128)
+    weight, errors = np.asarray(read.layers[0].weight).reshape(128, 128), audit(read, progress=False).regular[0].errors
+    assert errors is not None
+    assert (errors.chain, errors.bits) == ("16 × 16", 32 * 4096)
+    blocks = weight.reshape(8, 16, 8, 16).swapaxes(1, 2)
+    lost = np.linalg.norm(np.linalg.svd(blocks, compute_uv=False)[..., 2:])
+    assert errors.product == pytest.approx(lost / np.linalg.norm(weight))
+
+
 def test_regular_layers_of_the_zoo_have_no_errors_and_all_savings() -> None:
     found = audit(network("mobilenet_v1"))
     assert len(found.regular) == 14  # 13 pointwise convolutions and the classifier

@@ -67,12 +67,12 @@ def test_counts_are_those_of_other_libraries(row: str, quantity: str) -> None:
 
 
 def test_conventions_are_tried_on_a_network_counted_by_hand() -> None:
-    """A convolution of 3 to 4 channels with batch-norm, 2×2 outputs, and a classifier of 5 with biases."""
-    nodes = (convolution(3, 4, 1), Pool("average", 2, 2), Linear(4, 5))
+    """A convolution of 3 to 4 channels with batch-norm, 2×2 outputs, and linear layers of 6 and of 5 with biases."""
+    nodes = (convolution(3, 4, 1), Pool("average", 2, 2), Linear(4, 6), Linear(6, 5))
     net = Network("by hand", (3, 2, 2), nodes)
     counted = {name: [count(net) for count in ways.values()] for name, ways in CONVENTIONS.items()}
-    # 12 weights, 8 numbers of batch-norm, 20 + 5 of the classifier; 12 products at each of four places, and 20.
-    assert counted == {"parameters": [45, 37, 32, 20, 12], "multiply-adds": [68, 48]}
+    # 12 weights, 8 numbers of batch-norm, 24 + 6 and 30 + 5 of the linear layers; 12 products at each of four places, 24 and 30.
+    assert counted == {"parameters": [85, 77, 66, 50, 12], "multiply-adds": [102, 72]}
 
 
 def test_a_wrong_print_would_be_found(monkeypatch: pytest.MonkeyPatch) -> None:
