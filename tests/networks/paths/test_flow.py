@@ -1,6 +1,7 @@
 """Path counts of blocks and stages against 0/1 matrices multiplied out."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import product
 from typing import Any
 
@@ -196,3 +197,21 @@ def test_table_has_a_row_a_block() -> None:
 def test_only_networks_and_audits_are_asked(function: Callable[[Any], Any], sentence: str) -> None:
     with pytest.raises(TypeError, match=sentence):
         function(3)
+
+
+def test_without_its_shuffles_shufflenet_joins_groups_only_where_it_halves_the_image():
+    """Notebook 14: two thirds of the pairs in stages 3 and 4, all of them across both."""
+
+    def bare(node):
+        if not isinstance(node, Block):
+            return node
+        branches = (
+            tuple(bare(inner) for inner in branch if not isinstance(inner, Shuffle)) for branch in node.branches
+        )
+        return replace(node, branches=tuple(branches))
+
+    net = network("shufflenet")
+    cut = Network("cut", net.input_shape, tuple(bare(node) for node in net.nodes if not isinstance(node, Shuffle)))
+    third, fourth = (stage_path_counts(cut, f"stage{k}") > 0 for k in (3, 4))
+    assert third.mean() == fourth.mean() == pytest.approx(2 / 3)
+    assert ((fourth.astype(float) @ third.astype(float)) > 0).all()
