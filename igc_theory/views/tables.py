@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable, Iterable
+from decimal import Decimal
 from typing import Any
 
 from igc_theory.networks.description.network import Network
@@ -236,13 +237,10 @@ def paths_text(low: int, high: int | None) -> str:
 
 def _short(count: int) -> str:
     """Return a count exactly up to a million, then as a power of ten with two digits."""
-    return (
-        f"{count:,}"
-        if count < 10**6
-        else f"{count:.1e}".replace("e+", "e")
-        if count < 10**300
-        else f"1e{len(str(count)) - 1}"
-    )
+    if count < 10**6:
+        return f"{count:,}"
+    # Beyond the largest float only Decimal knows the leading digits.
+    return f"{count if count < 10**300 else Decimal(count):.1e}".replace("e+", "e")
 
 
 def _split_parts(net: Network) -> int:

@@ -6,7 +6,7 @@ import io
 import pytest
 
 from igc_theory.networks import Table, network, published_tables
-from igc_theory.views.tables import SUMMARY, block_summary, network_summary, to_csv, to_latex, to_markdown
+from igc_theory.views.tables import SUMMARY, _short, block_summary, network_summary, to_csv, to_latex, to_markdown
 
 SPECIAL = Table(
     "t",
@@ -41,6 +41,14 @@ def test_summaries_name_every_network_and_block() -> None:
     assert table.columns["parameters"] == [network(name).parameters for name in SUMMARY]
     assert len(table.rows) + len(block_summary().rows) < 45  # one page
     assert "<table>" in table._repr_html_()
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [(999_999, "999,999"), (10**6, "1.0e06"), (2**333, "1.7e100"), (10**300 - 1, "1.0e300"), (3 * 10**400, "3.0e400")],
+)
+def test_many_paths_are_a_power_of_ten(count: int, text: str) -> None:
+    assert _short(count) == text
 
 
 def test_block_summary_is_ordered_as_the_papers_tell_it() -> None:
