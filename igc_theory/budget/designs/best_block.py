@@ -55,7 +55,7 @@ def best_block(
     kernel_size, stride : int or (int, int), default 3 and 1
         Of the factor with the window; for a window of 1×1 the first factor has the stride.
     budget : int, optional
-        At most so many weights.
+        At most this many weights.
     objective : {"parameters", "multiply_adds"}, default "parameters"
         What is minimised. Multiply–adds count per output position, and differ from the weights where a stride follows.
     paths : {"dense", "strict"}, default "dense"
@@ -65,7 +65,7 @@ def best_block(
     min_width : int, default 1
         Fewest inputs and outputs of a pointwise branch.
     max_factors : int, optional
-        At most so many factors, the one with the window included.
+        At most this many factors, the one with the window included.
 
     Returns
     -------

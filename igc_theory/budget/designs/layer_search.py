@@ -77,7 +77,7 @@ class LayerSearch:
     min_width : int
         Fewest inputs and outputs of a pointwise branch.
     most_factors, budget : int or None
-        At most so many factors and weights.
+        At most this many factors and weights.
     by_multiply_adds : bool
         Whether multiply–adds per output position come first, and weights last.
     """
@@ -163,7 +163,7 @@ class LayerSearch:
                 yield grown
 
     def _steps(self, state: State, multiple: int, most: int) -> Iterator[tuple[Step, State]]:
-        """Yield every factor of at most so many weights per window entry that can follow, with the state behind it."""
+        """Yield every factor of at most this many weights per window entry that can follow, with the state behind it."""
         for groups in _divisors(state.channels):
             width = state.channels // groups
             if not self.dense and state.need % width:
@@ -176,7 +176,7 @@ class LayerSearch:
                     yield Step(True, state.channels, writes, groups), State(writes, need, state.placed)
 
     def _written(self, groups: int, multiple: int, most: int) -> set[int]:
-        """Return the numbers of channels, at most so many, that a factor with these branches can write."""
+        """Return the numbers of channels, at most this many, that a factor with these branches can write."""
         step = lcm(groups, multiple)
         ends = (end for end in (self.into, self.out) if end % groups == 0 and end <= most)
         return {*range(-(-self._low // step) * step, most + 1, step), *ends}

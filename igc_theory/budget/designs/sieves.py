@@ -152,7 +152,7 @@ class _DenseBlock:
         return self._one_factor_more(best, asked.min_spatial_width, S)
 
     def _factors_more(self, products: NDArray[np.int64], smallest: int, spare: int) -> NDArray[np.int64]:
-        """Return the table with so many factors more, when the others always multiply to enough: all are as narrow as can be."""
+        """Return the table with this many factors more, when the others always multiply to enough: all are as narrow as can be."""
         rows, columns = products.shape
         narrowest = np.full(columns, rows)
         for k in range(min(rows, int(self.channels[-1])), smallest - 1, -1):

@@ -154,7 +154,7 @@ def approximation(
 
 
 def index_bits(choices: int) -> int:
-    """Return the bits that name one of so many choices.
+    """Return the bits that name one of this many choices.
 
     Examples
     --------

@@ -21,7 +21,7 @@ __all__ = ["within_budget"]
 
 
 def within_budget(matrix: ArrayLike, bits_per_weight: float) -> list[Approximation]:
-    """Return the best approximation of each family that takes at most so many bits per weight.
+    """Return the best approximation of each family that takes at most this many bits per weight.
 
     Best means: finest rounding, most values, largest rank, most entries or channels, fewest branches, or the product of two factors
     with most paths. A family without a member of so few bits is left out.
@@ -85,7 +85,7 @@ def _few_entries(kernel: Array, most: int) -> Iterator[Iterator[Approximation]]:
 
 
 def _few_factors(kernel: Array, most: int, bits: int | None) -> Iterator[Iterator[Approximation]]:
-    """Yield families of products, their weights of so many bits."""
+    """Yield families of products, their weights of this many bits."""
     rows, columns = kernel.shape
     each = REAL_BITS if bits is None else bits
     ranks = range(min(rows, columns), 0, -1)

@@ -26,7 +26,7 @@ def low_rank(matrix: Array, rank: int, *, bits: int | None = None) -> Approximat
     rank : int
         From 1 to the smaller side.
     bits : int, optional
-        Round both factors to so many bits, with one scale per row of each.
+        Round both factors to this many bits, with one scale per row of each.
 
     Returns
     -------

@@ -129,7 +129,7 @@ def prune(matrix: Array, keep: float) -> Approximation:
 
 
 def pruned_bits(rows: int, columns: int, count: int) -> int:
-    """Return the bits of a matrix with so many entries: the numbers, and the cheaper way to say where they are.
+    """Return the bits of a matrix with this many entries: the numbers, and the cheaper way to say where they are.
 
     Examples
     --------

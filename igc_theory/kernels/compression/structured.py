@@ -89,7 +89,7 @@ def sparse_product(
     chain : Chain
         The structure; permutations that it gives cost no storage.
     bits : int, optional
-        Round the weights of every factor to so many bits, with one scale per output of each.
+        Round the weights of every factor to this many bits, with one scale per output of each.
     reorder : bool, default False
         Also look for orders of the channels; those found are stored, an index per channel.
     rng : numpy.random.Generator, optional
@@ -140,7 +140,7 @@ def sparse_low_rank(
     groups : (int, int), default (2, 2)
         Branches of the first and of the second convolution.
     bits : int, optional
-        Round the weights to so many bits.
+        Round the weights to this many bits.
 
     Returns
     -------

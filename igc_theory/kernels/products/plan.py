@@ -99,7 +99,7 @@ class Plan:
         threads: int = 1,
     ) -> None:
         self.batch = positive_int(
-            "batch", batch, maximum=MOST_BATCH, beyond="apply the plan to so many columns at a time"
+            "batch", batch, maximum=MOST_BATCH, beyond="apply the plan to that many columns at a time"
         )
         self.threads = positive_int("threads", threads, maximum=MOST_THREADS)
         way_out = "give a Product, or call product.plan(batch)"

@@ -137,7 +137,7 @@ def alternate(blocks: Array, terms: Terms, sweeps: int = 300, tolerance: float =
     terms : Terms
         The start.
     sweeps : int
-        At most so many.
+        At most this many.
     tolerance : float
         A sweep that lowers the squared error by a smaller part of it is the last one.
 

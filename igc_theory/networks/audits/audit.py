@@ -67,7 +67,7 @@ class Errors:
     bits : int
         At which the other three are compared.
     chain : str
-        Branch widths of the sparse product that takes so many bits: of `two_factor_chains`, the largest one within a quarter of
+        Branch widths of the sparse product that takes this many bits: of `two_factor_chains`, the largest one within a quarter of
         the dense bits, or the smallest one if none is.
     product, low_rank, pruned : float
         Of that product, of low rank and of pruning within the same bits.

@@ -187,7 +187,7 @@ class PairCounts:
         )
 
     def means(self, most: int) -> NDArray[np.float64]:
-        """Return the counts as shares of the largest one: at most so many rows and columns, each the mean over neighbours."""
+        """Return the counts as shares of the largest one: at most this many rows and columns, each the mean over neighbours."""
         rows, columns = (np.arange(n) * min(n, most) // n for n in (len(self.rows), len(self.columns)))
         upper, lower = (
             _numbers(bins, classes, n)
@@ -346,7 +346,7 @@ def _product(members: Integers, table: Counts, width: int) -> Counts:
 
 
 def _roomy(*counts: Counts, times: int = 1) -> tuple[Counts, ...]:
-    """Return the arrays in a type that holds so many times their sum."""
+    """Return the arrays in a type that holds this many times their sum."""
     if all(array.dtype != object for array in counts) and sum(int(a.max(initial=0)) for a in counts) * times < _ROOM:
         return counts
     return tuple(array.astype(object) for array in counts)

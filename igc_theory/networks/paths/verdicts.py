@@ -90,7 +90,7 @@ class Verdict:
 
 
 def verdict(counts: PairCounts | Unknown, chain: Chain | None = None) -> Verdict:
-    """Return what path counts say; `chain` is the chain that has them, if there is one, for only chains can be complementary."""
+    """Return what path counts say; `chain` is the chain that has them, if there is one: only chains can be complementary."""
     if isinstance(counts, Unknown):
         return Verdict(None, counts.operator)
     totals = counts.totals()

@@ -141,7 +141,7 @@ def _pair(values: Sequence[int]) -> tuple[int, int]:
 
 
 def _restarted(trace: Trace, operation: Operation, view: View, channels: int) -> int:
-    """Return a step with so many channels that stands for one of which the layout is not known."""
+    """Return a step with this many channels that stands for one of which the layout is not known."""
     if trace.steps[view.step].channels == channels:
         return view.step
     return trace.unknown(operation, channels=channels).step

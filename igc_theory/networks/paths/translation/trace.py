@@ -98,7 +98,7 @@ class Trace:
         return self.append(operation, action, reads, len(places), collapsed(order))
 
     def concatenated(self, operation: Operation, axis: int, parts: Sequence[tuple[View | None, int]]) -> View:
-        """Return views behind each other along an axis of so many places each; None stands for constants."""
+        """Return views behind each other along an axis of this many places each; None stands for constants."""
         views = [view for view, _ in parts if view is not None]
         steps = list(dict.fromkeys(view.step for view in views))
         starts = dict(zip(steps, np.cumsum([0, *(self.steps[k].channels for k in steps)]).tolist(), strict=False))

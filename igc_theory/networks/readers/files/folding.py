@@ -267,7 +267,7 @@ def _is_small(node: Any, operands: Sequence[Constant | None], outputs: Sequence[
 def _is_bounded(
     node: Any, operands: Sequence[Constant | None], shapes: Sequence[tuple[int, ...] | None], most: int
 ) -> bool:
-    """Return whether what a node writes has no more than so many entries, as far as that can be told before."""
+    """Return whether what a node writes has no more than this many entries, as far as that can be told before."""
     if None in shapes and node.op_type in _SIZED_BY_VALUES:
         return _entries(node, operands) <= most
     return all(shape is None or prod(shape) <= most for shape in shapes)

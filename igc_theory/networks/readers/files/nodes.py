@@ -175,7 +175,7 @@ class Reading:
                 self.fix(name, constant)
 
     def spend(self, entries: int) -> bool:
-        """Return whether so many more entries of constants may be computed: bombs unpack to more than real files do."""
+        """Return whether this many more entries of constants may be computed: bombs unpack to more than real files do."""
         self.spent += entries
         return self.spent <= _FREE_ENTRIES + _UNPACKING * sum(prod(stored.shape) for stored in self.stored.values())
 

@@ -112,7 +112,7 @@ def plot_width_series(columns: Columns, ax: Axes | None = None) -> Axes:
 
 
 def _label(ax: Axes, text: str, x: float, y: float, dx: float, dy: float, colour: str, weight: str = "normal") -> None:
-    """Write a label so many points from its mark: to the right of it, or to the left if `dx` is negative."""
+    """Write a label this many points from its mark: to the right of it, or to the left if `dx` is negative."""
     side = "left" if dx >= 0 else "right"
     ax.annotate(
         str(text), (x, y), (dx, dy), textcoords="offset points", ha=side, va="center",
