@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import islice
 from math import prod
 
 from igc_theory.budget.designs.design import Design, kernel_window
@@ -19,6 +20,9 @@ from igc_theory.structure.arguments import positive_int
 from igc_theory.structure.divisors import divisors
 
 __all__ = ["Factors", "best_dense", "best_strict", "dense_designs", "factorizations", "strict_designs"]
+
+MOST_LISTED = 2**20
+"""Factorizations that are listed."""
 
 Factors = int | tuple[int, int | None] | None
 """A number of factors, a pair (fewest, most), or any number."""
@@ -45,7 +49,7 @@ def factorizations(channels: int, min_width: int = 2) -> list[tuple[int, ...]]:
     Raises
     ------
     TypeError, ValueError
-        If `channels` is not a positive integer, or `min_width` is below 2.
+        If `channels` is not a positive integer, `min_width` is below 2, or there are more than a million.
 
     Examples
     --------
@@ -59,7 +63,11 @@ def factorizations(channels: int, min_width: int = 2) -> list[tuple[int, ...]]:
     )
     smallest = limits(None, min_width, 1).min_width
     widths = [width for width in divisors(C) if width >= smallest]
-    return [()] if C == 1 else sorted(_factorizations(C, widths)) if widths else []
+    found = [()] if C == 1 else list(islice(_factorizations(C, widths), MOST_LISTED + 1)) if widths else []
+    if len(found) > MOST_LISTED:
+        way_out = "use a larger min_width, or strict_designs, which gives them one by one"
+        raise ValueError(f"channels={C} has more than {MOST_LISTED} factorizations: {way_out}")
+    return sorted(found)
 
 
 def best_strict(

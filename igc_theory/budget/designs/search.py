@@ -33,8 +33,8 @@ MOST_FACTORS = 1000
 MOST_CHANNELS = 10**12
 """Channels whose divisors are looked for: a million trial divisions."""
 
-MOST_ENTRIES = 2**26
-"""Entries of the tables of needs: half a gigabyte each."""
+MOST_ENTRIES = 2**24
+"""Entries of the tables of needs: an eighth of a gigabyte each, and less than ten seconds."""
 
 
 @dataclass(frozen=True)
@@ -118,8 +118,12 @@ class WidthTable:
         self.most_pointwise = max(pointwise, (asked.most or asked.fewest) - 1 if dense else 0)
         needs = 2 * isqrt(channels) + 2 if dense else len(every) + 2
         table = needs * max(len(self.widths), self.most_pointwise + 1)
-        beyond = "use fewer channels, channels with fewer divisors, or a strict design"
-        positive_int(f"C={channels}: the entries of its table of needs", table, maximum=MOST_ENTRIES, beyond=beyond)
+        if table > MOST_ENTRIES:
+            beyond = f"use {'a strict design, ' * dense}fewer channels, or channels with fewer divisors"
+            raise ValueError(
+                f"channels={channels} has {len(every)} divisors and needs a table of {table} entries, "
+                f"more than {MOST_ENTRIES}: {beyond}"
+            )
         self._needs, self._after = self._steps(channels)
         self.least = self._least()
         self._first = self._step(np.array([channels]), np.array(self.spatial, dtype=np.int64))[0]

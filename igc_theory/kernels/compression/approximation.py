@@ -128,7 +128,7 @@ def at_any_scale(
     @wraps(approximate)
     def rescaled(matrix: ArrayLike, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Approximation:
         kernel = real_matrix(matrix)
-        exponent = exponent_of(kernel)
+        exponent = exponent_of(kernel) // 2 * 2  # even, so that square roots scale exactly too
         if abs(exponent) <= ORDINARY:
             return approximate(kernel, *args, **kwargs)
         found = approximate(np.ldexp(kernel, -exponent), *args, **kwargs)

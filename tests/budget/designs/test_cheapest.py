@@ -256,7 +256,12 @@ def test_infeasible_limits_name_the_nearest_feasible_value() -> None:
 
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
-    [((0,), "channels=0 is below 1"), ((12, 1), "min_width=1 is below 2"), ((2.5,), "channels=2.5")],
+    [
+        ((735_134_400,), "channels=735134400 has more than 1048576 .*min_width"),
+        ((0,), "channels=0 is below 1"),
+        ((12, 1), "min_width=1 is below 2"),
+        ((2.5,), "channels=2.5"),
+    ],
 )
 def test_bad_factorizations(arguments: tuple[int, ...], sentence: str) -> None:
     with pytest.raises((ValueError, TypeError), match=sentence):
@@ -268,3 +273,12 @@ def test_bad_design() -> None:
         Design(12, (1, 5))
     with pytest.raises(ValueError, match="branch_widths="):
         Design(12, ())
+
+
+@pytest.mark.parametrize(
+    ("best", "way_out"), [(best_strict, "use fewer channels"), (best_dense, "use a strict design, fewer channels")]
+)
+def test_channels_with_too_many_divisors_are_refused_before_the_work(best: Callable[..., Design], way_out: str) -> None:
+    most = 963_761_198_400
+    with pytest.raises(ValueError, match=f"channels={most} has 6720 divisors .* more than 16777216: {way_out}"):
+        best(most)

@@ -277,9 +277,9 @@ BAD: list[tuple[Callable[[], object], type[Exception], str]] = [
     (lambda: prune_n_m(np.eye(2)), ValueError, "m=4 does not divide the 2 columns"),
     (lambda: prune_n_m(np.eye(4), 5, 4), ValueError, "n=5 exceeds m=4"),
     (lambda: block_diagonal(np.eye(6), 4), ValueError, "groups=4 does not divide"),
-    (lambda: sparse_product(np.eye(6), igcv2([2, 2], kernel_size=1)), ValueError, "kernel has shape"),
+    (lambda: sparse_product(np.eye(6), igcv2([2, 2], kernel_size=1)), ValueError, "matrix has shape"),
     (lambda: sparse_product(np.eye(6), "chain"), TypeError, "chain='chain'"),
-    (lambda: sparse_low_rank(np.eye(6), 3), ValueError, "groups=2 does not divide"),
+    (lambda: sparse_low_rank(np.eye(6), 3), ValueError, "rank=3 is not a multiple of both groups"),
     (lambda: frontier(np.eye(6), kernel_size=4), ValueError, "kernel_size=4 does not fit"),
 ]
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -228,3 +231,41 @@ def test_bad_input_gets_a_sentence(call, error, sentence):
         call()
     assert (X == 1).all()
     assert (READ_ONLY == 1).all()
+
+
+# --- sharing -------------------------------------------------------------------------------------------------------------
+
+SHARED = random_product(igcv2([8, 8, 8], kernel_size=1), np.random.default_rng(9))
+OPERANDS = [np.random.default_rng(seed).standard_normal((512, 64)) for seed in (10, 11)]
+
+
+@pytest.mark.parametrize(
+    "copied",
+    [copy.copy, copy.deepcopy, lambda plan: pickle.loads(pickle.dumps(plan))],
+    ids=["copy", "deepcopy", "pickle"],
+)
+def test_a_copy_has_buffers_of_its_own(copied, monkeypatch):
+    plan, run = SHARED.plan(64), plans._run
+    other, between = copied(plan), []
+
+    def interrupted(steps, x, out):
+        for step in steps:
+            run([step], x, out)
+            if np.array_equal(x, OPERANDS[0]):  # the copy works while the plan is in the middle
+                between.append(other(OPERANDS[1]))
+
+    monkeypatch.setattr(plans, "_run", interrupted)
+    np.testing.assert_allclose(plan(OPERANDS[0]), SHARED @ OPERANDS[0], atol=1e-12)
+    assert len(between) > 1
+    for result in between:
+        np.testing.assert_allclose(result, SHARED @ OPERANDS[1], atol=1e-12)
+
+
+def test_two_threads_that_call_one_plan_get_their_own_results():
+    plan, expected = SHARED.plan(64), [SHARED @ x for x in OPERANDS]
+
+    def wrong(k):
+        return sum(not np.allclose(plan(OPERANDS[k]), expected[k], atol=1e-12) for _ in range(100))
+
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(wrong, (0, 1))) == [0, 0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import pickle
 import tracemalloc
 from functools import reduce
@@ -336,8 +337,11 @@ def test_foreign_files_are_refused(tmp_path):
 
 def test_it_can_be_pickled():
     product = random_product(igcv1(2, 3), np.random.default_rng(17))
-    again = pickle.loads(pickle.dumps(product))
-    assert np.array_equal(again.matrix(), product.matrix())
+    for again in (pickle.loads(pickle.dumps(product)), copy.deepcopy(product), copy.copy(product)):
+        assert np.array_equal(again.matrix(), product.matrix())
+        for weights in again.weights:
+            with pytest.raises(ValueError, match="read-only"):
+                weights[:] = 0
 
 
 # --- displays and bad input ----------------------------------------------------------------------------------------------
