@@ -163,6 +163,15 @@ def test_support_lays_the_window_out_in_its_cell(ax):
     np.testing.assert_allclose(centres[:, 1], [0.5] * 3 + [1.5] * 3)
 
 
+@pytest.mark.parametrize("side", [1, 3, 5, 7])
+def test_entries_of_a_window_do_not_touch_and_stay_in_their_cell(ax, side):
+    plot_support(support_columns(group(2, 2, groups=2, kernel_size=(1, side))), ax)
+    spans = np.sort([path.get_extents().get_points()[:, 0] for path in ax.collections[1].get_paths()], axis=0)
+    assert (spans[1:, 0] > spans[:-1, 1]).all()
+    assert spans[:, 0].min() > 0
+    assert spans[:side, 1].max() < 1 < spans[side:, 0].min()
+
+
 def test_support_colours_branches(ax):
     plot_support(support_columns(igcv1(3, 2)), ax)
     inputs = support_columns(igcv1(3, 2))["input"]
