@@ -236,6 +236,12 @@ def command(house, monkeypatch):
     return build.main
 
 
+def test_figures_are_built_once_and_in_the_order_of_the_gallery():
+    known = ["late", "middle", "early"]
+    assert stored.chosen("figure", known, ["early", "late", "early"]) == ["late", "early"]
+    assert stored.chosen("figure", known, []) == known
+
+
 def test_a_run_prints_one_line_a_figure_and_writes_the_gallery(command, house, capsys):
     assert command([]) == 0
     lines = capsys.readouterr().out.splitlines()
