@@ -3,8 +3,9 @@
 import ast
 import importlib
 import inspect
+import re
 import types
-from collections import defaultdict
+from collections import Counter, defaultdict
 
 import pytest
 
@@ -108,6 +109,34 @@ def test_no_two_modules_give_one_name():
                 places[node.name].add(path.relative_to(PACKAGE).as_posix())
     assert {name: sorted(found) for name, found in places.items() if len(found) > 1 and name not in MEANT} == {}
     assert {name for name in MEANT if len(places[name]) < 2} == set()
+
+
+def offered(tree):
+    """Return the names in a module's `__all__`, where it is a list of them."""
+    lists = [
+        node.value for node in tree.body if isinstance(node, ast.Assign) and ast.unparse(node.targets) == "__all__"
+    ]
+    return {entry.value for value in lists if isinstance(value, ast.List) for entry in value.elts}
+
+
+def test_what_a_module_offers_is_used_elsewhere():
+    """A function that only its module calls has an underscore, and one without is in `__all__`."""
+    folders = ("igc_theory", "tests", "figures", "notebooks", "tools", "website", "experiments")
+    files = [path for name in folders for path in (ROOT / name).rglob("*") if path.suffix in (".py", ".pyi", ".ipynb")]
+    files_with = Counter(word for path in files for word in set(re.findall(r"\w+", path.read_text(encoding="utf-8"))))
+    wrong = []
+    for path in sorted(PACKAGE.rglob("*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        kinds = (ast.FunctionDef, ast.ClassDef)
+        public = {node.name: node for node in tree.body if isinstance(node, kinds) and not node.name.startswith("_")}
+        place = path.relative_to(PACKAGE)
+        wrong += [f"{place}: {name} is not in __all__" for name in public.keys() - offered(tree)]
+        wrong += [
+            f"{place}: only here is {name} used"
+            for name, node in public.items()
+            if isinstance(node, ast.FunctionDef) and files_with[name] < 2
+        ]
+    assert wrong == []
 
 
 RESULTS = ("Approximation", "Derivation", "Explanation", "Frontier", "Grade", "OperatorCheck", "Projection", "Verdict")

@@ -30,7 +30,7 @@ Cost = tuple[int, int, int]
 """What is minimised: weights, factors, multiply–adds; or multiply–adds, factors, weights."""
 
 
-class State(NamedTuple):
+class _State(NamedTuple):
     """Channels reached, paths still missing, and whether the window has been placed."""
 
     channels: int
@@ -38,7 +38,7 @@ class State(NamedTuple):
     placed: bool
 
 
-class Step(NamedTuple):
+class _Factor(NamedTuple):
     """A factor: whether it is pointwise or has the window, channels read and written, branches.
 
     Of chains that cost the same the first in this order is the answer: the window as early as possible, as in the papers.
@@ -50,14 +50,14 @@ class Step(NamedTuple):
     groups: int
 
 
-class Label(NamedTuple):
+class _Label(NamedTuple):
     """The beginning of a chain, by the least that any chain that begins so costs."""
 
     bound: Cost
-    steps: tuple[Step, ...]
+    steps: tuple[_Factor, ...]
     cost: Cost
     weights: int
-    state: State
+    state: _State
 
 
 @dataclass(frozen=True)
@@ -108,17 +108,17 @@ class LayerSearch:
         return min(self.into, self.out)
 
     @property
-    def _start(self) -> State:
-        return State(self.into, self.into, self._area == 1)
+    def _start(self) -> _State:
+        return _State(self.into, self.into, self._area == 1)
 
     @cached_property
     def _area(self) -> int:
         return prod(self.window)
 
-    def _search(self, step: int, known: Label | None) -> Label | None:
+    def _search(self, step: int, known: _Label | None) -> _Label | None:
         """Return the best chain through multiples of `step`, if it is as good as a known one."""
-        heap = [Label((self._rest(self._start), 0, 0), (), (0, 0, 0), 0, self._start)]
-        kept: dict[tuple[int, int], list[Label]] = {}
+        heap = [_Label((self._rest(self._start), 0, 0), (), (0, 0, 0), 0, self._start)]
+        kept: dict[tuple[int, int], list[_Label]] = {}
         while heap:
             label = heappop(heap)
             if label.steps and label.state == (self.out, 1, True):
@@ -137,7 +137,7 @@ class LayerSearch:
                 )
         return None
 
-    def _dominates(self, label: Label, other: Label) -> bool:
+    def _dominates(self, label: _Label, other: _Label) -> bool:
         """Return whether whatever completes the other beginning completes this one, at no more cost and within the limits."""
         return (
             label.state.need <= other.state.need
@@ -147,7 +147,7 @@ class LayerSearch:
             and (self.budget is None or label.weights <= other.weights)
         )
 
-    def _grown(self, label: Label, multiple: int, known: Cost | None) -> Iterator[Label]:
+    def _grown(self, label: _Label, multiple: int, known: Cost | None) -> Iterator[_Label]:
         """Yield the beginnings with one factor more that keep to the limits and may still be as good as what is known."""
         if label.cost[1] == self.most_factors:
             return
@@ -158,11 +158,11 @@ class LayerSearch:
             first, last = (weights * repeated, weights) if self.by_multiply_adds else (weights, weights * repeated)
             cost = (label.cost[0] + first, label.cost[1] + 1, label.cost[2] + last)
             rest, used = self._rest(after), label.weights + weights
-            grown = Label((cost[0] + rest, cost[1], cost[2]), (*label.steps, step), cost, used, after)
+            grown = _Label((cost[0] + rest, cost[1], cost[2]), (*label.steps, step), cost, used, after)
             if (self.budget is None or used + rest <= self.budget) and (known is None or grown.bound <= known):
                 yield grown
 
-    def _steps(self, state: State, multiple: int, most: int) -> Iterator[tuple[Step, State]]:
+    def _steps(self, state: _State, multiple: int, most: int) -> Iterator[tuple[_Factor, _State]]:
         """Yield every factor of at most this many weights per window entry that can follow, with the state behind it."""
         for groups in _divisors(state.channels):
             width = state.channels // groups
@@ -171,9 +171,9 @@ class LayerSearch:
             need = -(-state.need // width)
             for writes in self._written(groups, multiple, min(max(self.into, self.out), most // width)):
                 if not state.placed:
-                    yield Step(False, state.channels, writes, groups), State(writes, need, True)
+                    yield _Factor(False, state.channels, writes, groups), _State(writes, need, True)
                 if min(width, writes // groups) >= self.min_width:
-                    yield Step(True, state.channels, writes, groups), State(writes, need, state.placed)
+                    yield _Factor(True, state.channels, writes, groups), _State(writes, need, state.placed)
 
     def _written(self, groups: int, multiple: int, most: int) -> set[int]:
         """Return the numbers of channels, at most this many, that a factor with these branches can write."""
@@ -181,7 +181,7 @@ class LayerSearch:
         ends = (end for end in (self.into, self.out) if end % groups == 0 and end <= most)
         return {*range(-(-self._low // step) * step, most + 1, step), *ends}
 
-    def _rest(self, state: State) -> int:
+    def _rest(self, state: _State) -> int:
         """Return a lower bound of the weights that complete a chain; each state is asked for again and again."""
         if state not in self._rests:
             placing = 0 if state.placed else self._low * self._area
@@ -190,17 +190,17 @@ class LayerSearch:
         return self._rests[state]
 
     @cached_property
-    def _rests(self) -> dict[State, int]:
+    def _rests(self) -> dict[_State, int]:
         return {}
 
-    def _entering(self, state: State) -> int:
+    def _entering(self, state: _State) -> int:
         """Return the bound that knows how `out` is reached: by branches that divide it, from `low` channels at least."""
         if state.channels == self.out:
             return self._low * self._paths(state.need) + self.out - self._low
         widths = {-(-self._low // groups) for groups in _divisors(self.out) if groups < self.out}
         return min(self.out * width + self._low * katona_number(-(-state.need // width)) for width in widths or {1})
 
-    def _leaving(self, state: State) -> int:
+    def _leaving(self, state: _State) -> int:
         """Return the bound that knows what another number of channels costs: branches divide the present one."""
         if state.channels == self.out:
             return 0
@@ -216,7 +216,7 @@ class LayerSearch:
         """Return the least sum of branch widths that ends a need."""
         return katona_number(need) if self.dense else sum(prime_factors(need))
 
-    def _convolutions(self, steps: tuple[Step, ...]) -> list[GroupConv]:
+    def _convolutions(self, steps: tuple[_Factor, ...]) -> list[GroupConv]:
         """Return the factors as convolutions; without a window the first has the stride."""
         return [
             GroupConv(

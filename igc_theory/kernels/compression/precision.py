@@ -18,7 +18,7 @@ from igc_theory.kernels.compression.approximation import (
 )
 from igc_theory.structure.arguments import choice_of, generator, positive_int
 
-__all__ = ["binarize", "bits_of", "cluster", "quantize", "rounded_rows", "share_weights", "stored"]
+__all__ = ["binarize", "bits_of", "cluster", "quantize", "share_weights", "stored"]
 
 _VANISHING = 1e-290
 """Rows of a kernel of ordinary size whose largest entry is below this count as zero: steps would be denormal numbers."""
@@ -96,19 +96,19 @@ def quantize(matrix: Array, bits: int, *, per: str = "kernel") -> Approximation:
     """
     per, bits = choice_of("per", per, ("kernel", "tensor")), bits_of(bits)
     rows = matrix if per == "kernel" else matrix.reshape(1, -1)
-    scale, levels = rounded_rows(rows, bits)
+    scale, levels = _rounded_rows(rows, bits)
     setting = f"{bits} bits" + ("" if per == "kernel" else ", one scale")
     storage = bits * matrix.size + REAL_BITS * len(rows)
     multiply_adds = matrix.size + len(matrix)
     return approximation("quantized", setting, matrix, (scale * levels).reshape(matrix.shape), storage, multiply_adds)
 
 
-def rounded_rows(rows: Array, bits: int) -> tuple[Array, NDArray[np.int64]]:
+def _rounded_rows(rows: Array, bits: int) -> tuple[Array, NDArray[np.int64]]:
     """Return scales, shape (rows, 1), and integers: each row is near its scale times its integers.
 
     Examples
     --------
-    >>> scale, levels = rounded_rows(np.array([[3.0, -1.0, 2.0]]), 3)
+    >>> scale, levels = _rounded_rows(np.array([[3.0, -1.0, 2.0]]), 3)
     >>> levels, scale.round(6)
     (array([[ 3, -1,  2]]), array([[1.]]))
     """
@@ -148,7 +148,7 @@ def stored(factors: list[Array], bits: int | None) -> tuple[list[Array], int]:
     if bits is None:
         return factors, REAL_BITS * sum(factor.size for factor in factors)
     bits = bits_of(bits)
-    pairs = [rounded_rows(factor, bits) for factor in factors]
+    pairs = [_rounded_rows(factor, bits) for factor in factors]
     storage = sum(bits * levels.size + REAL_BITS * scale.size for scale, levels in pairs)
     return [scale * levels for scale, levels in pairs], storage
 

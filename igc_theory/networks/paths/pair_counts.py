@@ -13,7 +13,10 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-__all__ = ["PairCounts", "Totals", "distinct_rows"]
+__all__ = [
+    "PairCounts",
+    "Totals",
+]
 
 Integers = NDArray[np.int64]
 Counts = NDArray[Any]
@@ -210,7 +213,7 @@ class PairCounts:
         joined[self.outputs, self.columns[self.sources]] = True
         apart = (self.table == 0)[self.rows] & ~joined
         best = None
-        for column in distinct_rows(apart.T)[0]:
+        for column in _distinct_rows(apart.T)[0]:
             outputs = np.flatnonzero(column)
             sources = np.flatnonzero(apart[outputs].all(axis=0)[self.columns])
             if outputs.size and (best is None or outputs.size * sources.size > best[0].size * best[1].size):
@@ -252,7 +255,7 @@ class PairCounts:
         return None
 
 
-def distinct_rows(table: Counts) -> tuple[Counts, Integers]:
+def _distinct_rows(table: Counts) -> tuple[Counts, Integers]:
     """Return the rows of a table that differ, in order of appearance, and for each row which of them it is."""
     if len(table) < 2:
         return table, np.zeros(len(table), dtype=np.int64)
@@ -266,8 +269,8 @@ def _merged(
     rows: Integers, columns: Integers, table: Counts, singles: tuple[Integers, Integers, Counts] | None = None
 ) -> PairCounts:
     """Return the counts with equal rows and equal columns of the table taken together."""
-    table, places = distinct_rows(table)
-    turned, classes = distinct_rows(table.T)
+    table, places = _distinct_rows(table)
+    turned, classes = _distinct_rows(table.T)
     outputs, sources, extra = singles or (np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.int64))
     return PairCounts(places[rows], classes[columns], np.ascontiguousarray(turned.T), outputs, sources, extra)
 

@@ -17,7 +17,7 @@ from igc_theory.structure.conditions.grades import Grade, grade
 from igc_theory.structure.factors import GroupConv
 from igc_theory.structure.permutations import ChannelPermutation
 
-__all__ = ["Verdict", "chain_between", "channel_ranges", "verdict"]
+__all__ = ["Verdict", "chain_between", "never_meet", "verdict"]
 
 
 @dataclass(frozen=True)
@@ -156,7 +156,7 @@ def never_meet(sources: Sequence[int], outputs: Sequence[int], ends: tuple[str, 
     """
     verb = "never reaches" if len(sources) == 1 else "never reach"
     first, last = (
-        f"channel{'' if len(own) == 1 else 's'} {channel_ranges(own)}{end}"
+        f"channel{'' if len(own) == 1 else 's'} {_channel_ranges(own)}{end}"
         for own, end in zip((sources, outputs), ends, strict=True)
     )
     return f"{first} {verb} {last}"
@@ -173,12 +173,12 @@ def _as_one(branches: Sequence[tuple[int, int]], most: int = 3) -> str:
     return f", as in one group convolution of {equal}branches: {listed}"
 
 
-def channel_ranges(channels: Sequence[int], most: int = 3) -> str:
+def _channel_ranges(channels: Sequence[int], most: int = 3) -> str:
     """Return channels in few words: runs, or those a step apart.
 
     Examples
     --------
-    >>> channel_ranges([0, 1, 2, 7]), channel_ranges([0, 2, 4, 6]), channel_ranges([0, 5, 6, 9, 11, 12, 20])
+    >>> _channel_ranges([0, 1, 2, 7]), _channel_ranges([0, 2, 4, 6]), _channel_ranges([0, 5, 6, 9, 11, 12, 20])
     ('0–2, 7', '0, 2, …, 6', '0, 5–6, 9 and 3 more')
     """
     steps = set(np.diff(channels).tolist())

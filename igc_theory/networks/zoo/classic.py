@@ -21,6 +21,7 @@ __all__ = [
     "fractalnet",
     "googlenet",
     "preactivation_resnet",
+    "residual_block",
     "resnet",
     "resnext_cifar",
     "vgg",

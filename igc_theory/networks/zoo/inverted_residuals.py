@@ -14,7 +14,7 @@ from igc_theory.networks.description.nodes import Block, Node
 from igc_theory.networks.zoo.classic import IMAGENET, Entry, chosen
 from igc_theory.networks.zoo.mobile import round_to_multiple
 
-__all__ = ["efficientnet", "ghostnet", "inverted_residual_block", "mixnet_s", "mobilenet_v3", "squeeze_excite"]
+__all__ = ["efficientnet", "ghostnet", "mixnet_s", "mobilenet_v3", "squeeze_excite"]
 
 
 def squeeze_excite(channels: int, squeezed: int) -> Block:
@@ -31,7 +31,7 @@ def squeeze_excite(channels: int, squeezed: int) -> Block:
     return Block("gate", ((), (Pool("average"), down, up)), "multiply")
 
 
-def inverted_residual_block(
+def _inverted_residual_block(
     name: str, channels: int, out: int, depthwise: Node, gate: Block | None = None, groups: tuple[int, int] = (1, 1)
 ) -> Block:
     """Return a pointwise convolution to what `depthwise` reads, `depthwise`, `gate`, and a pointwise one to `out` channels.
@@ -40,7 +40,7 @@ def inverted_residual_block(
 
     Examples
     --------
-    >>> block = inverted_residual_block("stage1.block1", 16, 16, convolution(64, 64, 3, groups=64))
+    >>> block = _inverted_residual_block("stage1.block1", 16, 16, convolution(64, 64, 3, groups=64))
     >>> [node.kind for node in block.branches[0]], block.branches[1]
     (['regular 1×1', 'depthwise 3×3', 'regular 1×1'], ())
     """
@@ -101,7 +101,7 @@ def mobilenet_v3(size: str = "large", width: float = 1.0, classes: int = 1000) -
         middle, stage = round_to_multiple(channels * expanded / base), stage + stride - 1
         gate = squeeze_excite(middle, round_to_multiple(middle / 4)) if gated else None
         depthwise = _depthwise(middle, window, stride)
-        nodes.append(inverted_residual_block(f"stage{stage}.block{k + 1}", channels, scaled(c), depthwise, gate))
+        nodes.append(_inverted_residual_block(f"stage{stage}.block{k + 1}", channels, scaled(c), depthwise, gate))
         base, channels = c, scaled(c)
     last, hidden = scaled(6 * base), MOBILENET_V3_HEAD[size]
     nodes += [convolution(channels, last, 1), Pool("average"), Linear(last, hidden), Linear(hidden, classes)]
@@ -140,7 +140,7 @@ def efficientnet(width: float = 1.0, depth: float = 1.0, side: int = 224, classe
             depthwise = _depthwise(channels * t, window, 1 if block else stride)
             gate = squeeze_excite(channels * t, channels // 4)
             name = f"stage{stage + 1}.block{block + 1}"
-            nodes.append(inverted_residual_block(name, channels, scaled(c), depthwise, gate))
+            nodes.append(_inverted_residual_block(name, channels, scaled(c), depthwise, gate))
             channels = scaled(c)
     nodes += _head(channels, scaled(1280), classes)
     return Entry((3, side, side), tuple(nodes), "[Tan2019], table 1")
@@ -175,20 +175,20 @@ def mixnet_s(classes: int = 1000) -> Entry:
     for k, (repeats, out, t, windows, stride, groups, squeezing) in enumerate(MIXNET_S):
         stage += stride - 1
         for block in range(repeats):
-            depthwise = mixed_depthwise(channels * t, windows, 1 if block else stride)
+            depthwise = _mixed_depthwise(channels * t, windows, 1 if block else stride)
             gate = squeeze_excite(channels * t, channels // squeezing) if squeezing else None
             name = f"stage{stage}.block{k + 1}{'abc'[block] if repeats > 1 else ''}"
-            nodes.append(inverted_residual_block(name, channels, out, depthwise, gate, groups))
+            nodes.append(_inverted_residual_block(name, channels, out, depthwise, gate, groups))
             channels = out
     return Entry(IMAGENET, (*nodes, *_head(channels, 1536, classes)), "[Tan2019b], figure 5, and the authors' code")
 
 
-def mixed_depthwise(channels: int, windows: tuple[int, ...], stride: int = 1) -> Node:
+def _mixed_depthwise(channels: int, windows: tuple[int, ...], stride: int = 1) -> Node:
     """Return depthwise convolutions side by side, one for each window; what is left over goes to the first.
 
     Examples
     --------
-    >>> mixed = mixed_depthwise(10, (3, 5, 7), stride=2)
+    >>> mixed = _mixed_depthwise(10, (3, 5, 7), stride=2)
     >>> [(branch[0].start, branch[0].stop, branch[1].kind) for branch in mixed.branches]
     [(0, 4, 'depthwise 3×3'), (4, 7, 'depthwise 5×5'), (7, 10, 'depthwise 7×7')]
     """

@@ -9,7 +9,7 @@ from igc_theory.networks.description.layers import Linear, Norm, Pool, convoluti
 from igc_theory.networks.description.nodes import Block, Node
 from igc_theory.networks.zoo.classic import IMAGENET, Entry, chosen
 
-__all__ = ["mergeable", "mobileone", "repvgg"]
+__all__ = ["mobileone", "repvgg"]
 
 REPVGG = {
     "A0": ((2, 4, 14, 1), (48, 96, 192, 1280)),
@@ -23,7 +23,7 @@ MOBILEONE = {"S0": ((2, 8, 10, 1), (48, 128, 256, 1024), 4)}
 """Blocks and channels of the four stages behind the stem, convolutions side by side ([Vasu2023])."""
 
 
-def mergeable(
+def _mergeable(
     name: str,
     in_channels: int,
     out_channels: int,
@@ -48,7 +48,7 @@ def mergeable(
 
     Examples
     --------
-    >>> [len(mergeable("stage1.block1", 48, 48, merged=flag).branches) for flag in (False, True)]
+    >>> [len(_mergeable("stage1.block1", 48, 48, merged=flag).branches) for flag in (False, True)]
     [3, 1]
     """
     if merged:
@@ -64,11 +64,11 @@ def repvgg(size: str = "A0", merged: bool = False, classes: int = 1000) -> Entry
     """Return RepVGG as it is trained, or `merged` as it is used: a plain stack of 3×3 convolutions."""
     repeats, widths = chosen("size", size, REPVGG)
     channels = min(64, widths[0])
-    nodes: list[Node] = [mergeable("stage0.layer1", 3, channels, stride=2, merged=merged)]
+    nodes: list[Node] = [_mergeable("stage0.layer1", 3, channels, stride=2, merged=merged)]
     for stage, (repeat, out) in enumerate(zip(repeats, widths, strict=True)):
         for layer in range(repeat):
             name, stride = f"stage{stage + 1}.layer{layer + 1}", 1 if layer else 2
-            nodes.append(mergeable(name, channels, out, stride=stride, merged=merged))
+            nodes.append(_mergeable(name, channels, out, stride=stride, merged=merged))
             channels = out
     return Entry(IMAGENET, (*nodes, Pool("average"), Linear(channels, classes)), "[Ding2021], tables 2 and 3")
 
@@ -77,14 +77,14 @@ def mobileone(size: str = "S0", merged: bool = False, classes: int = 1000) -> En
     """Return MobileOne as it is trained, or `merged` as it is used: depthwise and pointwise convolutions in turn."""
     repeats, widths, alike = chosen("size", size, MOBILEONE)
     channels = min(64, widths[0])
-    nodes: list[Node] = [mergeable("stage0.layer1", 3, channels, stride=2, merged=merged)]
+    nodes: list[Node] = [_mergeable("stage0.layer1", 3, channels, stride=2, merged=merged)]
     for stage, (repeat, out) in enumerate(zip(repeats, widths, strict=True)):
         for block in range(repeat):
             name, stride = f"stage{stage + 1}.block{block + 1}", 1 if block else 2
-            depthwise = mergeable(
+            depthwise = _mergeable(
                 "depthwise", channels, channels, 3, stride, groups=channels, alike=alike, merged=merged
             )
-            pointwise = mergeable("pointwise", channels, out, 1, alike=alike, merged=merged)
+            pointwise = _mergeable("pointwise", channels, out, 1, alike=alike, merged=merged)
             nodes.append(Block(name, ((depthwise, pointwise),)))
             channels = out
     return Entry(IMAGENET, (*nodes, Pool("average"), Linear(channels, classes)), "[Vasu2023]")

@@ -92,7 +92,7 @@ class Record:
     def keep(self, name: str, shape: Sizes, dtype: str, origins: frozenset[str], value: Callable[[], Any]) -> None:
         """Take a tensor as constant; `value` gives it."""
         self.shapes[name], self.values[name] = shape, value
-        self.constants[name] = Constant(shape, dtype, origins, lambda: as_array(value()))
+        self.constants[name] = Constant(shape, dtype, origins, lambda: _as_array(value()))
 
     def constant(self, shape: Sizes, dtype: str, origins: frozenset[str], value: Callable[[], Any]) -> str:
         """Take a tensor as constant under a new name; return that."""
@@ -126,7 +126,7 @@ def dtype_name(tensor: Any) -> str:
     return str(tensor.dtype).removeprefix("torch.")
 
 
-def as_array(tensor: Any) -> Array | None:
+def _as_array(tensor: Any) -> Array | None:
     """Return a tensor's numbers, without a copy where they are in the memory of the processor; None for one that has none."""
     if tensor is None or isinstance(tensor, np.ndarray):
         return tensor

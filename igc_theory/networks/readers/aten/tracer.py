@@ -37,7 +37,7 @@ _LOOKS = words(
 LOOKED = "its code looks at numbers that depend on the input: counted as it runs on zeros"
 
 
-class Fact(NamedTuple):
+class _Fact(NamedTuple):
     """What a tensor is called, and how often its memory had been written to when it got that name."""
 
     name: str
@@ -45,7 +45,7 @@ class Fact(NamedTuple):
 
 
 @dataclass
-class Memory:
+class _Memory:
     """Memory that several tensors may show: who wrote to it last, and what is written to in its place.
 
     The twin takes what a module writes to its own parameters and buffers, which shall stay as they are. It also takes what depends
@@ -82,7 +82,7 @@ class Tracer(TorchDispatchMode):
         self._place = place
         self._on_meta = on_meta
         self._facts: Any = WeakTensorKeyDictionary()
-        self._memory: dict[int, Memory] = {}
+        self._memory: dict[int, _Memory] = {}
         for name, (tensor, trained) in stored.items():
             self._store(name, tensor, trained)
         self._own = frozenset(self._memory)
@@ -155,8 +155,8 @@ class Tracer(TorchDispatchMode):
         shape, dtype = tuple(tensor.shape), dtype_name(tensor)
         self.record.stored[name] = Stored(shape, dtype, trained)
         self.record.keep(name, shape, dtype, frozenset({name}), lambda: tensor)
-        memory = self._memory.setdefault(_address(tensor), Memory(_storage(tensor), name, depends=False))
-        self._facts[tensor] = Fact(name, memory.version)
+        memory = self._memory.setdefault(_address(tensor), _Memory(_storage(tensor), name, depends=False))
+        self._facts[tensor] = _Fact(name, memory.version)
 
     # --- what depends on the input ----------------------------------------------------------------------------------
 
@@ -196,15 +196,15 @@ class Tracer(TorchDispatchMode):
         """Note the name of a tensor that an operator has returned."""
         address = _address(tensor)
         if depends and address not in self._memory:
-            self._memory[address] = Memory(_storage(tensor), name, depends)
+            self._memory[address] = _Memory(_storage(tensor), name, depends)
         memory = self._memory.get(address)
-        self._facts[tensor] = Fact(name, memory.version if memory else 0)
+        self._facts[tensor] = _Fact(name, memory.version if memory else 0)
 
     def _write(self, tensor: Any, name: str, *, depends: bool) -> None:
         """Note that a tensor has been written to: others that show the same memory have changed with it."""
-        memory = self._memory.setdefault(_address(tensor), Memory(_storage(tensor), name, depends))
+        memory = self._memory.setdefault(_address(tensor), _Memory(_storage(tensor), name, depends))
         memory.version, memory.name, memory.depends = memory.version + 1, name, memory.depends or depends
-        self._facts[tensor] = Fact(name, memory.version)
+        self._facts[tensor] = _Fact(name, memory.version)
 
     def _operand(self, leaf: Any) -> Any:
         """Return a tensor's name and shape; anything else as it is."""
@@ -230,12 +230,12 @@ class Tracer(TorchDispatchMode):
             )
         else:
             name = self._literal(tensor, origins)
-        self._facts[tensor] = Fact(name, memory.version)
+        self._facts[tensor] = _Fact(name, memory.version)
         return name
 
     def _divert(self, tensor: Any, device: Any) -> None:
         """Have a twin of a tensor's memory written to in its place."""
-        memory = self._memory.setdefault(_address(tensor), Memory(_storage(tensor), self._name(tensor), depends=False))
+        memory = self._memory.setdefault(_address(tensor), _Memory(_storage(tensor), self._name(tensor), depends=False))
         if memory.twin is None or memory.twin.device != device:
             whole = torch.empty(0, dtype=tensor.dtype, device=tensor.device).set_(memory.storage)
             memory.twin = torch.empty_like(whole, device=device) if device.type == "meta" else whole.clone()

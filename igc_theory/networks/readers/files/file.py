@@ -53,7 +53,7 @@ class File:
         if tensor.data_location != onnx.TensorProto.EXTERNAL:
             return np.asarray(onnx.numpy_helper.to_array(tensor))
         raw = self._raw(tensor)
-        dtype = numpy_type(tensor.data_type)
+        dtype = _numpy_type(tensor.data_type)
         if dtype is not None and dtype.kind in "fiubc" and len(raw) == prod(tensor.dims) * dtype.itemsize:
             return np.frombuffer(raw, dtype.newbyteorder("<")).reshape(tuple(tensor.dims))
         filled = onnx.TensorProto(data_type=tensor.data_type, dims=tensor.dims, raw_data=bytes(raw))
@@ -61,7 +61,7 @@ class File:
 
     def _raw(self, tensor: Any) -> memoryview:
         """Return the bytes of an array that lies in this file or in another one."""
-        name, start, length = place(tensor)
+        name, start, length = _place(tensor)
         if not name:
             return memoryview(self.content)[start : start + length]
         with (self.path.parent / name).open("rb") as data:
@@ -178,7 +178,7 @@ def _reference(start: int, length: int) -> bytes:
 
 
 @cache
-def numpy_type(kind: int) -> np.dtype[Any] | None:
+def _numpy_type(kind: int) -> np.dtype[Any] | None:
     """Return NumPy's type for one of ONNX; None if ONNX has none of that number."""
     try:
         dtype: np.dtype[Any] = onnx.helper.tensor_dtype_to_np_dtype(kind)
@@ -190,7 +190,7 @@ def numpy_type(kind: int) -> np.dtype[Any] | None:
 @cache
 def type_name(kind: int) -> str:
     """Return NumPy's name of the numbers of one of ONNX's types; empty if there is none."""
-    dtype = numpy_type(kind)
+    dtype = _numpy_type(kind)
     return "" if dtype is None else "str" if dtype.kind == "O" else dtype.name
 
 
@@ -198,11 +198,11 @@ def type_name(kind: int) -> str:
 def _bits(kind: int) -> int:
     """Return how many bits a number of one of ONNX's types takes in a file."""
     packed = re.match(r"u?int([24])$|float([46])_", type_name(kind))
-    dtype = numpy_type(kind)
+    dtype = _numpy_type(kind)
     return int(packed[1] or packed[2]) if packed else 0 if dtype is None else 8 * dtype.itemsize
 
 
-def place(tensor: Any) -> tuple[str, int, int]:
+def _place(tensor: Any) -> tuple[str, int, int]:
     """Return the file in which an array lies (empty for the model's own), where in it, and how many bytes it takes."""
     entries = {entry.key: entry.value for entry in tensor.external_data}
     try:
@@ -237,7 +237,7 @@ def _held(file: File, tensor: Any) -> tuple[int, int, str]:
     """Return how much of an array is there, how much it needs, and of what."""
     needed = _bytes(tensor)
     if tensor.data_location == onnx.TensorProto.EXTERNAL:
-        name, start, length = place(tensor)
+        name, start, length = _place(tensor)
         inside = min(length, file.room(name) - start) if start >= 0 else 0
         return max(inside, 0), needed, f"bytes of {name!r}" if name else "bytes"
     if tensor.HasField("raw_data") and type_name(tensor.data_type) != "str":

@@ -30,6 +30,7 @@ __all__ = [
     "dtype_of",
     "known_shape",
     "label",
+    "stands_for_weights",
     "tensor_type",
     "types_written",
 ]
@@ -73,7 +74,7 @@ def label(node: Any) -> str:
 
 
 @cache
-def schema(operator: str, domain: str, version: int) -> Any:
+def _schema(operator: str, domain: str, version: int) -> Any:
     """Return the definition of an operator; None if it is not one of ONNX's."""
     try:
         return onnx.defs.get_schema(operator, version, "" if domain == "ai.onnx" else domain)
@@ -117,7 +118,7 @@ def types_written(
     ValueError
         If the node is not as ONNX defines its operator, or what it reads does not fit together.
     """
-    definition = schema(node.op_type, node.domain, opsets.get(_domain(node), 0))
+    definition = _schema(node.op_type, node.domain, opsets.get(_domain(node), 0))
     if definition is None and not _domain(node) and "" not in opsets:
         raise ValueError(
             f"{label(node)} is one of ONNX's operators, but no operator set of ONNX is named: export it again"
@@ -150,7 +151,7 @@ def _of_plain(node: Any, types: Mapping[str, Any], opsets: Mapping[str, int]) ->
     """Return the types that an operator of onnxruntime writes: those of the plain operator that it stands for."""
     name, attributes = f"{node.domain}.{node.op_type}", {entry.name: entry.i for entry in node.attribute}
     meaning, _ = plain(Operation(name, "", tuple(node.input), tuple(node.output), {}))
-    definition = schema(meaning.operator, "", opsets.get("", 0))
+    definition = _schema(meaning.operator, "", opsets.get("", 0))
     flipped = meaning.operator == "MatMul" and (attributes.get("transA") or attributes.get("transB"))
     if meaning.operator == name or definition is None or flipped or not meaning.inputs:
         return {}

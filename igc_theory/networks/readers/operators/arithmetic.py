@@ -9,7 +9,7 @@ from igc_theory.networks.description.layers import Conv, Linear, Norm, Operator,
 from igc_theory.networks.readers.operators.numbers import is_real, numbers_behind
 from igc_theory.networks.readers.operators.walk import Cost, Walk, uses
 
-__all__ = ["UNKNOWN", "addition", "channelwise", "embedding", "multiplication", "slopes", "weightless"]
+__all__ = ["UNKNOWN", "addition", "embedding", "multiplication", "slopes", "weightless"]
 
 UNKNOWN = "unknown operator"
 
@@ -62,7 +62,7 @@ def addition(walk: Walk, operation: Operation) -> None:
     if isinstance(owner.node, (Conv, Linear)):
         owner.node = replace(owner.node, bias=True)
     owner.cost.uses += uses({"bias": [constant]})
-    channelwise(walk, operation)
+    _channelwise(walk, operation)
     walk.raw[operation.outputs[0]] = walk.raw[source]
 
 
@@ -101,7 +101,7 @@ def _append(walk: Walk, operation: Operation, source: str, constant: str) -> Non
     place = _channel_axis(walk, operation.outputs[0])
     operator = Operator(word.get(operation.operator, "stored numbers"))
     walk.append(operation, node or operator, cost, source=source, channels=(_channel_axis(walk, source), place))
-    channelwise(walk, operation)
+    _channelwise(walk, operation)
 
 
 def _shift_behind(walk: Walk, name: str) -> Operation | None:
@@ -146,7 +146,7 @@ def slopes(walk: Walk, operation: Operation) -> None:
     if walk.is_constant(slope):
         _append(walk, operation, source, slope)
     else:
-        channelwise(walk, operation)
+        _channelwise(walk, operation)
 
 
 def embedding(walk: Walk, operation: Operation) -> None:
@@ -173,10 +173,10 @@ def weightless(walk: Walk, operation: Operation) -> None:
         cost = Cost(uses({"bias": held}))
         walk.append(operation, Operator("stored numbers"), cost, source=activations[0], channels=(-1, -1))
     if operation.operator in CHANNELWISE | RESIZING:
-        channelwise(walk, operation)
+        _channelwise(walk, operation)
 
 
-def channelwise(walk: Walk, operation: Operation) -> None:
+def _channelwise(walk: Walk, operation: Operation) -> None:
     """Note whose channels the output of a channel-wise operator holds."""
     names, output = walk.activations(operation), operation.outputs[0]
     if operation.operator == "Mul" and len(names) == 2:
