@@ -140,6 +140,7 @@ def test_check_changes_nothing_and_names_the_number_that_differs(house):
     ({"x": [1, 2], "y": [0.1, 0.2], "panel": ["a", "b"]}, "column 'x', 3 rows stored, 2 computed"),
     ({"x": [1.0, 2.0, 3.0], "y": [0.1, 0.2, 0.4], "panel": ["a", "a", "b"]}, "column 'x', int64 stored, float64 computed"),
     ({"x": [1, 2, 3], "y": [0.1, 0.2, 0.4], "panel": ["a", "c", "b"]}, "column 'panel', row 2: a stored, c computed"),
+    ({"x": [1, 2, 3], "y": [0.1, 0.2, 0.4000001], "panel": ["a", "a", "b"]}, "row 3: 0.4 stored, 0.4000001 computed"),
 ])  # fmt: skip
 def test_check_says_what_kind_of_difference(house, columns, sentence):
     build.build("line")
