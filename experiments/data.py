@@ -64,7 +64,7 @@ def load(name: str) -> Data:
         made = make_dataset(ObjectView(get_dataset_args(as_dict=True) | {"num_samples": 8000, "seed": SPLIT_SEED}))
         inputs = np.concatenate([made["x"], made["x_test"]])[:, None]
         return _split(name, inputs, np.concatenate([made["y"], made["y_test"]]), train=2000, validation=500)
-    raise ValueError(f"name={name!r} is no data set: use {' or '.join(map(repr, DATASETS))}")
+    raise ValueError(f"name={name!r} is not a data set: use {' or '.join(map(repr, DATASETS))}")
 
 
 def _split(name: str, inputs: NDArray[np.float64], classes: NDArray[np.int64], train: int, validation: int) -> Data:

@@ -82,7 +82,7 @@ def manifest() -> dict[str, dict[str, str]]:
         required = ("name", "title", "caption", "alt")
         missing = [key for key in required if not isinstance(entry.get(key), str) or not entry[key]]
         if not missing and not re.fullmatch(r"\w+", entry["name"]):
-            raise BuildError(f"manifest.toml, figure {number}: name={entry['name']!r} is no name of a script")
+            raise BuildError(f"manifest.toml, figure {number}: name={entry['name']!r} is not the name of a script")
         if missing:
             raise BuildError(
                 f"manifest.toml, figure {number} ({entry.get('name', 'no name')}): {', '.join(missing)} missing"

@@ -119,7 +119,7 @@ def figures(tmp_path, monkeypatch):
 @pytest.mark.parametrize(("text", "sentence"), [
     (b"", "lists no"), (b"[[figure\n", "is not TOML"), (b"\xff\xfe", "cannot be read as UTF-8"), (b"figure = 3\n", "lists no"),
     (b'[[figure]]\nname = "a"\ntitle = "t"\ncaption = "c"\nalt = "a"\n' * 2, "lists a twice"),
-    (b'[[figure]]\nname = "../a"\ntitle = "t"\ncaption = "c"\nalt = "a"\n', "no name of a script"),
+    (b'[[figure]]\nname = "../a"\ntitle = "t"\ncaption = "c"\nalt = "a"\n', "not the name of a script"),
 ])  # fmt: skip
 def test_a_broken_manifest_leaves_the_gallery(figures, tmp_path, text, sentence):
     (tmp_path / "manifest.toml").write_bytes(text)

@@ -38,7 +38,7 @@ def factor_range(text: str) -> tuple[int, int | None]:
     """Return the fewest and the most factors that ``3``, ``2-4`` or ``3-`` stands for."""
     fewest, dash, most = text.partition("-")
     if not fewest.isdecimal() or not int(fewest) or not (most.isdecimal() or most == ""):
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of factors: give 3, a range such as 2-4, or 3-")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of factors: give 3, a range such as 2-4, or 3-")
     return int(fewest), int(most) if most else None if dash else int(fewest)
 
 

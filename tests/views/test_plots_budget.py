@@ -99,7 +99,7 @@ def test_maps_do_not_depend_on_the_order_of_rows() -> None:
 def test_maps_need_a_full_grid() -> None:
     for plot in (maps.plot_imbalance, maps.plot_width_theorem):
         table = {name: column[:-1] for name, column in TABLES[plot].items()}
-        with pytest.raises(ValueError, match="are no full grid"):
+        with pytest.raises(ValueError, match="do not form a full grid"):
             plot(table)
 
 

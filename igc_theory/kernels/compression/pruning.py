@@ -111,7 +111,7 @@ def prune(matrix: Array, keep: float) -> Approximation:
     Raises
     ------
     TypeError, ValueError
-        If the matrix is not one, or `keep` is no such number.
+        If the matrix is not one, or `keep` is not such a number.
 
     Examples
     --------
@@ -190,7 +190,8 @@ def input_channels(kernel: Array, kernel_size: Window) -> tuple[int, int]:
     area = height * width
     if kernel.shape[1] % area:
         raise ValueError(
-            f"kernel_size={shown(kernel_size)} does not fit the {kernel.shape[1]} columns of matrix: they are no multiple of {area}"
+            f"kernel_size={shown(kernel_size)} does not fit the {kernel.shape[1]} columns of matrix: they are not a multiple "
+            f"of {area}"
         )
     return branches_of(kernel.shape[1], area, "columns"), area
 

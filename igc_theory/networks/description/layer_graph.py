@@ -33,7 +33,7 @@ class PassedOver:
 
     Examples
     --------
-    >>> PassedOver("mean", "ReduceMean", "is no layer of this library").parameters
+    >>> PassedOver("mean", "ReduceMean", "is not a layer of this library").parameters
     0
     """
 

@@ -26,7 +26,7 @@ class Mix:
     groups : int
         Branches, of equally many inputs each.
     kind : {"convolution", "linear", "statistic"}
-        A mean over channels is a statistic: it is no convolution on a path.
+        A mean over channels is a statistic: it is not a convolution on a path.
     window, strides : (int, int)
         Of a convolution.
     """

@@ -131,13 +131,13 @@ def published(table_id: str) -> PublishedTable:
     >>> published("igcv1-fig3")
     Traceback (most recent call last):
     ...
-    ValueError: table_id='igcv1-fig3' is no published table: did you mean igcv1-fig3b, igcv1-fig3a or igcv2-fig3?
+    ValueError: table_id='igcv1-fig3' is not a published table: did you mean igcv1-fig3b, igcv1-fig3a or igcv2-fig3?
     """
     tables, table_id = _tables(), text("table_id", table_id)
     if table_id not in tables:
         near = get_close_matches(table_id[:100], tables, n=3)
         advice = f"did you mean {_either(near)}?" if near else f"use one of {', '.join(tables)}"
-        raise ValueError(f"table_id={shown(table_id)} is no published table: {advice}")
+        raise ValueError(f"table_id={shown(table_id)} is not a published table: {advice}")
     return tables[table_id]
 
 

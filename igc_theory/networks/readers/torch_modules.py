@@ -62,7 +62,7 @@ def from_torch(
     Returns
     -------
     LayerGraph
-        Its layers know their weights; what is no layer is in `passed_over`.
+        Its layers know their weights; what is not a layer is in `passed_over`.
 
     Raises
     ------
@@ -151,7 +151,7 @@ def _types(module: nn.Module, shapes: Mapping[str | int, Sizes], dtype: Any) -> 
 def _type(dtype: Any) -> str:
     name = str(dtype).removeprefix("torch.")
     if not isinstance(getattr(torch, name, None), torch.dtype):
-        raise ValueError(f"dtype={dtype!r} is no type of PyTorch's numbers: give 'float32', 'int64', 'bool', …")
+        raise ValueError(f"dtype={dtype!r} is not a type of PyTorch's numbers: give 'float32', 'int64', 'bool', …")
     return name
 
 

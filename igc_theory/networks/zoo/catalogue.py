@@ -151,7 +151,7 @@ def network(name: str, **parameters: Any) -> Network:
     >>> network("mobilenet")
     Traceback (most recent call last):
     ...
-    ValueError: name='mobilenet' is no known network: did you mean mobileone, mobilenet_v3, mobilenet_v2? network_names() lists all
+    ValueError: name='mobilenet' is not known: did you mean mobileone, mobilenet_v3, mobilenet_v2? network_names() lists all
     """
     key = _key(name)
     family, defaults = NAMED.get(key, (key, {}))
@@ -183,5 +183,5 @@ def _key(name: Any) -> str:
     if key is None:
         near = get_close_matches(name.lower()[:100], network_names(), n=3, cutoff=0.5)
         hint = f"did you mean {', '.join(near)}? " if near else ""
-        raise ValueError(f"name={shown(name)} is no known network: {hint}network_names() lists all")
+        raise ValueError(f"name={shown(name)} is not known: {hint}network_names() lists all")
     return key

@@ -28,7 +28,7 @@ class Grade:
     Attributes
     ----------
     kind : {"strict", "loose", "dense", "not dense"}
-        The first that holds. This is no order of strength, since the conditions are not nested. A loose chain of three
+        The first that holds. This is not an order of strength, since the conditions are not nested. A loose chain of three
         factors may have uneven counts; a chain of kind "dense" may have unique paths. `conditions` has all that hold.
     min_paths : int
         Smallest number of paths of a pair.

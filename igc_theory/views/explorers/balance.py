@@ -53,7 +53,7 @@ def balance_answer(channels: int, branch_widths: Sequence[int], kernel_size: int
     Raises
     ------
     TypeError, ValueError
-        If a width does not divide `channels`, or something is no positive integer.
+        If a width does not divide `channels`, or something is not a positive integer.
 
     Examples
     --------

@@ -48,7 +48,7 @@ def paths_answer(chain: Chain, output: int = 0, permuted: bool = True) -> Answer
     Raises
     ------
     TypeError, ValueError
-        If `chain` is not a Chain, or `output` is no channel of it.
+        If `chain` is not a Chain, or `output` is not a channel of it.
 
     Examples
     --------

@@ -88,7 +88,7 @@ def test_shufflenet_of_the_onnx_package() -> None:
 
     read = read_onnx(next(path for path in LIGHT if path.stem == "light_shufflenet"))
     grades = [(entry.grade.kind, entry.grade.min_paths, entry.grade.max_paths) for entry in audit(read).chains]
-    # Four branches: C / 16 paths per pair, which is no integer for the 136 channels of the second stage.
+    # Four branches: C / 16 paths per pair, which is not an integer for the 136 channels of the second stage.
     assert grades == [("loose", 7, 7)] + 4 * [("dense", 8, 9)] + 8 * [("loose", 17, 17)] + 3 * [("loose", 34, 34)]
 
 

@@ -78,7 +78,7 @@ def test_tables_cannot_be_changed():
 
 
 @pytest.mark.parametrize(("table_id", "advice"), [
-    ("igcv3-table33", r"table_id='igcv3-table33' is no published table: did you mean igcv3-table3"),
+    ("igcv3-table33", r"table_id='igcv3-table33' is not a published table: did you mean igcv3-table3"),
     ("", "use one of igcv1-fig3a, "),
     ("resnet", "use one of igcv1-fig3a, "),
 ])  # fmt: skip
@@ -94,5 +94,5 @@ def test_a_table_is_named_by_a_string(table_id):
 
 
 def test_an_unknown_column_is_refused_with_the_columns_there_are():
-    with pytest.raises(ValueError, match=r"name='accuracy' is no column of igcv1-fig3a: use one of L, M, cifar100"):
+    with pytest.raises(ValueError, match=r"name='accuracy' is not known: use 'L', 'M', 'cifar100"):
         published("igcv1-fig3a").column("accuracy")

@@ -336,7 +336,7 @@ def test_no_weight_is_copied_while_it_runs():
 
 @pytest.mark.parametrize(("module", "arguments", "sentence"), [
     (nn.LazyLinear(4), ((3,),), "'weight', which has no shape before the first call: call the module once"),
-    (conv(), ((3, 8, 8), "float23"), "dtype='float23' is no type of PyTorch's numbers"),
+    (conv(), ((3, 8, 8), "float23"), "dtype='float23' is not a type of PyTorch's numbers"),
     (conv(), ((),), r"input_shape=\(\) is not a shape"),
     (conv(), ({"image": (3, 8, 8)},), "Conv2d cannot be run with input_shape"),
 ])  # fmt: skip

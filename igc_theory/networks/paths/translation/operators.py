@@ -177,7 +177,7 @@ def _matmul(trace: Trace, operation: Operation) -> View | None:
 
 
 def _summed_along(trace: Trace, operation: Operation, name: str, axis: int) -> View | None:
-    """Return a tensor added up along an axis, which stays with length one; it is no convolution."""
+    """Return a tensor added up along an axis, which stays with length one; it is not a convolution."""
     view, shape = trace.views[name], trace.shape(name)
     if view.labels is None or shape is None:
         return None

@@ -89,7 +89,7 @@ def checked_sizes(input_shape: Any) -> Given:
 
 def _tuple(label: str, sizes: Any) -> tuple[int, ...]:
     if not isinstance(sizes, (tuple, list)):
-        raise ValueError(f"{label}={shown(sizes)} is no shape: give a tuple such as (channels, height, width)")
+        raise ValueError(f"{label}={shown(sizes)} is not a shape: give a tuple such as (channels, height, width)")
     return tuple(positive_int(f"{label}[{k}]", size) for k, size in enumerate(sizes))
 
 

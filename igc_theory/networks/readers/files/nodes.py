@@ -278,7 +278,7 @@ def operation(file: File, node: Any) -> Operation:
 
 
 def _decoded(file: File, entry: Any) -> Any:
-    """Return an attribute as plain data; None for a body, or what is no number, text or array."""
+    """Return an attribute as plain data; None for a body, or what is not a number, text or array."""
     kinds = onnx.AttributeProto
     if entry.type in (kinds.FLOAT, kinds.INT):
         return entry.f if entry.type == kinds.FLOAT else entry.i

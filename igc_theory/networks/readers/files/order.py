@@ -60,7 +60,7 @@ def _needs(node: Any) -> list[str]:
 def check_names(what: str, names: Iterable[Any]) -> None:
     """Refuse names that are no text: protocol buffers give these as bytes."""
     if not all(isinstance(name, str) for name in names):
-        raise ValueError(f"{what} has a name that is no text in UTF-8: the file is cut off, or edited")
+        raise ValueError(f"{what} has a name that is not UTF-8 text: the file is cut off, or edited")
 
 
 def read_by(graph: Any) -> set[str]:

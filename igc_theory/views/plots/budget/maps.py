@@ -31,7 +31,7 @@ def plot_imbalance(columns: Columns, ax: Axes | None = None) -> Axes:
     Raises
     ------
     TypeError, ValueError
-        If a column is missing or of the wrong kind, or the rows are no full grid.
+        If a column is missing or of the wrong kind, or the rows do not form a full grid.
 
     Examples
     --------
@@ -70,7 +70,7 @@ def plot_width_theorem(columns: Columns, ax: Axes | None = None) -> Axes:
     Raises
     ------
     TypeError, ValueError
-        If a column is missing or of the wrong kind, or the rows are no full grid.
+        If a column is missing or of the wrong kind, or the rows do not form a full grid.
 
     Examples
     --------
@@ -118,6 +118,6 @@ def _grid(columns: Columns, *names: str) -> tuple[NDArray[Any], ...]:
         np.array_equal(first, np.tile(x, y.size)) and np.array_equal(second, np.repeat(y, x.size))
     ):
         raise ValueError(
-            f"columns {names[0]!r} and {names[1]!r} are no full grid: give every pair of their values once"
+            f"columns {names[0]!r} and {names[1]!r} do not form a full grid: give every pair of their values once"
         )
     return tuple(column.reshape(y.size, x.size) for column in (first, second, values))

@@ -116,7 +116,7 @@ def factor_columns(matrix: Array) -> dict[str, NDArray[Any]]:
     Raises
     ------
     TypeError, ValueError
-        If it is no matrix of numbers.
+        If it is not a matrix of numbers.
 
     Examples
     --------

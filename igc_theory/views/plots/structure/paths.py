@@ -45,7 +45,7 @@ def path_columns(chain: Chain, output: int) -> dict[str, list[Any]]:
     Raises
     ------
     TypeError, ValueError
-        If `output` is no channel of the chain, or the paths have more than 20,000 links or are more than int64 holds.
+        If `output` is not a channel of the chain, or the paths have more than 20,000 links or are more than int64 holds.
 
     Examples
     --------
@@ -58,7 +58,9 @@ def path_columns(chain: Chain, output: int) -> dict[str, list[Any]]:
     """
     output = positive_int("output", output, minimum=0)
     if output >= checked(chain).out_channels:
-        raise ValueError(f"output={output} is no channel of {chain.out_channels}: use at most {chain.out_channels - 1}")
+        raise ValueError(
+            f"output={output} is not a channel of {chain.out_channels}: use at most {chain.out_channels - 1}"
+        )
     counts: list[NDArray[Any]] = [np.zeros(chain.out_channels, object)]
     counts[0][output] = 1
     for factor in reversed(chain.factors):
