@@ -1,8 +1,8 @@
-"""Run the benchmarks: ``python -m tests.benchmarks [--quick] [structure] [projection] [apply] [designs]``.
+"""Run the benchmarks: ``python -m tests.benchmarks [--quick] [structure] [projection] [apply] [designs] [flow]``.
 
 Each module beside this one offers ``TITLE``, ``NOTES``, ``run(quick) -> list of rows`` and
-``verdicts(rows) -> list of Verdict``. A full run of all of them writes ``results.md``; every full run of a module writes its
-rows to ``results_<module>.csv``.
+``verdicts(rows) -> list of Verdict``. A full run of all of them writes ``results.md``, that of a module its own section there, and
+its rows go to ``results_<module>.csv``.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ PEERS = ("scipy", "lazylinop", "pyfaust", "torch", "threadpoolctl")
 
 HEAD = """# Benchmarks
 
-Written by `python -m tests.benchmarks` in one run. Times are medians of interleaved rounds, in processor time on one thread."""
+Written by `python -m tests.benchmarks`. Times are medians of interleaved rounds, in processor time on one thread. The facts are
+those of the last run of everything; each section is of one run."""
 
 
 def main() -> int:
@@ -49,6 +50,9 @@ def main() -> int:
     if not options.quick and set(options.modules) in (set(), set(MODULES)):
         parts = [HEAD, table(("fact", "value"), facts), *sections]
         (HERE / "results.md").write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+    elif not options.quick:
+        for new in sections:
+            replace_section(HERE / "results.md", new)
     return 0 if reached else 1
 
 
@@ -59,6 +63,14 @@ def section(module: ModuleType, rows: Sequence[Row], verdicts: Sequence[Verdict]
     columns = list(dict.fromkeys(key for row in rows for key in row))
     body = table(columns, [[shown(row.get(column)) for column in columns] for row in rows])
     return "\n\n".join([f"## {module.TITLE}", module.NOTES, table(("target", "measured", ""), told), body])
+
+
+def replace_section(path: Path, new: str) -> None:
+    """Put one section into the page of results, in place of that of the same title."""
+    title = new.partition("\n")[0]
+    head, *sections = path.read_text(encoding="utf-8").rstrip().split("\n\n## ")
+    kept = {f"## {section}".partition("\n")[0]: f"## {section}" for section in sections}
+    path.write_text("\n\n".join([head, *(kept | {title: new}).values()]) + "\n", encoding="utf-8")
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -27,6 +27,9 @@ HERE = Path(__file__).parent
 SIDE = 4
 """Height and width of the images: large enough for every window, small enough for thousands of derivatives."""
 
+LARGE = {"resnext50_32x4d": 2}
+"""Height and width for networks of many channels."""
+
 POINTS = 2
 _ABRUPT = (nn.ReLU, nn.ReLU6, nn.Hardswish, nn.SiLU, nn.GELU)
 
@@ -143,18 +146,18 @@ def without_gates(module: nn.Module) -> tuple[nn.Module, bool]:
     return module, found
 
 
-def jacobian_support(module: nn.Module, channels: int) -> np.ndarray:
+def jacobian_support(module: nn.Module, channels: int, side: int = SIDE) -> np.ndarray:
     """Return which output channels depend on which input channels, shape (outputs, inputs), at a few random points.
 
     Forward mode, an image per input channel: where no dependence is, the derivative is a sum of exact zeros.
     """
     module, found = smooth(module), None
     for _ in range(POINTS):
-        point, columns = torch.randn(1, channels, SIDE, SIDE, dtype=torch.double), []
+        point, columns = torch.randn(1, channels, side, side, dtype=torch.double), []
         for start in range(0, channels, 64):
             own = torch.arange(start, min(start + 64, channels))
-            tangent = torch.zeros(len(own), channels, SIDE, SIDE, dtype=torch.double)
-            tangent[torch.arange(len(own)), own] = torch.randn(SIDE, SIDE, dtype=torch.double)
+            tangent = torch.zeros(len(own), channels, side, side, dtype=torch.double)
+            tangent[torch.arange(len(own)), own] = torch.randn(side, side, dtype=torch.double)
             _, y = torch.func.jvp(module, (point.repeat(len(own), 1, 1, 1),), (tangent,))
             columns.append((y != 0).flatten(2).any(dim=2))
         support = torch.cat(columns).T.numpy()
@@ -162,9 +165,9 @@ def jacobian_support(module: nn.Module, channels: int) -> np.ndarray:
     return found
 
 
-def flow_support(module: nn.Module, channels: int, *, gates: bool) -> np.ndarray:
+def flow_support(module: nn.Module, channels: int, *, gates: bool, side: int = SIDE) -> np.ndarray:
     """Return the same from channel flow through the module as it is read."""
-    steps = steps_of("module", from_torch(module, (channels, SIDE, SIDE)))
+    steps = steps_of("module", from_torch(module, (channels, side, side)))
     return steps.counts(0, steps.outputs[0], gates=gates).support()
 
 
@@ -178,8 +181,7 @@ def rows(name: str) -> Iterator[dict[str, object]]:
     found, modules = NETWORKS[name]()
     assert len(found.blocks) == len(modules), (name, len(found.blocks), len(modules))
     known: dict[str, list[dict[str, object]]] = {}
-    shape = found.input_shape
-    channels = {}
+    shape, channels, side = found.input_shape, {}, LARGE.get(name, SIDE)
     for node in found.nodes:
         channels[id(node)], shape = shape[0], node.output(shape)
     for names, parts in _parts(found, modules):
@@ -189,8 +191,8 @@ def rows(name: str) -> Iterator[dict[str, object]]:
         if key not in known:
             plain, gated = without_gates(module)
             read = channels[id(names[0])]
-            known[key] = [_row(plain, read, gates=False)]
-            known[key] += [_row(module, read, gates=True)] if gated else []
+            known[key] = [_row(plain, read, gates=False, side=side)]
+            known[key] += [_row(module, read, gates=True, side=side)] if gated else []
         first, last = names[0].name, names[-1].name
         for row in known[key]:
             yield {"network": name, "block": first if first == last else f"{first} to {last}", **row}
@@ -205,8 +207,8 @@ def _parts(found: Network, modules: list[nn.Module]) -> Iterator[tuple[list[Bloc
         yield [block for block, _ in run], [module for _, module in run]
 
 
-def _row(module: nn.Module, channels: int, *, gates: bool) -> dict[str, object]:
-    ours, truth = flow_support(module, channels, gates=gates), jacobian_support(module, channels)
+def _row(module: nn.Module, channels: int, *, gates: bool, side: int) -> dict[str, object]:
+    ours, truth = flow_support(module, channels, gates=gates, side=side), jacobian_support(module, channels, side)
     outputs, inputs = truth.shape
     return {
         "gates": int(gates), "inputs": inputs, "outputs": outputs, "joined": int(truth.sum()),
