@@ -204,7 +204,10 @@ def test_the_widths_stay_divisors_of_the_channels_and_are_as_many_as_the_factors
     shown.set(factors=3)
     assert hidden() == [False, False, False, True, True, True]
     assert "4 × 16 × 1:" in shown.html.value
+    answers = []
+    shown.html.observe(lambda change: answers.append(change.new), names="value")
     shown.set(channels=36)
+    assert len(answers) == 1  # though two widths move with the channels
     assert shown.controls["K₂"].options == (1, 2, 3, 4, 6, 9, 12, 18, 36)
     assert "4 × 12 × 1:" in shown.html.value
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from math import prod
 from typing import Any
 
@@ -126,8 +126,8 @@ def explore_balance(channels: int = 64, branch_widths: Sequence[int] = (4, 16), 
     }
     padded = (*first.branch_widths, *[1] * _MOST_FACTORS)[:_MOST_FACTORS]
     widths = [choice(f"K{_SUBSCRIPTS[l]}", width, divisors(channels), as_slider=True) for l, width in enumerate(padded)]
-    _keep_in_step(controls, widths)
-    return panel({**controls, **{control.description: control for control in widths}}, _from_controls)
+    named = {control.description: control for control in widths}
+    return panel({**controls, **named}, _from_controls, partial(_keep_in_step, controls, widths))
 
 
 def _design(channels: int, branch_widths: Sequence[int], kernel_size: int) -> Design:
@@ -138,20 +138,12 @@ def _design(channels: int, branch_widths: Sequence[int], kernel_size: int) -> De
 
 def _keep_in_step(controls: Mapping[str, Any], widths: Sequence[Any]) -> None:
     """Let the sliders of the widths stop at the divisors of the channels, and show as many as there are factors."""
-
-    def divide(_: Any) -> None:
-        possible = divisors(controls["channels"].value)
-        for control in widths:
+    possible = tuple(divisors(controls["channels"].value))
+    for l, control in enumerate(widths):
+        if control.options != possible:
             width = max(width for width in possible if width <= control.value)
             control.options, control.value = possible, width
-
-    def show(_: Any) -> None:
-        for l, control in enumerate(widths):
-            control.layout.display = None if l < controls["factors"].value else "none"
-
-    controls["channels"].observe(divide, names="value")
-    controls["factors"].observe(show, names="value")
-    show(None)
+        control.layout.display = None if l < controls["factors"].value else "none"
 
 
 def _from_controls(channels: int, kernel_size: int, factors: int, **widths: int) -> Answer:

@@ -80,15 +80,24 @@ def text_line(description: str, value: str) -> Any:
     )
 
 
-def panel(controls: Mapping[str, Any], respond: Callable[..., Answer]) -> Any:
+def panel(
+    controls: Mapping[str, Any], respond: Callable[..., Answer], adjust: Callable[[], None] = lambda: None
+) -> Any:
     """Return a column: the controls, those to tick in a row of their own, and what `respond` answers to their values by name.
 
-    A ValueError or TypeError is shown as its sentence, without a picture: nothing that belongs to other settings stays.
+    A ValueError or TypeError is shown as its sentence, without a picture: nothing that belongs to other settings stays. When a
+    control was moved, `adjust` moves those that depend on it, and one answer is given to all.
     """
     kinds = widgets()
-    answer = kinds.HTML()
+    answer, adjusting = kinds.HTML(), False
 
     def update(_: Any = None) -> None:
+        nonlocal adjusting
+        if adjusting:
+            return
+        adjusting = True
+        adjust()
+        adjusting = False
         answer.value = _answer_or_refusal(respond, {name: control.value for name, control in controls.items()})
 
     for control in controls.values():
