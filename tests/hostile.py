@@ -295,6 +295,11 @@ def hostile_values(good: Any, argument: str) -> Iterator[Value]:
         yield Value(
             "int8 entries", lambda: type(good)(np.int8(entry) if entry < 128 else entry for entry in good), good
         )
+    if isinstance(good, (list, tuple)) and (array := _array_or_none(good)) is not None:
+        yield Value("masked array", lambda: np.ma.masked_array(array, np.zeros(array.shape, bool)))
+        yield Value("as an array", array.copy, good, refusable=True)
+        if np.array_equal(array.astype(np.int8), array):
+            yield Value("as small integers", lambda: array.astype(np.int8), good, refusable=True)
     if isinstance(good, np.ndarray) and good.ndim and good.dtype.kind in "fiu":
         yield Value("masked good", lambda: np.ma.masked_array(good, np.zeros(good.shape, bool)))
         if argument == "out":  # what is written into has no other form
@@ -303,6 +308,14 @@ def hostile_values(good: Any, argument: str) -> Iterator[Value]:
         yield Value("Fortran order", lambda: np.asfortranarray(good), good)
         yield Value("other byte order", lambda: good.astype(good.dtype.newbyteorder(">")), good)
         yield Value("read-only", lambda: _frozen(good), good)
+
+
+def _array_or_none(numbers: Any) -> np.ndarray | None:
+    """Return nested lists of numbers as an array, None for what is something else."""
+    with contextlib.suppress(ValueError, TypeError, OverflowError, RuntimeError):
+        array = np.array(numbers)
+        return array if array.dtype.kind in "iuf" and array.size else None
+    return None
 
 
 def _frozen(array: np.ndarray) -> np.ndarray:
