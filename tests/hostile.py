@@ -481,6 +481,30 @@ def faults_of(call: Call, progress: Callable[[str], None]) -> Iterator[dict[str,
                     "fault": fault[0],
                     "detail": str(fault[1]),
                 }
+    yield from _faults_in_columns(call, progress)
+
+
+STRANGE_ENTRIES = [-1, 2**31, 2**53 + 1, 10**400, -1e308, float("nan"), 1j, None, b"x", "\udc80"]
+"""What the last entry of a column is replaced by."""
+
+
+def _faults_in_columns(call: Call, progress: Callable[[str], None]) -> Iterator[dict[str, str]]:
+    """Yield what goes wrong when the last entry of one column of a picture is strange."""
+    columns = call.arguments.get("columns")
+    if not isinstance(columns, dict) or not call.name.startswith("plot_"):
+        return
+    for name, entry in itertools.product(columns, STRANGE_ENTRIES):
+        value = repr(entry)[:40]
+        progress(f"{call.name}(columns[{name!r}][-1]={value})")
+        kind, detail = _outcome(call, "columns", {**columns, name: [*list(columns[name])[:-1], entry]})
+        if kind not in ("accepted", "refused"):
+            yield {
+                "call": call.name,
+                "argument": f"columns[{name!r}]",
+                "value": value,
+                "fault": kind,
+                "detail": str(detail),
+            }
 
 
 def _plain_outcomes(call: Call, argument: str) -> Callable[[Any], tuple[str, Any]]:

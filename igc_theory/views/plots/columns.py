@@ -10,9 +10,15 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike, NDArray
 
-from igc_theory.structure.arguments import array_of, kind_of, shown, text
+from igc_theory.structure.arguments import LARGEST, array_of, kind_of, shown, text
 
-__all__ = ["Columns", "axes_or_new", "checked_columns", "stacked", "unstacked"]
+__all__ = ["MOST_PLACES", "Columns", "axes_or_new", "checked_columns", "stacked", "unstacked"]
+
+MOST_PLACES = 4096
+"""Rows, columns, channels, stages or branches of one picture: more than it has pixels to show."""
+
+_FARTHEST = 1e100
+"""Largest number that is drawn: Matplotlib's arithmetic runs over long before the largest float."""
 
 Columns = Mapping[str, ArrayLike]
 """A table by columns: a name and equally many entries each, as `data()` of a figure returns and a CSV holds."""
@@ -22,6 +28,7 @@ def checked_columns(
     columns: Columns,
     *,
     integers: Sequence[str] = (),
+    places: Sequence[str] = (),
     numbers: Sequence[str] = (),
     words: Sequence[str] = (),
     least: int = 0,
@@ -32,8 +39,9 @@ def checked_columns(
     ----------
     columns : mapping of str to sequence
         May hold further columns, which are left alone.
-    integers, numbers, words : sequence of str
-        Names that must be there, by what they hold. Integers may be written as floats, as a CSV may have them.
+    integers, places, numbers, words : sequence of str
+        Names that must be there, by what they hold. Integers may be written as floats, as a CSV may have them; places are integers
+        that decide how much is drawn, below `MOST_PLACES`.
     least : int, default 0
         The smallest integer allowed.
 
@@ -53,7 +61,7 @@ def checked_columns(
     ...
     ValueError: columns has no 'M', only 'L': give the columns L, M, equally long
     """
-    names = [*integers, *numbers, *words]
+    names = [*integers, *places, *numbers, *words]
     way_out = f"give the columns {', '.join(names)}, equally long"
     if not isinstance(columns, Mapping):
         raise TypeError(f"columns={shown(columns)} is {kind_of(columns)}, not a mapping of names: {way_out}")
@@ -65,25 +73,29 @@ def checked_columns(
     for name, array in arrays.items():
         if array.ndim != 1 or array.size != length or not length:
             raise ValueError(f"columns[{name!r}] has shape {array.shape}, not ({length or 'at least 1'},): {way_out}")
-    kinds = {**dict.fromkeys(integers, least), **dict.fromkeys(numbers)}
+    whole = dict.fromkeys(integers, (least, 2**63)) | dict.fromkeys(places, (least, MOST_PLACES))
     return {
-        name: _numeric(name, arrays[name], kinds[name]) if name in kinds else _words(name, arrays[name])
+        name: _words(name, arrays[name]) if name in words else _numeric(name, arrays[name], whole.get(name))
         for name in names
     }
 
 
-def _numeric(name: str, array: NDArray[Any], least: int | None) -> NDArray[Any]:
-    """Return a column as int64 if a least integer is given, else as float64; refuse words, NaN and infinities."""
+def _numeric(name: str, array: NDArray[Any], bounds: tuple[int, int] | None) -> NDArray[Any]:
+    """Return a column as int64 if it has bounds for integers, else as float64; refuse words, NaN and infinities."""
     if array.dtype.kind not in "iuf":
+        strange = next((entry for entry in array if not isinstance(entry, (int, float)) or entry > LARGEST), array[0])
         way_out = "give finite numbers of at most 64 bits"
-        raise ValueError(f"columns[{name!r}] holds {shown(array[0].item())}, not a number: {way_out}")
-    wrong = ~np.isfinite(array)
-    if least is not None:
-        wrong |= (array != np.rint(array)) | (array < least) | (array >= 2.0**63)
+        raise ValueError(
+            f"columns[{name!r}] holds {shown(getattr(strange, 'tolist', lambda: strange)())}, not a number: {way_out}"
+        )
+    wrong = ~np.isfinite(array) | (np.abs(array.astype(np.float64)) > _FARTHEST)
+    if bounds is not None:
+        wrong |= (array != np.rint(array)) | (array < bounds[0]) | (array.astype(np.float64) >= bounds[1])
     if wrong.any():
-        kind = "finite numbers" if least is None else f"integers of at least {least}, below 2**63"
+        least, most = bounds or (0, 0)
+        kind = f"finite numbers up to {_FARTHEST}" if bounds is None else f"integers of at least {least}, below {most}"
         raise ValueError(f"columns[{name!r}][{np.argmax(wrong)}]={array[np.argmax(wrong)]} is not allowed: give {kind}")
-    return array.astype(np.float64 if least is None else np.int64)
+    return array.astype(np.float64 if bounds is None else np.int64)
 
 
 def _words(name: str, array: NDArray[Any]) -> NDArray[Any]:

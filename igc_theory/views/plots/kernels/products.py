@@ -170,8 +170,12 @@ def plot_factor(columns: Columns, ax: Axes | None = None, *, frame: bool = True)
     4
     """
     frame = flag("frame", frame)
-    table = checked_columns(columns, integers=("size", "row", "column"), numbers=("real", "imaginary"))
+    table = checked_columns(columns, places=("size", "row", "column"), numbers=("real", "imaginary"))
     size = int(table["size"][0])
+    if max(table["row"].max(), table["column"].max()) >= size:
+        raise ValueError(
+            f"columns['size'] says {size} rows and columns, and others are named: give places below {size}"
+        )
     matrix = np.full((size, size), np.nan)  # not drawn
     matrix[table["row"], table["column"]] = table["real"]
     largest = np.hypot(table["real"], table["imaginary"]).max()

@@ -81,7 +81,7 @@ def plot_kernel(columns: Columns, ax: Axes | None = None, *, largest: float | No
     >>> ax.images[0].get_array().tolist()
     [[1.0, 2.0], [3.0, 4.0]]
     """
-    table = checked_columns(columns, integers=("row", "column"), numbers=("value",))
+    table = checked_columns(columns, places=("row", "column"), numbers=("value",))
     shape = int(table["row"].max()) + 1, int(table["column"].max()) + 1
     matrix = np.full(shape, np.nan)
     matrix[table["row"], table["column"]] = table["value"]
@@ -125,7 +125,7 @@ def plot_block_spectra(columns: Columns, ax: Axes | None = None) -> Axes:
     >>> ax.get_xlabel()
     'singular value'
     """
-    table = checked_columns(columns, integers=("block", "index", "rank"), numbers=("value",))
+    table = checked_columns(columns, places=("block", "index", "rank"), numbers=("value",))
     per_block = int(table["index"].max()) + 1
     order = np.lexsort((table["index"], table["block"]))
     if table["index"].size % per_block or (table["index"][order] != np.arange(order.size) % per_block).any():

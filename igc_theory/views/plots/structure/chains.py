@@ -89,15 +89,14 @@ def plot_chain(columns: Columns, ax: Axes | None = None) -> Axes:
     >>> [text.get_text() for text in ax.texts]
     ['3×3\n2 branches', 'interleave', '1×1\n3 branches', 'interleave']
     """
-    table = checked_columns(
-        columns, integers=("stage", "start", "end", "branch"), words=("mark", "label"), least=_MIXED
-    )
+    table = checked_columns(columns, places=("stage", "start", "end", "branch"), words=("mark", "label"), least=_MIXED)
     unknown = set(table["mark"].tolist()) - {"channel", "permutation", "convolution"}
     if unknown:
         raise ValueError(f"columns['mark'] holds {min(unknown)!r}: use channel, permutation or convolution")
     channels = {name: column[table["mark"] == "channel"] for name, column in table.items()}
     sizes = np.zeros(int(table["stage"].max()) + 1, np.int64)
     np.maximum.at(sizes, channels["stage"], channels["start"] + 1)
+    _check_stages(table, sizes)
     ax = axes_or_new(ax)
     _draw_channels(ax, channels, sizes)
     first = int(table["stage"][table["mark"] == "convolution"].min(initial=sizes.size))
@@ -114,6 +113,18 @@ def plot_chain(columns: Columns, ax: Axes | None = None) -> Axes:
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
     return ax
+
+
+def _check_stages(table: dict[str, NDArray[Any]], sizes: NDArray[np.int64]) -> None:
+    """Refuse a stage without channels, or from which nothing leads to the next one."""
+    if table["stage"].min() < 0:
+        raise ValueError(f"columns['stage'] holds {table['stage'].min()}: count stages from 0")
+    linked = np.bincount(table["stage"][table["mark"] != "channel"], minlength=sizes.size)
+    lacking = np.flatnonzero((sizes == 0) | (np.append(linked[:-1], 1) == 0))
+    if lacking.size:
+        raise ValueError(
+            f"columns['stage'] lacks channels or links at {lacking[0]}: give every stage from 0 to {sizes.size - 1} both"
+        )
 
 
 def _reached(chain: Chain, stage: int) -> NDArray[np.bool_]:

@@ -141,9 +141,7 @@ def plot_patch_matrix(columns: Columns, ax: Axes | None = None) -> Axes:
 
 def _parts(columns: Columns) -> list[dict[str, NDArray[Any]]]:
     """Return the rows of image, patch, weights and responses, each in columns of its own."""
-    table = checked_columns(
-        columns, integers=("output", "channel", "row", "column"), numbers=("value",), words=("part",)
-    )
+    table = checked_columns(columns, places=("output", "channel", "row", "column"), numbers=("value",), words=("part",))
     for part in sorted(set(table["part"].tolist()) - set(_PARTS)):
         raise ValueError(f"columns['part'] holds {part!r}: use {', '.join(_PARTS)}")
     for part in sorted(set(_PARTS[1:]) - set(table["part"].tolist())):

@@ -109,7 +109,7 @@ def plot_paths(columns: Columns, ax: Axes | None = None) -> Axes:
     >>> [text.get_text() for text in ax.texts][:4]
     ['3×3\n2 branches', 'interleave', '1×1\n2 branches', 'interleave']
     """
-    table = checked_columns(columns, integers=("stage", "start", "end", "paths"), words=("mark", "label"))
+    table = checked_columns(columns, integers=("paths",), places=("stage", "start", "end"), words=("mark", "label"))
     unknown = set(table["mark"].tolist()) - {"channel", "link"}
     if unknown:
         raise ValueError(f"columns['mark'] holds {min(unknown)!r}: use channel or link")
@@ -117,6 +117,10 @@ def plot_paths(columns: Columns, ax: Axes | None = None) -> Axes:
         {name: column[table["mark"] == mark] for name, column in table.items()} for mark in ("channel", "link")
     )
     sizes = np.bincount(channels["stage"])
+    if not sizes.all() or links["stage"].max(initial=-1) + 1 >= max(sizes.size, 2):
+        raise ValueError(
+            f"columns['stage'] has links or channels of stages that lack channels: give all of 0 to {sizes.size - 1}"
+        )
     height = (channels["start"] + 0.5) / sizes[channels["stage"]]
     taken = channels["paths"] > 0
     scale = Normalize(0, max(1, channels["paths"].max()))

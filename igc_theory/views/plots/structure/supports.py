@@ -98,7 +98,7 @@ def plot_support(columns: Columns, ax: Axes | None = None) -> Axes:
     >>> ax.get_xlabel(), len(ax.collections[1].get_paths()) == 6 * 6 * 9
     ('input channel', True)
     """
-    table = checked_columns(columns, integers=("output", "input", "branch"), numbers=("row", "column"))
+    table = checked_columns(columns, places=("output", "input", "branch"), numbers=("row", "column"))
     out, inp = table["output"], table["input"]
     side = max(_FEWEST_ENTRIES, *(1 + 2 * np.abs(table[name]).max() for name in ("row", "column")))
     colours = np.array(branch_colours(int(table["branch"].max()) + 1))[table["branch"]]
@@ -168,7 +168,7 @@ def plot_path_counts(columns: Columns, ax: Axes | None = None, *, largest: int |
     >>> {text.get_text() for text in ax.texts}
     {'1'}
     """
-    counts = _table(checked_columns(columns, integers=("output", "input", "paths")))
+    counts = _table(checked_columns(columns, integers=("paths",), places=("output", "input")))
     top = max(int(counts.max()), 1) if largest is None else positive_int("largest", largest)
     scale = Normalize(0, top)
     ax = axes_or_new(ax)
