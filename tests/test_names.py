@@ -139,6 +139,34 @@ def test_what_a_module_offers_is_used_elsewhere():
     assert wrong == []
 
 
+GIVEN = {"groups": (2, 2), "branch_widths": (2, 4), "pointwise": [2]}
+"""What is no plain number among the arguments of formulas and curves."""
+
+CHECKED_BEFORE = {"interleaved_weights", "igcv1_pairs"}
+"""Inner loops, which take quantities that were checked."""
+
+
+def takes_an_area():
+    """Yield every function of the formulas, curves and designs that has an argument `S`, but the insides of searches."""
+    for path in sorted((PACKAGE / "budget").glob("*/*.py")):
+        if path.parent.name in ("formulas", "curves") or path.stem in ("cheapest", "widest"):
+            module = importlib.import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
+            for name in sorted(offered(ast.parse(path.read_text(encoding="utf-8"))) - CHECKED_BEFORE):
+                function = getattr(module, name)
+                if inspect.isfunction(function) and "S" in inspect.signature(function).parameters:
+                    yield pytest.param(function, id=name)
+
+
+@pytest.mark.parametrize("function", [*takes_an_area()])
+def test_a_window_is_no_area(function):
+    needed = [each for each in inspect.signature(function).parameters.values() if each.default is each.empty]
+    given = {each.name: GIVEN.get(each.name, 8) for each in needed}
+    if function.__name__ == "group_parameters":
+        given["groups"] = 2
+    with pytest.raises(TypeError, match=r"S=\(3, 3\) is a window"):
+        function(**{**given, "S": (3, 3)})
+
+
 RESULTS = ("Approximation", "Derivation", "Explanation", "Frontier", "Grade", "OperatorCheck", "Projection", "Verdict")
 
 

@@ -234,8 +234,8 @@ def depthwise_width(T: Quantity, pointwise: Quantity, S: Quantity) -> Quantity:
     >>> f"{depthwise_width(64 * 25, 2, 9):.9f}"
     '64.000000000'
     """
-    named = (("T", T), ("pointwise", pointwise), ("S", S))
-    T, n, S = (np.asarray(quantity(name, value), dtype=float) for name, value in named)
+    checked = quantity("T", T), quantity("pointwise", pointwise), area(S)
+    T, n, S = (np.asarray(value, dtype=float) for value in checked)
     # Each term alone may not exceed T, which brackets the root from above.
     above = np.minimum(T / S, balanced_width(T, n, 1))
     arguments: Any = (T, n, S)  # the stubs of SciPy know functions of one argument only
@@ -330,7 +330,7 @@ def attainable_parameters(C: Quantity, L: Quantity, S: Quantity) -> Quantity:
     >>> [f"{attainable_parameters(64, L, 9) / 64:.2f}" for L in (1, 2, 3, 6)]
     ['576.00', '48.00', '25.00', '20.49']
     """
-    C, L, S = (np.asarray(quantity(name, value), dtype=float) for name, value in (("C", C), ("L", L), ("S", S)))
+    C, L, S = (np.asarray(value, dtype=float) for value in (quantity("C", C), quantity("L", L), area(S)))
     allowed = (S * C) ** (1 / L) >= S
     depthwise = depthwise_parameters(C, np.where(allowed, 1, L - 1), S)
     return np.asarray(np.where(allowed, balanced_parameters(C, L, S), depthwise))[()]
