@@ -2,12 +2,12 @@
 
 import ast
 import inspect
+import json
 import re
 import tomllib
 
 import pytest
 
-from notebooks import build
 from tools.files import ROOT
 
 LONGEST = 30
@@ -55,16 +55,15 @@ def words(sentence):
     return [word for word in sentence.split() if re.search(r"\w", word)]
 
 
-def docstrings(tree):
+def docstrings(nodes):
     """Return what stands as a string by itself: docstrings, those of variables too."""
-    alone = [node.value for node in ast.walk(tree) if isinstance(node, ast.Expr)]
-    texts = [node.value for node in alone if isinstance(node, ast.Constant)]
-    return [inspect.cleandoc(text) for text in texts if isinstance(text, str)]
+    alone = [node.value for node in nodes if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)]
+    return [inspect.cleandoc(constant.value) for constant in alone if isinstance(constant.value, str)]
 
 
-def messages(tree):
+def messages(nodes):
     """Return the texts inside raise statements, with a word for each value that is put in."""
-    texts = [node for raised in ast.walk(tree) if isinstance(raised, ast.Raise) for node in ast.walk(raised)]
+    texts = [node for raised in nodes if isinstance(raised, ast.Raise) for node in ast.walk(raised)]
     plain = [node.value for node in texts if isinstance(node, ast.Constant) and isinstance(node.value, str)]
     filled = [node.values for node in texts if isinstance(node, ast.JoinedStr)]
     return plain + ["".join(v.value if isinstance(v, ast.Constant) else " X " for v in values) for values in filled]
@@ -72,10 +71,13 @@ def messages(tree):
 
 def texts():
     """Return every text with a name: docstrings and messages of a file, Markdown of a notebook, captions, pages."""
-    trees = {path.relative_to(ROOT).as_posix(): ast.parse(path.read_text(encoding="utf-8")) for path in SOURCES}
-    found = {name: [*docstrings(tree), *messages(tree)] for name, tree in trees.items()}
-    for name, path in build.notebooks().items():
-        found[name] = [cell.source for cell in build.read(path).cells if cell.cell_type == "markdown"]
+    found = {}
+    for path in SOURCES:
+        nodes = [*ast.walk(ast.parse(path.read_text(encoding="utf-8")))]
+        found[path.relative_to(ROOT).as_posix()] = [*docstrings(nodes), *messages(nodes)]
+    for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        found[path.stem] = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown"]
     for entry in tomllib.loads((ROOT / "figures" / "manifest.toml").read_text(encoding="utf-8"))["figure"]:
         found[entry["name"]] = [entry["title"], entry["caption"], entry["alt"]]
     return found | {path.name: [path.read_text(encoding="utf-8")] for path in PAGES + TEMPLATES}
