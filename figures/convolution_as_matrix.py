@@ -21,6 +21,6 @@ def data() -> dict[str, NDArray[Any]]:
 
 def draw(columns: dict[str, NDArray[Any]]) -> Figure:
     """Draw the patch, the vector and the matrix in one column."""
-    figure, ax = plt.subplots(figsize=(COLUMN, 1.5))
+    figure, ax = plt.subplots(figsize=(COLUMN, 1.4))
     plot_patch_matrix(columns, ax)
     return figure
