@@ -237,6 +237,12 @@ def command(house, monkeypatch):
     return build.main
 
 
+@pytest.mark.parametrize("text", ["a,a\n1,2\n", "a,b\n1\n", "", "a\n1,2\n"])
+def test_columns_without_names_of_their_own_are_refused(text):
+    with pytest.raises(stored.BuildError, match="are not CSV with a header and equally long rows"):
+        build.read_csv(text)
+
+
 def test_figures_are_built_once_and_in_the_order_of_the_gallery():
     known = ["late", "middle", "early"]
     assert stored.chosen("figure", known, ["early", "late", "early"]) == ["late", "early"]

@@ -230,6 +230,9 @@ def fresh():
     return build.execute(made("print('said')", SHOWS, "6 * 7"))
 
 
+ON_ONE_RUN = pytest.mark.xdist_group("edited notebook")  # `fresh` takes seconds, and a worker makes its own
+
+
 @pytest.fixture
 def edited(house, fresh, monkeypatch):
     """Return a function that stores the notebook after an edit; a run of it gives the notebook before the edit."""
@@ -244,6 +247,7 @@ def edited(house, fresh, monkeypatch):
     return put
 
 
+@ON_ONE_RUN
 @pytest.mark.parametrize(("edit", "sentence"), [
     (lambda n: n.cells[1].outputs[0].update(text="lied\n"), r"cell-02: stdout 'lied\\n' stored, 'said\\n' now"),
     (lambda n: n.cells[1].outputs.clear(), "cell-02: 0 outputs stored, 1 now"),
@@ -271,6 +275,7 @@ def with_pixel(png, change):
     return b64encode(file.getvalue()).decode()
 
 
+@ON_ONE_RUN
 def test_a_pixel_rounded_otherwise_is_no_difference_and_the_stored_picture_stays(edited):
     def nudged(change):
         return lambda n: (
@@ -295,6 +300,7 @@ def test_check_runs_the_cells_again(house):
     assert build.check(path) == ["cell-02: text/plain '42' stored, '48' now"]
 
 
+@ON_ONE_RUN
 def test_bytes_of_pictures_count_only_under_the_pinned_matplotlib(edited, monkeypatch):
     path = edited(lambda n: n.cells[2].outputs[1].data.update({"image/png": "AAAA"}))
     assert len(build.check(path)) == 1
