@@ -6,6 +6,7 @@ import inspect
 import re
 import types
 from collections import Counter, defaultdict
+from functools import cache
 
 import pytest
 
@@ -32,6 +33,12 @@ OTHER_NAMES = {
 
 HAVE_PAIRS = {"Pool", "Window"}
 """Layers whose window is that of a file, not of a chain."""
+
+
+@cache
+def trees():
+    """Return every module of the package, parsed, by its path."""
+    return {path: ast.parse(path.read_text(encoding="utf-8")) for path in sorted(PACKAGE.rglob("*.py"))}
 
 
 def public_things():
@@ -64,8 +71,8 @@ def test_a_signature_has_the_names_of_the_house_in_their_order(name):
 def test_no_positional_argument_stands_out_of_order():
     """In no function at all; what is given by name alone may stand anywhere."""
     wrong = []
-    for path in sorted(PACKAGE.rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for path, tree in trees().items():
+        for node in ast.walk(tree):
             if isinstance(node, ast.FunctionDef):
                 placed = [ORDER.index(each.arg) for each in node.args.args if each.arg in ORDER]
                 wrong += [f"{path.name}: {node.name}"] if placed != sorted(placed) else []
@@ -82,8 +89,8 @@ def test_no_two_public_things_have_one_name():
 def test_no_public_class_has_a_namesake():
     """Not even among the classes that stay in their modules."""
     places = defaultdict(set)
-    for path in PACKAGE.rglob("*.py"):
-        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+    for path, tree in trees().items():
+        for node in tree.body:
             if isinstance(node, ast.ClassDef) and node.name in CALLABLE:
                 places[node.name].add(path.relative_to(PACKAGE).as_posix())
     assert {name: sorted(found) for name, found in places.items() if len(found) > 1} == {}
@@ -103,8 +110,8 @@ MEANT = {
 def test_no_two_modules_give_one_name():
     """What a module has in its `__all__`, or without an underscore, is imported elsewhere: there it must mean one thing."""
     places = defaultdict(set)
-    for path in sorted(PACKAGE.rglob("*.py")):
-        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+    for path, tree in trees().items():
+        for node in tree.body:
             if isinstance(node, (ast.ClassDef, ast.FunctionDef)) and not node.name.startswith("_"):
                 places[node.name].add(path.relative_to(PACKAGE).as_posix())
     assert {name: sorted(found) for name, found in places.items() if len(found) > 1 and name not in MEANT} == {}
@@ -125,8 +132,7 @@ def test_what_a_module_offers_is_used_elsewhere():
     files = [path for name in folders for path in (ROOT / name).rglob("*") if path.suffix in (".py", ".pyi", ".ipynb")]
     files_with = Counter(word for path in files for word in set(re.findall(r"\w+", path.read_text(encoding="utf-8"))))
     wrong = []
-    for path in sorted(PACKAGE.rglob("*.py")):
-        tree = ast.parse(path.read_text(encoding="utf-8"))
+    for path, tree in trees().items():
         kinds = (ast.FunctionDef, ast.ClassDef)
         public = {node.name: node for node in tree.body if isinstance(node, kinds) and not node.name.startswith("_")}
         place = path.relative_to(PACKAGE)
@@ -148,10 +154,10 @@ CHECKED_BEFORE = {"interleaved_weights", "igcv1_pairs"}
 
 def takes_an_area():
     """Yield every function of the formulas, curves and designs that has an argument `S`, but the insides of searches."""
-    for path in sorted((PACKAGE / "budget").glob("*/*.py")):
+    for path, tree in trees().items():
         if path.parent.name in ("formulas", "curves") or path.stem in ("cheapest", "widest"):
             module = importlib.import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
-            for name in sorted(offered(ast.parse(path.read_text(encoding="utf-8"))) - CHECKED_BEFORE):
+            for name in sorted(offered(tree) - CHECKED_BEFORE):
                 function = getattr(module, name)
                 if inspect.isfunction(function) and "S" in inspect.signature(function).parameters:
                     yield pytest.param(function, id=name)
@@ -173,8 +179,8 @@ RESULTS = ("Approximation", "Derivation", "Explanation", "Frontier", "Grade", "O
 def test_what_has_a_sentence_prints_it():
     """In every module; but the answer of an explorer prints its facts too, below the sentence."""
     silent = []
-    for path in sorted(PACKAGE.rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for tree in trees().values():
+        for node in ast.walk(tree):
             if isinstance(node, ast.ClassDef):
                 names = {getattr(each, "name", getattr(getattr(each, "target", None), "id", "")) for each in node.body}
                 silent += [node.name] if "sentence" in names and "__str__" not in names else []
