@@ -538,7 +538,7 @@ def _fault(
     good = call.arguments[argument]
     if admits(call.hints.get(argument, "Any"), given) or type(given) is type(good):
         return None
-    if isinstance(given, LISTABLE):
+    if isinstance(given, LISTABLE) and not isinstance(given, np.ma.MaskedArray):  # a list would lose the mask
         entries = given.tolist() if isinstance(given, np.ndarray) else list(value.make())
         plain, what = _outcome(call, argument, entries)
         return None if plain == "accepted" and same(result, what) else ("not as its list", _written(result)[:80])
