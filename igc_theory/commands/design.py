@@ -17,8 +17,9 @@ from igc_theory.commands.words import MOST_TOP, factor_range, positive, top, win
 __all__ = ["add_design"]
 
 HELP = """\
-A design is a list of branch widths K1 K2 … KL: a spatial group convolution with K1 channels per branch, then pointwise ones
-with K2 … KL, channels interleaved in between. It costs C·(S·K1 + K2 + … + KL) weights, S the kernel area.
+A design is a list of branch widths K1 K2 … KL, divisors of the C channels: a spatial group convolution with K1
+channels per branch, then pointwise ones with K2 … KL, channels interleaved in between. It costs C·(S·K1 + K2 + … + KL)
+weights, S the kernel area.
 
 Give --channels, --budget or both; or --in and --out for the best block of a layer that changes the channels.
 Strict: the widths multiply to C, one path from every input to every output.

@@ -62,7 +62,7 @@ def _cell(block: BlockFlow) -> str:
 def path_map(block: BlockFlow) -> str:
     """Return a picture of the path counts of a block as HTML; empty if an operator in it is not known.
 
-    Outputs run downwards, inputs to the right. White is no path, and the darker, the more paths. Where there are more than 32
+    Outputs run downwards, inputs to the right. White is no path; darker means more paths. Where there are more than 32
     channels, a cell is the mean over several of them.
     """
     counts = block.pair_counts()
