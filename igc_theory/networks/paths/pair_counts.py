@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from igc_theory.structure.arguments import positive_int
+from igc_theory.structure.paths import MOST_ENTRIES
+
 __all__ = [
     "PairCounts",
     "Totals",
@@ -154,17 +157,29 @@ class PairCounts:
         return _merged(rows, columns, first + second, _coalesced(outputs, sources, extra))
 
     def matrix(self) -> Counts:
-        """Return the counts of all pairs, shape (channels, sources): in 64 bits, or of Python integers if one needs more."""
+        """Return the counts of all pairs, shape (channels, sources): in 64 bits, or of Python integers if one needs more.
+
+        Raises
+        ------
+        ValueError
+            If there are more than 2**27 pairs, which take a gigabyte.
+        """
+        self._check_pairs()
         table, extra = _roomy(self.table, self.extra)
         counts = table[np.ix_(self.rows, self.columns)]
         counts[self.outputs, self.sources] += extra
         return counts
 
     def support(self) -> NDArray[np.bool_]:
-        """Return which channels each source reaches, shape (channels, sources)."""
+        """Return which channels each source reaches, shape (channels, sources); ValueError for more than 2**27 pairs."""
+        self._check_pairs()
         reached: NDArray[np.bool_] = (self.table != 0)[np.ix_(self.rows, self.columns)]
         reached[self.outputs, self.sources] = True
         return reached
+
+    def _check_pairs(self) -> None:
+        pairs, way_out = len(self.rows) * len(self.columns), "ask block_flows(network), which needs no matrix"
+        positive_int("the number of pairs of channels", pairs, minimum=0, maximum=MOST_ENTRIES, beyond=way_out)
 
     def totals(self) -> Totals:
         """Return what the counts of all pairs add up to."""

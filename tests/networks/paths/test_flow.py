@@ -215,3 +215,11 @@ def test_without_its_shuffles_shufflenet_joins_groups_only_where_it_halves_the_i
     third, fourth = (stage_path_counts(cut, f"stage{k}") > 0 for k in (3, 4))
     assert third.mean() == fourth.mean() == pytest.approx(2 / 3)
     assert ((fourth.astype(float) @ third.astype(float)) > 0).all()
+
+
+def test_a_matrix_of_too_many_pairs_is_refused() -> None:
+    wide = Conv(GroupConv(2**14, 2**14, groups=2**14))
+    network = Network("wide", (2**14, 8, 8), (Block("stage1.block1", ((wide, wide), ())),))
+    with pytest.raises(ValueError, match="pairs of channels=268435456 is above 134217728: ask block_flows"):
+        stage_path_counts(network, "stage1")
+    assert block_flows(network)[0].max_paths == 2
