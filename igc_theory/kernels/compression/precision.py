@@ -27,6 +27,13 @@ _SHARES = np.linspace(0.05, 1, 39)
 """Steps tried for the largest level, as shares of the largest weight."""
 
 
+MOST_VALUES = 2**12
+"""Values of a code book for more entries than that."""
+
+MOST_DISTANCES = 2**30
+"""Distances that k-means++ computes for the first centres; beyond, they are quantiles of the entries."""
+
+
 @at_any_scale
 def binarize(matrix: Array) -> Approximation:
     r"""Return the nearest matrix with two values ±α in each row: one α per kernel.
@@ -166,7 +173,8 @@ def cluster(matrix: Array, k: int, rng: np.random.Generator | None = None) -> Ap
     k : int
         Values, at least 2.
     rng : numpy.random.Generator, optional
-        Chooses the first centres (k-means++); None stands for ``numpy.random.default_rng(0)``.
+        Chooses the first centres (k-means++), unless there are so many entries and values that quantiles are taken. None stands
+        for ``numpy.random.default_rng(0)``.
 
     Returns
     -------
@@ -178,7 +186,7 @@ def cluster(matrix: Array, k: int, rng: np.random.Generator | None = None) -> Ap
     Raises
     ------
     TypeError, ValueError
-        If the matrix is not a matrix of finite real numbers, or `k` is below 2.
+        If the matrix is not a matrix of finite real numbers, `k` is below 2, or above 4,096 for more different entries than that.
 
     Examples
     --------
@@ -204,11 +212,20 @@ def _code_book(values: Array, k: int, rng: np.random.Generator) -> tuple[Array, 
     distinct, labels = np.unique(values, return_inverse=True)
     if distinct.size <= k:
         return distinct, labels
+    if k > MOST_VALUES:
+        beyond = f"use at most {MOST_VALUES} values, or quantize"
+        raise ValueError(f"k={k} is above {MOST_VALUES}, and matrix has {distinct.size} different entries: {beyond}")
+    centres = _settled(np.sort(values), _first_centres(values, k, rng))
+    return centres, np.searchsorted((centres[1:] + centres[:-1]) / 2, values)
+
+
+def _first_centres(values: Array, k: int, rng: np.random.Generator) -> Array:
+    """Return centres to start from, in increasing order."""
+    if values.size * k**2 > MOST_DISTANCES:
+        return np.unique(np.quantile(values, (np.arange(k) + 0.5) / k))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # a cluster may run empty: it is not used then
-        centres = np.unique(kmeans2(values, k, iter=5, minit="++", rng=rng)[0])
-    centres = _settled(np.sort(values), centres)
-    return centres, np.searchsorted((centres[1:] + centres[:-1]) / 2, values)
+        return np.unique(kmeans2(values, k, iter=5, minit="++", rng=rng)[0])
 
 
 def _settled(values: Array, centres: Array) -> Array:

@@ -96,9 +96,9 @@ def test_low_rank_reaches_the_bound_of_eckart_and_young_and_no_start_beats_it(ra
         assert np.linalg.norm(kernel - left @ right) >= tail - 1e-9
 
 
-@pytest.mark.parametrize("k", [2, 3, 4])
-def test_code_book_is_a_local_optimum_of_k_means(k: int) -> None:
-    kernel = RNG.standard_normal((5, 7))
+@pytest.mark.parametrize(("shape", "k"), [((5, 7), 2), ((5, 7), 3), ((5, 7), 4), ((128, 129), 300)])
+def test_code_book_is_a_local_optimum_of_k_means(shape: tuple[int, int], k: int) -> None:
+    kernel = RNG.standard_normal(shape)
     matrix = cluster(kernel, k, np.random.default_rng(1)).matrix
     centres = np.unique(matrix)
     assert centres.size <= k
@@ -279,6 +279,11 @@ BAD: list[tuple[Callable[[], object], type[Exception], str]] = [
     (lambda: block_diagonal(np.eye(6), 4), ValueError, "groups=4 does not divide"),
     (lambda: sparse_product(np.eye(6), igcv2([2, 2], kernel_size=1)), ValueError, "matrix has shape"),
     (lambda: sparse_product(np.eye(6), "chain"), TypeError, "chain='chain'"),
+    (
+        lambda: cluster(np.arange(8192.0).reshape(64, 128), 5000),
+        ValueError,
+        "k=5000 is above 4096, and matrix has 8192",
+    ),
     (lambda: sparse_low_rank(np.eye(6), 3), ValueError, "rank=3 is not a multiple of both groups"),
     (lambda: frontier(np.eye(6), kernel_size=4), ValueError, "kernel_size=4 does not fit"),
 ]
