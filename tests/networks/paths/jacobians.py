@@ -27,8 +27,8 @@ HERE = Path(__file__).parent
 SIDE = 4
 """Height and width of the images: large enough for every window, small enough for thousands of derivatives."""
 
-LARGE = {"resnext50_32x4d": 2}
-"""Height and width for networks of many channels."""
+LARGE = {"resnext50_32x4d": 1}
+"""Height and width for networks of many channels: at one position the middle of a window is left, which joins the same pairs."""
 
 POINTS = 2
 _ABRUPT = (nn.ReLU, nn.ReLU6, nn.Hardswish, nn.SiLU, nn.GELU)
