@@ -238,6 +238,8 @@ def convolution_matrix(
     pixels = np.arange(1, height * width + 1).reshape(1, height, width)
     touched = windows(padded(pixels, window, padding), window, window_of("stride", stride))
     touched = touched.reshape(window[0] * window[1], -1).T
+    entries = "the entries of the matrix for kernel, image_shape, stride and padding"
+    positive_int(entries, tensor.size * len(touched), maximum=MOST_PIXELS, beyond="use convolve")
     position, channel, offset = np.nonzero(np.repeat(touched[:, np.newaxis], in_width, axis=1))
     columns = channel * height * width + touched[position, offset] - 1
     first = np.arange(groups).repeat(out_channels // groups) * in_width * height * width

@@ -222,6 +222,11 @@ IMAGE, KERNEL = np.ones((4, 5, 5)), np.ones((6, 4, 3, 3))
             ValueError,
             r"image_shape\[0\]=3 channels, the kernel with groups=1 reads 4",
         ),
+        (
+            lambda: convolution_matrix(np.ones((64, 64, 3, 3)), (64, 512, 512)),
+            ValueError,
+            "matrix for kernel, image_shape, .* is above 134217728: use convolve",
+        ),
         (lambda: convolution_matrix(KERNEL, (4, 0, 5)), ValueError, r"image_shape\[1\]=0 is below 1"),
         (lambda: convolution_matrix(KERNEL, (4, 2, 2), padding=0), ValueError, "larger than the padded image"),
     ],
