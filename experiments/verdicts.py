@@ -147,7 +147,7 @@ def claims_markdown() -> str:
     """Return the verdicts as a table in Markdown, one row per claim."""
     head = ["claim", "made by", *DATASETS.values()]
     rows = [[claim.words, claim.source, *(_cell(verdict(claim, dataset)) for dataset in DATASETS)] for claim in CLAIMS]
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in (head, ["---"] * len(head), *rows))
+    return "\n".join(f"|{'|'.join(cells)}|" for cells in (head, ["---"] * len(head), *rows))
 
 
 def _cell(found: Verdict) -> str:

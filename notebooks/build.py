@@ -258,7 +258,7 @@ def index(paths: Sequence[Path]) -> str:
 
 def short_index(paths: Sequence[Path]) -> str:
     """Return the README's list: titles alone, in one paragraph."""
-    return " ·\n".join(f"[{path.stem[:2]} {opening(path)[0]}]({shown(path)})" for path in paths) or "No notebooks yet."
+    return ",\n".join(f"[{path.stem[:2]} {opening(path)[0]}]({shown(path)})" for path in paths) or "No notebooks yet."
 
 
 def opening(path: Path) -> tuple[str, str]:
