@@ -9,6 +9,7 @@ import pytest
 from hypothesis import settings
 
 os.environ["MPLBACKEND"] = "Agg"
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # two workers with two threads each would wait for each other
 
 # With this package nbformat's import takes seconds, in each worker, for a grammar of web addresses that notebooks do not use.
 sys.modules["rfc3987_syntax"] = None

@@ -9,7 +9,7 @@ import numpy as np
 
 from igc_theory.structure.branches import BranchGraph, branch_graph, wiring
 from igc_theory.structure.chains import Chain
-from igc_theory.structure.conditions.grades import grade
+from igc_theory.structure.conditions.grades import graded
 from igc_theory.structure.conditions.splits import NotGrouped, grouped_parts
 
 __all__ = ["Explanation", "Witness", "explain_complementarity"]
@@ -113,10 +113,10 @@ def explain_complementarity(chain: Chain) -> Explanation:
     >>> print(explanation.witness)
     Witness(input=0, output=0, paths=2, channels=None, convolution=None, part=None)
     """
-    found = grade(chain)
+    graph = branch_graph(chain)
+    found = graded(graph)
     if found.kind == "strict":
         return Explanation(True, None, _STRICT)
-    graph = branch_graph(chain)
     if found.missing is not None:
         output, source = found.missing
         witness = Witness(source, output, 0)

@@ -14,6 +14,7 @@ from igc_theory.structure.conditions.splits import NotGrouped, grouped_parts, me
 __all__ = [
     "Grade",
     "grade",
+    "graded",
     "has_unique_paths",
     "is_complementary",
     "is_dense",
@@ -242,15 +243,27 @@ def grade(chain: Chain) -> Grade:
     dense, uneven: 1 to 2 paths per pair
     not dense: output 0 has no path from input 3
     """
-    graph = branch_graph(chain)
+    return graded(branch_graph(chain))
+
+
+def graded(graph: BranchGraph) -> Grade:
+    """Return the grade of a chain whose branches are known.
+
+    Examples
+    --------
+    >>> from igc_theory.structure import igcv1
+    >>> graded(branch_graph(igcv1(2, 3))).kind
+    'strict'
+    """
     splits = _splits(graph)
     missing = None if splits.loose else _missing_pair(graph)
     if missing is not None:
         return Grade("not dense", 0, None, missing)
-    unique = graph.fan_in == chain.in_channels
+    channels = graph.in_branch.size
+    unique = graph.fan_in == channels
     kind: Literal["strict", "loose", "dense"] = ("strict" if unique else "loose") if splits.loose else "dense"
     if unique or splits.even:
-        paths = graph.fan_in // chain.in_channels
+        paths = graph.fan_in // channels
         return Grade(kind, paths, paths)
     ranges = [(int(block.min()), int(block.max())) for _, block in graph.blocks()]
     return Grade(kind, min(low for low, _ in ranges), max(high for _, high in ranges))
