@@ -96,10 +96,15 @@ def _answered(arguments: Sequence[str] | None) -> int:
         prog="igc-theory", description=DESCRIPTION, epilog=STATUSES, formatter_class=HelpPage
     )
     parser.add_argument("--version", action="version", version=f"igc_theory {igc_theory.__version__}")
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command")
     for add_command in COMMANDS:
         add_command(commands)
-    options = parser.parse_args(arguments)
+    options, unknown = parser.parse_known_args(arguments)
+    if unknown:
+        error = options.usage_error if options.command else parser.error
+        error(f"unrecognized arguments: {' '.join(unknown)}; --help lists what there is")
+    if options.command is None:
+        parser.error(f"give a COMMAND, one of {', '.join(commands.choices)}; --help says what each answers")
     for line in options.run(options):
         print(line)
     return 0

@@ -130,7 +130,12 @@ def test_nothing_satisfies_the_limits(capsys: pytest.CaptureFixture[str], words:
         ("design --channels 64 --factors two", "'two' is not a number of factors"),
         ("design --channels 64 --factors 0", "'0' is not a number of factors"),
         ("design --channels 64 --multiple-of 8", "--multiple-of goes with --budget alone"),
-        ("grade", "one of the arguments"),
+        ("grade", "give a CHAIN"),
+        (
+            "grade foo",
+            "usage: igc-theory grade [-h] CHAIN\nigc-theory grade: error: unrecognized arguments: foo; --help lists",
+        ),
+        ("--foo", "igc-theory: error: unrecognized arguments: --foo; --help lists"),
         ("grade --igcv1 3", "expected 2 arguments"),
         ("paint", "invalid choice"),
     ],
@@ -160,9 +165,35 @@ def test_grade(capsys: pytest.CaptureFixture[str], words: str, grade: str) -> No
 
 def test_grade_of_what_is_no_chain(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(capsys, "grade", "--interleaved", "174", "5")[0] == 1
-    status, out, err = run(capsys, "grade", "--interleaved", "174")
-    assert (status, out) == (1, "")
-    assert "branch_widths=[] is empty" in err
+    with pytest.raises(SystemExit, match="2"):
+        main(["grade", "--interleaved", "174"])
+    assert "--interleaved 174 has no branch widths: give them behind C" in capsys.readouterr().err
+    status, out, err = run(capsys, "grade", "--igcv1", "1000000", "1000000")
+    assert (status, out) == (1, "")  # nothing is printed before it is known that there is an answer
+    assert "chain has 4000000000000 channels, all factors together, above 134217728: take fewer channels" in err
+
+
+def test_an_empty_range_of_factors_is_wrong_use(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["design", "--channels", "8", "--factors", "3-2"])
+    assert "argument --factors: '3-2' is an empty range: give the smaller number first" in capsys.readouterr().err
+
+
+def test_no_chain_names_the_chains(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["grade"])
+    assert "give a CHAIN: --igcv1 L M, --igcv2 K ... or --interleaved C K ..." in capsys.readouterr().err
+
+
+def test_no_command_names_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main([])
+    assert "give a COMMAND, one of design, grade, audit; --help says" in capsys.readouterr().err
+
+
+def test_numbers_of_paths_can_be_read(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "1,037" in run(capsys, "design", "--channels", "257", "--dense")[1]
+    assert "16,974,593" in run(capsys, "design", "--channels", "257", "--dense")[1]
 
 
 def help_of(capsys: pytest.CaptureFixture[str], *command: str) -> str:

@@ -328,6 +328,19 @@ def test_the_example_of_the_readme_runs():
     assert doctest.DocTestRunner().run(example).failed == 0
 
 
+def test_the_names_that_the_readme_says_to_call_are_where_it_says():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    rows = text.partition("## What do you want?")[2].partition("\n\n(")[0].splitlines()[3:]
+    named = [name for row in rows for name in re.findall(r"`([\w.]+)`", row.split("|")[3])]
+    assert len(named) > 15
+    package = importlib.import_module("igc_theory")
+    owners = {"chain": package.igcv1(2, 2)}
+    for name in named:
+        first, _, rest = name.partition(".")
+        found = owners[first] if first in owners else getattr(package, first)
+        assert not rest or hasattr(found, rest), name
+
+
 def test_every_file_that_the_guides_link_to_is_there():
     for guide in ("README.md", "CONTRIBUTING.md"):
         text = (ROOT / guide).read_text(encoding="utf-8")

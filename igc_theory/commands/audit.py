@@ -36,7 +36,11 @@ def add_audit(commands: Any) -> None:
     """Add the parser of `audit`."""
     question = "say what a network costs, how it connects channels, and what it could save"
     parser = add_command(commands, "audit", question, HELP, EXAMPLES)
-    parser.add_argument("network", metavar="NETWORK", help="an ONNX file, or the name of a network of this library")
+    parser.add_argument(
+        "network",
+        metavar="NETWORK",
+        help="an ONNX file, or the name of a network of this library, such as mobilenet_v2",
+    )
     parser.add_argument("--input", type=image, metavar="CxHxW", help="size of the image, where the file leaves it open")
     parser.add_argument("-j", "--workers", type=positive, default=1, metavar="N", help="processes (default 1)")
     parser.add_argument("--strict", action="store_true", help="make it an error if an operator is not counted")
@@ -51,6 +55,8 @@ def _audit(options: argparse.Namespace) -> Iterator[str]:
     from igc_theory.kernels.products.files import replacing
     from igc_theory.networks.audits import report
 
+    if options.html:
+        _check_page(options.html)
     audited = _audited(options.network, options.input)
     found = networks.audit(audited, workers=options.workers)
     if options.html:
@@ -61,12 +67,24 @@ def _audit(options: argparse.Namespace) -> Iterator[str]:
     else:
         yield "\n\n".join(map(str, report.audit_tables(found)))
     if options.strict and not audited.exact:
-        raise ValueError(f"{audited.name}{audited.reservation}: the tables above list them")
+        raise ValueError(f"{audited.name}{audited.reservation}: see the list of operators above, or leave out --strict")
+
+
+def _check_page(path: Path) -> None:
+    """Refuse a page that cannot be written before the audit, which may take minutes."""
+    if path.is_dir():
+        raise ValueError(f"html={str(path)!r} is a folder: give a file in it, such as {path / 'audit.html'}")
+    if not path.parent.is_dir():
+        raise ValueError(
+            f"html={str(path)!r} is in a folder that is not there: make {path.parent}, or give another file"
+        )
 
 
 def _audited(name: str, size: tuple[int, int, int] | None) -> networks.LayerGraph:
     """Return the network of that name, or the one that a file describes."""
     path, names = Path(name), networks.network_names()
+    if not name:
+        raise ValueError(f"network={name!r} names nothing: give an ONNX file or a network, such as mobilenet_v2")
     if name in names and not path.exists():
         known = networks.network(name)
         return known if size is None else networks.Network(known.name, size, known.nodes, known.source)
@@ -75,10 +93,10 @@ def _audited(name: str, size: tuple[int, int, int] | None) -> networks.LayerGrap
             f"network={name!r} is a folder: give a file in it{_meant('', [str(file) for file in path.glob('*.onnx')])}"
         )
     if not path.exists():
-        beside = [str(file) for file in path.parent.glob("*.onnx")] if path.parent.is_dir() else []
-        raise ValueError(
-            f"network={name!r} is neither a file nor a network of this library{_meant(name, [*beside, *names])}"
-        )
+        choices = [str(file) for file in path.parent.glob("*.onnx")] if path.parent.is_dir() else []
+        choices += [] if path.suffix == ".onnx" else names
+        meant = _meant(name, choices) or ": igc_theory.networks.network_names() lists the networks"
+        raise ValueError(f"network={name!r} is neither a file nor a network of this library{meant}")
     return networks.read_onnx(path, input_shape=size)
 
 

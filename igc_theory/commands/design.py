@@ -71,7 +71,8 @@ def add_design(commands: Any) -> None:
         type=positive,
         default=1,
         metavar="M",
-        help="with --budget alone: widths that are multiples of M; with --in: also the channels between factors",
+        help="with --budget alone: widths that are multiples of M; "
+        "with --in: the channels between two factors, unless they are those of the layer",
     )
     add("--top", type=top, default=10, metavar="N", help=f"how many designs to print (default 10, at most {MOST_TOP})")
     add("--json", action="store_true", help="print JSON instead of a table")
@@ -110,7 +111,7 @@ def _block(options: argparse.Namespace) -> Iterator[str]:
         return iter([json.dumps(row)])
     regular = budget.regular_parameters(options.into, options.out, best.kernel_area)
     spared = f"{best.parameters:,} weights; a regular convolution has {regular:,}, {regular / best.parameters:.1f} times as many."
-    paths = " to ".join(map(str, sorted(set(best.paths))))
+    paths = " to ".join(f"{count:,}" for count in sorted(set(best.paths)))
     return iter(
         [
             f"The {kind} block with the fewest weights from {options.into} to {options.out} channels.",
@@ -178,9 +179,9 @@ def _row(design: budget.Design) -> tuple[str, ...]:
         " × ".join(map(str, design.branch_widths)),
         str(design.factors),
         f"{design.parameters:,}",
-        str(design.parameters_per_channel),
+        f"{design.parameters_per_channel:,}",
         f"{share:.1%}",
-        "–".join(map(str, sorted(set(design.paths)))),
+        "–".join(f"{paths:,}" for paths in sorted(set(design.paths))),
     )
 
 

@@ -32,7 +32,7 @@ def add_grade(commands: Any) -> None:
     question = "say how well a chain connects its inputs to its outputs"
     parser = add_command(commands, "grade", question, HELP, EXAMPLES)
     parser.usage = "%(prog)s [-h] CHAIN"
-    chains = parser.add_argument_group("CHAIN, one of").add_mutually_exclusive_group(required=True)
+    chains = parser.add_argument_group("CHAIN, one of").add_mutually_exclusive_group()
     add = chains.add_argument
     add("--igcv1", type=positive, nargs=2, metavar=("L", "M"), help="L primary partitions of M channels each")
     add(
@@ -45,7 +45,7 @@ def add_grade(commands: Any) -> None:
         metavar=("C", "K"),
         help="C channels, and branch widths that divide C",
     )
-    parser.set_defaults(run=_grade)
+    parser.set_defaults(run=_grade, usage_error=parser.error)
 
 
 def _grade(options: argparse.Namespace) -> Iterator[str]:
@@ -54,10 +54,16 @@ def _grade(options: argparse.Namespace) -> Iterator[str]:
         graded = structure.igcv1(*options.igcv1)
     elif options.igcv2:
         graded = structure.igcv2(options.igcv2)
-    else:
+    elif options.interleaved:
         channels, *widths = options.interleaved
+        if not widths:
+            options.usage_error(
+                f"--interleaved {channels} has no branch widths: give them behind C, such as 174 1 6 6 6"
+            )
         graded = structure.interleaved(channels, widths)
-    yield str(graded)
+    else:
+        options.usage_error("give a CHAIN: --igcv1 L M, --igcv2 K ... or --interleaved C K ...")
     found = structure.grade(graded)
+    yield str(graded)
     yield f"  {found}"
     yield f"  holds: {', '.join(found.conditions) or 'none of the conditions'}"

@@ -39,6 +39,8 @@ def factor_range(text: str) -> tuple[int, int | None]:
     fewest, dash, most = text.partition("-")
     if not fewest.isdecimal() or not int(fewest) or not (most.isdecimal() or most == ""):
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of factors: give 3, a range such as 2-4, or 3-")
+    if most and int(most) < int(fewest):
+        raise argparse.ArgumentTypeError(f"{text!r} is an empty range: give the smaller number first")
     return int(fewest), int(most) if most else None if dash else int(fewest)
 
 

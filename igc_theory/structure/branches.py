@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from igc_theory.structure.arguments import instance_of, positive_int
+from igc_theory.structure.arguments import instance_of
 from igc_theory.structure.chains import Chain
 from igc_theory.structure.permutations import ChannelPermutation
 
@@ -143,8 +143,9 @@ def wiring(chain: Chain) -> list[NDArray[np.int64]]:
 def within_reach(chain: Chain) -> Chain:
     """Return a chain whose wiring fits in memory."""
     channels = sum(factor.out_channels for factor in chain.factors)
-    way_out = "the formulas of igc_theory.budget need no wiring; or take fewer channels with the same branch widths"
-    positive_int("the channels of chain, all factors together,", channels, maximum=MOST_CHANNELS, beyond=way_out)
+    way_out = "take fewer channels; the formulas of igc_theory.budget need no wiring"
+    if channels > MOST_CHANNELS:
+        raise ValueError(f"chain has {channels} channels, all factors together, above {MOST_CHANNELS}: {way_out}")
     return chain
 
 

@@ -146,7 +146,8 @@ class Chain:
         return f"<table><caption>{escape(self._title())}</caption>{head}{''.join(rows)}</table>"
 
     def _title(self) -> str:
-        return f"{self.name or 'Chain'} {self.in_channels} -> {self.out_channels}, {self.parameters:,} parameters"
+        name = f"{self.name}:" if self.name else "Chain"
+        return f"{name} {self.in_channels} -> {self.out_channels}, {self.parameters:,} parameters"
 
 
 def _described(factor: Factor) -> tuple[str, str, str]:

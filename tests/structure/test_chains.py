@@ -132,7 +132,7 @@ def test_displays_name_every_factor() -> None:
     chain = Chain(igcv3(24, 24).factors, name="a < b & c")
     page = Tags(chain._repr_html_())
     assert page.open == []
-    assert "a < b & c 24 -> 24, 4,752 parameters" in page.cells
+    assert "a < b & c: 24 -> 24, 4,752 parameters" in page.cells
     for factor in chain.factors:
         assert repr(factor) in page.cells
         assert repr(factor) in str(chain)

@@ -301,5 +301,5 @@ def test_calls_that_cannot_be_answered_are_refused(call, error, sentence):
 @pytest.mark.parametrize("explore", EXPLORERS)
 def test_without_ipywidgets_the_extra_is_named(explore, monkeypatch):
     monkeypatch.setitem(sys.modules, "ipywidgets", None)
-    with pytest.raises(ImportError, match=r"pip install 'igc_theory\[notebooks\]'"):
+    with pytest.raises(ImportError, match=r"pip install ipywidgets"):
         explore()

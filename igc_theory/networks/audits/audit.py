@@ -141,7 +141,7 @@ def audit(network: LayerGraph, *, workers: int = 1, progress: bool = True) -> Au
     network : LayerGraph
         From `network` or `read_onnx`; with weights, approximations of the dense pointwise layers are measured too.
     workers : int, default 1
-        Processes that share the measuring, through joblib (``pip install "igc_theory[onnx]"``); within
+        Processes that share the measuring, through joblib (the extra ``onnx``); within
         ``joblib.parallel_config`` another backend, such as Dask's or Ray's, takes the work over.
     progress : bool, default True
         Whether a progress bar is shown in a terminal.
@@ -341,7 +341,7 @@ def _mapped(
         try:
             from joblib import Parallel, delayed
         except ImportError as error:
-            raise ImportError('more than one worker needs joblib: pip install "igc_theory[onnx]"') from error
+            raise ImportError("more than one worker needs joblib: pip install joblib, or leave workers=1") from error
         calls = (delayed(function)(*argument) for argument in arguments)
         results = Parallel(n_jobs=workers, return_as="generator")(calls)
     bar = tqdm(

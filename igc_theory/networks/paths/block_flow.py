@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ from igc_theory.structure.conditions.grades import Grade
 __all__ = ["BlockFlow", "block_flow"]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class BlockFlow:
     """How a block, a stage or a whole network connects its input channels to its output channels.
 
@@ -51,8 +51,11 @@ class BlockFlow:
     main: Verdict
     whole: Verdict
     gated: Verdict
-    _steps: Steps = field(repr=False)
-    _region: Region = field(repr=False)
+    _steps: Steps
+    _region: Region
+
+    def __repr__(self) -> str:
+        return f"BlockFlow({self.name!r}, {self.in_channels} -> {self.out_channels}: {self.whole})"
 
     @property
     def grade(self) -> Grade | None:

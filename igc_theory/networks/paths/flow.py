@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -25,7 +25,7 @@ from igc_theory.structure.arguments import choice_of, instance_of
 __all__ = ["NetworkFlow", "block_flows", "channel_flow", "flow_table", "stage_path_counts", "steps_of"]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class NetworkFlow:
     """How the channels of a network reach each other: block by block, stage by stage, and as a whole.
 
@@ -35,18 +35,22 @@ class NetworkFlow:
     blocks, stages : tuple of BlockFlow
         In order.
 
+    Printed, it is its `sentences` and its `table`.
+
     Examples
     --------
     >>> from igc_theory.networks import network
     >>> print(channel_flow(network("igcv2_star")).stages[0].whole)
     dense, uneven: 43303842545664 to 43303842578432 paths per pair
+    >>> channel_flow(network("mixnet_s"))
+    NetworkFlow('mixnet_s', 18 blocks, 5 stages)
     """
 
     name: str
     blocks: tuple[BlockFlow, ...]
     stages: tuple[BlockFlow, ...]
-    _steps: Steps = field(repr=False)
-    _regions: tuple[Region, ...] = field(repr=False)
+    _steps: Steps
+    _regions: tuple[Region, ...]
 
     @cached_property
     def whole(self) -> BlockFlow:
@@ -148,6 +152,13 @@ class NetworkFlow:
             columns["with gates"] = [_percent(block.gated) for block in self.blocks]
         columns["blocks until all meet"] = list(self.mixing)
         return Table(f"{self.name}: paths from every input channel to every output channel", columns)
+
+    def __repr__(self) -> str:
+        return f"NetworkFlow({self.name!r}, {len(self.blocks)} blocks, {len(self.stages)} stages)"
+
+    def __str__(self) -> str:
+        said = [f"{sentence[0].upper()}{sentence[1:]}." for sentence in self.sentences]
+        return "\n".join([*said, str(self.table())])
 
     def _repr_html_(self) -> str:
         """Return the strip of the network: a cell per block, which opens the path map of the block."""
@@ -320,7 +331,8 @@ def _sentences(flow: NetworkFlow) -> Iterator[str]:
         names = [name for name, other in unknown.items() if other == operator]
         yield f"unknown beyond {operator}: {_listed(names)}"
     if not apart and not unknown and flow.blocks:
-        yield f"every one of {len(flow.blocks)} blocks joins every pair of channels"
+        blocks = f"every one of {len(flow.blocks)} blocks" if len(flow.blocks) > 1 else "the only block"
+        yield f"{blocks} joins every pair of channels"
 
 
 def _listed(names: list[str], most: int = 4) -> str:

@@ -1,6 +1,6 @@
 """Networks from ONNX files: layers with the shapes of the graph, and weights where the file has them.
 
-The only module that imports onnx (``pip install "igc_theory[onnx]"``).
+The only module that imports onnx (the extra ``onnx``).
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def read_onnx(
     4089184256
     """
     if onnx is None:
-        raise ImportError('read_onnx needs the package onnx: pip install "igc_theory[onnx]"')
+        raise ImportError("read_onnx needs the package onnx: pip install onnx")
     path, given = path_of("path", path), checked_sizes(input_shape)
     return read_content(path, path.read_bytes(), given)
 

@@ -1,7 +1,7 @@
 """PyTorch modules as networks, to count and to audit.
 
 With `aten/tracer` beside it and `networks/rewriting/torch_modules` the only module of the library that imports torch
-(``pip install "igc_theory[torch]"``).
+(the extra ``torch``).
 """
 
 from __future__ import annotations
@@ -77,12 +77,13 @@ def from_torch(
     --------
     >>> from igc_theory.networks import to_torch
     >>> from igc_theory.structure import igcv3
+    >>> from torch import nn
     >>> module = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU(), to_torch(igcv3(8, 8)))
     >>> from_torch(module, (3, 32, 32)).counts
     Counts(convolution=1032, batch_norm=16, linear=0, bias=8)
     """
     if torch is None:
-        raise ImportError('from_torch needs PyTorch: pip install "igc_theory[torch]"')
+        raise ImportError("from_torch needs PyTorch: pip install torch")
     if not isinstance(module, nn.Module):
         raise TypeError(f"module={module!r} is {kind_of(module)}: give a torch.nn.Module")
     shapes = _shapes(input_shape)

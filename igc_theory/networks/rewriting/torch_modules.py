@@ -1,6 +1,6 @@
 """Chains and products as PyTorch modules, to train and to export.
 
-With `networks/readers` the only room of the library that imports torch (``pip install "igc_theory[torch]"``).
+With `networks/readers` the only room of the library that imports torch (the extra ``torch``).
 """
 
 from __future__ import annotations
@@ -110,6 +110,7 @@ def to_torch(
     >>> import numpy as np
     >>> from igc_theory.kernels import random_product
     >>> from igc_theory.structure import igcv1
+    >>> import torch
     >>> product = random_product(igcv1(L=4, M=2), np.random.default_rng(0))
     >>> module, image = to_torch(product), np.random.default_rng(1).standard_normal((8, 5, 5))
     >>> with torch.no_grad():
@@ -138,7 +139,7 @@ def to_torch(
 
 def _need_torch() -> None:
     if torch is None:
-        raise ImportError('to_torch needs PyTorch: pip install "igc_theory[torch]"')
+        raise ImportError("to_torch needs PyTorch: pip install torch")
 
 
 def _parts(operand: Chain | Product) -> tuple[Chain, Sequence[Array | None]]:

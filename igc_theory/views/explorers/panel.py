@@ -30,7 +30,7 @@ def widgets() -> ModuleType:
         import ipywidgets
     except ImportError as error:
         raise ImportError(
-            "explorers need ipywidgets, which is not installed: pip install 'igc_theory[notebooks]', "
+            "explorers need ipywidgets, which is not installed: pip install ipywidgets, "
             "or call the function behind the explorer, such as block_answer(L=4, M=3)"
         ) from error
     module: ModuleType = ipywidgets

@@ -292,6 +292,11 @@ def test_command_line_honours_the_size_of_a_named_network(capsys: pytest.Capture
         ("shuflenet", "network='shuflenet' is neither a file nor a network of this library: did you mean shufflenet"),
         ("nothing/like/this.onnx", "is neither a file nor a network of this library"),
         (".", "network='.' is a folder: give a file in it"),
+        ("", "network='' names nothing: give an ONNX file or a network"),
+        (
+            "mobilone.onnx",
+            "network='mobilone.onnx' is neither a file nor a network of this library: igc_theory.networks",
+        ),
     ],
 )
 def test_command_line_says_what_may_have_been_meant(
@@ -300,6 +305,16 @@ def test_command_line_says_what_may_have_been_meant(
     monkeypatch.setitem(sys.modules, "onnx", None)  # no need of onnx to say so
     assert main(["audit", given]) == 1
     assert sentence in capsys.readouterr().err
+
+
+def test_a_page_that_cannot_be_written_is_refused_before_the_audit(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("igc_theory.commands.audit._audited", lambda *_: pytest.fail("audited"))
+    assert main(["audit", "alexnet", "--html", str(tmp_path)]) == 1
+    assert f"html={str(tmp_path)!r} is a folder: give a file in it, such as" in capsys.readouterr().err
+    assert main(["audit", "alexnet", "--html", str(tmp_path / "none" / "page.html")]) == 1
+    assert f"is in a folder that is not there: make {tmp_path / 'none'}, or give" in capsys.readouterr().err
 
 
 def test_strict_makes_it_an_error_that_something_is_not_counted(
@@ -311,5 +326,6 @@ def test_strict_makes_it_an_error_that_something_is_not_counted(
     assert main(["audit", "made", "--strict"]) == 1
     printed = capsys.readouterr()
     assert printed.err == (
-        "igc_theory: made; not exact: 1 operator passed over (my.own.Twist), which holds 9 numbers: the tables above list them\n"
+        "igc_theory: made; not exact: 1 operator passed over (my.own.Twist), which holds 9 numbers: "
+        "see the list of operators above, or leave out --strict\n"
     )

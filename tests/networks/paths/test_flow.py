@@ -182,6 +182,23 @@ def test_unknown_stage() -> None:
         stage_path_counts(network("igc_l24m2"), "stage9")
 
 
+def test_a_flow_is_printed_as_its_sentences_and_its_table() -> None:
+    flow = channel_flow(network("mixnet_s"))
+    first, second, *rest = str(flow).splitlines()
+    assert first.startswith("Stage2: channels 0–7 of 16 never reach channels 12–23 of 24;")
+    assert second.startswith("8 of 18 blocks do not join every pair of channels")
+    assert rest == str(flow.table()).splitlines()
+    assert repr(flow) == "NetworkFlow('mixnet_s', 18 blocks, 5 stages)"
+    assert repr(flow.blocks[2]) == (
+        "BlockFlow('stage2.block2', 16 -> 24: not dense: channels 0–7 never reach channels 12–23)"
+    )
+
+
+def test_one_block_is_not_counted() -> None:
+    flow = channel_flow(Network("one", (3, 8, 8), [Conv(GroupConv(3, 4))]))
+    assert flow.sentences == ("the only block joins every pair of channels",)
+
+
 def test_table_has_a_row_a_block() -> None:
     net = network("igcv3_d")
     assert len(flow_table(net).rows) == len(net.blocks) + 2
