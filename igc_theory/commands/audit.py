@@ -95,7 +95,10 @@ def _audited(name: str, size: tuple[int, int, int] | None) -> networks.LayerGrap
     if not path.exists():
         choices = [str(file) for file in path.parent.glob("*.onnx")] if path.parent.is_dir() else []
         choices += [] if path.suffix == ".onnx" else names
-        meant = _meant(name, choices) or ": igc_theory.networks.network_names() lists the networks"
+        way_out = (
+            "check the path" if path.suffix == ".onnx" else "igc_theory.networks.network_names() lists the networks"
+        )
+        meant = _meant(name, choices) or f": {way_out}"
         raise ValueError(f"network={name!r} is neither a file nor a network of this library{meant}")
     return networks.read_onnx(path, input_shape=size)
 

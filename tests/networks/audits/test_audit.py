@@ -295,7 +295,7 @@ def test_command_line_honours_the_size_of_a_named_network(capsys: pytest.Capture
         ("", "network='' names nothing: give an ONNX file or a network"),
         (
             "mobilone.onnx",
-            "network='mobilone.onnx' is neither a file nor a network of this library: igc_theory.networks",
+            "network='mobilone.onnx' is neither a file nor a network of this library: check the path",
         ),
     ],
 )
