@@ -71,7 +71,7 @@ def _as_counter(polynomial: PathPolynomial) -> Counter[int]:
         ("vgg11", {}),
         ("resnet18", {}),
         ("cifar_resnet", {"depth": 26}),
-        ("preactivation_resnet", {"depth": 65}),
+        ("preactivation_resnet", {"depth": 38}),
         ("fractalnet", {}),
         ("fractalnet", {"columns": 4, "widths": (8, 8)}),
         ("densenet", {"depth": 13}),
