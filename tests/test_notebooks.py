@@ -336,7 +336,7 @@ def test_a_run_names_every_notebook_and_writes_the_index(command, house, tmp_pat
         "- [01 A title](01_first.ipynb): It shows one thing.",
         "- [02 Second](02_second.ipynb): Sums, e.g. of C, agree.",
     ]
-    assert "[01 A title](notebooks/01_first.ipynb) ·\n[02 Second](notebooks" in (tmp_path / "README.md").read_text()
+    assert "[01 A title](notebooks/01_first.ipynb),\n[02 Second](notebooks" in (tmp_path / "README.md").read_text()
     assert command(["--check"]) == 0
 
 

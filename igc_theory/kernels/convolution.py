@@ -6,7 +6,7 @@ of the window; a convolution is a matrix `W` of shape ``(C_out, C_in * S)`` time
 .. math:: Y = W X, \qquad X ∈ R^{C_{in} S × H_{out} W_{out}}.
 
 Kernels have the order of PyTorch and ONNX, ``(C_out, C_in / groups, kh, kw)``; the columns of `W` run over channels
-first, then `kh`, then `kw`. "Convolution" means cross-correlation, as in every deep-learning framework.
+first, then `kh`, then `kw`. "Convolution" means cross-correlation, as in PyTorch and ONNX.
 
 *Padding*, in all functions: ``"valid"`` is none; an int or a pair (vertical, horizontal) is that many zeros on both sides.
 ``"same"`` puts ``(k - 1) // 2`` zeros before and ``k // 2`` after along an axis of window `k`, whatever the stride. Along an

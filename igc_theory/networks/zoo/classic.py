@@ -83,7 +83,7 @@ INCEPTION = {
 
 
 def googlenet(batch_norm: bool = False, largest_window: int = 5, classes: int = 1000) -> Entry:
-    """Return GoogLeNet without its auxiliary classifiers; torchvision's has batch-norm and no window above 3×3."""
+    """Return GoogLeNet without its auxiliary classifiers; torchvision's has batch-norm, and 3×3 in place of 5×5 windows."""
 
     def conv(c: int, out: int, k: int = 1, s: int = 1) -> Conv:
         return convolution(c, out, k, s, batch_norm=batch_norm, bias=not batch_norm)
