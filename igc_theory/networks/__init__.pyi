@@ -3,10 +3,14 @@ from .audits.audit import audit as audit
 from .description.layer_graph import Layer as Layer
 from .description.layer_graph import LayerGraph as LayerGraph
 from .description.layers import Conv as Conv
+from .description.layers import Counts as Counts
 from .description.layers import Linear as Linear
 from .description.layers import Norm as Norm
+from .description.layers import Pad as Pad
 from .description.layers import Pool as Pool
+from .description.layers import Scale as Scale
 from .description.layers import Shuffle as Shuffle
+from .description.layers import Slice as Slice
 from .description.network import Network as Network
 from .description.nodes import Block as Block
 from .description.table import Table as Table
