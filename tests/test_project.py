@@ -315,6 +315,14 @@ def test_the_generated_parts_of_pages_are_up_to_date():
     assert update_section("notebooks", notebooks_build.short_index(paths), check=True) == []
 
 
+@pytest.mark.xdist_group("heeded")
+def test_groups_of_tests_are_heeded(request):
+    """Workers that forget the groups build the site and start browsers once each, and nobody is told."""
+    if not getattr(request.config.option, "loadgroup", False):
+        pytest.skip("only where --dist loadgroup spreads the tests")
+    assert request.node.nodeid.endswith("@heeded")
+
+
 def test_the_readme_stays_short():
     """A front page is read in five minutes."""
     assert len((ROOT / "README.md").read_text(encoding="utf-8").split()) < 1500
