@@ -15,7 +15,7 @@ from igc_theory.budget.curves.tradeoffs import width_against_parameters
 from tests.browser.conftest import unavailable
 from tools.files import ROOT
 
-pytestmark = pytest.mark.xdist_group("browser")
+pytestmark = pytest.mark.xdist_group("site")  # beside JupyterLab, on the other worker; the site is built once
 
 MATHJAX = ROOT / ".make" / "npm" / "node_modules" / "mathjax" / "es5" / "tex-svg.js"
 NOTEBOOKS = [f"{path.stem}.html" for path in sorted((ROOT / "notebooks").glob("*.ipynb"))]
