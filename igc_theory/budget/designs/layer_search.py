@@ -198,6 +198,8 @@ class LayerSearch:
         if state.channels == self.out:
             return self._low * self._paths(state.need) + self.out - self._low
         widths = {-(-self._low // groups) for groups in _divisors(self.out) if groups < self.out}
+        # With `out` branches each has two inputs at least, since it reads another number of channels: a multiple of `out`.
+        widths |= {2} if 2 * self.out <= self.into else set()
         return min(self.out * width + self._low * katona_number(-(-state.need // width)) for width in widths or {1})
 
     def _leaving(self, state: _State) -> int:

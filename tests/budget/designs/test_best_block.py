@@ -78,6 +78,52 @@ def followed(
                 yield groups, writes, tuple(map(tuple, after.tolist()))
 
 
+def least_by_needs(into: int, out: int, area: int, *, dense: bool) -> int:
+    """Return the weights of the cheapest chain by the interleaving theorem, without any bound: all cheaper states are visited."""
+    low, high = sorted((into, out))
+    heap, seen = [(0, into, into, area == 1)], set()
+    while heap:
+        spent, channels, need, placed = heappop(heap)
+        if (channels, need, placed) == (out, 1, True) and spent:
+            return spent
+        if (channels, need, placed) in seen:
+            continue
+        seen.add((channels, need, placed))
+        for groups in (g for g in range(1, channels + 1) if channels % g == 0):
+            width = channels // groups
+            if dense or need % width == 0:
+                for writes in range(-(-low // groups) * groups, high + 1, groups):
+                    weights, after = width * writes, -(-need // width)
+                    heappush(heap, (spent + weights, writes, after, placed))
+                    if not placed:
+                        heappush(heap, (spent + area * weights, writes, after, True))
+    raise AssertionError("one regular convolution connects everything")
+
+
+@pytest.mark.parametrize("dense", [True, False])
+def test_bounds_of_the_search_hide_nothing(dense: bool) -> None:
+    """Shrinking onto a prime number of channels is where a bound once hid the best chain: 46 to 23 takes 506 weights, not 575."""
+    pairs = [
+        (46, 23),
+        (69, 23),
+        (74, 37),
+        (58, 29),
+        (23, 46),
+        (36, 25),
+        (25, 36),
+        (60, 31),
+        (31, 60),
+        (48, 27),
+        (64, 35),
+    ]
+    rng = np.random.default_rng(3)
+    pairs += [tuple(sorted(rng.integers(20, 56, 2).tolist(), reverse=bool(k % 2))) for k in range(16)]
+    for into, out in pairs:
+        for area in (1, 4):
+            found = best_block(into, out, (1, area), paths="dense" if dense else "strict")
+            assert found.parameters == least_by_needs(into, out, area, dense=dense), (into, out, area)
+
+
 def multiply_adds_per_position(convolutions: list[GroupConv], stride: int) -> int:
     """Return the multiply–adds where the convolution with the window has the stride, and those in front work before it."""
     spatial = next(position for position, conv in enumerate(convolutions) if not conv.is_pointwise)
