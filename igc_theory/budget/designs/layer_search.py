@@ -197,10 +197,17 @@ class LayerSearch:
         """Return the bound that knows how `out` is reached: by branches that divide it, from `low` channels at least."""
         if state.channels == self.out:
             return self._low * self._paths(state.need) + self.out - self._low
-        widths = {-(-self._low // groups) for groups in _divisors(self.out) if groups < self.out}
-        # With `out` branches each has two inputs at least, since it reads another number of channels: a multiple of `out`.
-        widths |= {2} if 2 * self.out <= self.into else set()
-        return min(self.out * width + self._low * katona_number(-(-state.need // width)) for width in widths or {1})
+        # Wider ones may leave less to be done, but never less than nothing: the range holds every width that can be cheapest.
+        widths = range(self._narrowest, self._narrowest + katona_number(state.need) + 1)
+        return min(self.out * width + self._low * katona_number(-(-state.need // width)) for width in widths)
+
+    @cached_property
+    def _narrowest(self) -> int:
+        """Fewest inputs per branch of a factor that reads another number of channels than `out` and writes `out`."""
+        widths = [-(-self._low // groups) for groups in _divisors(self.out) if groups < self.out]
+        # With `out` branches it reads a multiple of `out`, and two inputs per branch at least.
+        widths += [2] if 2 * self.out <= self.into else []
+        return min(widths, default=1)
 
     def _leaving(self, state: _State) -> int:
         """Return the bound that knows what another number of channels costs: branches divide the present one."""
