@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import gcd, prod
+from math import prod
 
 from igc_theory.structure.arguments import branches_of, positive_int, two_of, widths_of
 from igc_theory.structure.chains import Chain, Factor
-from igc_theory.structure.divisors import divisors
 from igc_theory.structure.factors import GroupConv
 from igc_theory.structure.permutations import interleave
 
@@ -19,20 +18,16 @@ __all__ = [
     "igcv3",
     "interleaved",
     "inverted_residual",
+    "pair_of_groups",
     "regular",
     "regular_as_igc",
     "shufflenet_unit",
     "summation_fusion",
-    "two_factor_chain",
-    "two_factor_chains",
     "with_interleaving",
     "xception",
 ]
 
 Window = int | tuple[int, int]
-
-PATHS = (1, 2, 4, 8, 16)
-"""Paths per pair that chains of two factors are swept over."""
 
 
 def regular(in_channels: int, out_channels: int, kernel_size: Window = 3, stride: Window = 1) -> Chain:
@@ -194,7 +189,7 @@ def igcv3(
     >>> print(grade(igcv3(24, 24)))
     loose, p = 36: every input reaches every output by 36 paths
     """
-    in_channels, (first, second) = positive_int("in_channels", in_channels), _pair_of_groups(groups)
+    in_channels, (first, second) = positive_int("in_channels", in_channels), pair_of_groups(groups)
     expansion = positive_int("expansion", expansion)
     middle = positive_int("expansion*in_channels", expansion * in_channels)
     expand = GroupConv(in_channels, middle, first)
@@ -278,8 +273,15 @@ def shufflenet_unit(
     return Chain([squeeze, interleave(groups, squeeze.out_width), depthwise, widen], name=f"ShuffleNet unit G={groups}")
 
 
-def _pair_of_groups(groups: tuple[int, int]) -> tuple[int, int]:
-    first, second = two_of("groups", groups, "give (G1, G2), the branches of the two pointwise convolutions")
+def pair_of_groups(groups: tuple[int, int]) -> tuple[int, int]:
+    """Return the branches of two convolutions, checked.
+
+    Examples
+    --------
+    >>> pair_of_groups([2, 4])
+    (2, 4)
+    """
+    first, second = two_of("groups", groups, "give (G1, G2), the branches of the two convolutions")
     return positive_int("groups[0]", first), positive_int("groups[1]", second)
 
 
@@ -472,82 +474,6 @@ def summation_fusion(L: int, M: int, kernel_size: Window = 3) -> Chain:
     True
     """
     return Chain([igcv1(L, M, kernel_size)], name=f"summation fusion L={L} M={M}")
-
-
-def two_factor_chain(
-    in_channels: int, out_channels: int, middle: int, groups: tuple[int, int], kernel_size: Window = 1
-) -> Chain:
-    """Return two group convolutions with an interleaving between them, the first of them spatial.
-
-    Parameters
-    ----------
-    in_channels, out_channels : int
-        Channels read and written.
-    middle : int
-        Channels between the two.
-    groups : (int, int)
-        Branches of the first and of the second convolution.
-    kernel_size : int or (int, int), default 1
-        Window of the first.
-
-    Returns
-    -------
-    Chain
-        Named by its branch widths.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If an argument is not a positive integer, or the branches do not divide the channels.
-
-    Examples
-    --------
-    >>> two_factor_chain(8, 8, 4, (2, 2)).parameters
-    32
-    """
-    middle, (first, second) = positive_int("middle", middle), _pair_of_groups(groups)
-    branches_of(middle, first, "middle")
-    branches_of(middle, second, "middle")
-    convolutions = [GroupConv(in_channels, middle, first, kernel_size), GroupConv(middle, out_channels, second)]
-    return Chain(with_interleaving(convolutions), name=" × ".join(str(conv.in_width) for conv in convolutions))
-
-
-def two_factor_chains(in_channels: int, out_channels: int, kernel_size: Window = 1) -> list[Chain]:
-    """Return the cheapest two group convolutions with 1, 2, 4, 8 and 16 paths per pair, each below a regular convolution.
-
-    Both have at least two branches, and as many channels between them as the narrower side.
-
-    Parameters
-    ----------
-    in_channels, out_channels, kernel_size :
-        As in `two_factor_chain`.
-
-    Returns
-    -------
-    list of Chain
-        By ascending number of paths; a number that no two branches of these channels have is left out.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If an argument is not a positive integer.
-
-    Examples
-    --------
-    >>> [chain.name for chain in two_factor_chains(64, 64)]
-    ['8 × 8', '16 × 8', '16 × 16', '32 × 16']
-    """
-    in_channels, out_channels = positive_int("in_channels", in_channels), positive_int("out_channels", out_channels)
-    positive_int("in_channels*out_channels", in_channels * out_channels, maximum=2**48)
-    middle, found = min(in_channels, out_channels), []
-    for paths in PATHS:
-        firsts = [first for first in divisors(gcd(in_channels, middle)) if middle % (first * paths) == 0]
-        groups = [(first, middle // (first * paths)) for first in firsts]
-        complementary = [pair for pair in groups if min(pair) > 1 and out_channels % pair[1] == 0]
-        chains = [two_factor_chain(in_channels, out_channels, middle, pair, kernel_size) for pair in complementary]
-        found += [min(chains, key=lambda chain: chain.parameters)] if chains else []
-    most = regular(in_channels, out_channels, kernel_size).parameters
-    return [chain for chain in found if chain.parameters < most]
 
 
 def with_interleaving(convolutions: Sequence[GroupConv]) -> list[Factor]:

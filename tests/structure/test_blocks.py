@@ -25,7 +25,8 @@ from igc_theory.structure import (
     shufflenet_unit,
     xception,
 )
-from igc_theory.structure.blocks import regular_as_igc, summation_fusion, two_factor_chain, two_factor_chains
+from igc_theory.structure.blocks import regular_as_igc, summation_fusion
+from igc_theory.structure.two_factor_chains import two_factor_chain, two_factor_chains
 from tests import oracles
 
 

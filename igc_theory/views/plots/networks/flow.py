@@ -63,7 +63,7 @@ def plot_flow_strips(columns: Columns, ax: Axes | None = None) -> Axes:
     Raises
     ------
     TypeError, ValueError
-        If a column is missing or of the wrong kind, or a grade is none.
+        If a column is missing or of the wrong kind, or a grade is not one of these.
 
     Examples
     --------
