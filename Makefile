@@ -86,8 +86,9 @@ zoo-check: .venv-zoo/.ready  ## count 221 models of timm and torchvision in two 
 experiment: .venv-experiment/.ready  ## train the small networks again, under an hour (QUICK=1: one seed of each, five minutes)
 	.venv-experiment/bin/python -m experiments.run $(if $(QUICK),--quick) $(ARGS)
 
-lab: $(READY)  ## open the notebooks in JupyterLab, the tour first
-	$(RUN) -m jupyter lab notebooks --LabApp.default_url=/lab/tree/00_take_the_tour.ipynb
+lab: $(READY)  ## open the notebooks in JupyterLab, the tour first (ARGS="--no-browser --port 9000" is passed on)
+	@# JupyterLab refuses to run as root, which is who one is in most containers.
+	$(RUN) -m jupyter lab notebooks $(if $(filter 0,$(shell id -u)),--allow-root) $(ARGS) --LabApp.default_url=/lab/tree/00_take_the_tour.ipynb
 
 setup: $(READY)  ## only set up .venv
 
