@@ -13,8 +13,9 @@ from igc_theory.structure.arguments import listed
 from igc_theory.structure.branches import checked
 from igc_theory.structure.chains import Chain
 from igc_theory.structure.factors import GroupConv
+from igc_theory.structure.shuffles import FoldedChain
 
-__all__ = ["checked_weights"]
+__all__ = ["carried_weights", "checked_weights"]
 
 
 def checked_weights(chain: Chain, weights: Sequence[ArrayLike]) -> tuple[Array, ...]:
@@ -43,3 +44,22 @@ def _fitted(name: str, array: Array, conv: GroupConv, dtype: np.dtype[Any]) -> A
     copy = array.reshape(shape).astype(dtype, order="C", copy=True)
     copy.setflags(write=False)
     return copy
+
+
+def carried_weights(folded: FoldedChain, weights: Sequence[Array]) -> list[Array]:
+    """Return the weights of a chain whose shuffles are folded: the product of both is the same.
+
+    Examples
+    --------
+    >>> from igc_theory.structure.blocks import depthwise_separable
+    >>> from igc_theory.structure.permutations import interleave
+    >>> from igc_theory.structure.shuffles import fold_shuffles
+    >>> chain = Chain([interleave(2, 2), depthwise_separable(4, 1, 1)])
+    >>> given = [np.arange(4.0).reshape(4, 1, 1, 1), np.arange(4.0).reshape(1, 4, 1, 1)]
+    >>> [array.ravel().tolist() for array in carried_weights(fold_shuffles(chain), given)]
+    [[0.0, 2.0, 1.0, 3.0], [0.0, 2.0, 1.0, 3.0]]
+    """
+    return [
+        np.take_along_axis(array[rows], columns[:, :, None, None], axis=1)
+        for array, rows, columns in zip(weights, folded.rows, folded.columns, strict=True)
+    ]
