@@ -69,7 +69,13 @@ def test_an_entry_can_be_found_and_names_its_authors_and_title(key):
     assert {"eprint", "doi", "url", "journal", "booktitle"} & entry.keys()
     assert re.fullmatch(r"\d{4}\.\d{4,5}", entry.get("eprint", "2000.00000"))
     assert re.fullmatch(r"10\.\d{4,}/\S+", entry.get("doi", "10.0000/x"))
-    assert entry.get("note") in {None, "statement read", "abstract read", "related work, not read"}
+    assert entry.get("note") in {
+        None,
+        "statement read",
+        "authors' code read",
+        "abstract read",
+        "related work, not read",
+    }
     assert not set(reference(key)) & set("{}\\")
 
 

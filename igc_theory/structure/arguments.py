@@ -27,6 +27,8 @@ __all__ = [
     "array_of",
     "branches_of",
     "choice_of",
+    "exact_power_of_two",
+    "exact_root",
     "flag",
     "generator",
     "instance_of",
@@ -387,6 +389,48 @@ def branches_of(channels: int, groups: int, name: str) -> int:
             f"use a divisor of {channels} ({some}), or pad to {padded} channels"
         )
     return channels // groups
+
+
+def exact_power_of_two(name: str, value: Any) -> int:
+    """Return s of ``value == 2**s``, at least 1.
+
+    Examples
+    --------
+    >>> exact_power_of_two("channels", 64)
+    6
+    >>> exact_power_of_two("channels", 48)
+    Traceback (most recent call last):
+    ...
+    ValueError: channels=48 is not a power of 2: use 32 or 64
+    """
+    number = positive_int(name, value, minimum=2)
+    exponent = number.bit_length() - 1
+    if number != 2**exponent:
+        raise ValueError(f"{name}={number} is not a power of 2: use {2**exponent} or {2 ** (exponent + 1)}")
+    return exponent
+
+
+def exact_root(name: str, value: Any, exponent: int) -> int:
+    """Return r of ``value == r**exponent``.
+
+    Examples
+    --------
+    >>> exact_root("channels", 64, 3)
+    4
+    >>> exact_root("channels", 48, 2)
+    Traceback (most recent call last):
+    ...
+    ValueError: channels=48 is not an integer to the power 2: use 36 or 49
+    """
+    number, root = positive_int(name, value), 1
+    for bit in reversed(range(64 // exponent + 1)):  # binary digits of the root, the largest first: exact for any size
+        root += 2**bit if (root + 2**bit) ** exponent <= number else 0
+    if root**exponent != number:
+        raise ValueError(
+            f"{name}={number} is not an integer to the power {exponent}: "
+            f"use {root**exponent} or {(root + 1) ** exponent}"
+        )
+    return root
 
 
 def array_of(name: str, value: ArrayLike) -> NDArray[Any]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from math import gcd
 
-from igc_theory.structure.arguments import branches_of, positive_int
-from igc_theory.structure.blocks import pair_of_groups, regular, with_interleaving
+from igc_theory.structure.arguments import positive_int
+from igc_theory.structure.blocks import pair_of_groups, regular
 from igc_theory.structure.chains import Chain
 from igc_theory.structure.divisors import divisors
-from igc_theory.structure.factors import GroupConv
+from igc_theory.structure.families.block_products import group_and_shuffle
 
 __all__ = ["two_factor_chain", "two_factor_chains"]
 
@@ -49,11 +49,8 @@ def two_factor_chain(
     >>> two_factor_chain(8, 8, 4, (2, 2)).parameters
     32
     """
-    middle, (first, second) = positive_int("middle", middle), pair_of_groups(groups)
-    branches_of(middle, first, "middle")
-    branches_of(middle, second, "middle")
-    convolutions = [GroupConv(in_channels, middle, first, kernel_size), GroupConv(middle, out_channels, second)]
-    return Chain(with_interleaving(convolutions), name=" × ".join(str(conv.in_width) for conv in convolutions))
+    chain = group_and_shuffle(in_channels, out_channels, middle, pair_of_groups(groups), kernel_size)
+    return Chain(chain.factors, name=" × ".join(str(conv.in_width) for conv in chain.convolutions))
 
 
 def two_factor_chains(in_channels: int, out_channels: int, kernel_size: Window = 1) -> list[Chain]:

@@ -19,7 +19,7 @@ from igc_theory.kernels.bounded_rank import truncated
 from igc_theory.kernels.projection.channel_trees import ChannelTrees
 from igc_theory.kernels.rank_one_pairs import squared_norm, truncated_pairs
 
-__all__ = ["butterfly", "columns_in_order", "in_tree_order", "split_bound"]
+__all__ = ["columns_in_order", "in_tree_order", "split_bound", "split_factors"]
 
 _PANEL = 2**18
 """Entries worked on at a time: few enough for a processor's cache, and nothing of the size of the kernel is needed."""
@@ -128,7 +128,7 @@ def in_tree_order(kernel: Array, trees: ChannelTrees) -> tuple[Array, ChannelTre
     return ordered, replace(trees, out_order=np.arange(rows.size).reshape(trees.out_order.shape))
 
 
-def butterfly(columns: Array, trees: ChannelTrees, spatial: int) -> tuple[list[Array], float]:
+def split_factors(columns: Array, trees: ChannelTrees, spatial: int) -> tuple[list[Array], float]:
     """Return the weights of all factors, split off one by one, and the squared error.
 
     Parameters

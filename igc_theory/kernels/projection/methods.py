@@ -11,7 +11,7 @@ import numpy as np
 from igc_theory.kernels.arrays import Array
 from igc_theory.kernels.projection.canonical_polyadic import depthwise_middle
 from igc_theory.kernels.projection.channel_trees import ChannelTrees, channel_trees
-from igc_theory.kernels.projection.hierarchical import butterfly, columns_in_order, in_tree_order, split_bound
+from igc_theory.kernels.projection.hierarchical import columns_in_order, in_tree_order, split_bound, split_factors
 from igc_theory.kernels.projection.two_factors import two_factors
 from igc_theory.structure.branches import Wires, wiring
 from igc_theory.structure.chains import Chain, Factor
@@ -98,11 +98,11 @@ def _two_factors(kernel: Array, *, chain: Chain, reduced: Chain, wires: Wires) -
 def _hierarchical(kernel: Array, *, chain: Chain, reduced: Chain, trees: ChannelTrees) -> Fit:
     spatial = _spatial(reduced)
     if len(trees) <= 2:
-        weights, error = butterfly(columns_in_order(kernel, trees), trees, spatial)
+        weights, error = split_factors(columns_in_order(kernel, trees), trees, spatial)
         return Fit(_expanded(weights, chain, reduced), error, lambda: error, _CLOSED_FORM)
     # The bound takes longer than the fit: it waits until somebody asks, with a kernel that nobody else can change.
     kept, trees = in_tree_order(kernel, trees)
-    weights, error = butterfly(kept, trees, spatial)
+    weights, error = split_factors(kept, trees, spatial)
     return Fit(_expanded(weights, chain, reduced), error, partial(split_bound, kept, trees, spatial), "hierarchical")
 
 

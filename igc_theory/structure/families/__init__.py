@@ -1,0 +1,1 @@
+"""Families of structured matrices that other papers know by other names, as chains."""
