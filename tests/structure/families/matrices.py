@@ -1,4 +1,4 @@
-"""What the families are made of, by the papers' definitions: loops, Kronecker products and einsum, and none of the library's order."""
+"""What the families are made of, by the papers' definitions: blocks, transposing permutations, and what a product does."""
 
 from __future__ import annotations
 

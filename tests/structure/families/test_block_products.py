@@ -58,7 +58,9 @@ def test_a_monarch_matrix_of_order_p_mixes_one_digit_after_the_other(width: int,
     product = drawn(monarch(channels, channels, order=order))
     x = np.random.default_rng(0).standard_normal(channels)
     y = x.reshape([width] * order)
-    for digit, weight in enumerate(product.weights):  # the last axis first; the others number its blocks, last digit mixed last
+    for digit, weight in enumerate(
+        product.weights
+    ):  # the last axis first; the others number its blocks, last digit mixed last
         axis = order - 1 - digit
         rest = [other for other in range(order) if other != axis]
         # The blocks are numbered by the digits not yet mixed, and behind them, turned round, those mixed before.
@@ -164,7 +166,9 @@ def test_a_window_belongs_to_the_first_factor(family, arguments) -> None:
 
 def test_families_that_coincide_are_one_chain() -> None:
     assert monarch(36, 36) == igcv1(6, 6, kernel_size=1)
-    assert Chain(igcv1(6, 6, 1).factors[:3]) == group_and_shuffle(36, 36, 36, [6, 6]) == block_tensor_train(36, 36, (6, 6))
+    assert (
+        Chain(igcv1(6, 6, 1).factors[:3]) == group_and_shuffle(36, 36, 36, [6, 6]) == block_tensor_train(36, 36, (6, 6))
+    )
     assert two_factor_chain(8, 12, 24, (2, 4), 3) == group_and_shuffle(8, 12, 24, (2, 4), 3)
 
 
