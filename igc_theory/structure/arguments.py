@@ -410,26 +410,24 @@ def exact_power_of_two(name: str, value: Any) -> int:
     return exponent
 
 
-def exact_root(name: str, value: Any, exponent: int) -> int:
-    """Return r of ``value == r**exponent``.
+def exact_root(name: str, value: Any, power_name: str, power: int) -> int:
+    """Return r of ``value == r**power``; both names are for the message.
 
     Examples
     --------
-    >>> exact_root("channels", 64, 3)
+    >>> exact_root("channels", 64, "order", 3)
     4
-    >>> exact_root("channels", 48, 2)
+    >>> exact_root("channels", 48, "order", 2)
     Traceback (most recent call last):
     ...
-    ValueError: channels=48 is not an integer to the power 2: use 36 or 49
+    ValueError: channels=48 is not the power order=2 of an integer: use 36 or 49
     """
     number, root = positive_int(name, value), 1
-    for bit in reversed(range(64 // exponent + 1)):  # binary digits of the root, the largest first: exact for any size
-        root += 2**bit if (root + 2**bit) ** exponent <= number else 0
-    if root**exponent != number:
-        raise ValueError(
-            f"{name}={number} is not an integer to the power {exponent}: "
-            f"use {root**exponent} or {(root + 1) ** exponent}"
-        )
+    for bit in reversed(range(64 // power + 1)):  # the binary digits of the root, the largest first: exact for any size
+        root += 2**bit if (root + 2**bit) ** power <= number else 0
+    if root**power != number:
+        near = f"use {root**power} or {(root + 1) ** power}"
+        raise ValueError(f"{name}={number} is not the power {power_name}={power} of an integer: {near}")
     return root
 
 

@@ -158,11 +158,12 @@ def monarch(
                 f"out_channels={out_channels} is not in_channels={in_channels}, and groups is not given: "
                 "make them equal, or give groups"
             )
-        width = exact_root("in_channels", in_channels, order)
+        width = exact_root("in_channels", in_channels, "order", order)
         return Chain(igcv2([width] * order, kernel_size, stride).factors, name=f"Monarch {width}^{order}")
+    groups = positive_int("groups", groups)
     if order > 2:
-        raise ValueError(f"groups={groups!r} is given, and order={order} is above 2: leave one of the two out")
-    return _rectangular_monarch(in_channels, out_channels, positive_int("groups", groups), kernel_size, stride)
+        raise ValueError(f"groups={groups} is given, and order={order} is above 2: leave one of the two out")
+    return _rectangular_monarch(in_channels, out_channels, groups, kernel_size, stride)
 
 
 def _rectangular_monarch(

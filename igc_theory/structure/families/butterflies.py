@@ -203,8 +203,9 @@ def deformable_butterfly(
     channels, made = _listable("in_channels", in_channels), list[Factor]()
     for l, (rows, columns, diagonal) in enumerate(_patterns_of("patterns", patterns)):
         if channels % (columns * diagonal):
+            read = f"in_channels={channels}" if l == 0 else f"its {channels} channels behind in_channels={in_channels}"
             raise ValueError(
-                f"patterns[{l}]={(rows, columns, diagonal)} does not divide its {channels} channels: "
+                f"patterns[{l}]={(rows, columns, diagonal)} does not divide {read}: "
                 f"use s and t whose product divides {channels}"
             )
         blocks = channels // (columns * diagonal)

@@ -175,7 +175,7 @@ def test_families_that_coincide_are_one_chain() -> None:
 @pytest.mark.parametrize(
     ("make", "error", "sentence"),
     [
-        (lambda: monarch(10, 10), ValueError, "in_channels=10 is not an integer to the power 2: use 9 or 16"),
+        (lambda: monarch(10, 10), ValueError, "in_channels=10 is not the power order=2 of an integer: use 9 or 16"),
         (lambda: monarch(16, 32), ValueError, "out_channels=32 is not in_channels=16, and groups is not given"),
         (lambda: monarch(16, 16, 4, 3), ValueError, "groups=4 is given, and order=3 is above 2: leave one"),
         (lambda: monarch(16, 16, order=1), ValueError, "order=1 is below 2"),
