@@ -16,6 +16,7 @@ from igc_theory.networks.description.layers import Conv, Linear, Pool, Shuffle
 from igc_theory.networks.description.network import Network
 from igc_theory.networks.description.nodes import Node
 from igc_theory.networks.rewriting.torch_modules import to_torch
+from igc_theory.structure.branches import serial_factors
 from igc_theory.structure.chains import Chain
 from igc_theory.structure.factors import GroupConv
 
@@ -63,7 +64,9 @@ def as_network(design: Design, data: Data) -> Network:
     stem = GroupConv(1, design.blocks[0].in_channels, kernel_size=data.window)
     nodes: list[Node] = [Conv(stem)]
     for chain in design.blocks:
-        nodes += [Conv(factor) if isinstance(factor, GroupConv) else Shuffle(factor) for factor in chain.factors]
+        nodes += [
+            Conv(factor) if isinstance(factor, GroupConv) else Shuffle(factor) for factor in serial_factors(chain)
+        ]
     nodes += [Pool("average"), Linear(design.blocks[-1].out_channels, CLASSES)]
     _, *sides = data.test.inputs.shape[1:]
     height, width = (1, *sides)[-2:]

@@ -9,6 +9,7 @@ import numpy as np
 from experiments.data import Data
 from experiments.models import Design
 from igc_theory.structure.blocks import igcv1, interleaved
+from igc_theory.structure.branches import serial_factors
 from igc_theory.structure.chains import Chain, Factor
 from igc_theory.structure.factors import GroupConv
 from igc_theory.structure.permutations import ChannelPermutation
@@ -45,6 +46,6 @@ def shuffled(chain: Chain, rng: np.random.Generator) -> Chain:
     """Return the chain with every permutation replaced by a random one."""
     factors: list[Factor] = [
         factor if isinstance(factor, GroupConv) else ChannelPermutation(rng.permutation(factor.channels))
-        for factor in chain.factors
+        for factor in serial_factors(chain)
     ]
     return Chain(factors, name=f"{chain.name}, shuffled")

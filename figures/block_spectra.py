@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from figures.realdata import kernel, source
 from igc_theory.kernels import block_spectra
-from igc_theory.structure.two_factor_chains import two_factor_chain
+from igc_theory.structure.families.two_factor_chains import two_factor_chain
 from igc_theory.views.plots.columns import stacked, unstacked
 from igc_theory.views.plots.kernels.spectra import plot_block_spectra
 from igc_theory.views.plots.style import COLUMN

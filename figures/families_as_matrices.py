@@ -20,7 +20,7 @@ from igc_theory.kernels import (
     prune_n_m,
     sparse_product,
 )
-from igc_theory.structure.two_factor_chains import two_factor_chain
+from igc_theory.structure.families.two_factor_chains import two_factor_chain
 from igc_theory.views.plots.columns import stacked, unstacked
 from igc_theory.views.plots.kernels.spectra import kernel_columns, plot_kernel
 from igc_theory.views.plots.style import PAGE

@@ -14,7 +14,7 @@ from igc_theory.budget import best_strict
 from igc_theory.kernels import frontier
 from igc_theory.structure import Chain, igcv2
 from igc_theory.structure.divisors import prime_factors
-from igc_theory.structure.two_factor_chains import two_factor_chains
+from igc_theory.structure.families.two_factor_chains import two_factor_chains
 from igc_theory.views.plots.columns import stacked, unstacked
 from igc_theory.views.plots.kernels.compression import plot_frontier
 from igc_theory.views.plots.style import PAGE

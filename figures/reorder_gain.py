@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from figures.realdata import FILES, Kernel, shapes_once, source
 from igc_theory.kernels import low_rank, sparse_product
-from igc_theory.structure.two_factor_chains import two_factor_chains
+from igc_theory.structure.families.two_factor_chains import two_factor_chains
 from igc_theory.views.plots.kernels.compression import plot_order_gain
 from igc_theory.views.plots.style import COLUMN
 

@@ -117,7 +117,7 @@ def multiplied_out(steps, source=0):
             ins, outs = len(stacked) // step.action.groups, step.channels // step.action.groups
             branches = [stacked[o // outs * ins : (o // outs + 1) * ins] for o in range(step.channels)]
             found[k] = [[sum(row[i] for row in rows) for i in range(width)] for rows in branches]
-        elif type(step.action).__name__ == "Sum":
+        elif type(step.action).__name__ == "Addition":
             found[k] = [[sum(values) for values in zip(*rows, strict=True)] for rows in zip(*operands, strict=True)]
         else:
             found[k] = [stacked[place] if place >= 0 else [0] * width for place in step.action.indices.tolist()]
@@ -135,3 +135,46 @@ def connected_branches(counts):
             return None
         branches += [(len(ins), len(outs))] if o == min(outs) else []
     return branches if len({i for _, i in pairs}) == len(counts[0]) else None
+
+
+def counted(chain):
+    """counts[output][input] of a chain with sums, by the definition: multiplied, added, or placed beside each other."""
+    whole = [[int(i == o) for i in range(chain.in_channels)] for o in range(chain.in_channels)]
+    for factor in chain.factors:
+        if type(factor).__name__ == "Sum":
+            parts = [counted(branch) for branch in factor.branches]
+            table = [[sum(ways) for ways in zip(*rows, strict=True)] for rows in zip(*parts, strict=True)]
+        elif type(factor).__name__ == "DirectSum":
+            table, before = [], 0
+            for part in map(counted, factor.branches):
+                behind = factor.in_channels - before - len(part[0])
+                table += [[0] * before + row + [0] * behind for row in part]
+                before += len(part[0])
+        else:
+            table = count_paths([factor])
+        whole = [
+            [sum(a * b for a, b in zip(row, column, strict=True)) for column in zip(*whole, strict=True)]
+            for row in table
+        ]
+    return whole
+
+
+def weights(chain):
+    """The arrows of all convolutions, each with a weight per entry of its window."""
+    if isinstance(chain, GroupConv):
+        return len(arrows(chain)) * chain.window[0] * chain.window[1]
+    inner = getattr(chain, "branches", None) or getattr(chain, "factors", ())
+    return sum(map(weights, inner))
+
+
+def image_multiply_adds(chain, sides):
+    """Multiply-adds on an image of these sides, and the sides behind it."""
+    done = 0
+    for factor in chain.factors:
+        if isinstance(factor, GroupConv):
+            sides = tuple(len(range(0, side, step)) for side, step in zip(sides, factor.strides, strict=True))
+            done += weights(factor) * sides[0] * sides[1]
+        elif hasattr(factor, "branches"):
+            ends = [image_multiply_adds(branch, sides) for branch in factor.branches]
+            done, sides = done + sum(end[0] for end in ends), ends[0][1]
+    return done, sides

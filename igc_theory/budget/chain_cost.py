@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from igc_theory.structure.arguments import positive_int
 from igc_theory.structure.branches import checked
-from igc_theory.structure.chains import Chain
+from igc_theory.structure.chains import Chain, Parallel
 from igc_theory.structure.factors import GroupConv
 
 __all__ = ["activation_bytes", "arithmetic_intensity", "multiply_adds", "weight_bytes"]
@@ -18,7 +19,7 @@ def multiply_adds(chain: Chain, height: int, width: int) -> int:
     Parameters
     ----------
     chain : Chain
-        Permutations cost none.
+        Permutations cost none, nor does adding up the branches of a `Sum`, which multiplies nothing.
     height, width : int
         Of the input image. Padding is "same": a convolution of stride `s` writes ``ceil(height / s)`` rows, and
         products with the zeros of the padding are counted, as is usual.
@@ -41,7 +42,7 @@ def multiply_adds(chain: Chain, height: int, width: int) -> int:
     >>> multiply_adds(igcv3(24, 32, stride=2), 56, 56)
     8241408
     """
-    return sum(conv.parameters * after for conv, _, after in _positions(chain, height, width))
+    return sum(stage.weights * stage.positions for stage in _checked_stages(chain, height, width))
 
 
 def weight_bytes(chain: Chain, bytes_per_weight: int = 4) -> int:
@@ -74,7 +75,7 @@ def weight_bytes(chain: Chain, bytes_per_weight: int = 4) -> int:
 
 
 def activation_bytes(chain: Chain, height: int, width: int, bytes_per_activation: int = 4) -> int:
-    """Return the bytes that store the input and what every convolution writes, all kept, as in training.
+    """Return the bytes that store the input and what every convolution and every addition writes, all kept, as in training.
 
     Permutations are views and need none. Sizes as in `multiply_adds`.
 
@@ -103,18 +104,16 @@ def activation_bytes(chain: Chain, height: int, width: int, bytes_per_activation
     >>> activation_bytes(igcv1(24, 2), 32, 32) == 3 * 48 * 32 * 32 * 4
     True
     """
-    size, height, width = (
-        positive_int(name, value)
-        for name, value in (("bytes_per_activation", bytes_per_activation), ("height", height), ("width", width))
-    )
-    written = sum(conv.out_channels * after for conv, _, after in _positions(chain, height, width))
-    return size * (chain.in_channels * height * width + written)
+    size = positive_int("bytes_per_activation", bytes_per_activation)
+    written = sum(stage.written for stage in _checked_stages(chain, height, width))
+    return size * (chain.in_channels * int(height) * int(width) + written)
 
 
 def arithmetic_intensity(chain: Chain, height: int, width: int, bytes_per_number: int = 4) -> float:
     """Return the multiply–adds done for each byte moved, when convolutions are computed one after the other.
 
-    Every convolution reads its weights and its input once and writes its output once. This is the horizontal axis of
+    Every convolution reads its weights and its input once and writes its output once; every addition in a `Sum` reads two operands
+    and writes one. This is the horizontal axis of
     the roofline model [Williams2009]: many small branches do little arithmetic for the data they move, so fewer multiply–adds
     need not mean less time.
 
@@ -144,17 +143,34 @@ def arithmetic_intensity(chain: Chain, height: int, width: int, bytes_per_number
     [56.2, 4.5]
     """
     size = positive_int("bytes_per_number", bytes_per_number)
-    moved = sum(
-        conv.parameters + conv.in_channels * before + conv.out_channels * after
-        for conv, before, after in _positions(chain, height, width)
-    )
+    moved = sum(stage.weights + stage.read + stage.written for stage in _checked_stages(chain, height, width))
     return multiply_adds(chain, height, width) / (size * moved) if moved else 0.0
 
 
-def _positions(chain: Chain, height: int, width: int) -> Iterator[tuple[GroupConv, int, int]]:
-    """Yield every convolution with the positions it reads and the positions it writes."""
-    height, width = positive_int("height", height), positive_int("width", width)
-    for conv in checked(chain).convolutions:
-        before, (vertical, horizontal) = height * width, conv.strides
-        height, width = -(-height // vertical), -(-width // horizontal)
-        yield conv, before, height * width
+def _checked_stages(chain: Chain, height: int, width: int) -> list[_Stage]:
+    return [*_stages(checked(chain), positive_int("height", height), positive_int("width", width))]
+
+
+@dataclass(frozen=True)
+class _Stage:
+    """One convolution or one addition on an image: weights used, entries read and entries written."""
+
+    weights: int
+    read: int
+    written: int
+    positions: int
+
+
+def _stages(chain: Chain, height: int, width: int) -> Iterator[_Stage]:
+    """Yield every convolution, and every addition of two branches, as it is done on an image."""
+    for factor in chain.factors:
+        rows, columns = (-(-side // step) for side, step in zip((height, width), factor.strides, strict=True))
+        before, after = height * width, rows * columns
+        if isinstance(factor, GroupConv):
+            yield _Stage(factor.parameters, factor.in_channels * before, factor.out_channels * after, after)
+        elif isinstance(factor, Parallel):
+            for branch in factor.branches:
+                yield from _stages(branch, height, width)
+            written = factor.out_channels * after
+            yield from [_Stage(0, 2 * written, written, after)] * factor.additions
+        height, width = rows, columns

@@ -34,3 +34,5 @@ from .paths import path_counts as path_counts
 from .paths import uniform_path_count as uniform_path_count
 from .permutations import ChannelPermutation as ChannelPermutation
 from .permutations import interleave as interleave
+from .sums import DirectSum as DirectSum
+from .sums import Sum as Sum

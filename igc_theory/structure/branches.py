@@ -17,13 +17,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from igc_theory.structure.arguments import instance_of
-from igc_theory.structure.chains import Chain
+from igc_theory.structure.chains import Chain, Parallel, SerialFactor
 from igc_theory.structure.permutations import ChannelPermutation
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
-__all__ = ["BranchGraph", "Wires", "branch_graph", "checked", "gaps", "wiring", "within_reach"]
+__all__ = [
+    "BranchGraph",
+    "Wires",
+    "branch_graph",
+    "checked",
+    "gaps",
+    "serial",
+    "serial_factors",
+    "wiring",
+    "within_reach",
+]
 
 Wires = Sequence[NDArray[np.int64]]
 """For each gap before, between and behind the convolutions, where each channel comes from: what `wiring` returns."""
@@ -125,7 +135,7 @@ def gaps(chain: Chain) -> Iterator[NDArray[np.int64]]:
     [[0, 1, 2, 3], [0, 2, 1, 3], [0, 2, 1, 3]]
     """
     gap = np.arange(chain.in_channels)
-    for factor in chain.factors:
+    for factor in serial_factors(chain):
         if isinstance(factor, ChannelPermutation):
             gap = gap[factor.indices]
         else:
@@ -135,14 +145,15 @@ def gaps(chain: Chain) -> Iterator[NDArray[np.int64]]:
 
 
 def wiring(chain: Chain) -> list[NDArray[np.int64]]:
-    """Return all `gaps` at once; refuse chains too wide for that."""
-    within_reach(checked(chain))
+    """Return all `gaps` at once; refuse chains with sums, which have none, and chains too wide."""
+    within_reach(serial(chain))
     return [*gaps(chain)]
 
 
 def within_reach(chain: Chain) -> Chain:
     """Return a chain whose wiring fits in memory."""
-    channels = sum(factor.out_channels for factor in chain.factors)
+    inside = () if chain.is_serial else chain.convolutions
+    channels = sum(factor.out_channels for factor in (*chain.factors, *inside))
     way_out = "take fewer channels; the formulas of igc_theory.budget need no wiring"
     if channels > MOST_CHANNELS:
         raise ValueError(f"chain has {channels} channels, all factors together, above {MOST_CHANNELS}: {way_out}")
@@ -152,6 +163,39 @@ def within_reach(chain: Chain) -> Chain:
 def checked(chain: Chain) -> Chain:
     """Return `chain` if it is one; the first thing that every question about a chain asks."""
     return instance_of("chain", chain, Chain, "give a Chain, such as igcv1(4, 8) or Chain([factor, …])")
+
+
+def serial(chain: Chain, instead: str = "give one of its branches, or a chain without Sum and DirectSum") -> Chain:
+    """Return `chain` if its convolutions follow one another; what asks for the gaps between them has no answer for sums.
+
+    Examples
+    --------
+    >>> from igc_theory.structure import DirectSum, GroupConv
+    >>> serial(DirectSum([GroupConv(2, 2), GroupConv(4, 4)]))
+    Traceback (most recent call last):
+    ...
+    ValueError: chain='DirectSum' has convolutions side by side, in DirectSum of 2, and this needs them one behind the other: \
+give one of its branches, or a chain without Sum and DirectSum
+    """
+    if not checked(chain).is_serial:
+        first = next(factor for factor in chain.factors if isinstance(factor, Parallel))
+        raise ValueError(
+            f"chain={chain.name or type(chain).__name__!r} has convolutions side by side, in {first.kind}, and this "
+            f"needs them one behind the other: {instead}"
+        )
+    return chain
+
+
+def serial_factors(chain: Chain) -> tuple[SerialFactor, ...]:
+    """Return the factors of a chain without sums.
+
+    Examples
+    --------
+    >>> from igc_theory.structure.blocks import group
+    >>> serial_factors(group(4, 4, groups=2))
+    (GroupConv(4, 4, groups=2, kernel_size=3),)
+    """
+    return tuple(factor for factor in serial(chain).factors if not isinstance(factor, Parallel))
 
 
 def branch_graph(chain: Chain, wires: Wires | None = None) -> BranchGraph:

@@ -1,20 +1,22 @@
-"""A chain: group convolutions and channel permutations in order of application."""
+"""A chain: group convolutions and channel permutations in order of application; or chains side by side among them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from html import escape
 from itertools import pairwise
+from typing import Any, NamedTuple
 
-from igc_theory.structure.arguments import kind_of, listed, shown, text
+from igc_theory.structure.arguments import kind_of, listed, settle, shown, text
 from igc_theory.structure.factors import GroupConv
 from igc_theory.structure.permutations import ChannelPermutation
 
-__all__ = ["Chain", "Factor"]
+__all__ = ["Chain", "Factor", "Parallel", "Placement", "Row", "SerialFactor"]
 
-Factor = GroupConv | ChannelPermutation
+Row = tuple[str, str, str, str]
+"""One line of a display: factor, kind, branch, parameters."""
 
 
 @dataclass(frozen=True, init=False, repr=False)
@@ -24,7 +26,8 @@ class Chain:
     Parameters
     ----------
     factors : iterable of GroupConv, ChannelPermutation or Chain
-        At least one; each reads as many channels as the one before it writes. Chains are spliced in.
+        At least one; each reads as many channels as the one before it writes. Chains are spliced in; a `Sum` or a `DirectSum`,
+        chains side by side, is one factor.
     name : str, default ""
         Shown in displays; two chains with equal factors are equal whatever their names.
 
@@ -65,8 +68,8 @@ class Chain:
 
     @property
     def convolutions(self) -> tuple[GroupConv, ...]:
-        """The group convolutions, in order of application."""
-        return tuple(factor for factor in self.factors if isinstance(factor, GroupConv))
+        """The group convolutions, in order of application; those of a `Sum` or `DirectSum` branch by branch."""
+        return tuple(conv for factor in self.factors for conv in factor.convolutions)
 
     @property
     def in_channels(self) -> int:
@@ -98,13 +101,18 @@ class Chain:
         """Rows and columns between the windows of neighbouring outputs."""
         return self._field_of_view[1]
 
+    @property
+    def is_serial(self) -> bool:
+        """Whether one convolution follows the other: no factor is a `Sum` or a `DirectSum`."""
+        return not any(isinstance(factor, Parallel) for factor in self.factors)
+
     @cached_property
     def _field_of_view(self) -> tuple[tuple[int, int], tuple[int, int]]:
         window, strides = [1, 1], [1, 1]
-        for conv in self.convolutions:
+        for factor in self.factors:
             for axis in range(2):
-                window[axis] += (conv.window[axis] - 1) * strides[axis]
-                strides[axis] *= conv.strides[axis]
+                window[axis] += (factor.window[axis] - 1) * strides[axis]
+                strides[axis] *= factor.strides[axis]
         return (window[0], window[1]), (strides[0], strides[1])
 
     def __add__(self, other: Chain | Factor) -> Chain:
@@ -119,14 +127,27 @@ class Chain:
         return self.factors == other.factors if isinstance(other, Chain) else NotImplemented
 
     def __hash__(self) -> int:
-        return hash(self.factors)
+        # A chain whose one factor is a sum equals that sum, and so must their hashes.
+        return hash(self.factors if len(self) > 1 else self.factors[0])
 
     def __repr__(self) -> str:
+        return self._shown(self.factors)
+
+    def _shown(self, entries: Iterable[object]) -> str:
+        """Return the call that makes an object of this class from its entries."""
         name = f", name={self.name!r}" if self.name else ""
-        return f"Chain([{', '.join(map(repr, self.factors))}]{name})"
+        return f"{type(self).__name__}([{', '.join(map(repr, entries))}]{name})"
+
+    def _rows(self) -> Iterator[Row]:
+        """Yield the lines of a display, one per factor."""
+        for factor in self.factors:
+            if isinstance(factor, Parallel):
+                yield from factor._rows()
+            else:
+                yield repr(factor), *_described(factor)
 
     def __str__(self) -> str:
-        rows = [(repr(factor), *_described(factor)) for factor in self.factors]
+        rows = [*self._rows()]
         widths = [max(len(row[column]) for row in rows) for column in range(3)]
         lines = [
             "  ".join(cell.ljust(width) for cell, width in zip(row, [*widths, 0], strict=True)).rstrip() for row in rows
@@ -137,23 +158,135 @@ class Chain:
         head = "<tr>" + "".join(f"<th>{title}</th>" for title in ("factor", "kind", "branch", "parameters")) + "</tr>"
         rows = (
             "<tr>"
-            + "".join(
-                f"<td style='text-align:left'>{escape(cell)}</td>" for cell in (repr(factor), *_described(factor))
-            )
+            + "".join(f"<td style='text-align:left; white-space:pre'>{escape(cell)}</td>" for cell in row)
             + "</tr>"
-            for factor in self.factors
+            for row in self._rows()
         )
         return f"<table><caption>{escape(self._title())}</caption>{head}{''.join(rows)}</table>"
 
     def _title(self) -> str:
-        name = f"{self.name}:" if self.name else "Chain"
+        name = f"{self.name}:" if self.name else type(self).__name__
         return f"{name} {self.in_channels} -> {self.out_channels}, {self.parameters:,} parameters"
 
 
-def _described(factor: Factor) -> tuple[str, str, str]:
+class Placement(NamedTuple):
+    """A branch and its place: the channels that it reads and writes, and the rows and columns around its window."""
+
+    branch: Chain
+    reads: slice
+    writes: slice
+    margin: tuple[int, int]
+
+    def centre(self, height: int, width: int) -> tuple[slice, slice]:
+        """Return the rows and columns of an image of the whole that the branch reads.
+
+        Examples
+        --------
+        >>> from igc_theory.structure import GroupConv, Sum
+        >>> Sum([GroupConv(2, 2, kernel_size=3), GroupConv(2, 2)]).parts[1].centre(3, 3)
+        (slice(1, 2, None), slice(1, 2, None))
+        """
+        rows, columns = self.margin
+        return slice(rows, height - rows), slice(columns, width - columns)
+
+
+class Parallel(Chain):
+    """Chains side by side: what `Sum` and `DirectSum` have in common."""
+
+    branches: tuple[Chain, ...]
+    name: str
+    _sign: str
+
+    def __init__(self, branches: Iterable[Any], name: str = "") -> None:
+        way_out = "give a list of chains, factors, or lists of factors"
+        settle(self, branches=self._checked(listed("branches", branches, way_out)), name=text("name", name))
+        self._check_images()
+
+    @property
+    def factors(self) -> tuple[Factor, ...]:
+        """Itself, the one factor of the chain that it is."""
+        return (self,)
+
+    @property
+    def convolutions(self) -> tuple[GroupConv, ...]:
+        """The group convolutions of all branches, one branch after the other."""
+        return tuple(conv for branch in self.branches for conv in branch.convolutions)
+
+    @cached_property
+    def parts(self) -> tuple[Placement, ...]:
+        """The branches with the channels that each reads and writes."""
+        raise NotImplementedError
+
+    @property
+    def kind(self) -> str:
+        """What it is and of how many branches, as displays and messages call it."""
+        return f"{type(self).__name__} of {len(self.branches)}"
+
+    @property
+    def additions(self) -> int:
+        """How often two branches are added: as often as there are branches besides the first that write the same channels."""
+        return sum(part.writes == before.writes for before, part in pairwise(self.parts))
+
+    def _placed(self, reads: Iterable[slice], writes: Iterable[slice]) -> tuple[Placement, ...]:
+        (rows, columns), branches = self.window, self.branches
+        margins = [((rows - chain.window[0]) // 2, (columns - chain.window[1]) // 2) for chain in branches]
+        return tuple(map(Placement, branches, reads, writes, margins))
+
+    @cached_property
+    def _field_of_view(self) -> tuple[tuple[int, int], tuple[int, int]]:
+        rows, columns = zip(*(branch.window for branch in self.branches), strict=True)
+        return (max(rows), max(columns)), self.branches[0].strides
+
+    def _checked(self, entries: list[Any]) -> tuple[Chain, ...]:
+        """Return the branches as chains, after checking kinds and channels."""
+        raise NotImplementedError
+
+    def _check_images(self) -> None:
+        """Refuse branches whose outputs would not lie under each other, or whose windows have no common centre."""
+        first, *others = self.branches
+        for k, branch in enumerate(others, start=1):
+            if branch.strides != first.strides:
+                raise ValueError(
+                    f"branches[{k}] has stride {branch.strides}, but branches[0] {first.strides}, and their images would differ "
+                    "in size: give all branches the same stride"
+                )
+            if any((a - b) % 2 for a, b in zip(first.window, branch.window, strict=True)):
+                raise ValueError(
+                    f"branches[{k}] has window {branch.window}, but branches[0] {first.window}, and an odd and an even side have "
+                    "no common centre: make them all odd or all even"
+                )
+
+    def _rows(self) -> Iterator[Row]:
+        """Yield the lines of a display: one for the whole, and one for each factor, with the sign in front of each branch."""
+        yield self.kind + (f", {self.name}" if self.name else ""), "", "", f"{self.parameters:,}"
+        for branch in self.branches:
+            for k, (factor, *rest) in enumerate(branch._rows()):
+                kind, width, parameters = rest
+                yield f"{self._sign if k == 0 else ' '} {factor}", kind, width, parameters
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Parallel):
+            return type(self) is type(other) and self.branches == other.branches
+        return super().__eq__(other)
+
+    def __hash__(self) -> int:
+        return hash((type(self).__name__, self.branches))
+
+    def __repr__(self) -> str:
+        return self._shown(self.branches)
+
+
+SerialFactor = GroupConv | ChannelPermutation
+"""What a chain without sums is made of."""
+
+Factor = SerialFactor | Parallel
+"""What a chain is made of; chains in series are spliced in."""
+
+
+def _described(factor: SerialFactor) -> tuple[str, str, str]:
     """Return kind, branch and parameters of one factor, as the displays show them."""
     if isinstance(factor, ChannelPermutation):
-        return "permutation", "", ""
+        return ("identity" if 1 in (factor.interleaved or ()) else "permutation"), "", ""
     return factor.kind, f"{factor.in_width} in, {factor.out_width} out per branch", f"{factor.parameters:,}"
 
 

@@ -69,6 +69,11 @@ class GroupConv:
         branches_of(self.out_channels, self.groups, "out_channels")
 
     @property
+    def convolutions(self) -> tuple[GroupConv, ...]:
+        """Itself: what a chain of this one factor has."""
+        return (self,)
+
+    @property
     def in_width(self) -> int:
         """Input channels of one branch (`a` in the interleaving theorem)."""
         return self.in_channels // self.groups

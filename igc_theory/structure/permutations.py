@@ -81,6 +81,21 @@ class ChannelPermutation:
         return self._channels
 
     @property
+    def convolutions(self) -> tuple[()]:
+        """None: what a chain of this one factor has."""
+        return ()
+
+    @property
+    def window(self) -> tuple[int, int]:
+        """(1, 1): what a position sees of the input."""
+        return 1, 1
+
+    @property
+    def strides(self) -> tuple[int, int]:
+        """(1, 1): every position is kept."""
+        return 1, 1
+
+    @property
     def interleaved(self) -> tuple[int, int] | None:
         """The (groups, width) of :func:`interleave`, if it was made that way; then the map is a reshape and a transpose."""
         return self._interleaved

@@ -26,7 +26,7 @@ from igc_theory.structure import (
     xception,
 )
 from igc_theory.structure.blocks import regular_as_igc, summation_fusion
-from igc_theory.structure.two_factor_chains import two_factor_chain, two_factor_chains
+from igc_theory.structure.families.two_factor_chains import two_factor_chain, two_factor_chains
 from tests import oracles
 
 

@@ -15,7 +15,7 @@ from igc_theory.kernels.compression.pruning import prune, prune_channels, prune_
 from igc_theory.kernels.compression.structured import block_diagonal, sparse_product
 from igc_theory.structure.arguments import real_number
 from igc_theory.structure.divisors import divisors
-from igc_theory.structure.two_factor_chains import two_factor_chains
+from igc_theory.structure.families.two_factor_chains import two_factor_chains
 
 __all__ = ["within_budget"]
 

@@ -22,7 +22,7 @@ from igc_theory.kernels.compression.precision import binarize, cluster, quantize
 from igc_theory.structure.arguments import flag, generator, instance_of, listed, window_of
 from igc_theory.structure.chains import Chain
 from igc_theory.structure.divisors import divisors
-from igc_theory.structure.two_factor_chains import two_factor_chains
+from igc_theory.structure.families.two_factor_chains import two_factor_chains
 
 __all__ = ["Frontier", "frontier", "nondominated"]
 
@@ -138,7 +138,7 @@ def frontier(
         Finite real numbers. Not modified.
     chains : iterable of Chain, optional
         Whose products are tried. By default two factors with 1 to 16 paths per pair,
-        `igc_theory.structure.two_factor_chains.two_factor_chains`.
+        `igc_theory.structure.families.two_factor_chains.two_factor_chains`.
     kernel_size : int or (int, int), default 1
         The window.
     rng : numpy.random.Generator, optional

@@ -17,7 +17,7 @@ from igc_theory.kernels.projection.project import project
 from igc_theory.structure.arguments import flag, positive_int, two_of
 from igc_theory.structure.chains import Chain
 from igc_theory.structure.factors import GroupConv
-from igc_theory.structure.two_factor_chains import two_factor_chain
+from igc_theory.structure.families.two_factor_chains import two_factor_chain
 
 __all__ = ["block_diagonal", "sparse_low_rank", "sparse_product"]
 

@@ -19,7 +19,8 @@ import numpy as np
 
 from igc_theory.kernels.arrays import Array
 from igc_theory.structure.arguments import path_of, shown
-from igc_theory.structure.chains import Chain, Factor
+from igc_theory.structure.branches import serial_factors
+from igc_theory.structure.chains import Chain, Factor, SerialFactor
 from igc_theory.structure.factors import GroupConv
 from igc_theory.structure.permutations import ChannelPermutation, interleave
 
@@ -41,7 +42,11 @@ def write_product(path: str | os.PathLike[str], chain: Chain, weights: Sequence[
     Chain([GroupConv(2, 2, groups=2), interleave(groups=2, width=1)], name='a scale')
     """
     indices = [f.indices for f in chain.factors if isinstance(f, ChannelPermutation) and f.interleaved is None]
-    description = {"format": FORMAT, "name": chain.name, "factors": [_described(factor) for factor in chain.factors]}
+    description = {
+        "format": FORMAT,
+        "name": chain.name,
+        "factors": [_described(factor) for factor in serial_factors(chain)],
+    }
     arrays = {f"weights_{k}": array for k, array in enumerate(weights)}
     arrays |= {f"indices_{k}": array for k, array in enumerate(indices)}
     target = path_of("path", path)
@@ -128,9 +133,9 @@ def read_product(path: str | os.PathLike[str]) -> tuple[Chain, list[Array]]:
     return chain, weights
 
 
-def _described(factor: Factor) -> dict[str, Any]:
+def _described(factor: SerialFactor) -> dict[str, Any]:
     """Return one factor as JSON; the index list of an arbitrary permutation is kept in an array of its own."""
-    if isinstance(factor, GroupConv):
+    if not isinstance(factor, ChannelPermutation):
         fields = factor.in_channels, factor.out_channels, factor.groups, factor.window, factor.strides
         return {"convolution": fields}
     return {"interleave": factor.interleaved} if factor.interleaved else {"permutation": factor.channels}

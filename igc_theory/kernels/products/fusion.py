@@ -69,7 +69,7 @@ def _normal(steps: Sequence[WeightedFactor]) -> list[WeightedFactor]:
         factor, before = step[0], result[-1][0] if result else None
         if isinstance(before, GroupConv) and isinstance(factor, GroupConv) and before.out_width == 1:
             result.append((interleave(before.groups, 1), None))
-        both = _composed(before, factor) if before and not isinstance(factor, GroupConv) else None
+        both = _composed(before, factor) if isinstance(factor, ChannelPermutation) else None
         result[len(result) - bool(both) :] = [(both, None) if both else step]
     return result
 

@@ -8,7 +8,7 @@ from numpy.typing import DTypeLike
 from igc_theory.kernels.arrays import float_type
 from igc_theory.kernels.products.product import Product
 from igc_theory.structure.arguments import generator
-from igc_theory.structure.branches import checked
+from igc_theory.structure.branches import serial
 from igc_theory.structure.chains import Chain
 
 __all__ = ["random_product"]
@@ -51,7 +51,7 @@ def random_product(chain: Chain, rng: np.random.Generator, dtype: DTypeLike = np
     """
     kind, weights = float_type("dtype", dtype), []
     generator("rng", rng)
-    for conv in checked(chain).convolutions:
+    for conv in serial(chain).convolutions:
         shape = conv.out_channels, conv.in_width, *conv.window
         draw = rng.standard_normal(shape)
         if kind.kind == "c":

@@ -16,7 +16,8 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided, sliding_window_view
 
 from igc_theory.kernels.arrays import Array
-from igc_theory.structure.chains import Chain, Factor
+from igc_theory.structure.branches import serial_factors
+from igc_theory.structure.chains import Chain, SerialFactor
 from igc_theory.structure.factors import GroupConv
 from igc_theory.structure.permutations import ChannelPermutation
 
@@ -89,10 +90,10 @@ class _Route:
         self.place = OPERAND
         self.view = _template((chain.in_channels, *window, batch), dtype)[..., slice(*tile)]
         self._follow(
-            chain.factors, list(kernels), _template((chain.out_channels, 1, 1, batch), dtype)[..., slice(*tile)]
+            serial_factors(chain), list(kernels), _template((chain.out_channels, 1, 1, batch), dtype)[..., slice(*tile)]
         )
 
-    def _follow(self, factors: Sequence[Factor], kernels: list[Array], out: Array) -> None:
+    def _follow(self, factors: Sequence[SerialFactor], kernels: list[Array], out: Array) -> None:
         """Take all steps, the last of them into `out`."""
         for k, factor in enumerate(factors):
             if isinstance(factor, ChannelPermutation):
@@ -191,7 +192,7 @@ def _matched(source: Array, target: Array, conv: GroupConv) -> tuple[Array, Arra
     )
 
 
-def _undone(out: Array, permutations: Sequence[Factor]) -> Array | None:
+def _undone(out: Array, permutations: Sequence[SerialFactor]) -> Array | None:
     """Return `out` as seen in front of the permutations that follow the last convolution, None if only a gather can do it."""
     for permutation in reversed(permutations):
         assert isinstance(permutation, ChannelPermutation)

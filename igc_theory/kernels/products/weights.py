@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from igc_theory.kernels.arrays import Array, finite, numbers
 from igc_theory.structure.arguments import listed
-from igc_theory.structure.branches import checked
+from igc_theory.structure.branches import serial
 from igc_theory.structure.chains import Chain
 from igc_theory.structure.factors import GroupConv
 from igc_theory.structure.shuffles import FoldedChain
@@ -20,7 +20,7 @@ __all__ = ["carried_weights", "checked_weights"]
 
 def checked_weights(chain: Chain, weights: Sequence[ArrayLike]) -> tuple[Array, ...]:
     """Return the weights as read-only arrays of one type with four axes each, after checking them against the chain."""
-    convolutions = checked(chain).convolutions
+    convolutions = serial(chain).convolutions
     weights = listed("weights", weights, "give one array for each convolution of the chain", empty=True)
     if len(weights) != len(convolutions):
         raise ValueError(

@@ -16,8 +16,8 @@ from igc_theory.kernels.projection.project import project
 from igc_theory.structure.arguments import branches_of, generator, instance_of, listed, positive_int, shown
 from igc_theory.structure.chains import Chain
 from igc_theory.structure.factors import GroupConv
+from igc_theory.structure.families.two_factor_chains import two_factor_chain
 from igc_theory.structure.permutations import ChannelPermutation
-from igc_theory.structure.two_factor_chains import two_factor_chain
 
 __all__ = ["butterflies", "certificates", "expected_error", "path_errors"]
 

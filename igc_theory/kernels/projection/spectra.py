@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from igc_theory.kernels.arrays import Array, finite
 from igc_theory.kernels.projection.chain_kernel import chain_kernel
 from igc_theory.structure.arguments import positive_int
-from igc_theory.structure.branches import checked
+from igc_theory.structure.branches import serial
 from igc_theory.structure.chains import Chain
 from igc_theory.structure.factors import GroupConv
 from igc_theory.structure.paths import path_counts
@@ -53,7 +53,7 @@ def block_spectra(
     >>> spectra["value"].round(6).tolist(), set(spectra["rank"].tolist())
     ([2.0, 0.0, 2.0, 0.0, 2.0, 0.0, 2.0, 0.0], {1})
     """
-    before, after = _split(checked(chain), split)
+    before, after = _split(serial(chain), split)
     array = finite("kernel", chain_kernel(kernel, chain))
     reads, writes = path_counts(before).T > 0, path_counts(after) > 0
     (inputs, of_input), (outputs, of_output) = _classes(reads), _classes(writes)

@@ -25,8 +25,8 @@ from igc_theory.structure.arguments import flag, instance_of, positive_int
 from igc_theory.structure.chains import Chain
 from igc_theory.structure.conditions.grades import Grade, grade
 from igc_theory.structure.factors import GroupConv
+from igc_theory.structure.families.two_factor_chains import two_factor_chains
 from igc_theory.structure.permutations import ChannelPermutation
-from igc_theory.structure.two_factor_chains import two_factor_chains
 
 __all__ = ["Audit", "ChainAudit", "Errors", "RegularAudit", "audit", "consecutive"]
 

@@ -8,7 +8,7 @@ from itertools import groupby, pairwise
 from math import prod
 
 from igc_theory.networks.paths.pair_counts import PairCounts
-from igc_theory.networks.paths.steps import Gather, Mix, Steps, Sum, Unknown
+from igc_theory.networks.paths.steps import Addition, Gather, Mix, Steps, Unknown
 
 __all__ = ["Region", "blocks_of", "stages_of"]
 
@@ -99,7 +99,7 @@ class _Part:
         reads = self.steps.steps[self.end].reads
         if self.steps.depths[self.end] - self.steps.depths[self.start] > 1:
             return True
-        joins = isinstance(action, (Sum, Gather)) and len(set(reads)) > 1
+        joins = isinstance(action, (Addition, Gather)) and len(set(reads)) > 1
         if joins and isinstance(action, Gather):
             return self.dense or min(self.steps.depths[k] for k in reads) == self.steps.depths[self.start]
         return self.dense and not self._pointwise

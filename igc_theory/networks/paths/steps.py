@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from igc_theory.networks.paths.pair_counts import PairCounts
 
-__all__ = ["Action", "Gate", "Gather", "Mix", "Step", "Steps", "Sum", "Unknown"]
+__all__ = ["Action", "Addition", "Gate", "Gather", "Mix", "Step", "Steps", "Unknown"]
 
 Integers = NDArray[np.int64]
 
@@ -58,7 +58,7 @@ class Gather:
 
 
 @dataclass(frozen=True)
-class Sum:
+class Addition:
     """A sum of vectors channel by channel, each operand a path of its own."""
 
 
@@ -74,7 +74,7 @@ class Unknown:
     operator: str
 
 
-Action = Mix | Gather | Sum | Gate | Unknown
+Action = Mix | Gather | Addition | Gate | Unknown
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +83,7 @@ class Step:
 
     Attributes
     ----------
-    action : Mix, Gather, Sum, Gate, Unknown or None
+    action : Mix, Gather, Addition, Gate, Unknown or None
         None for the image.
     reads : tuple of int
         Positions of earlier steps.
@@ -124,7 +124,7 @@ class Steps:
     --------
     A group convolution beside the identity:
 
-    >>> steps = Steps((Step(None, (), 4), Step(Mix(2), (0,), 4), Step(Sum(), (0, 1), 4)), (2,))
+    >>> steps = Steps((Step(None, (), 4), Step(Mix(2), (0,), 4), Step(Addition(), (0, 1), 4)), (2,))
     >>> steps.counts(0, 2).matrix().tolist()
     [[2, 1, 0, 0], [1, 2, 0, 0], [0, 0, 2, 1], [0, 0, 1, 2]]
     >>> steps.counts(0, 2, shortcuts=False).matrix().tolist()
@@ -177,7 +177,7 @@ class Steps:
         """(sum, operand) where an operand has at most one convolution since the branches parted, and another one has more."""
         found = set()
         for k, step in enumerate(self.steps):
-            if isinstance(step.action, Sum) and len(set(step.reads)) > 1:
+            if isinstance(step.action, Addition) and len(set(step.reads)) > 1:
                 start = self.depths[self._dominators[k]]
                 lengths = {read: self.depths[read] - start for read in step.reads}
                 found |= {(k, read) for read, n in lengths.items() if n <= 1 and n < max(lengths.values())}

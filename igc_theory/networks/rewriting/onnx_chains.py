@@ -16,7 +16,7 @@ from igc_theory.kernels.arrays import Array, float_type
 from igc_theory.kernels.products.product import Product
 from igc_theory.kernels.products.weights import carried_weights
 from igc_theory.structure.arguments import array_of, instance_of, pair_of, positive_int
-from igc_theory.structure.branches import wiring
+from igc_theory.structure.branches import serial_factors, wiring
 from igc_theory.structure.chains import Chain
 from igc_theory.structure.factors import GroupConv
 from igc_theory.structure.permutations import ChannelPermutation
@@ -126,7 +126,7 @@ def chain_nodes(
     if any(sides) and not inside:
         writer.pad(sides)
     rest = iter(zip(weights, biases, strict=True))
-    for factor in folded.chain.factors:
+    for factor in serial_factors(folded.chain):
         if isinstance(factor, ChannelPermutation):
             writer.shuffle(factor)
         elif inside and not factor.is_pointwise:

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 from igc_theory.kernels.arrays import Array
 from igc_theory.kernels.products.product import Product
 from igc_theory.structure.arguments import choice_of, flag, kind_of, pair_of
+from igc_theory.structure.branches import serial_factors
 from igc_theory.structure.chains import Chain
 from igc_theory.structure.factors import GroupConv
 from igc_theory.structure.permutations import ChannelPermutation
@@ -129,7 +130,7 @@ def to_torch(
     inside = _padding_inside(chain, mode)
     layers: list[nn.Module] = [] if inside else [_rim(chain.window, steps, axes, mode)]
     rest = iter(weights)
-    for factor in chain.factors:
+    for factor in serial_factors(chain):
         if isinstance(factor, ChannelPermutation):
             layers.append(Permute(factor, axes))
         else:

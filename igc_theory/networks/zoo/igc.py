@@ -11,6 +11,7 @@ from igc_theory.networks.zoo.classic import CIFAR, IMAGENET, Entry, residual_blo
 from igc_theory.networks.zoo.mobile import as_nodes
 from igc_theory.structure.arguments import positive_int, shown
 from igc_theory.structure.blocks import igcv3, interleaved
+from igc_theory.structure.branches import serial_factors
 from igc_theory.structure.chains import Chain
 from igc_theory.structure.factors import GroupConv
 from igc_theory.structure.permutations import interleave
@@ -174,7 +175,8 @@ def _one_norm(chain: Chain) -> tuple[Node, ...]:
     """Return the factors as nodes with one batch-norm, behind the last convolution."""
     last = chain.convolutions[-1]
     return tuple(
-        Conv(part, batch_norm=part is last) if isinstance(part, GroupConv) else Shuffle(part) for part in chain.factors
+        Conv(part, batch_norm=part is last) if isinstance(part, GroupConv) else Shuffle(part)
+        for part in serial_factors(chain)
     )
 
 

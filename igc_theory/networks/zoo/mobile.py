@@ -7,6 +7,7 @@ from igc_theory.networks.description.nodes import Block, Node
 from igc_theory.networks.zoo.classic import IMAGENET, Entry, chosen
 from igc_theory.structure.arguments import shown
 from igc_theory.structure.blocks import inverted_residual, shufflenet_unit
+from igc_theory.structure.branches import serial_factors
 from igc_theory.structure.chains import Chain
 from igc_theory.structure.factors import GroupConv
 from igc_theory.structure.permutations import interleave
@@ -32,7 +33,7 @@ def as_nodes(chain: Chain) -> tuple[Node, ...]:
     >>> [node.kind for node in as_nodes(inverted_residual(16, 24))]
     ['regular 1×1', 'depthwise 3×3', 'regular 1×1']
     """
-    return tuple(Conv(part) if isinstance(part, GroupConv) else Shuffle(part) for part in chain.factors)
+    return tuple(Conv(part) if isinstance(part, GroupConv) else Shuffle(part) for part in serial_factors(chain))
 
 
 def round_to_multiple(channels: float, divisor: int = 8) -> int:

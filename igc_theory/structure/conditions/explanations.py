@@ -7,9 +7,9 @@ from typing import Literal
 
 import numpy as np
 
-from igc_theory.structure.branches import BranchGraph, branch_graph, wiring
+from igc_theory.structure.branches import BranchGraph, branch_graph, serial, wiring
 from igc_theory.structure.chains import Chain
-from igc_theory.structure.conditions.grades import graded
+from igc_theory.structure.conditions.grades import INSTEAD, graded
 from igc_theory.structure.conditions.splits import NotGrouped, grouped_parts
 
 __all__ = ["Explanation", "Witness", "explain_complementarity"]
@@ -88,7 +88,7 @@ def explain_complementarity(chain: Chain) -> Explanation:
     Parameters
     ----------
     chain : Chain
-        Any chain.
+        Without sums, as for `is_complementary`.
 
     Returns
     -------
@@ -99,6 +99,8 @@ def explain_complementarity(chain: Chain) -> Explanation:
     ------
     TypeError
         If `chain` is not a Chain.
+    ValueError
+        If it has a `Sum` or a `DirectSum`.
 
     Examples
     --------
@@ -113,7 +115,7 @@ def explain_complementarity(chain: Chain) -> Explanation:
     >>> print(explanation.witness)
     Witness(input=0, output=0, paths=2, channels=None, convolution=None, part=None)
     """
-    graph = branch_graph(chain)
+    graph = branch_graph(serial(chain, INSTEAD))
     found = graded(graph)
     if found.kind == "strict":
         return Explanation(True, None, _STRICT)

@@ -7,11 +7,13 @@ from typing import Literal
 
 import numpy as np
 
-from igc_theory.structure.branches import BranchGraph, branch_graph
+from igc_theory.structure.branches import BranchGraph, branch_graph, checked, serial
 from igc_theory.structure.chains import Chain
 from igc_theory.structure.conditions.splits import NotGrouped, grouped_parts, meet_evenly
+from igc_theory.structure.paths import count_blocks
 
 __all__ = [
+    "INSTEAD",
     "Grade",
     "grade",
     "graded",
@@ -20,6 +22,9 @@ __all__ = [
     "is_dense",
     "is_loosely_complementary",
 ]
+
+INSTEAD = "ask is_dense, has_unique_paths or grade, or give one of its branches"
+"""What the refusal of a chain with sums says, where a condition compares the two sides of a split."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +42,8 @@ class Grade:
         Largest number; None when the chain is not dense (counting stops at the first pair without a path).
     missing : (int, int) or None
         For a chain that is not dense, an (output, input) pair that no path connects.
+    serial : bool
+        False for a chain with sums: strict and loose compare what stands before and behind a split, which they do not have.
 
     Examples
     --------
@@ -52,6 +59,7 @@ class Grade:
     min_paths: int
     max_paths: int | None
     missing: tuple[int, int] | None = None
+    serial: bool = True
 
     @property
     def conditions(self) -> tuple[str, ...]:
@@ -78,7 +86,7 @@ class Grade:
         """The condition and the number of paths in words."""
         if self.missing is not None:
             return "not dense: output {} has no path from input {}".format(*self.missing)
-        dense = "unique paths, not complementary" if self.min_paths == 1 else "dense, not complementary"
+        dense = ("unique paths" if self.min_paths == 1 else "dense") + ", not complementary" * self.serial
         name = {"loose": f"loose, p = {self.min_paths}", "dense": dense}.get(self.kind, self.kind)
         if self.min_paths < (self.max_paths or 0):
             return f"{self.kind}, uneven: {self.min_paths} to {self.max_paths} paths per pair"
@@ -97,7 +105,8 @@ def is_complementary(chain: Chain) -> bool:
     Parameters
     ----------
     chain : Chain
-        Any chain; a depthwise factor with one output per input changes nothing. A single convolution must be dense.
+        Without sums, which have no split of all their paths into a part before and a part behind. A depthwise factor with one
+        output per input changes nothing. A single convolution must be dense.
 
     Returns
     -------
@@ -107,6 +116,8 @@ def is_complementary(chain: Chain) -> bool:
     ------
     TypeError
         If `chain` is not a Chain.
+    ValueError
+        If it has a `Sum` or a `DirectSum`.
 
     Examples
     --------
@@ -114,7 +125,7 @@ def is_complementary(chain: Chain) -> bool:
     >>> is_complementary(igcv1(8, 4)), is_complementary(igcv3(24, 24))
     (True, False)
     """
-    graph = branch_graph(chain)
+    graph = branch_graph(serial(chain, INSTEAD))
     # Evenly meeting parts share one channel each iff as many paths end in an output as there are inputs.
     return graph.fan_in == chain.in_channels and _splits(graph).loose
 
@@ -129,7 +140,7 @@ def is_loosely_complementary(chain: Chain) -> bool:
     Parameters
     ----------
     chain : Chain
-        Any chain.
+        Without sums, as for `is_complementary`.
 
     Returns
     -------
@@ -139,6 +150,8 @@ def is_loosely_complementary(chain: Chain) -> bool:
     ------
     TypeError
         If `chain` is not a Chain.
+    ValueError
+        If it has a `Sum` or a `DirectSum`.
 
     Examples
     --------
@@ -148,7 +161,7 @@ def is_loosely_complementary(chain: Chain) -> bool:
     >>> is_loosely_complementary(Chain(igcv3(24, 24, groups=(2, 3)).convolutions))
     False
     """
-    return _splits(branch_graph(chain)).loose
+    return _splits(branch_graph(serial(chain, INSTEAD))).loose
 
 
 def has_unique_paths(chain: Chain) -> bool:
@@ -179,6 +192,9 @@ def has_unique_paths(chain: Chain) -> bool:
     >>> has_unique_paths(igcv1(3, 5))
     True
     """
+    if not checked(chain).is_serial:
+        found = _counted(chain)
+        return found.min_paths == found.max_paths == 1
     graph = branch_graph(chain)
     # An output ends fan_in paths: if these are as many as the inputs and none is left out, each has one.
     return graph.fan_in == chain.in_channels and (_splits(graph).loose or _missing_pair(graph) is None)
@@ -207,6 +223,8 @@ def is_dense(chain: Chain) -> bool:
     >>> is_dense(interleaved(12, [1, 4, 4])), is_dense(interleaved(12, [1, 2, 4]))
     (True, False)
     """
+    if not checked(chain).is_serial:
+        return _counted(chain).missing is None
     graph = branch_graph(chain)
     return _splits(graph).loose or _missing_pair(graph) is None
 
@@ -242,8 +260,26 @@ def grade(chain: Chain) -> Grade:
     loose, p = 36: every input reaches every output by 36 paths
     dense, uneven: 1 to 2 paths per pair
     not dense: output 0 has no path from input 3
+
+    Of a chain with sums it says whether it is dense, and its path counts; strict and loose are not defined for it.
+
+    >>> from igc_theory.structure import Sum
+    >>> print(grade(Sum([igcv1(8, 4), []], name="with a shortcut")))
+    dense, uneven: 1 to 2 paths per pair
     """
-    return graded(branch_graph(chain))
+    return graded(branch_graph(chain)) if checked(chain).is_serial else _counted(chain)
+
+
+def _counted(chain: Chain) -> Grade:
+    """Return the grade of a chain with sums, which has no splits."""
+    least, most = [], []
+    for start, block in count_blocks(chain):
+        if not block.all():
+            output, column = np.argwhere(block == 0)[0]
+            return Grade("not dense", 0, None, (int(output), start + int(column)), serial=False)
+        least.append(int(block.min()))
+        most.append(int(block.max()))
+    return Grade("dense", min(least), max(most), serial=False)
 
 
 def graded(graph: BranchGraph) -> Grade:

@@ -29,7 +29,7 @@ from igc_theory.kernels import (
 from igc_theory.kernels.compression.frontier import nondominated
 from igc_theory.kernels.compression.structured import sparse_low_rank
 from igc_theory.structure import GroupConv, grade, igcv1, igcv2
-from igc_theory.structure.two_factor_chains import two_factor_chains
+from igc_theory.structure.families.two_factor_chains import two_factor_chains
 
 RNG = np.random.default_rng(7)
 ENTRIES = st.floats(-4, 4, allow_nan=False).map(lambda x: round(x, 3))

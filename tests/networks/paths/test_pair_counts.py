@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from igc_theory.networks.paths.pair_counts import PairCounts
-from igc_theory.networks.paths.steps import Gate, Gather, Mix, Step, Steps, Sum, Unknown
+from igc_theory.networks.paths.steps import Addition, Gate, Gather, Mix, Step, Steps, Unknown
 from igc_theory.networks.paths.verdicts import verdict
 from tests.oracles import connected_branches, multiplied_out
 
@@ -25,7 +25,7 @@ def _choices(steps: list[Step]) -> list[Step]:
     found.append(Step(Gather(np.r_[np.arange(c - 1), -1]), (last,), c))
     for k, other in enumerate(steps[:-1]):
         if other.channels == c:
-            found.append(Step(Sum(), (k, last), c))
+            found.append(Step(Addition(), (k, last), c))
         if other.channels + c <= 8:
             found.append(Step(Gather(np.arange(other.channels + c)), (last, k), other.channels + c))
     return found
@@ -41,7 +41,7 @@ def _every_step(steps: list[Step], path: tuple[int, ...], most: int) -> Iterator
     for first, second in product(path, repeat=2):
         widths = steps[first].channels, steps[second].channels
         if first < second and widths[0] == widths[1]:
-            yield Step(Sum(), (first, second), widths[0])
+            yield Step(Addition(), (first, second), widths[0])
         if sum(widths) <= most and first != second:
             yield Step(Gather(np.arange(sum(widths))), (first, second), sum(widths))
 
@@ -118,7 +118,7 @@ def test_long_graphs_have_the_counts_of_their_supports(data: st.DataObject) -> N
 def test_counts_beyond_64_bits_are_exact() -> None:
     steps = [Step(None, (), 8)]
     for k in range(60):
-        steps += [Step(Mix(2), (2 * k,), 8), Step(Sum(), (2 * k, 2 * k + 1), 8)]
+        steps += [Step(Mix(2), (2 * k,), 8), Step(Addition(), (2 * k, 2 * k + 1), 8)]
     graph = Steps(tuple(steps), (120,))
     counts = graph.counts(0, 120)
     assert isinstance(counts, PairCounts)
@@ -129,7 +129,8 @@ def test_counts_beyond_64_bits_are_exact() -> None:
 
 def test_a_thousand_channels_need_no_square_table() -> None:
     steps = Steps(
-        (Step(None, (), 4096), Step(Mix(2), (0,), 4096), Step(Mix(4096), (1,), 4096), Step(Sum(), (0, 2), 4096)), (3,)
+        (Step(None, (), 4096), Step(Mix(2), (0,), 4096), Step(Mix(4096), (1,), 4096), Step(Addition(), (0, 2), 4096)),
+        (3,),
     )
     counts = steps.counts(0, 3)
     assert isinstance(counts, PairCounts)
@@ -140,7 +141,7 @@ def test_a_thousand_channels_need_no_square_table() -> None:
 def test_gates_and_shortcuts_are_ways_only_if_asked_for() -> None:
     image, branch = Step(None, (), 4), Step(Mix(2), (0,), 4)
     gate = Step(Mix(1), (0,), 4)
-    steps = Steps((image, branch, gate, Step(Gate(), (1, 2), 4), Step(Sum(), (0, 3), 4)), (4,))
+    steps = Steps((image, branch, gate, Step(Gate(), (1, 2), 4), Step(Addition(), (0, 3), 4)), (4,))
     found = {
         (shortcuts, gates): steps.counts(0, 4, shortcuts=shortcuts, gates=gates).matrix()[0].tolist()
         for shortcuts, gates in product((False, True), repeat=2)

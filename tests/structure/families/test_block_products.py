@@ -19,7 +19,7 @@ from igc_theory.structure import (
     igcv1,
     monarch,
 )
-from igc_theory.structure.two_factor_chains import two_factor_chain
+from igc_theory.structure.families.two_factor_chains import two_factor_chain
 from tests.structure.families.matrices import blocks, diagonal, drawn, kernel_of, transposing
 
 sizes = st.integers(1, 4)

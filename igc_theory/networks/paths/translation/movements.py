@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from igc_theory.networks.description.graph import Operation
-from igc_theory.networks.paths.steps import Gather, Sum
+from igc_theory.networks.paths.steps import Addition, Gather
 from igc_theory.networks.paths.translation.layouts import View, aligned, reshaped, spread
 from igc_theory.networks.paths.translation.trace import Trace
 
@@ -152,7 +152,7 @@ def concatenation(trace: Trace, operation: Operation) -> View | None:
     if all(view.labels is not None and view.labels.shape[axis] == 1 for view in views) and not _is_channels(
         views, axis
     ):
-        return views[0] if len(views) == 1 else trace.joined(operation, Sum(), views)
+        return views[0] if len(views) == 1 else trace.joined(operation, Addition(), views)
     return trace.concatenated(operation, axis, parts)
 
 
@@ -194,7 +194,7 @@ def depth_to_space(trace: Trace, operation: Operation) -> View | None:
     times = int(operation.attributes["blocksize"]) ** 2
     labels = spread(view.labels, 1, shape[1]).ravel()
     rows = labels.reshape(-1, times).T if _mode(operation) == "CRD" else labels.reshape(times, -1)
-    return trace.joined(operation, Sum(), [view.at(row.reshape(1, -1, 1, 1)) for row in rows])
+    return trace.joined(operation, Addition(), [view.at(row.reshape(1, -1, 1, 1)) for row in rows])
 
 
 def _mode(operation: Operation) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from igc_theory.networks.description.graph import Graph, Operation, words
-from igc_theory.networks.paths.steps import Gate, Steps, Sum
+from igc_theory.networks.paths.steps import Addition, Gate, Steps
 from igc_theory.networks.paths.translation.layouts import View, aligned, spread
 from igc_theory.networks.paths.translation.movements import (
     concatenation,
@@ -282,14 +282,14 @@ def _arithmetic(trace: Trace, operation: Operation) -> View | None:
     if operation.operator in ("Mul", "Div", "Sub", "Pow"):
         sizes = [prod(trace.shape(name) or ()) for name in names]
         return _weighed(trace, operation, found, [size < prod(shape) for size in sizes])
-    return trace.joined(operation, Sum(), found)
+    return trace.joined(operation, Addition(), found)
 
 
 def _weighed(trace: Trace, operation: Operation, views: list[View], small: list[bool] | None = None) -> View:
     """Return a product: an operand that is broadcast or bounded, beside one that is not, is a gate."""
     gates = small if small and not all(small) and any(small) else [view.gate for view in views]
     if all(gates) or not any(gates):
-        plain = Gate() if operation.operator == "Div" else Sum()
+        plain = Gate() if operation.operator == "Div" else Addition()
         return trace.joined(operation, plain, views)
     order = sorted(range(len(views)), key=lambda k: gates[k])
     return trace.joined(operation, Gate(), [views[k] for k in order])

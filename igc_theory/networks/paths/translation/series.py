@@ -10,7 +10,7 @@ import numpy as np
 from igc_theory.networks.description.layers import Conv, Linear, Norm, Pad, Pool, Shape, Shuffle, Slice
 from igc_theory.networks.description.network import Network
 from igc_theory.networks.description.nodes import Block, Node
-from igc_theory.networks.paths.steps import Action, Gate, Gather, Mix, Step, Steps, Sum
+from igc_theory.networks.paths.steps import Action, Addition, Gate, Gather, Mix, Step, Steps
 
 __all__ = ["steps_of_series"]
 
@@ -88,7 +88,7 @@ class _Walk:
             starts = dict(zip(steps, np.cumsum([0, *sizes]).tolist(), strict=False))
             places = [np.arange(self.steps[k].channels) + starts[k] for k in ends]
             return self.append(Gather(np.concatenate(places)), steps, shape, block)
-        return self.append(Gate() if block.join == "multiply" else Sum(), ends, shape, block)
+        return self.append(Gate() if block.join == "multiply" else Addition(), ends, shape, block)
 
 
 def _action(node: Node, channels: int) -> Action | None:

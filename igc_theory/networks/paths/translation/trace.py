@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from igc_theory.networks.description.graph import Graph, Operation
-from igc_theory.networks.paths.steps import Action, Gate, Gather, Mix, Step, Sum, Unknown
+from igc_theory.networks.paths.steps import Action, Addition, Gate, Gather, Mix, Step, Unknown
 from igc_theory.networks.paths.translation.layouts import View, aligned, collapsed, spread
 
 __all__ = ["Trace"]
@@ -88,7 +88,7 @@ class Trace:
         mix = Mix(branches, kind, window, strides)
         return self.append(operation, mix, [read], labels.size, np.moveaxis(labels, -1, axis))
 
-    def joined(self, operation: Operation, action: Sum | Gate, views: Sequence[View]) -> View:
+    def joined(self, operation: Operation, action: Addition | Gate, views: Sequence[View]) -> View:
         """Append an operation entry by entry on several views with layout; the operands broadcast."""
         labels = [view.labels for view in views if view.labels is not None]
         rank = max(array.ndim for array in labels)

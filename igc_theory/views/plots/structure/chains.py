@@ -10,8 +10,8 @@ from matplotlib.collections import LineCollection, PatchCollection
 from matplotlib.patches import Polygon, Rectangle
 from numpy.typing import NDArray
 
-from igc_theory.structure.branches import branch_graph, checked
-from igc_theory.structure.chains import Chain, Factor
+from igc_theory.structure.branches import branch_graph, serial, serial_factors
+from igc_theory.structure.chains import Chain, SerialFactor
 from igc_theory.structure.factors import GroupConv
 from igc_theory.structure.paths import path_counts
 from igc_theory.views.plots.columns import Columns, axes_or_new, checked_columns
@@ -53,11 +53,11 @@ def chain_columns(chain: Chain) -> dict[str, list[Any]]:
     >>> columns["mark"].count("permutation"), sorted(set(columns["label"]))
     (8, ['', '1×1, 2 branches', '3×3, 2 branches', 'interleave'])
     """
-    colours = [_reached(chain, stage) for stage in range(len(checked(chain)) + 1)]
+    colours = [_reached(chain, stage) for stage in range(len(serial(chain)) + 1)]
     rows: Rows = []
     for stage, reached in enumerate(colours):
         rows += [("channel", stage, int(c), int(c), int(branch), "") for c, branch in np.argwhere(reached)]
-    for stage, factor in enumerate(chain.factors):
+    for stage, factor in enumerate(serial_factors(chain)):
         rows += _links(factor, stage, colours[stage])
     names = ("mark", "stage", "start", "end", "branch", "label")
     return dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
@@ -134,7 +134,7 @@ def _reached(chain: Chain, stage: int) -> NDArray[np.bool_]:
     return np.asarray(paths @ np.eye(branches.max() + 1, dtype=np.int64)[branches] > 0)
 
 
-def _links(factor: Factor, stage: int, reached: NDArray[np.bool_]) -> Rows:
+def _links(factor: SerialFactor, stage: int, reached: NDArray[np.bool_]) -> Rows:
     """Return the rows of one factor."""
     if isinstance(factor, GroupConv):
         label = "{}×{}, ".format(*factor.window) + (f"{factor.groups} branches" if factor.groups > 1 else "1 branch")

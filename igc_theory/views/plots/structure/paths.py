@@ -11,8 +11,8 @@ from matplotlib.colors import Normalize
 from numpy.typing import NDArray
 
 from igc_theory.structure.arguments import positive_int
-from igc_theory.structure.branches import checked
-from igc_theory.structure.chains import Chain, Factor
+from igc_theory.structure.branches import serial, serial_factors
+from igc_theory.structure.chains import Chain, SerialFactor
 from igc_theory.structure.factors import GroupConv
 from igc_theory.views.plots.columns import Columns, axes_or_new, checked_columns
 from igc_theory.views.plots.style import PALETTE
@@ -57,20 +57,20 @@ def path_columns(chain: Chain, output: int) -> dict[str, list[Any]]:
     9
     """
     output = positive_int("output", output, minimum=0)
-    if output >= checked(chain).out_channels:
+    if output >= serial(chain).out_channels:
         raise ValueError(
             f"output={output} is not a channel of {chain.out_channels}: use at most {chain.out_channels - 1}"
         )
     counts: list[NDArray[Any]] = [np.zeros(chain.out_channels, object)]
     counts[0][output] = 1
-    for factor in reversed(chain.factors):
+    for factor in reversed(serial_factors(chain)):
         counts.insert(0, _before(factor, counts[0]))
     if (most := max(counts[0])) > np.iinfo(np.int64).max:
         raise ValueError(
             f"output={output} ends {most} paths from one input, more than int64 holds: draw a part of the chain"
         )
     rows = [("channel", stage, c, c, n, "") for stage, column in enumerate(counts) for c, n in enumerate(column)]
-    for stage, factor in enumerate(chain.factors):
+    for stage, factor in enumerate(serial_factors(chain)):
         rows += [
             ("link", stage, i, o, int(counts[stage + 1][o]), _label(factor))
             for i, o in _links(factor, counts[stage + 1])
@@ -144,7 +144,7 @@ def plot_paths(columns: Columns, ax: Axes | None = None) -> Axes:
     return ax
 
 
-def _before(factor: Factor, after: NDArray[Any]) -> NDArray[Any]:
+def _before(factor: SerialFactor, after: NDArray[Any]) -> NDArray[Any]:
     """Return the number of paths from every channel in front of a factor, given those behind it; in Python ints."""
     if isinstance(factor, GroupConv):
         sums = after.reshape(factor.groups, factor.out_width).sum(axis=1)
@@ -154,7 +154,7 @@ def _before(factor: Factor, after: NDArray[Any]) -> NDArray[Any]:
     return before
 
 
-def _links(factor: Factor, after: NDArray[Any]) -> list[tuple[int, int]]:
+def _links(factor: SerialFactor, after: NDArray[Any]) -> list[tuple[int, int]]:
     """Return the connections of a factor to channels from which some path goes on."""
     taken = np.flatnonzero(after)
     if isinstance(factor, GroupConv):
@@ -167,7 +167,7 @@ def _links(factor: Factor, after: NDArray[Any]) -> list[tuple[int, int]]:
     return [(int(factor.indices[o]), int(o)) for o in taken]
 
 
-def _label(factor: Factor) -> str:
+def _label(factor: SerialFactor) -> str:
     if isinstance(factor, GroupConv):
         return "{}×{}, ".format(*factor.window) + (f"{factor.groups} branches" if factor.groups > 1 else "1 branch")
     return "permutation" if factor.interleaved is None else "interleave"

@@ -13,7 +13,7 @@ from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from igc_theory.structure.arguments import positive_int
-from igc_theory.structure.branches import branch_graph, checked
+from igc_theory.structure.branches import branch_graph, serial
 from igc_theory.structure.chains import Chain
 from igc_theory.structure.paths import path_counts
 from igc_theory.views.plots.columns import Columns, axes_or_new, checked_columns
@@ -55,7 +55,7 @@ def support_columns(chain: Chain) -> dict[str, NDArray[Any]]:
     >>> columns["input"].tolist(), columns["branch"].tolist()
     ([0, 1, 0, 1, 2, 3, 2, 3], [0, 0, 0, 0, 1, 1, 1, 1])
     """
-    if len(checked(chain).spatial) > 1:
+    if len(serial(chain).spatial) > 1:
         raise ValueError(
             f"chain={chain.name or 'Chain'!r} has {len(chain.spatial)} spatial factors: "
             "draw a chain with at most one, or its factors one by one"
