@@ -34,8 +34,8 @@ from igc_theory.structure.branches import wiring
 from igc_theory.structure.chains import Chain
 from igc_theory.structure.divisors import divisors
 from igc_theory.structure.factors import GroupConv
+from igc_theory.structure.families.two_factor_chains import two_factor_chains
 from igc_theory.structure.permutations import ChannelPermutation
-from igc_theory.structure.two_factor_chains import two_factor_chains
 
 __all__ = ["Candidate", "Substitute", "candidates"]
 
