@@ -11,7 +11,7 @@ A sweep over the sorted breakpoints finds it. Of long rows only those steps are 
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,19 +32,34 @@ EXACT_BREAKPOINTS = 2**22
 
 AT_ONCE = 2**19
 SHORT = 2**14
-LEAF = 2**10
+LEAF = 2**8
 """Breakpoints swept at a time, of rows that are swept whole, and of an interval that is swept rather than bisected."""
+
+BATCH = 64
+"""Intervals bounded at a time."""
 
 SLACK = 1e-12
 """Rounding that a bound may suffer, as a share of the row's squared norm."""
 
 
 class _Magnitudes(NamedTuple):
-    """The different magnitudes of a row, ascending, how often each occurs, and running sums of their powers 0, 1 and 2."""
+    """The different magnitudes of a row, ascending, how often each occurs, and running sums of ones and magnitudes."""
 
     values: Array
     counts: Array
     sums: Array
+
+
+class _Intervals(NamedTuple):
+    """Intervals of steps, and for each level how many of the different magnitudes have not passed it at either end."""
+
+    low: Array
+    high: Array
+    first: Array
+    last: Array
+
+    def chosen(self, which: Any) -> _Intervals:
+        return _Intervals(*(part[which] for part in self))
 
 
 def is_exact(size: int, top: int) -> bool:
@@ -100,84 +115,90 @@ def _swept(magnitudes: Array, top: int) -> Array:
 def _searched(row: Array, top: int) -> float:
     """Return the best step of one long row by branch and bound over intervals of steps."""
     values, counts = np.unique(row, return_counts=True)
-    powers = counts * np.stack([np.ones_like(values), values, values**2])
-    known = _Magnitudes(values, counts, np.concatenate([np.zeros((3, 1)), powers.cumsum(axis=1)], axis=1))
     if not values[-1]:
         return 1.0
+    powers = counts * np.stack([np.ones_like(values), values])
+    known = _Magnitudes(values, counts, np.concatenate([np.zeros((2, 1)), powers.cumsum(axis=1)], axis=1))
     # The best scale w·ℓ / ‖ℓ‖² is at least peak / (top * n): if it is below peak / top, the largest weight has level top.
     edges = np.geomspace(2 * values[-1], values[-1] / (top * row.size), 65)
-    score, step, waiting = 0.0, 1.0, [(edges[1:], edges[:-1])]
+    passed = _passed(known, edges, top)
+    waiting = [_Intervals(edges[1:], edges[:-1], passed[1:], passed[:-1])]
+    squares, score, step = float(counts @ values**2), 0.0, 1.0
     while waiting:
-        low, high = waiting.pop()
-        first, last = (np.searchsorted(values, np.multiply.outer(end, np.arange(top) + 0.5)) for end in (low, high))
-        crossed = (last - first).sum(axis=1)
-        score, step = max((score, step), _best_start(known, last))
-        kept = known.sums[2, -1] - _lower_bounds(known, low, high, top) >= score - SLACK * known.sums[2, -1]
-        leaves = kept & (crossed <= LEAF)
+        some = waiting.pop()
+        dot, energy = _starts(known, some.last)
+        score, step = max((score, step), _best(dot, energy))
+        kept = _lower_bounds(known, some, squares, dot, energy) <= squares - score + SLACK * squares
+        leaves = kept & ((some.last - some.first).sum(axis=1) <= LEAF)
         if leaves.any():
-            score, step = max((score, step), _best_inside(known, low[leaves], high[leaves], first[leaves], last[leaves]))
-        waiting += _halves(low[kept & ~leaves], high[kept & ~leaves])
+            score, step = max((score, step), _best_inside(known, some.chosen(leaves), dot[leaves], energy[leaves]))
+        waiting += _halves(known, some.chosen(kept & ~leaves))
     return step
 
 
-def _halves(low: Array, high: Array) -> list[tuple[Array, Array]]:
-    """Return intervals cut in two, at most 64 in a batch, in descending order."""
-    middle = np.sqrt(low * high)
-    low, high = np.stack([middle, low], axis=1).ravel(), np.stack([high, middle], axis=1).ravel()
-    return [(low[k : k + 64], high[k : k + 64]) for k in range(0, low.size, 64)]
+def _passed(known: _Magnitudes, steps: Array, top: int) -> Array:
+    """Return for every step and level k how many of the different magnitudes are below ``(k + 1/2) * step``."""
+    found: Array = np.searchsorted(known.values, np.multiply.outer(steps, np.arange(top) + 0.5))
+    return found
+
+
+def _halves(known: _Magnitudes, some: _Intervals) -> list[_Intervals]:
+    """Return intervals cut in two, in descending order and in batches."""
+    middle = np.sqrt(some.low * some.high)
+    between = _passed(known, middle, some.first.shape[1])
+    pairs = (middle, some.low), (some.high, middle), (between, some.first), (some.last, between)
+    halves = _Intervals(*(np.stack(pair, axis=1).reshape(-1, *pair[0].shape[1:]) for pair in pairs))
+    return [halves.chosen(slice(k, k + BATCH)) for k in range(0, len(halves.low), BATCH)]
 
 
 def _starts(known: _Magnitudes, last: Array) -> tuple[Array, Array]:
     """Return w·ℓ and ‖ℓ‖² at the upper ends of intervals: magnitudes from ``last[:, k]`` on have passed level k."""
-    passed = known.sums[:2, -1, np.newaxis, np.newaxis] - known.sums[:2, last]
-    return passed[1].sum(axis=1), passed[0] @ (2.0 * np.arange(last.shape[1]) + 1)
-
-
-def _best_start(known: _Magnitudes, last: Array) -> tuple[float, float]:
-    """Return the best score (w·ℓ)² / ‖ℓ‖² at the upper ends of intervals, and its scale."""
-    return _best(*_starts(known, last))
+    count, total = (sums[-1] - sums[last] for sums in known.sums)
+    return total.sum(axis=1), count @ (2.0 * np.arange(last.shape[1]) + 1)
 
 
 def _best(dot: Array, energy: Array) -> tuple[float, float]:
+    """Return the largest (w·ℓ)² / ‖ℓ‖², and the scale w·ℓ / ‖ℓ‖² that goes with it."""
     score = dot**2 / np.maximum(energy, 1)
     best = int(np.argmax(score))
     return float(score[best]), float(dot[best] / max(energy[best], 1))
 
 
-def _best_inside(known: _Magnitudes, low: Array, high: Array, first: Array, last: Array) -> tuple[float, float]:
-    """Return the best score behind every breakpoint inside disjoint intervals in descending order, and its scale."""
-    crossed = last - first
-    inside = crossed.ravel()
-    level = np.tile(np.arange(first.shape[1]), len(first)).repeat(inside)
-    interval = np.arange(len(first)).repeat(crossed.sum(axis=1))
-    which = np.arange(inside.sum()) + (first.ravel() - np.cumsum(inside) + inside).repeat(inside)
-    step = np.clip(known.values[which] / (level + 0.5), low[interval], high[interval])
-    order = np.argsort(-step, kind="stable")  # equal steps at a common end stay with their own intervals
-    gains = known.counts[which] * np.stack([known.values[which], 2.0 * level + 1])
-    gained = np.concatenate([np.zeros((2, 1)), gains[:, order].cumsum(axis=1)], axis=1)
-    before = gained[:, np.cumsum(crossed.sum(axis=1)) - crossed.sum(axis=1)]
-    dot, energy = (start[interval] + run[1:] - base[interval] for start, run, base in zip(
-        _starts(known, last), gained, before, strict=True
-    ))  # fmt: skip
-    return _best(dot, energy) if dot.size else (0.0, 1.0)
+def _lower_bounds(known: _Magnitudes, some: _Intervals, squares: float, dot: Array, energy: Array) -> Array:
+    r"""Return a bound on the squared error for all steps of each interval.
 
-
-def _lower_bounds(known: _Magnitudes, low: Array, high: Array, top: int) -> Array:
-    """Return a bound on the squared error for all steps of each interval.
-
-    A magnitude between ``k * high`` and ``(k + 1) * low`` meets no multiple of any step between; the nearer of the two is the
-    nearest that a multiple comes. Magnitudes beyond ``top * high`` are cut off.
+    With the levels at the upper end the error would be :math:`‖w‖^2 - 2 s\, w·ℓ + s^2 ‖ℓ‖^2`. A weight that passes
+    :math:`(k + 1/2) s` saves :math:`2 s (|w| - (k + 1/2) s)`, at most what it saves with ``2 * high`` and ``low``.
     """
-    k = np.arange(top + 1)
-    floor = np.multiply.outer(high, k)
-    ceiling = np.maximum(np.multiply.outer(low, k + 1), floor)
-    ceiling[:, -1] = np.inf
-    ends = [np.searchsorted(known.values, end) for end in (floor, (floor + ceiling) / 2, ceiling)]
-    below, above = (known.sums[:, b] - known.sums[:, a] for a, b in zip(ends, ends[1:], strict=False))
-    ceiling[:, -1] = 0  # nothing lies above half of infinity
-    parts = [m[2] - 2 * at * m[1] + at**2 * m[0] for m, at in ((below, floor), (above, ceiling))]
-    bound: Array = np.maximum(sum(parts), 0).sum(axis=1)
+    step = np.clip(dot / np.maximum(energy, 1), some.low, some.high)
+    count, total = (sums[some.last] - sums[some.first] for sums in known.sums)
+    saved = total.sum(axis=1) - some.low * (count @ (np.arange(count.shape[1]) + 0.5))
+    bound: Array = squares - step * (2 * dot - step * energy) - 2 * some.high * saved
     return bound
+
+
+def _best_inside(known: _Magnitudes, some: _Intervals, dot: Array, energy: Array) -> tuple[float, float]:
+    """Return the best score behind every breakpoint inside disjoint intervals in descending order, and its scale."""
+    inside = some.last - some.first
+    crossed, each = inside.sum(axis=1), inside.ravel()
+    interval = np.arange(len(crossed)).repeat(crossed)
+    level = np.tile(np.arange(inside.shape[1]), len(inside)).repeat(each)
+    which = np.arange(each.sum()) + (some.first.ravel() - np.cumsum(each) + each).repeat(each)
+    steps = np.clip(known.values[which] / (level + 0.5), some.low[interval], some.high[interval])
+    order = np.argsort(-steps, kind="stable")  # equal steps at a common end stay with their own intervals
+    ahead = np.cumsum(crossed) - crossed
+    dots, energies = (
+        _running(start, (known.counts[which] * gain)[order], interval, ahead)
+        for start, gain in ((dot, known.values[which]), (energy, 2.0 * level + 1))
+    )
+    return _best(dots, energies) if dots.size else (0.0, 1.0)
+
+
+def _running(start: Array, gains: Array, interval: Array, ahead: Array) -> Array:
+    """Return sums that run through each interval from its own start."""
+    total = np.concatenate([[0.0], gains.cumsum()])
+    result: Array = total[1:] + (start - total[ahead])[interval]
+    return result
 
 
 def _trial_steps(rows: Array, top: int) -> Array:

@@ -24,7 +24,9 @@ def error_of(row: np.ndarray, step: float, top: int) -> float:
 
 
 ROWS = [np.random.default_rng(seed).standard_normal(1 + seed % 5) for seed in range(20)]
-ROWS += [np.array(row) for row in ([1.0, 1, 1], [5.0, -3, 0, 2], [1e-9, 1], [0.0, 0, 7], [4.0, 2, 1, -4], [2.5, 1.5, 0.5])]
+ROWS += [
+    np.array(row) for row in ([1.0, 1, 1], [5.0, -3, 0, 2], [1e-9, 1], [0.0, 0, 7], [4.0, 2, 1, -4], [2.5, 1.5, 0.5])
+]
 SMALL = [(bits, row) for bits in (2, 3, 4) for row in ROWS if (2**bits - 1) ** row.size < 60_000]
 
 
@@ -54,11 +56,13 @@ def test_branch_and_bound_finds_what_a_sweep_over_all_breakpoints_finds(top: int
 def test_bounds_hold_at_every_step_of_their_interval() -> None:
     rng = np.random.default_rng(0)
     values, top = np.sort(np.abs(rng.standard_normal(30))), 5
-    sums = np.concatenate([np.zeros((3, 1)), np.cumsum([values**0, values, values**2], axis=1)], axis=1)
-    low = np.geomspace(0.01, 3, 200)
+    sums = np.concatenate([np.zeros((2, 1)), np.cumsum([values**0, values], axis=1)], axis=1)
+    known, low = rounding._Magnitudes(values, values**0, sums), np.geomspace(0.01, 3, 200)
     positive = 0
-    for width in (1.001, 1.02, 1.3, 2):
-        bounds = rounding._lower_bounds(rounding._Magnitudes(values, values**0, sums), low, low * width, top)
+    for width in (1.001, 1.02, 1.1, 1.5):
+        ends = (rounding._passed(known, step, top) for step in (low, low * width))
+        intervals = rounding._Intervals(low, low * width, *ends)
+        bounds = rounding._lower_bounds(known, intervals, values @ values, *rounding._starts(known, intervals.last))
         steps = low[:, None] * np.linspace(1, width, 50)
         errors = ((values - steps[..., None] * np.clip(np.rint(values / steps[..., None]), 0, top)) ** 2).sum(axis=-1)
         assert (bounds <= errors.min(axis=1) + 1e-12).all()
