@@ -23,3 +23,4 @@ from .formulas.cost import igcv1_parameters as igcv1_parameters
 from .formulas.cost import igcv2_parameters as igcv2_parameters
 from .formulas.cost import igcv3_parameters as igcv3_parameters
 from .formulas.cost import regular_parameters as regular_parameters
+from .latency import LatencyTable as LatencyTable

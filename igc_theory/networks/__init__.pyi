@@ -30,5 +30,8 @@ from .printed.recount import recount as recount
 from .readers.onnx_reader import read_onnx as read_onnx
 from .readers.torch_modules import from_torch as from_torch
 from .rewriting.torch_modules import to_torch as to_torch
+from .timing.measure import measure as measure
+from .timing.prediction import latency as latency
+from .timing.tables import latency_table as latency_table
 from .zoo.catalogue import network as network
 from .zoo.catalogue import network_names as network_names

@@ -24,7 +24,7 @@ from igc_theory.structure.chains import Chain, Factor, SerialFactor
 from igc_theory.structure.factors import GroupConv
 from igc_theory.structure.permutations import ChannelPermutation, interleave
 
-__all__ = ["read_product", "replacing", "write_product"]
+__all__ = ["described_factor", "read_product", "replacing", "restored_factor", "write_product"]
 
 FORMAT = "igc_theory product 1"
 
@@ -45,7 +45,7 @@ def write_product(path: str | os.PathLike[str], chain: Chain, weights: Sequence[
     description = {
         "format": FORMAT,
         "name": chain.name,
-        "factors": [_described(factor) for factor in serial_factors(chain)],
+        "factors": [described_factor(factor) for factor in serial_factors(chain)],
     }
     arrays = {f"weights_{k}": array for k, array in enumerate(weights)}
     arrays |= {f"indices_{k}": array for k, array in enumerate(indices)}
@@ -111,7 +111,7 @@ def read_product(path: str | os.PathLike[str]) -> tuple[Chain, list[Array]]:
             if description["format"] != FORMAT:
                 raise ValueError(f"its format is {description['format']!r}, not {FORMAT!r}")
             indices = iter([archive[name] for name in archive.files if name.startswith("indices_")])
-            chain = Chain([_restored(entry, indices) for entry in description["factors"]], description["name"])
+            chain = Chain([restored_factor(entry, indices) for entry in description["factors"]], description["name"])
             weights = [archive[f"weights_{k}"] for k in range(len(chain.convolutions))]
     except (
         zipfile.BadZipFile,
@@ -133,16 +133,28 @@ def read_product(path: str | os.PathLike[str]) -> tuple[Chain, list[Array]]:
     return chain, weights
 
 
-def _described(factor: SerialFactor) -> dict[str, Any]:
-    """Return one factor as JSON; the index list of an arbitrary permutation is kept in an array of its own."""
+def described_factor(factor: SerialFactor) -> dict[str, Any]:
+    """Return one factor as JSON; the index list of an arbitrary permutation is kept in an array of its own.
+
+    Examples
+    --------
+    >>> described_factor(GroupConv(4, 4, 2))
+    {'convolution': (4, 4, 2, (1, 1), (1, 1))}
+    """
     if not isinstance(factor, ChannelPermutation):
         fields = factor.in_channels, factor.out_channels, factor.groups, factor.window, factor.strides
         return {"convolution": fields}
     return {"interleave": factor.interleaved} if factor.interleaved else {"permutation": factor.channels}
 
 
-def _restored(entry: dict[str, Any], indices: Any) -> Factor:
-    """Return the factor that `_described` wrote."""
+def restored_factor(entry: dict[str, Any], indices: Any) -> Factor:
+    """Return the factor that `described_factor` wrote.
+
+    Examples
+    --------
+    >>> restored_factor({"interleave": [2, 3]}, iter([]))
+    interleave(groups=2, width=3)
+    """
     if "convolution" in entry:
         in_channels, out_channels, groups, window, strides = entry["convolution"]
         return GroupConv(in_channels, out_channels, groups, tuple(window), tuple(strides))

@@ -7,6 +7,7 @@ transposition of axes, it is written as Reshape, Transpose, Reshape; any other i
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -136,7 +137,7 @@ def chain_nodes(
     return ChainNodes(writer.ended(target), writer.initializers, folded.before, folded.after)
 
 
-def chain_model(product: Product, height: int, width: int, dtype: DTypeLike | None = None) -> Any:
+def chain_model(product: Product, height: int, width: int, dtype: DTypeLike | None = None, *, times: int = 1) -> Any:
     """Return a product as an ONNX model of its own, from `x` to `y`, for one image of that size.
 
     Parameters
@@ -147,6 +148,8 @@ def chain_model(product: Product, height: int, width: int, dtype: DTypeLike | No
         Of the image.
     dtype : data-type, optional
         Of images and weights; that of the product by default.
+    times : int, default 1
+        How often the product is applied, one after the other; more than once if it keeps channels and size.
 
     Returns
     -------
@@ -171,15 +174,24 @@ def chain_model(product: Product, height: int, width: int, dtype: DTypeLike | No
     chain = instance_of("product", product, Product, "give a Product, such as random_product(chain, rng)").chain
     height, width = positive_int("height", height), positive_int("width", width)
     numbers = product.dtype if dtype is None else float_type("dtype", dtype)
-    written = chain_nodes(product, "x", "y", dtype=numbers)
+    if (times := positive_int("times", times)) > 1 and (chain.in_channels, 1, 1) != (
+        chain.out_channels,
+        *chain.strides,
+    ):
+        raise ValueError(f"times={times} does not fit a chain that changes channels or size: use 1")
+    names = ["x", *(f"x{k}" for k in range(1, times)), "y"]
+    parts = [
+        chain_nodes(product, read, written, prefix=f"chain{k}", dtype=numbers)
+        for k, (read, written) in enumerate(pairwise(names))
+    ]
     kind = onnx.helper.np_dtype_to_tensor_dtype(numbers)
     sizes = [-(-side // stride) for side, stride in zip((height, width), chain.strides, strict=True)]
     graph = onnx.helper.make_graph(
-        written.nodes,
+        [node for part in parts for node in part.nodes],
         "chain",
         [onnx.helper.make_tensor_value_info("x", kind, [1, chain.in_channels, height, width])],
         [onnx.helper.make_tensor_value_info("y", kind, [1, chain.out_channels, *sizes])],
-        written.initializers,
+        [constant for part in parts for constant in part.initializers],
     )
     opsets = [onnx.helper.make_opsetid("", OPSET)]
     return onnx.helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION, producer_name="igc_theory")

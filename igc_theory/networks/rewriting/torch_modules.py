@@ -5,7 +5,7 @@ With `networks/readers` the only room of the library that imports torch (the ext
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import SimpleNamespace
 
 from igc_theory.kernels.arrays import Array
@@ -22,7 +22,7 @@ try:
 except ImportError:  # the names are there without the extra, and say on use what is missing
     torch, nn = None, SimpleNamespace(Module=object)
 
-__all__ = ["Permute", "to_torch"]
+__all__ = ["Permute", "to_torch", "torch_call"]
 
 
 _PADDING_MODES = ("zeros", "reflect", "replicate", "circular")
@@ -136,6 +136,32 @@ def to_torch(
         else:
             layers.append(_convolution(factor, axes, next(rest), bias, steps, mode if inside else None))
     return nn.Sequential(*layers)
+
+
+def torch_call(product: Product, height: int, width: int, *, times: int = 1, threads: int = 1) -> Callable[[], object]:
+    """Return a call that applies a product to one image in float32, for timing; it sets the threads of PyTorch.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from igc_theory.kernels import random_product
+    >>> from igc_theory.structure import regular
+    >>> tuple(torch_call(random_product(regular(4, 6), np.random.default_rng(0)), 7, 5)().shape)
+    (1, 6, 7, 5)
+    """
+    _need_torch()
+    torch.set_num_threads(threads)
+    layer = to_torch(product).to(torch.float32).eval()
+    layers, image = [layer] * times, torch.rand(1, product.chain.in_channels, height, width)
+
+    def call() -> object:
+        with torch.inference_mode():
+            y = image
+            for one in layers:
+                y = one(y)
+        return y
+
+    return call
 
 
 def _need_torch() -> None:

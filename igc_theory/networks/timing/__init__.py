@@ -1,0 +1,1 @@
+"""How long layers take on this machine, and what that says about chains and networks."""
