@@ -21,8 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from igc_theory.structure.arguments import instance_of, listed, positive_int, real_number, settle
-from igc_theory.structure.branches import checked
-from igc_theory.structure.chains import Chain, Factor
+from igc_theory.structure.branches import checked, serial_factors
+from igc_theory.structure.chains import Chain
 from igc_theory.structure.factors import GroupConv
 from igc_theory.structure.permutations import ChannelPermutation
 from igc_theory.structure.shuffles import fold_shuffles
@@ -254,7 +254,7 @@ class LatencyTable:
     def _by_kind(self) -> dict[str, list[tuple[Work, float]]]:
         found: dict[str, list[tuple[Work, float]]] = {}
         for timed in self.layers:
-            (work,) = _works(timed.chain.factors, timed.height, timed.width)
+            (work,) = _works(timed.chain, timed.height, timed.width)
             found.setdefault(work.kind, []).append((work, timed.milliseconds))
         return found
 
@@ -324,13 +324,13 @@ def chain_work(chain: Chain, height: int, width: int) -> list[Work]:
     ['group', 'shuffle', 'group pointwise', 'shuffle']
     """
     height, width = positive_int("height", height), positive_int("width", width)
-    return _works(fold_shuffles(checked(chain)).chain.factors, height, width)
+    return _works(fold_shuffles(checked(chain)).chain, height, width)
 
 
-def _works(factors: Sequence[Factor], height: int, width: int) -> list[Work]:
+def _works(chain: Chain, height: int, width: int) -> list[Work]:
     """Return what each factor does on the image that reaches it; a permutation that changes nothing does nothing."""
     works = []
-    for factor in factors:
+    for factor in serial_factors(chain):
         if isinstance(factor, ChannelPermutation):
             moved = factor.channels * height * width
             works += [Work(SHUFFLE, 1, 0, moved, moved)] * bool((factor.indices != np.arange(factor.channels)).any())

@@ -17,7 +17,7 @@ from igc_theory.structure.arguments import choice_of, flag, path_of, positive_in
 from igc_theory.structure.chains import Chain
 from igc_theory.structure.permutations import ChannelPermutation, interleave
 
-__all__ = ["measure", "measured"]
+__all__ = ["chain_time", "measure"]
 
 SERIES = 8
 """Shuffles timed in one call: alone they would be lost in it."""
@@ -95,7 +95,7 @@ def measure(
     return LatencyTable(facts, *_split(found.values()), call)
 
 
-def measured(chain: Chain, height: int, width: int, runtime: str, *, threads: int = 1, seconds: float = 0.5) -> float:
+def chain_time(chain: Chain, height: int, width: int, runtime: str, *, threads: int = 1, seconds: float = 0.5) -> float:
     """Return the milliseconds that a chain takes for one image on this machine, the call included."""
     return fastest(chain_call(chain, height, width, runtime, threads=threads), seconds, threads=threads)
 

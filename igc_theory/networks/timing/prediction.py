@@ -13,7 +13,7 @@ from igc_theory.networks.timing.tables import latency_table
 from igc_theory.structure.arguments import kind_of, shown
 from igc_theory.structure.chains import Chain
 
-__all__ = ["latency", "layer_work"]
+__all__ = ["latency"]
 
 Table = LatencyTable | str | os.PathLike[str] | None
 
@@ -64,17 +64,17 @@ def latency(
         raise TypeError(f"{what}: give a Chain, or a network from network(name) or read_onnx(path)")
     if height is not None or width is not None:
         raise ValueError(f"height={height} and width={width} go with a chain: a network knows the size of its images")
-    works = [layer_work(layer) for layer in chain_or_network.layers]
+    works = [_layer_work(layer) for layer in chain_or_network.layers]
     return predicted([work for work in works if work is not None], known, works.count(None))
 
 
-def layer_work(layer: Layer) -> Work | None:
+def _layer_work(layer: Layer) -> Work | None:
     """Return what a layer of a network does for one image; None if layers of its kind are not timed.
 
     Examples
     --------
     >>> from igc_theory.networks import network
-    >>> layer_work(network("resnet18").layers[0])
+    >>> _layer_work(network("resnet18").layers[0])
     Work(kind='regular', branches=1, multiply_adds=118013952, read=150528, written=802816)
     """
     read, written = prod(layer.input_shape), prod(layer.output_shape)

@@ -12,9 +12,10 @@ from typing import Any
 from igc_theory.budget.latency import LatencyTable, Timed
 from igc_theory.kernels.products.files import described_factor, replacing, restored_factor
 from igc_theory.structure.arguments import path_of, shown
+from igc_theory.structure.branches import serial_factors
 from igc_theory.structure.chains import Chain
 
-__all__ = ["latency_table", "write_table"]
+__all__ = ["latency_table", "read_table", "write_rows", "write_table"]
 
 FORMAT = "igc_theory latency 1"
 STORED = Path(__file__).with_name("stored.json")
@@ -101,7 +102,7 @@ def write_rows(
 
 
 def _row(timed: Timed) -> list[Any]:
-    factors = [described_factor(factor) for factor in timed.chain.factors]
+    factors = [described_factor(factor) for factor in serial_factors(timed.chain)]
     return [factors, timed.height, timed.width, float(f"{timed.milliseconds:.5g}")]
 
 
