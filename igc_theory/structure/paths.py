@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import gcd
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,10 @@ from numpy.typing import NDArray
 from igc_theory.structure.arguments import generator, positive_int
 from igc_theory.structure.branches import MOST_STEPS, branch_graph, checked, within_reach
 from igc_theory.structure.chains import Chain, Parallel
+from igc_theory.structure.divisors import divisors
 from igc_theory.structure.permutations import ChannelPermutation
 
-__all__ = ["carried", "count_blocks", "path_counts", "uniform_path_count"]
+__all__ = ["carried", "count_blocks", "joint_groups", "path_counts", "uniform_path_count"]
 
 MOST_ENTRIES = 2**27
 """Pairs of channels whose counts are listed: a gigabyte."""
@@ -73,6 +75,33 @@ def path_counts(chain: Chain) -> NDArray[np.int64]:
         )
     whole = counts.astype(np.int64, copy=False)
     return whole[np.ix_(graph.out_branch, graph.in_branch)] if graph else whole
+
+
+def joint_groups(chain: Chain) -> int:
+    """Return the largest number of branches that one group convolution with all paths of the chain can have.
+
+    Examples
+    --------
+    >>> from igc_theory.structure import group, igcv1
+    >>> joint_groups(group(6, 12, groups=3)), joint_groups(igcv1(2, 3))
+    (3, 1)
+
+    Six channels in two or in three branches both hold the paths of the next one; three are more.
+
+    >>> from igc_theory.structure import DirectSum, GroupConv
+    >>> joint_groups(DirectSum([GroupConv(2, 2), *[GroupConv(1, 1)] * 4]))
+    3
+    """
+    support = np.concatenate([block > 0 for _, block in count_blocks(checked(chain))], axis=1)
+    entries, sides = np.count_nonzero(support), divisors(gcd(*support.shape))
+    return max(groups for groups in sides if np.count_nonzero(_diagonal(support, groups)) == entries)
+
+
+def _diagonal(support: NDArray[np.bool_], groups: int) -> NDArray[np.bool_]:
+    """Return the blocks on the diagonal, of `groups` in each direction."""
+    rows, columns = support.shape
+    branch = np.arange(groups)
+    return support.reshape(groups, rows // groups, groups, columns // groups)[branch, :, branch]
 
 
 def count_blocks(chain: Chain) -> Iterator[tuple[int, NDArray[Any]]]:

@@ -37,7 +37,7 @@ HALF = DirectSum([interleave(1, 3), [GroupConv(3, 3), GroupConv(3, 3, 3, 3), Gro
 
 
 @given(nestings())
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_small_nestings_are_what_the_definitions_say(chain: Chain) -> None:
     expected = oracles.counted(chain)
     check_paths(chain, expected)

@@ -19,14 +19,15 @@ import numpy as np
 
 from igc_theory.kernels.arrays import Array
 from igc_theory.structure.arguments import path_of, shown
-from igc_theory.structure.branches import serial_factors
-from igc_theory.structure.chains import Chain, Factor, SerialFactor
+from igc_theory.structure.chains import Chain, Factor, Parallel
 from igc_theory.structure.factors import GroupConv
 from igc_theory.structure.permutations import ChannelPermutation, interleave
+from igc_theory.structure.sums import DirectSum, Sum
 
 __all__ = ["described_factor", "read_product", "replacing", "restored_factor", "write_product"]
 
-FORMAT = "igc_theory product 1"
+FORMAT, FORMAT_OF_SUMS = "igc_theory product 1", "igc_theory product 2"
+"""What a file calls itself; the second one for chains with sums, which the first readers did not know."""
 
 
 def write_product(path: str | os.PathLike[str], chain: Chain, weights: Sequence[Array]) -> None:
@@ -41,12 +42,8 @@ def write_product(path: str | os.PathLike[str], chain: Chain, weights: Sequence[
     ...     read_product(f"{folder}/scale.npz")[0]
     Chain([GroupConv(2, 2, groups=2), interleave(groups=2, width=1)], name='a scale')
     """
-    indices = [f.indices for f in chain.factors if isinstance(f, ChannelPermutation) and f.interleaved is None]
-    description = {
-        "format": FORMAT,
-        "name": chain.name,
-        "factors": [described_factor(factor) for factor in serial_factors(chain)],
-    }
+    indices: list[Array] = []
+    description = {"format": FORMAT if chain.is_serial else FORMAT_OF_SUMS, **described_factor(chain, indices)}
     arrays = {f"weights_{k}": array for k, array in enumerate(weights)}
     arrays |= {f"indices_{k}": array for k, array in enumerate(indices)}
     target = path_of("path", path)
@@ -108,10 +105,10 @@ def read_product(path: str | os.PathLike[str]) -> tuple[Chain, list[Array]]:
             if any(member.compress_type != zipfile.ZIP_STORED for member in archive.zip.infolist()):
                 raise ValueError("its arrays are compressed, and would open to any size")
             description = json.loads(str(archive["chain"]))
-            if description["format"] != FORMAT:
-                raise ValueError(f"its format is {description['format']!r}, not {FORMAT!r}")
+            if description["format"] not in (FORMAT, FORMAT_OF_SUMS):
+                raise ValueError(f"its format is {description['format']!r}, not {FORMAT!r} or {FORMAT_OF_SUMS!r}")
             indices = iter([archive[name] for name in archive.files if name.startswith("indices_")])
-            chain = Chain([restored_factor(entry, indices) for entry in description["factors"]], description["name"])
+            chain = _chain(description, indices)
             weights = [archive[f"weights_{k}"] for k in range(len(chain.convolutions))]
     except (
         zipfile.BadZipFile,
@@ -133,21 +130,39 @@ def read_product(path: str | os.PathLike[str]) -> tuple[Chain, list[Array]]:
     return chain, weights
 
 
-def described_factor(factor: SerialFactor) -> dict[str, Any]:
-    """Return one factor as JSON; the index list of an arbitrary permutation is kept in an array of its own.
+def described_factor(factor: Factor | Chain, indices: list[Array]) -> dict[str, Any]:
+    """Return a factor or a chain as JSON; the index list of an arbitrary permutation is appended to `indices`.
 
     Examples
     --------
-    >>> described_factor(GroupConv(4, 4, 2))
+    >>> described_factor(GroupConv(4, 4, 2), [])
     {'convolution': (4, 4, 2, (1, 1), (1, 1))}
     """
-    if not isinstance(factor, ChannelPermutation):
+    if isinstance(factor, Parallel):
+        return {
+            "name": factor.name,
+            type(factor).__name__: [described_factor(part, indices) for part in factor.branches],
+        }
+    if isinstance(factor, Chain):
+        return {"name": factor.name, "factors": [described_factor(part, indices) for part in factor.factors]}
+    if isinstance(factor, GroupConv):
         fields = factor.in_channels, factor.out_channels, factor.groups, factor.window, factor.strides
         return {"convolution": fields}
-    return {"interleave": factor.interleaved} if factor.interleaved else {"permutation": factor.channels}
+    if factor.interleaved:
+        return {"interleave": factor.interleaved}
+    indices.append(factor.indices)
+    return {"permutation": factor.channels}
 
 
-def restored_factor(entry: dict[str, Any], indices: Any) -> Factor:
+def _chain(entry: dict[str, Any], indices: Iterator[Array]) -> Chain:
+    """Return the chain that `described_factor` wrote."""
+    if "factors" in entry:
+        return Chain([restored_factor(part, indices) for part in entry["factors"]], entry["name"])
+    key, kind = ("Sum", Sum) if "Sum" in entry else ("DirectSum", DirectSum)
+    return kind([_chain(part, indices) for part in entry[key]], entry["name"])
+
+
+def restored_factor(entry: dict[str, Any], indices: Iterator[Array]) -> Factor | Chain:
     """Return the factor that `described_factor` wrote.
 
     Examples
@@ -158,4 +173,6 @@ def restored_factor(entry: dict[str, Any], indices: Any) -> Factor:
     if "convolution" in entry:
         in_channels, out_channels, groups, window, strides = entry["convolution"]
         return GroupConv(in_channels, out_channels, groups, tuple(window), tuple(strides))
-    return interleave(*entry["interleave"]) if "interleave" in entry else ChannelPermutation(next(indices))
+    if "interleave" in entry:
+        return interleave(*entry["interleave"])
+    return ChannelPermutation(next(indices)) if "permutation" in entry else _chain(entry, indices)

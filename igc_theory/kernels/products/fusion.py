@@ -13,13 +13,14 @@ from collections.abc import Sequence
 import numpy as np
 
 from igc_theory.kernels.arrays import Array
-from igc_theory.structure.chains import Chain, Factor
+from igc_theory.kernels.linear_maps import weighted
+from igc_theory.structure.chains import Chain, Factor, Parallel
 from igc_theory.structure.factors import GroupConv
 from igc_theory.structure.permutations import ChannelPermutation, interleave
 
 __all__ = ["fused"]
 
-WeightedFactor = tuple[Factor, Array | None]
+WeightedFactor = tuple[Factor, Sequence[Array]]
 
 
 def fused(chain: Chain, weights: Sequence[Array], batch: int, call: int) -> tuple[Chain, list[Array]]:
@@ -52,14 +53,23 @@ def fused(chain: Chain, weights: Sequence[Array], batch: int, call: int) -> tupl
     >>> np.allclose(Product(chain, weights) @ x, product @ x)
     True
     """
-    kernels = iter(weights)
-    steps = _normal([(f, next(kernels) if isinstance(f, GroupConv) else None) for f in chain.factors])
+    steps = _normal([_inside(factor, own, batch, call) for factor, own in weighted(chain.factors, weights)])
     while savings := {k: _saving(steps, k, batch, call) for k in range(len(steps) - 2) if _fits(steps, k)}:
         best = max(savings, key=savings.__getitem__)
         if savings[best] <= 0:
             break
         steps = _normal([*steps[:best], *_fused_pair(steps[best], steps[best + 2]), *steps[best + 3 :]])
-    return Chain([factor for factor, _ in steps], chain.name), [kernel for _, kernel in steps if kernel is not None]
+    return Chain([factor for factor, _ in steps], chain.name), [kernel for _, own in steps for kernel in own]
+
+
+def _inside(factor: Factor, weights: Sequence[Array], batch: int, call: int) -> WeightedFactor:
+    """Return a factor with its weights; the branches of a sum fused, each for itself."""
+    if not isinstance(factor, Parallel):
+        return factor, weights
+    branches = [fused(branch, own, batch, call) for branch, own in weighted(factor.branches, weights)]
+    return type(factor)([chain for chain, _ in branches], factor.name), [
+        kernel for _, own in branches for kernel in own
+    ]
 
 
 def _normal(steps: Sequence[WeightedFactor]) -> list[WeightedFactor]:
@@ -68,9 +78,9 @@ def _normal(steps: Sequence[WeightedFactor]) -> list[WeightedFactor]:
     for step in steps:
         factor, before = step[0], result[-1][0] if result else None
         if isinstance(before, GroupConv) and isinstance(factor, GroupConv) and before.out_width == 1:
-            result.append((interleave(before.groups, 1), None))
+            result.append((interleave(before.groups, 1), ()))
         both = _composed(before, factor) if isinstance(factor, ChannelPermutation) else None
-        result[len(result) - bool(both) :] = [(both, None) if both else step]
+        result[len(result) - bool(both) :] = [(both, ()) if both else step]
     return result
 
 
@@ -115,17 +125,15 @@ def _fused_pair(one: WeightedFactor, two: WeightedFactor) -> list[WeightedFactor
     Secondary branch ``m * groups + c`` reads output `m` of the primary branches ``c * a + r``, r < a. Component `c` has
     rows (j, m), `j` the output within a secondary branch, so that an interleaving brings them into the order (m, c, j).
     """
-    (first, kernel), (second, pointwise) = one, two
+    (first, (kernel,)), (second, (pointwise,)) = one, two
     assert isinstance(first, GroupConv)
     assert isinstance(second, GroupConv)
-    assert kernel is not None
-    assert pointwise is not None
     groups, a, b = first.groups // second.in_width, second.in_width, second.out_width
     primary = kernel.reshape(groups, a, first.out_width, first.in_width, *first.window)
     secondary = pointwise.reshape(first.out_width, groups, b, a)
     blocks = np.einsum("mcjr,crmiuv->cjmriuv", secondary, primary)
     conv = GroupConv(first.in_channels, second.out_channels, groups, first.window, first.strides)
     return [
-        (conv, blocks.reshape(conv.out_channels, conv.in_width, *conv.window)),
-        (interleave(groups * b, first.out_width), None),
+        (conv, [blocks.reshape(conv.out_channels, conv.in_width, *conv.window)]),
+        (interleave(groups * b, first.out_width), ()),
     ]

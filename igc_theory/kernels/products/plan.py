@@ -110,7 +110,9 @@ class Plan:
         self._recipe, self._turn = (product, self.batch, self.dtype, self.threads), Lock()
         area = prod(chain.window)
         self.shape = chain.out_channels, chain.in_channels * area
-        buffered = self.batch * area * max(factor.out_channels for factor in (*chain.factors, chain.factors[0]))
+        buffered = (
+            self.batch * area * max(f.out_channels for f in (*chain.factors, *chain.convolutions, chain.factors[0]))
+        )
         positive_int(
             "the entries that batch columns take", buffered, maximum=MOST_ENTRIES, beyond="use a smaller batch"
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from math import prod
 from typing import Any
 
@@ -12,8 +12,9 @@ from numpy.typing import ArrayLike, DTypeLike
 from scipy.sparse import csr_array
 
 from igc_theory.kernels.arrays import Array, image_of, numbers
-from igc_theory.kernels.convolution import convolution_matrix, kernel_tensor
-from igc_theory.kernels.correlation import Padding, Pair, correlate, correlate_adjoint, padded, permuted
+from igc_theory.kernels.convolution import kernel_tensor
+from igc_theory.kernels.correlation import Padding, Pair, padded
+from igc_theory.kernels.linear_maps import adjoint, forward, sparse_matrices
 from igc_theory.kernels.products.files import read_product, write_product
 from igc_theory.kernels.products.operators import CheckedOperator
 from igc_theory.kernels.products.plan import Plan
@@ -21,7 +22,7 @@ from igc_theory.kernels.products.weights import checked_weights
 from igc_theory.structure.arguments import positive_int
 from igc_theory.structure.chains import Chain
 from igc_theory.structure.factors import GroupConv
-from igc_theory.structure.permutations import ChannelPermutation
+from igc_theory.structure.paths import joint_groups
 
 __all__ = ["Product"]
 
@@ -141,10 +142,50 @@ class Product(CheckedOperator):
         """
         return kernel_tensor(self.matrix(), self.window)
 
+    def merged(self) -> Product:
+        """Return the product as one group convolution, of as many branches as its paths allow.
+
+        This is how RepVGG [Ding2021] and MobileOne [Vasu2023] are used once they are trained: convolutions side by side, and
+        shortcuts, become one. Batch-norms are folded into the weights before.
+
+        Returns
+        -------
+        Product
+            Of a chain of one `GroupConv`. Its `convolve` gives the same images up to rounding, at the borders too.
+
+        Raises
+        ------
+        ValueError
+            If the matrix has too many entries.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from igc_theory import GroupConv
+        >>> from igc_theory.kernels import random_product
+        >>> from igc_theory.structure import Sum
+        >>> block = Sum([*[GroupConv(8, 8, groups=8, kernel_size=3)] * 4, GroupConv(8, 8, groups=8), []])
+        >>> product = random_product(block, np.random.default_rng(0))
+        >>> product.merged().chain
+        Chain([GroupConv(8, 8, groups=8, kernel_size=3)])
+        >>> image = np.random.default_rng(1).standard_normal((8, 5, 5))
+        >>> np.allclose(product.merged().convolve(image), product.convolve(image))
+        True
+        """
+        groups, (out_channels, in_channels) = (
+            joint_groups(self.chain),
+            (self.chain.out_channels, self.chain.in_channels),
+        )
+        conv = GroupConv(in_channels, out_channels, groups, self.window, self.stride)
+        blocks = self.kernel().reshape(groups, conv.out_width, groups, conv.in_width, *self.window)
+        diagonal = blocks[np.arange(groups), :, np.arange(groups)]
+        return Product(Chain([conv], self.chain.name), [diagonal.reshape(out_channels, conv.in_width, *self.window)])
+
     def sparse_factors(self) -> list[csr_array[Any]]:
         """Return a sparse matrix for every factor of the chain, permutations included: ``last @ … @ first`` is the matrix.
 
-        In front of a spatial factor they act on patches, with one block per position of the window.
+        A `Sum` or a `DirectSum` is one factor. In front of a spatial factor they act on patches, with one block per position of the
+        window.
 
         Examples
         --------
@@ -154,15 +195,7 @@ class Product(CheckedOperator):
         >>> [factor.shape for factor in random_product(igcv1(L=4, M=2), np.random.default_rng(0)).sparse_factors()]
         [(8, 72), (8, 8), (8, 8), (8, 8)]
         """
-        factors, (height, width) = [], self.window
-        for factor, kernel in self._steps():
-            if kernel is None:
-                factors.append(_permutation_matrix(factor, height * width, self.dtype))
-                continue
-            shape = factor.in_channels, height, width
-            factors.append(convolution_matrix(kernel, shape, factor.groups, factor.strides, padding="valid"))
-            height, width = ((n - k) // s + 1 for n, k, s in zip(shape[1:], factor.window, factor.strides, strict=True))
-        return factors
+        return sparse_matrices(self.chain, self.weights, self.window, self.dtype)[0]
 
     def convolve(self, image: ArrayLike, padding: Padding = "same") -> Array:
         """Return the convolution of an image with the product, factor by factor: the dense kernel is never formed.
@@ -195,7 +228,7 @@ class Product(CheckedOperator):
         (12, 7, 7)
         """
         x = padded(image_of(image, self.chain.in_channels), self.window, padding)
-        return self._forward(x[..., np.newaxis])[..., 0]
+        return forward(self.chain, self.weights, x[..., np.newaxis])[..., 0]
 
     def plan(self, batch: int = 1, dtype: DTypeLike | None = None, threads: int = 1) -> Plan:
         """Return a plan: the product made ready for operands of `batch` columns, to be applied many times.
@@ -265,28 +298,14 @@ class Product(CheckedOperator):
 
     def _matmat(self, X: Array) -> Array:
         patches = numbers("x", X).reshape(self.chain.in_channels, *self.window, X.shape[1])
-        return self._forward(patches).reshape(self.shape[0], X.shape[1])
+        return forward(self.chain, self.weights, patches).reshape(self.shape[0], X.shape[1])
 
     def _rmatvec(self, x: Array) -> Array:  # SciPy derives it from `_rmatmat` in newer versions only
         return self._rmatmat(x.reshape(-1, 1))[:, 0]
 
     def _rmatmat(self, X: Array) -> Array:
         y = numbers("x", X).reshape(self.shape[0], 1, 1, X.shape[1])
-        for f, kernel in reversed([*self._steps()]):
-            y = permuted(f.inverse(), y) if kernel is None else correlate_adjoint(y, kernel, f.groups, f.strides)
-        return y.reshape(self.shape[1], X.shape[1])
-
-    def _forward(self, x: Array) -> Array:
-        """Return all factors applied to images or patches (C_in, H, W, N), without padding."""
-        for factor, kernel in self._steps():
-            x = permuted(factor, x) if kernel is None else correlate(x, kernel, factor.groups, factor.strides)
-        return x
-
-    def _steps(self) -> Iterator[tuple[Any, Array | None]]:
-        """Yield every factor of the chain with its weights, None for a permutation."""
-        weights = iter(self.weights)
-        for factor in self.chain.factors:
-            yield factor, next(weights) if isinstance(factor, GroupConv) else None
+        return adjoint(self.chain, self.weights, y).reshape(self.shape[1], X.shape[1])
 
     def __repr__(self) -> str:
         return f"Product({self._title()})"
@@ -301,10 +320,3 @@ class Product(CheckedOperator):
         rows, columns = self.shape
         name = f": {self.chain.name}" if self.chain.name else ""
         return f"{rows}x{columns}, {self.dtype}, {self.chain.parameters:,} weights for {rows * columns:,}{name}"
-
-
-def _permutation_matrix(permutation: ChannelPermutation, positions: int, dtype: np.dtype[Any]) -> csr_array[Any]:
-    """Return the permutation as a sparse matrix on channels of `positions` entries each."""
-    size = permutation.channels * positions
-    columns = permutation(np.arange(size).reshape(-1, positions)).ravel()
-    return csr_array((np.ones(size, dtype), columns, np.arange(size + 1)), shape=(size, size))

@@ -8,7 +8,7 @@ from numpy.typing import DTypeLike
 from igc_theory.kernels.arrays import float_type
 from igc_theory.kernels.products.product import Product
 from igc_theory.structure.arguments import generator
-from igc_theory.structure.branches import serial
+from igc_theory.structure.branches import checked
 from igc_theory.structure.chains import Chain
 
 __all__ = ["random_product"]
@@ -21,7 +21,7 @@ def random_product(chain: Chain, rng: np.random.Generator, dtype: DTypeLike = np
 
     for a factor with `a` input channels per branch and a window of area `S_l`. Every output is a sum of `n` terms: if the
     entries of the input are uncorrelated with variance one, the output of every factor has variance one. It is the rule of
-    He et al. [He2015] without the factor 2 for a ReLU.
+    He et al. [He2015] without the factor 2 for a ReLU. In a `Sum` the variances of the branches add up.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ def random_product(chain: Chain, rng: np.random.Generator, dtype: DTypeLike = np
     """
     kind, weights = float_type("dtype", dtype), []
     generator("rng", rng)
-    for conv in serial(chain).convolutions:
+    for conv in checked(chain).convolutions:
         shape = conv.out_channels, conv.in_width, *conv.window
         draw = rng.standard_normal(shape)
         if kind.kind == "c":

@@ -16,8 +16,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided, sliding_window_view
 
 from igc_theory.kernels.arrays import Array
-from igc_theory.structure.branches import serial_factors
-from igc_theory.structure.chains import Chain, SerialFactor
+from igc_theory.structure.chains import Chain, Factor, Parallel
 from igc_theory.structure.factors import GroupConv
 from igc_theory.structure.permutations import ChannelPermutation
 
@@ -32,8 +31,8 @@ LINE = 64
 CACHE = 32768
 """Bytes of the first cache. Single columns longer than that are copied rather than read with strides, one entry per line."""
 
-OPERAND, RESULT = 2, 3
-"""Places in memory beside the buffers 0 and 1."""
+OPERAND, RESULT = -2, -1
+"""Places in memory beside the buffers, which are counted from 0."""
 
 _ANCHOR = np.zeros(1, np.complex128)
 """Where all templates claim to begin, so that their offsets can be told."""
@@ -52,7 +51,7 @@ def plan_steps(
     A step is a NumPy function, where it reads and where it writes, to be called ``function(source(x), out=target(out))``.
     """
     routes = [_Route(chain, kernels, window, batch, tile, dtype) for tile in tiles]
-    buffers = [_aligned(max(route.extent[k] for route in routes)) for k in range(2)]
+    buffers = [_aligned(max(sizes)) for sizes in zip(*(route.extent for route in routes), strict=True)]
     return [(f, _bound(a, buffers), _bound(b, buffers)) for route in routes for f, a, b in route.steps]
 
 
@@ -87,22 +86,46 @@ class _Route:
     ) -> None:
         self.steps: list[tuple[Callable[..., Any], tuple[int, Array], tuple[int, Array]]] = []
         self.extent = [0, 0]
+        self.pair = 0, 1
         self.place = OPERAND
         self.view = _template((chain.in_channels, *window, batch), dtype)[..., slice(*tile)]
         self._follow(
-            serial_factors(chain), list(kernels), _template((chain.out_channels, 1, 1, batch), dtype)[..., slice(*tile)]
+            chain.factors, list(kernels), _template((chain.out_channels, 1, 1, batch), dtype)[..., slice(*tile)]
         )
 
-    def _follow(self, factors: Sequence[SerialFactor], kernels: list[Array], out: Array) -> None:
-        """Take all steps, the last of them into `out`."""
+    def _follow(self, factors: Sequence[Factor], kernels: list[Array], out: Array | None = None) -> None:
+        """Take all steps, the last of them into `out`, if given."""
         for k, factor in enumerate(factors):
             if isinstance(factor, ChannelPermutation):
                 self._permute(factor)
-                continue
-            target = None if len(kernels) > 1 else _undone(out, factors[k + 1 :])
-            if self._convolve(factor, kernels.pop(0), target):
+            elif isinstance(factor, Parallel):
+                self._side_by_side(factor, kernels)
+            elif self._convolve(factor, kernels.pop(0), _undone(out, factors[k + 1 :])):
                 return
-        self.steps.append((_copy, (self.place, self.view), (RESULT, out.reshape(self.view.shape, copy=False))))
+        if out is not None:
+            self._write(_copy, RESULT, out)
+
+    def _write(self, function: Callable[..., Any], place: int, out: Array) -> None:
+        """Take a step from the present array into `out`, which has its channels on one axis."""
+        self.steps.append((function, (self.place, self.view), (place, out.reshape(self.view.shape, copy=False))))
+
+    def _side_by_side(self, factor: Parallel, kernels: list[Array]) -> None:
+        """Send the present array through every branch, with buffers that leave it as it is, and add up what they write."""
+        source = self._shaped(self.view, (factor.in_channels, *self.view.shape[-3:]))
+        height, width, batch = source.shape[1:]
+        rows, columns = (
+            (n - k) // s + 1 for n, k, s in zip((height, width), factor.window, factor.strides, strict=True)
+        )
+        result, written = _template((factor.out_channels, rows, columns, batch), source.dtype), set()
+        start, pair, here = self.place, self.pair, len(self.extent)
+        self.extent += [result.strides[0] * len(result), 0, 0]
+        self.pair = here + 1, here + 2
+        for part in factor.parts:
+            self.place, self.view = start, source[part.reads, *part.centre(height, width)]
+            self._follow(part.branch.factors, kernels)
+            self._write(_add if part.writes.start in written else _copy, here, result[part.writes])
+            written.add(part.writes.start)
+        self.place, self.view, self.pair = here, result, pair
 
     def _permute(self, permutation: ChannelPermutation) -> None:
         """Look differently at the same memory if the permutation is an interleaving, and gather if it is not."""
@@ -152,7 +175,7 @@ class _Route:
         self, function: Callable[..., Any], source: Array, result: Array, written: Array | None = None
     ) -> None:
         """Take a step into the buffer that is not being read; `written` is another look at `result`, as the function wants it."""
-        place = 1 if self.place == 0 else 0
+        place = self.pair[self.place == self.pair[0]]
         target = result if written is None else written
         self.steps.append((function, (self.place, source), (place, target)))
         self.extent[place] = max(self.extent[place], result.strides[0] * len(result))
@@ -161,6 +184,10 @@ class _Route:
 
 def _copy(source: Array, out: Array) -> None:
     np.copyto(out, source)
+
+
+def _add(source: Array, out: Array) -> None:
+    np.add(out, source, out=out)
 
 
 def _scattered(source: Array) -> bool:
@@ -192,12 +219,12 @@ def _matched(source: Array, target: Array, conv: GroupConv) -> tuple[Array, Arra
     )
 
 
-def _undone(out: Array, permutations: Sequence[SerialFactor]) -> Array | None:
-    """Return `out` as seen in front of the permutations that follow the last convolution, None if only a gather can do it."""
-    for permutation in reversed(permutations):
-        assert isinstance(permutation, ChannelPermutation)
-        turned = permutation.interleaved and _split(out, permutation.interleaved[::-1])
-        if not turned:
+def _undone(out: Array | None, factors: Sequence[Factor]) -> Array | None:
+    """Return `out` as seen in front of the permutations that follow the last convolution; None if other factors, or gathers, do."""
+    for factor in reversed(factors):
+        sizes = factor.interleaved if isinstance(factor, ChannelPermutation) else None
+        turned = _split(out, sizes[::-1]) if sizes and out is not None else None
+        if turned is None:
             return None
         out = _turned(*turned)
     return out

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from igc_theory.kernels.arrays import Array, finite, numbers
 from igc_theory.structure.arguments import listed
-from igc_theory.structure.branches import serial
+from igc_theory.structure.branches import checked
 from igc_theory.structure.chains import Chain
 from igc_theory.structure.factors import GroupConv
 from igc_theory.structure.shuffles import FoldedChain
@@ -20,12 +20,12 @@ __all__ = ["carried_weights", "checked_weights"]
 
 def checked_weights(chain: Chain, weights: Sequence[ArrayLike]) -> tuple[Array, ...]:
     """Return the weights as read-only arrays of one type with four axes each, after checking them against the chain."""
-    convolutions = serial(chain).convolutions
+    convolutions = checked(chain).convolutions
     weights = listed("weights", weights, "give one array for each convolution of the chain", empty=True)
     if len(weights) != len(convolutions):
         raise ValueError(
             f"weights has {len(weights)} arrays, but the chain has {len(convolutions)} convolutions: "
-            "give one array for each, in order of application, and none for a permutation"
+            "give one array for each, in the order of chain.convolutions, and none for a permutation"
         )
     arrays = [finite(f"weights[{k}]", numbers(f"weights[{k}]", array)) for k, array in enumerate(weights)]
     dtype = np.result_type(*arrays) if arrays else np.dtype(np.float64)

@@ -102,7 +102,7 @@ def write_rows(
 
 
 def _row(timed: Timed) -> list[Any]:
-    factors = [described_factor(factor) for factor in serial_factors(timed.chain)]
+    factors = [described_factor(factor, []) for factor in serial_factors(timed.chain)]
     return [factors, timed.height, timed.width, float(f"{timed.milliseconds:.5g}")]
 
 
