@@ -8,11 +8,11 @@ from igc_theory.kernels.arrays import Array, numbers
 from igc_theory.structure.branches import serial
 from igc_theory.structure.chains import Chain
 
-__all__ = ["chain_kernel"]
+__all__ = ["chain_kernel", "window_of_one"]
 
 
 def chain_kernel(kernel: ArrayLike, chain: Chain, name: str = "kernel") -> Array:
-    """Return a kernel in the shape (C_out, C_in, S), after checking it against a chain with at most one spatial convolution.
+    """Return a kernel in the shape (C_out, C_in, S), after checking it against a chain.
 
     Parameters
     ----------
@@ -24,7 +24,7 @@ def chain_kernel(kernel: ArrayLike, chain: Chain, name: str = "kernel") -> Array
     Raises
     ------
     TypeError, ValueError
-        If the kernel is not made of numbers, its shape does not fit, or several convolutions are spatial.
+        If the kernel is not made of numbers, or its shape does not fit.
 
     Examples
     --------
@@ -35,9 +35,8 @@ def chain_kernel(kernel: ArrayLike, chain: Chain, name: str = "kernel") -> Array
     """
     if not serial(chain).convolutions:
         raise ValueError(f"chain={chain.name or 'Chain'!r} has no convolution: there is no weight to choose")
-    _check_windows(chain)
     array = numbers(name, kernel)
-    window = chain.spatial[0].window if chain.spatial else (1, 1)
+    window = chain.window
     shape, area = (chain.out_channels, chain.in_channels, *window), window[0] * window[1]
     flat = shape[0], shape[1] * area
     if array.shape not in (shape, flat):
@@ -45,17 +44,17 @@ def chain_kernel(kernel: ArrayLike, chain: Chain, name: str = "kernel") -> Array
     return array.reshape(shape[0], shape[1], area)
 
 
-def _check_windows(chain: Chain) -> None:
-    """Refuse chains whose kernel is not the product of one window and pointwise factors."""
+def window_of_one(chain: Chain) -> bool:
+    """Return whether the kernel of a chain is the product of matrices and one window.
+
+    Not so if several convolutions are spatial, or a stride in front of the spatial one spreads its window.
+
+    Examples
+    --------
+    >>> from igc_theory.structure import igcv1, regular
+    >>> window_of_one(igcv1(4, 2)), window_of_one(regular(4, 4) + regular(4, 4))
+    (True, False)
+    """
     spatial = [k for k, conv in enumerate(chain.convolutions) if not conv.is_pointwise]
-    if len(spatial) > 1:
-        raise ValueError(
-            f"chain={chain.name or 'Chain'!r} has {len(spatial)} spatial convolutions, numbers {spatial}: "
-            "at most one is handled, so make the others pointwise"
-        )
-    for k, conv in enumerate(chain.convolutions[: spatial[0]] if spatial else ()):
-        if conv.strides != (1, 1):
-            raise ValueError(
-                f"chain={chain.name or 'Chain'!r} has stride {conv.stride} in convolution {k}, in front of the spatial one, "
-                f"which spreads its window: move the stride to convolution {spatial[0]} or behind it"
-            )
+    before = chain.convolutions[: spatial[0]] if spatial else ()
+    return len(spatial) < 2 and all(conv.strides == (1, 1) for conv in before)

@@ -9,7 +9,9 @@ from functools import partial
 import numpy as np
 
 from igc_theory.kernels.arrays import Array
+from igc_theory.kernels.projection.alternating.starts import fitted, random_weights
 from igc_theory.kernels.projection.canonical_polyadic import depthwise_middle
+from igc_theory.kernels.projection.chain_kernel import window_of_one
 from igc_theory.kernels.projection.channel_trees import ChannelTrees, channel_trees
 from igc_theory.kernels.projection.hierarchical import columns_in_order, in_tree_order, split_bound, split_factors
 from igc_theory.kernels.projection.two_factors import two_factors
@@ -19,12 +21,11 @@ from igc_theory.structure.factors import GroupConv
 
 __all__ = ["Fit", "Method", "method_of"]
 
-_METHODS = (
-    "project handles one or two group convolutions of any kind, and a depthwise spatial one between two pointwise ones; "
-    "of more, strictly complementary chains, and loosely complementary ones made of super-channels"
-)
-
 _CLOSED_FORM = "closed form, the nearest product"
+_ALTERNATING = "alternating least squares"
+
+_STARTS, _SMALL = 4, 2**15
+"""Random starts for a chain without a method of its own, if its factors and the kernel are small."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,14 +39,14 @@ class Fit:
     error : float
         The squared Frobenius distance.
     bound : callable
-        Returns a lower bound on the squared distance of any product.
+        Returns a lower bound on the squared distance of any product, None if none is known for any kernel.
     method : str
         In words.
     """
 
     weights: list[Array]
     error: float
-    bound: Callable[[], float]
+    bound: Callable[[], float | None]
     method: str
 
 
@@ -53,7 +54,7 @@ Method = Callable[[Array], Fit]
 """From a kernel to the nearest product."""
 
 
-def method_of(chain: Chain, wires: Wires, rng: np.random.Generator, restarts: int) -> Method:
+def method_of(chain: Chain, wires: Wires, rng: np.random.Generator, restarts: int, *, polish: bool = False) -> Method:
     """Return what finds the nearest product of a chain to a kernel of shape (C_out, C_in, S), chosen once for all kernels.
 
     Parameters
@@ -62,15 +63,22 @@ def method_of(chain: Chain, wires: Wires, rng: np.random.Generator, restarts: in
     wires : sequence of numpy.ndarray
         Its gaps, as `wiring` returns them.
     rng : numpy.random.Generator
-        Draws the starts of the restarts.
+        Draws random starts.
     restarts : int
-        Random starts of alternating least squares.
-
-    Raises
-    ------
-    ValueError
-        If no method projects onto the chain; the sentence says which ones there are.
+        Random starts of alternating least squares beyond those that it has anyway.
+    polish : bool
+        Descend from the product found where that need not be the nearest.
     """
+    found = _start_of(chain, wires, rng, restarts)
+    if found is None:
+        return partial(_any_chain, chain=chain, rng=rng, restarts=restarts)
+    return partial(_polished, start=found, chain=chain) if polish else found
+
+
+def _start_of(chain: Chain, wires: Wires, rng: np.random.Generator, restarts: int) -> Method | None:
+    """Return the method made for this kind of chain, None if there is none."""
+    if not window_of_one(chain):
+        return None
     reduced = _without_scales(chain)
     wires = wires if reduced is chain else wiring(reduced)
     if _has_depthwise_middle(reduced):
@@ -79,15 +87,31 @@ def method_of(chain: Chain, wires: Wires, rng: np.random.Generator, restarts: in
     if not isinstance(trees, str):
         return partial(_hierarchical, chain=chain, reduced=reduced, trees=trees)
     if len(reduced.convolutions) > 2:
-        raise ValueError(f"chain={chain.name or 'Chain'!r} cannot be projected onto: {trees}. {_METHODS}")
+        return None
     return partial(_two_factors, chain=chain, reduced=reduced, wires=wires)
+
+
+def _any_chain(kernel: Array, *, chain: Chain, rng: np.random.Generator, restarts: int) -> Fit:
+    tensor = kernel.reshape(*kernel.shape[:2], *chain.window)
+    starts = restarts + (_STARTS if kernel.size * len(chain.convolutions) <= _SMALL else 1)
+    weights, error = fitted(tensor, chain, (random_weights(tensor, chain, rng) for _ in range(starts)))
+    return Fit(_expanded(weights, chain, chain), error, lambda: None, _ALTERNATING)
+
+
+def _polished(kernel: Array, *, start: Method, chain: Chain) -> Fit:
+    fit = start(kernel)
+    if fit.method == _CLOSED_FORM:
+        return fit
+    weights, error = fitted(kernel.reshape(*kernel.shape[:2], *chain.window), chain, [fit.weights])
+    method = f"{fit.method}, then {_ALTERNATING}"
+    return Fit(_expanded(weights, chain, chain), error, fit.bound, method) if error < fit.error else fit
 
 
 def _alternating(
     kernel: Array, *, chain: Chain, reduced: Chain, wires: Wires, rng: np.random.Generator, restarts: int
 ) -> Fit:
     weights, error, bound = depthwise_middle(kernel, reduced.convolutions, wires, rng, restarts)
-    return Fit(_expanded(weights, chain, reduced), error, lambda: bound, "alternating least squares")
+    return Fit(_expanded(weights, chain, reduced), error, lambda: bound, _ALTERNATING)
 
 
 def _two_factors(kernel: Array, *, chain: Chain, reduced: Chain, wires: Wires) -> Fit:

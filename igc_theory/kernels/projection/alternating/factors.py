@@ -1,0 +1,236 @@
+r"""A chain as a map that is linear in the weights of each convolution.
+
+The conjugate transpose of a kernel is pulled back from the outputs, one factor at a time,
+
+.. math:: K^H = W_1^H P_1^T ⋯ W_L^H,
+
+so the window grows as it does in `correlate_adjoint`, behind strides too. A residual is pushed forward the other way. At a
+convolution the two meet: with `Y` what was pulled to its outputs and `X` what was pushed to its inputs, the squared distance has
+the slope :math:`Y X^H`, branch by branch. Whatever pulls and pushes is a node: a convolution, a permutation, nodes in series.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any, Protocol
+
+import numpy as np
+
+from igc_theory.kernels.arrays import Array
+from igc_theory.kernels.correlation import correlate, correlate_adjoint, permuted, windows
+from igc_theory.structure.chains import Chain
+from igc_theory.structure.factors import GroupConv
+from igc_theory.structure.permutations import ChannelPermutation
+
+__all__ = ["Convolution", "Gather", "Node", "Series", "chain_node"]
+
+Pull = Callable[[Array], Array]
+
+
+class Node(Protocol):
+    """A part of a product: arrays (C_out, H, W, N) are pulled to its inputs, arrays (C_in, H, W, N) pushed to its outputs."""
+
+    @property
+    def convolutions(self) -> Sequence[Convolution]:
+        """All convolutions inside, in order of application."""
+        ...
+
+    def begin(self, prefix: Pull) -> None:
+        """Learn how what is pulled to the inputs of this node goes on to those of the product."""
+        ...
+
+    def pull(self, y: Array) -> Array:
+        """Return the adjoint at `y`, which every convolution remembers as seen from its outputs."""
+        ...
+
+    def vary(self, y: Array | None, steps: Mapping[Convolution, Array]) -> Array | None:
+        """Return the change of what was last pulled if `y` is added to it and the weights change by `steps`; None for zero."""
+        ...
+
+    def push(self, x: Array) -> Array:
+        """Return the node applied to `x`."""
+        ...
+
+    def slope(self, x: Array, wanted: frozenset[Convolution]) -> dict[Convolution, Array]:
+        """Return the gradients of ``Re <pulled, x>`` for the weights of the wanted convolutions."""
+        ...
+
+
+class Convolution:
+    """A group convolution with weights of shape (C_out, in_width, kh, kw), which are replaced and never modified."""
+
+    def __init__(self, conv: GroupConv, weights: Array) -> None:
+        self.conv, self.weights = conv, weights
+        self._pulled: Array
+        self._prefix: Pull
+
+    @property
+    def convolutions(self) -> Sequence[Convolution]:
+        """All convolutions inside, in order of application."""
+        return (self,)
+
+    def begin(self, prefix: Pull) -> None:
+        """Learn how what is pulled to the inputs goes on to those of the product."""
+        self._prefix = prefix
+
+    def pull(self, y: Array) -> Array:
+        """Return the adjoint at `y`, which convolutions remember."""
+        self._pulled = y
+        return self._adjoint(y, self.weights)
+
+    def vary(self, y: Array | None, steps: Mapping[Convolution, Array]) -> Array | None:
+        """Return the change of what was last pulled, None for zero."""
+        return _sum(
+            None if y is None else self._adjoint(y, self.weights),
+            self._adjoint(self._pulled, steps[self]) if self in steps else None,
+        )
+
+    def push(self, x: Array) -> Array:
+        """Return the node applied to `x`."""
+        return correlate(x, self.weights, self.conv.groups, self.conv.strides)
+
+    def slope(self, x: Array, wanted: frozenset[Convolution]) -> dict[Convolution, Array]:
+        """Return the gradients for the weights of the wanted convolutions."""
+        if self not in wanted:
+            return {}
+        conv = self.conv
+        seen = windows(x, conv.window, conv.strides).reshape(conv.groups, conv.in_width * conv.kernel_area, -1)
+        pulled = self._pulled.reshape(conv.groups, conv.out_width, -1)
+        slope: Array = np.matmul(pulled, seen.conj().mT)
+        return {self: slope.reshape(self.weights.shape)}
+
+    def metric(self) -> Metric:
+        """Return the curvature of the squared distance for these weights, windows and other branches left out."""
+        conv = self.conv
+        pulled = self._pulled.reshape(conv.groups, conv.out_width, -1)
+        unit = np.eye(conv.in_channels, dtype=pulled.dtype)[:, None, None]
+        prefix = np.moveaxis(self._prefix(unit), -1, 0).reshape(conv.groups, conv.in_width, -1)
+        return Metric(pulled @ pulled.conj().mT, prefix.conj() @ prefix.mT)
+
+    def _adjoint(self, y: Array, weights: Array) -> Array:
+        return correlate_adjoint(y, weights, self.conv.groups, self.conv.strides)
+
+
+class Metric:
+    r"""For every branch the map :math:`w → A w B` with two positive semidefinite matrices."""
+
+    def __init__(self, outputs: Array, inputs: Array) -> None:
+        self._inverses = [np.linalg.pinv(side, rcond=1e-13, hermitian=True) for side in (outputs, inputs)]
+
+    def solve(self, slope: Array) -> Array:
+        """Return the shortest weights with that slope."""
+        outputs, inputs = self._inverses
+        groups, in_width, window = len(outputs), slope.shape[1], slope.shape[2:]
+        rows = (outputs @ slope.reshape(groups, outputs.shape[1], -1)).reshape(groups, -1, in_width, *window)
+        solved: Array = np.einsum("gba...,gac->gbc...", rows, inputs)
+        return solved.reshape(slope.shape)
+
+
+class Gather:
+    """A channel permutation."""
+
+    convolutions: Sequence[Convolution] = ()
+
+    def __init__(self, permutation: ChannelPermutation) -> None:
+        self._permutation, self._inverse = permutation, permutation.inverse()
+
+    def begin(self, prefix: Pull) -> None:
+        """Nothing to learn."""
+
+    def pull(self, y: Array) -> Array:
+        """Return the adjoint at `y`, which convolutions remember."""
+        return permuted(self._inverse, y)
+
+    def vary(self, y: Array | None, steps: Mapping[Convolution, Array]) -> Array | None:
+        """Return the change of what was last pulled, None for zero."""
+        return None if y is None else permuted(self._inverse, y)
+
+    def push(self, x: Array) -> Array:
+        """Return the node applied to `x`."""
+        return permuted(self._permutation, x)
+
+    def slope(self, x: Array, wanted: frozenset[Convolution]) -> dict[Convolution, Array]:
+        """Return the gradients for the weights of the wanted convolutions."""
+        return {}
+
+
+class Series:
+    """Nodes in order of application."""
+
+    def __init__(self, nodes: Sequence[Node]) -> None:
+        self._nodes = tuple(nodes)
+
+    @property
+    def convolutions(self) -> Sequence[Convolution]:
+        """All convolutions inside, in order of application."""
+        return [conv for node in self._nodes for conv in node.convolutions]
+
+    def begin(self, prefix: Pull) -> None:
+        """Learn how what is pulled to the inputs goes on to those of the product."""
+        for k, node in enumerate(self._nodes):
+            node.begin(partial(_pulled_through, self._nodes[:k], prefix))
+
+    def pull(self, y: Array) -> Array:
+        """Return the adjoint at `y`, which convolutions remember."""
+        for node in reversed(self._nodes):
+            y = node.pull(y)
+        return y
+
+    def vary(self, y: Array | None, steps: Mapping[Convolution, Array]) -> Array | None:
+        """Return the change of what was last pulled, None for zero."""
+        for node in reversed(self._nodes):
+            y = node.vary(y, steps)
+        return y
+
+    def push(self, x: Array) -> Array:
+        """Return the node applied to `x`."""
+        for node in self._nodes:
+            x = node.push(x)
+        return x
+
+    def slope(self, x: Array, wanted: frozenset[Convolution]) -> dict[Convolution, Array]:
+        """Return the gradients for the weights of the wanted convolutions."""
+        slopes: dict[Convolution, Array] = {}
+        last = max(k for k, node in enumerate(self._nodes) if not wanted.isdisjoint(node.convolutions))
+        for node in self._nodes[:last]:
+            slopes |= node.slope(x, wanted)
+            x = node.push(x)
+        return slopes | self._nodes[last].slope(x, wanted)
+
+
+def _pulled_through(nodes: Sequence[Node], onward: Pull, y: Array) -> Array:
+    """Return `y` pulled through nodes and on to the inputs of the product."""
+    for node in reversed(nodes):
+        pulled = node.vary(y, {})
+        assert pulled is not None
+        y = pulled
+    return onward(y)
+
+
+def _sum(first: Array | None, second: Array | None) -> Array | None:
+    if first is None or second is None:
+        return second if first is None else first
+    return first + second
+
+
+def chain_node(chain: Chain, weights: Sequence[Array]) -> Series:
+    """Return a chain with weights as nodes in series, ready to be pulled through.
+
+    Examples
+    --------
+    >>> from igc_theory import igcv1
+    >>> from igc_theory.kernels import random_product
+    >>> product = random_product(igcv1(4, 2), np.random.default_rng(0))
+    >>> pulled = chain_node(product.chain, product.weights).pull(np.eye(8)[:, None, None])
+    >>> bool(np.allclose(pulled.transpose(3, 0, 1, 2), product.kernel()))
+    True
+    """
+    left: list[Any] = list(weights)
+    nodes = [
+        Gather(factor) if isinstance(factor, ChannelPermutation) else Convolution(factor, left.pop(0))
+        for factor in chain.factors
+    ]
+    series = Series(nodes)
+    series.begin(lambda y: y)
+    return series
