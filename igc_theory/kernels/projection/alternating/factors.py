@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
@@ -226,11 +226,13 @@ def chain_node(chain: Chain, weights: Sequence[Array]) -> Series:
     >>> bool(np.allclose(pulled.transpose(3, 0, 1, 2), product.kernel()))
     True
     """
-    left: list[Any] = list(weights)
-    nodes = [
-        Gather(factor) if isinstance(factor, ChannelPermutation) else Convolution(factor, left.pop(0))
-        for factor in chain.factors
-    ]
+    left, nodes = list(weights), list[Node]()
+    for factor in chain.factors:
+        if isinstance(factor, ChannelPermutation):
+            nodes.append(Gather(factor))
+        else:
+            assert isinstance(factor, GroupConv)
+            nodes.append(Convolution(factor, left.pop(0)))
     series = Series(nodes)
     series.begin(lambda y: y)
     return series
