@@ -17,7 +17,8 @@ import igc_theory
 from igc_theory.commands.audit import add_audit
 from igc_theory.commands.design import add_design
 from igc_theory.commands.grade import add_grade
-from igc_theory.commands.help_pages import HelpPage
+from igc_theory.commands.help_pages import HelpPage, flags_of
+from igc_theory.commands.words import in_flags
 
 __all__ = ["main"]
 
@@ -105,8 +106,12 @@ def _answered(arguments: Sequence[str] | None) -> int:
         error(f"unrecognized arguments: {' '.join(unknown)}; --help lists what there is")
     if options.command is None:
         parser.error(f"give a COMMAND, one of {', '.join(commands.choices)}; --help says what each answers")
-    for line in options.run(options):
-        print(line)
+    try:
+        for line in options.run(options):
+            print(line)
+    except (ValueError, TypeError, ImportError) as error:
+        flags = flags_of(commands.choices[options.command]) | getattr(options, "flags", {})
+        raise ValueError(in_flags(str(error), flags) or type(error).__name__) from error
     return 0
 
 

@@ -95,15 +95,15 @@ def test_table(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        ("--channels 256 --budget 1000", "budget=1000 pays for no strict design of channels=256 .* at least 6400"),
-        ("--channels 13 --factors 4", "factors=4 leaves no strict design of channels=13: use factors=2"),
-        ("--channels 13 --min-spatial-width 14", "min_spatial_width=14 leaves no strict .* at most 13"),
-        ("--budget 5", "budget=5 pays for no strict design: use at least 9"),
+        ("--channels 256 --budget 1000", "--budget 1000 pays for no strict design of --channels 256 .* at least 6400"),
+        ("--channels 13 --factors 4", "--factors 4 leaves no strict design of --channels 13: use --factors 2"),
+        ("--channels 13 --min-spatial-width 14", "--min-spatial-width 14 leaves no strict .* at most 13"),
+        ("--budget 5", "--budget 5 pays for no strict design: use at least 9"),
         (
             "--budget 50 --dense --multiple-of 8",
-            "budget=50 pays for no dense design with multiple_of=8: use at least 120",
+            "--budget 50 pays for no dense design with --multiple-of 8: use at least 120",
         ),
-        ("--channels 8 --min-width 1", "min_width=1 is below 2"),
+        ("--channels 8 --min-width 1", "--min-width 1 is below 2"),
     ],
 )
 def test_nothing_satisfies_the_limits(capsys: pytest.CaptureFixture[str], words: str, sentence: str) -> None:

@@ -1,73 +1,192 @@
-"""`audit`: what a network costs, how it connects its channels, and what it could save."""
+"""`audit`: what networks cost, how they connect their channels, and which layers to replace by what."""
 
 from __future__ import annotations
 
 import argparse
 import json
+import shlex
 from collections.abc import Iterator
 from difflib import get_close_matches
 from pathlib import Path
+from shutil import get_terminal_size
+from textwrap import wrap
 from typing import Any
 
-from igc_theory import networks
+from igc_theory import networks, structure
 from igc_theory.commands.help_pages import add_command
-from igc_theory.commands.words import image, positive
+from igc_theory.commands.words import image, positive, share, workers
 
 __all__ = ["add_audit"]
 
 HELP = """\
-Reads a network and says what it costs, layer by layer, and how its consecutive convolutions with branches connect the channels.
+Reads a network and says what it costs, whether its channels meet, and which dense layers to replace by what: the
+choice with the least error that leaves a share of the weights (--keep), best action first.
 
-For every dense layer it names the cheapest chain of sparse factors between the same channels. Where the file has weights, it
-says how far the nearest such product is from them, beside low rank and pruning at the same bits.
+Without weights, as for the networks that this library knows by name, it lists the cheapest chains of sparse factors,
+which would be trained anew. --full adds every layer, block and chain.
+
+Several files, or a folder, get a row each. With --results a run that was stopped goes on where it was.
 """
 
 EXAMPLES = """\
 a file (needs the extra onnx)
     igc-theory audit model.onnx
+a quarter of the weights; every layer as a page
+    igc-theory audit model.onnx --keep 0.25 --html audit.html
 a file that leaves the size of the image open, with two processes
     igc-theory audit model.onnx --input 3x48x320 -j 2
-a network that this library knows by name, also as a page
-    igc-theory audit shufflenet --html audit.html
+a network that this library knows by name, and which there are
+    igc-theory audit shufflenet
+    igc-theory audit --list
+all files in a folder, on all cores, kept as they come
+    igc-theory audit models -j -1 --results audits
 """
 
 
 def add_audit(commands: Any) -> None:
     """Add the parser of `audit`."""
-    question = "say what a network costs, how it connects channels, and what it could save"
+    question = "say what a network costs, how it connects channels, and which layers to replace"
     parser = add_command(commands, "audit", question, HELP, EXAMPLES)
-    parser.add_argument(
-        "network",
+    parser.usage = "%(prog)s [-h] NETWORK ..."
+    add = parser.add_argument
+    add(
+        "networks",
+        nargs="*",
         metavar="NETWORK",
-        help="an ONNX file, or the name of a network of this library, such as mobilenet_v2",
+        help="an ONNX file, a folder of them, or the name of a network of this library, such as mobilenet_v2",
     )
-    parser.add_argument("--input", type=image, metavar="CxHxW", help="size of the image, where the file leaves it open")
-    parser.add_argument("-j", "--workers", type=positive, default=1, metavar="N", help="processes (default 1)")
-    parser.add_argument("--strict", action="store_true", help="make it an error if an operator is not counted")
-    parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
-    parser.add_argument("--html", type=Path, metavar="FILE", help="also write a page")
-    parser.set_defaults(run=_audit, usage_error=parser.error)
+    add("--list", action="store_true", help="list the networks that this library knows by name")
+    add("--keep", type=share, default=0.5, metavar="SHARE", help="share of the weights that is left (default 0.5)")
+    add("--top", type=positive, default=10, metavar="N", help="how many actions to print (default 10)")
+    add("--full", action="store_true", help="print every layer, block and chain too")
+    add("--input", type=image, metavar="CxHxW", help="size of the image, where the file leaves it open")
+    add("-j", "--workers", type=workers, default=1, metavar="N", help="processes (default 1; -1 is one per core)")
+    add("--results", type=Path, metavar="FOLDER", help="of several networks: keep each result, and go on from there")
+    add("--strict", action="store_true", help="make it an error if an operator is not counted")
+    add("--json", action="store_true", help="print JSON instead of tables")
+    add("--html", type=Path, metavar="FILE", help="also write a page")
+    flags = {"input_shape": "--input", "network": "NETWORK", "sources": "NETWORK"}
+    parser.set_defaults(run=_audit, usage_error=parser.error, flags=flags)
 
 
 def _audit(options: argparse.Namespace) -> Iterator[str]:
-    """Answer `audit`: tables of layers, chains, dense layers and errors."""
-    # With NumPy and SciPy, which take long to load: here Ctrl-C is answered.
-    from igc_theory.kernels.products.files import replacing
-    from igc_theory.networks.audits import report
-
+    """Answer `audit`: one network in detail, several in a row each, or the names of those that are known."""
+    if options.list:
+        yield from _names()
+        return
+    if not options.networks:
+        options.usage_error("give a NETWORK: an ONNX file, a folder of them, or a name that --list shows")
     if options.html:
         _check_page(options.html)
-    audited = _audited(options.network, options.input)
-    found = networks.audit(audited, workers=options.workers)
+    if len(options.networks) > 1 or _is_folder(options.networks[0]):
+        yield from _survey(options)
+        return
+    if options.results:
+        options.usage_error("--results goes with several networks, or a folder of them")
+    yield from _one(options)
+
+
+def _names() -> Iterator[str]:
+    """Yield the families of networks, and the members that have names of their own."""
+    from igc_theory.networks.zoo.catalogue import FAMILIES, NAMED
+
+    yield "Networks that igc-theory knows by name:"
+    for family in FAMILIES:
+        members = [name for name, (of, _) in NAMED.items() if of == family]
+        line = f"{family}: {', '.join(members)}" if members else family
+        yield "\n".join(wrap(line, _columns(), initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False))
+
+
+def _columns() -> int:
+    return get_terminal_size().columns
+
+
+def _one(options: argparse.Namespace) -> Iterator[str]:
+    """Yield the audit of one network."""
+    # With NumPy and SciPy, which take long to load: here Ctrl-C is answered.
+    from igc_theory.networks.audits import data, page, tables
+
+    (name,) = options.networks
+    audited = _audited(name, options.input)
+    found = networks.audit(audited, keep=options.keep, workers=options.workers)
     if options.html:
-        with replacing(options.html) as file:
-            file.write(report.audit_page(found).encode())
+        _write(options.html, page.audit_page(found))
     if options.json:
-        yield json.dumps(report.audit_data(found), indent=1)
+        yield json.dumps(data.audit_data(found), indent=1)
     else:
-        yield "\n\n".join(map(str, report.audit_tables(found)))
+        yield page.first_page(found, _columns(), options.top)
+        yield "\n".join(_next(name, options, found))
+        yield from ("\n" + str(table) for table in tables.audit_tables(found) if options.full)
     if options.strict and not audited.exact:
-        raise ValueError(f"{audited.name}{audited.reservation}: see the list of operators above, or leave out --strict")
+        raise ValueError(f"{audited.name}{audited.reservation}: --full lists them, or leave out --strict")
+
+
+def _next(name: str, options: argparse.Namespace, found: networks.Audit) -> Iterator[str]:
+    """Yield what to do next."""
+    yield "\nNext"
+    if found.network.has_weights and found.plan.actions:
+        small = f"{Path(name).stem}_small.onnx"
+        yield f"  igc-theory rewrite {shlex.quote(name)} --keep {options.keep:g} -o {shlex.quote(small)}"
+    if found.plan.actions:
+        yield f"  igc-theory design {_layer_words(found.plan.actions[0].layer.convolution)}"
+    if not options.full:
+        yield f"  igc-theory audit {shlex.quote(name)} --full"
+
+
+def _layer_words(conv: structure.GroupConv) -> str:
+    """Return the options of `design` that describe a layer."""
+    window = "x".join(map(str, conv.window))
+    stride = f" --stride {conv.strides[0]}" if conv.strides[0] == conv.strides[1] > 1 else ""
+    return f"--in {conv.in_channels} --out {conv.out_channels} --kernel {window}{stride}"
+
+
+def _survey(options: argparse.Namespace) -> Iterator[str]:
+    """Yield the audits of several networks: a row each."""
+    from igc_theory.networks.audits import page
+    from igc_theory.networks.audits.survey import survey
+
+    sources = [source for name in options.networks for source in _sources(name)]
+    asked = {"keep": options.keep, "input_shape": options.input, "results": options.results}
+    found = survey(sources, workers=options.workers, **asked)
+    if options.html:
+        _write(options.html, page.survey_page(found))
+    if options.json:
+        yield json.dumps(found.data(), indent=1)
+    else:
+        yield found.table().fitted(_columns(), ("exact", "multiply–adds"))
+        yield from map(_filled, found.reasons)
+    if found.unread:
+        raise ValueError(f"{len(found.unread)} of {len(found.rows)} networks were not audited: see the reasons above")
+    if options.strict and found.inexact:
+        raise ValueError(f"{len(found.inexact)} of {len(found.rows)} networks are not exact: or leave out --strict")
+
+
+def _filled(sentence: str) -> str:
+    """Return a sentence in lines as wide as the terminal; paths stay whole."""
+    lines = wrap(sentence, _columns(), subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+    return "\n".join(lines)
+
+
+def _is_folder(name: str) -> bool:
+    return bool(name) and Path(name).is_dir()
+
+
+def _sources(name: str) -> list[str]:
+    """Return the files in a folder, or what is no folder as it is."""
+    from igc_theory.networks.audits.survey import files_of
+
+    if not _is_folder(name):
+        return [name]
+    if not (files := files_of(Path(name))):
+        raise ValueError(f"network={name!r} is a folder without ONNX files: give another one, or a file")
+    return [str(file) for file in files]
+
+
+def _write(path: Path, page: str) -> None:
+    from igc_theory.kernels.products.files import replacing
+
+    with replacing(path) as file:
+        file.write(page.encode())
 
 
 def _check_page(path: Path) -> None:
@@ -88,16 +207,10 @@ def _audited(name: str, size: tuple[int, int, int] | None) -> networks.LayerGrap
     if name in names and not path.exists():
         known = networks.network(name)
         return known if size is None else networks.Network(known.name, size, known.nodes, known.source)
-    if path.is_dir():
-        raise ValueError(
-            f"network={name!r} is a folder: give a file in it{_meant('', [str(file) for file in path.glob('*.onnx')])}"
-        )
     if not path.exists():
         choices = [str(file) for file in path.parent.glob("*.onnx")] if path.parent.is_dir() else []
         choices += [] if path.suffix == ".onnx" else names
-        way_out = (
-            "check the path" if path.suffix == ".onnx" else "igc_theory.networks.network_names() lists the networks"
-        )
+        way_out = "check the path" if path.suffix == ".onnx" else "igc-theory audit --list lists the networks"
         meant = _meant(name, choices) or f": {way_out}"
         raise ValueError(f"network={name!r} is neither a file nor a network of this library{meant}")
     return networks.read_onnx(path, input_shape=size)
@@ -105,7 +218,5 @@ def _audited(name: str, size: tuple[int, int, int] | None) -> networks.LayerGrap
 
 def _meant(name: str, choices: list[str]) -> str:
     """Return what may have been meant, as the end of a sentence."""
-    close = get_close_matches(name, choices) if name else sorted(choices)[:3]
-    return (
-        f": did you mean {' or '.join(close)}?" if close and name else f", such as {', '.join(close)}" if close else ""
-    )
+    close = get_close_matches(name, choices)
+    return f": did you mean {' or '.join(close)}?" if close else ""

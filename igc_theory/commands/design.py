@@ -76,7 +76,8 @@ def add_design(commands: Any) -> None:
     )
     add("--top", type=top, default=10, metavar="N", help=f"how many designs to print (default 10, at most {MOST_TOP})")
     add("--json", action="store_true", help="print JSON instead of a table")
-    parser.set_defaults(run=_design, usage_error=parser.error)
+    flags = {"in_channels": "--in", "out_channels": "--out", "kernel_size": "--kernel"}
+    parser.set_defaults(run=_design, usage_error=parser.error, flags=flags)
 
 
 def _design(options: argparse.Namespace) -> Iterator[str]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from textwrap import wrap
 from typing import Any
 
-__all__ = ["HelpPage", "add_command"]
+__all__ = ["HelpPage", "add_command", "flags_of"]
 
 
 class HelpPage(argparse.HelpFormatter):
@@ -34,6 +34,19 @@ def add_command(commands: Any, name: str, question: str, prose: str, examples: s
         name, help=question, description=prose, epilog=epilog, formatter_class=HelpPage
     )
     return parser
+
+
+def flags_of(parser: argparse.ArgumentParser) -> dict[str, str]:
+    """Return the longest form of every option by the name of the argument that it stands for.
+
+    Examples
+    --------
+    >>> parser = argparse.ArgumentParser(add_help=False)
+    >>> _ = parser.add_argument("-j", "--workers"), parser.add_argument("--in", dest="in_channels")
+    >>> flags_of(parser)
+    {'workers': '--workers', 'in_channels': '--in'}
+    """
+    return {action.dest: max(action.option_strings, key=len) for action in parser._actions if action.option_strings}
 
 
 def _paragraphs(text: str) -> Iterator[str]:

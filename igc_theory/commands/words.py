@@ -1,10 +1,15 @@
-"""Words of the command line as numbers; what is none is refused in a sentence, which argparse prints."""
+"""Words of the command line as numbers, and sentences of the library in words of the command line.
+
+What is no number is refused in a sentence, which argparse prints.
+"""
 
 from __future__ import annotations
 
 import argparse
+import re
+from collections.abc import Mapping
 
-__all__ = ["MOST_TOP", "factor_range", "image", "positive", "top", "window"]
+__all__ = ["MOST_TOP", "factor_range", "image", "in_flags", "positive", "share", "top", "window", "workers"]
 
 MOST_TOP = 100_000
 """Designs in one answer."""
@@ -53,3 +58,43 @@ def image(text: str) -> tuple[int, int, int]:
         )
     channels, height, width = map(int, sizes)
     return channels, height, width
+
+
+def workers(text: str) -> int:
+    """Return a number of processes, or -1 for one per core."""
+    if text != "-1" and (not text.isdecimal() or not int(text)):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a number of processes: give 1 or more, or -1 for one per core"
+        )
+    return int(text)
+
+
+def share(text: str) -> float:
+    """Return a number above 0 and at most 1."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number <= 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a share: give a number above 0 and at most 1, such as 0.5")
+    return number
+
+
+def in_flags(sentence: str, flags: Mapping[str, str]) -> str:
+    """Return a sentence of the library with the flags of the command line in place of its arguments.
+
+    Examples
+    --------
+    >>> in_flags("input_shape=(4, 64, 32) has 4 channels, not 3", {"input_shape": "--input"})
+    '--input 4x64x32 has 4 channels, not 3'
+    >>> in_flags("factors=4 leaves none: use factors=2", {"factors": "--factors"})
+    '--factors 4 leaves none: use --factors 2'
+    """
+    if not flags:
+        return sentence
+    names = "|".join(sorted(map(re.escape, flags), key=len, reverse=True))
+    return re.sub(rf"(?<![\w.-])({names})=(\(\d+(?:, \d+)*\))?", lambda found: _flag(found, flags), sentence)
+
+
+def _flag(found: re.Match[str], flags: Mapping[str, str]) -> str:
+    return f"{flags[found[1]]} {'x'.join(re.findall(r'[0-9]+', found[2] or ''))}"

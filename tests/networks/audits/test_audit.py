@@ -1,24 +1,24 @@
-"""Audits: what is a chain, grades against path counts, errors recomputed, workers, and the three forms of a report."""
+"""Audits: what is a chain, grades against path counts, layers that add up, options recomputed, and bad input."""
 
 from __future__ import annotations
 
-import json
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from igc_theory.__main__ import main
-from igc_theory.networks import Audit, Network, audit, network
-from igc_theory.networks.audits.audit import consecutive
-from igc_theory.networks.audits.report import audit_data, audit_page, audit_tables
-from igc_theory.networks.description.layer_graph import NO_SHAPE, Layer, LayerGraph, PassedOver
-from igc_theory.networks.description.layers import Conv, Linear, Pool, Shuffle, convolution
+from igc_theory.budget import best_block
+from igc_theory.networks import Network, audit, network
+from igc_theory.networks.audits.chains import consecutive
+from igc_theory.networks.audits.data import audit_data
+from igc_theory.networks.audits.replaceable import Replaceable
+from igc_theory.networks.description.layer_graph import Layer, LayerGraph
+from igc_theory.networks.description.layers import Linear, Pool, Shuffle, convolution
 from igc_theory.networks.description.nodes import Block, Node
 from igc_theory.networks.description.shapes import Counts
 from igc_theory.structure import Chain, GroupConv
 from igc_theory.structure.permutations import interleave
+from tests.networks.audits.made import trained
 
 RNG = np.random.default_rng(3)
 
@@ -92,72 +92,82 @@ def test_shufflenet_of_the_onnx_package() -> None:
     assert grades == [("loose", 7, 7)] + 4 * [("dense", 8, 9)] + 8 * [("loose", 17, 17)] + 3 * [("loose", 34, 34)]
 
 
-# ResNet-18 as torchvision prints it, AlexNet as Caffe's model zoo does.
-@pytest.mark.parametrize(
-    ("name", "parameters", "multiply_adds"),
-    [("resnet18", 11_689_512, 1_814_073_344), ("alexnet", 60_965_224, 724_406_816)],
-)
-def test_layers_add_up_to_the_published_totals(name: str, parameters: int, multiply_adds: int) -> None:
-    data = audit_data(audit(network(name)))
-    assert data["parameters"] == sum(row["parameters"] for row in data["layers"]) == parameters
-    assert sum(row["multiply_adds"] for row in data["layers"]) == multiply_adds
-    assert all(row["weight_bytes"] == 4 * row["parameters"] for row in data["layers"])
+def by_name(read: LayerGraph, name: str) -> Replaceable:
+    (found,) = [layer for layer in audit(read, progress=False).layers if layer.layer == name]
+    return found
 
 
-def trained(out: int = 32, into: int = 48) -> LayerGraph:
-    """Return a network of one pointwise and one linear layer with weights."""
-    conv = Conv(convolution(into, out, 1).convolution)
-    kernels = RNG.standard_normal((out, into, 1, 1)), RNG.standard_normal((4, out))
-    nodes = conv, Linear(out, 4)
-    shapes = (into, 5, 5), (out, 5, 5), (4, 1, 1)
-    layers = tuple(Layer(f"layer{k}", nodes[k], shapes[k], shapes[k + 1], weight=kernels[k]) for k in range(2))
-    passed = (PassedOver("twist", "my.own.Twist", "unknown operator", 9),)
-    return LayerGraph("made", shapes[0], layers, 2, "by hand", passed)
+def test_every_regular_layer_can_be_replaced_whatever_its_window_and_stride() -> None:
+    conv = convolution(8, 8, 3)
+    nodes = (
+        convolution(3, 8, 5, 2),
+        conv,
+        convolution(8, 8, 3, groups=8),
+        convolution(8, 8, 1),
+        convolution(8, 8, 1, groups=2),
+    )
+    read = Network("by hand", (3, 16, 16), (*nodes, Pool("average"), Linear(8, 10), Linear(10, 1)))
+    found = audit(read, progress=False).layers
+    assert [(layer.layer, layer.kind) for layer in found] == [
+        ("conv1", "regular 5×5 /2"), ("conv2", "regular 3×3"), ("conv4", "regular 1×1"), ("linear1", "linear"),
+    ]  # fmt: skip
+    for layer in found:
+        (row,) = [row for row in read.layers if row.name == layer.layer]
+        assert (layer.parameters, layer.multiply_adds) == (
+            row.counts.convolution + row.counts.linear,
+            row.multiply_adds,
+        )
 
 
-def test_errors_are_of_equal_bits() -> None:
+@pytest.mark.parametrize("name", ["resnet18", "mobilenet_v2", "alexnet"])
+def test_layers_without_weights_have_the_cheapest_chains(name: str) -> None:
+    for layer in audit(network(name), progress=False).layers:
+        conv = layer.convolution
+        (keep, *others) = layer.options
+        assert keep.parameters == conv.parameters
+        assert keep.relative_error == 0
+        best = best_block(
+            conv.in_channels, conv.out_channels, conv.window, conv.strides,
+            multiple_of=max(conv.in_channels, conv.out_channels),
+        )  # fmt: skip
+        assert [option.parameters for option in others] == [best.parameters] * (best.parameters < keep.parameters)
+        assert layer.dense.parameters <= layer.strict.parameters <= layer.parameters
+        assert all(option.relative_error is None for option in others)
+
+
+def test_multiply_adds_of_a_chain_with_a_stride() -> None:
+    """The pointwise factor stands behind the stride: 6×6 positions of 13×11; the one with the window writes these too."""
+    layer = audit(Network("by hand", (4, 12, 11), (convolution(4, 8, 3, 2),)), progress=False).layers[0]
+    (keep, chain) = layer.options
+    assert keep.multiply_adds == 4 * 8 * 9 * 36
+    factors = chain.chain.convolutions
+    sides = np.array([12, 12])  # what "same" padding makes of 6×6 behind a stride of 2
+    total = 0
+    for factor in factors:
+        sides = -(-sides // np.array(factor.strides))
+        total += factor.parameters * int(sides.prod())
+    assert chain.multiply_adds == total
+
+
+def test_errors_of_options_are_those_of_their_families() -> None:
     read = trained()
-    first, second = audit(read).regular
-    weight, errors = np.asarray(read.layers[0].weight).reshape(32, 48), first.errors
-    assert errors is not None
-    assert second.errors is not None
-    assert errors.bits == 32 * (
-        6 * 32 + 8 * 32
-    )  # eight branches of six inputs, then four of eight: the cheapest product
-    blocks = weight.reshape(4, 8, 8, 6).swapaxes(1, 2)  # one path between two branches, so that each block has rank one
+    layer = by_name(read, "layer0")
+    weight = np.asarray(read.layers[0].weight).reshape(32, 48).astype(float)
     values = np.linalg.svd(weight, compute_uv=False)
-    smallest = np.sort(np.abs(weight).ravel())[: weight.size - 400]  # 400 weights of 32 bits, a bitmap of 32×48
-    for found, lost in (
-        (errors.product, np.linalg.svd(blocks, compute_uv=False)[..., 1:]),
-        (errors.low_rank, values[5:]),  # rank 5 stores 5 (32 + 48) numbers, and 448 are paid for
-        (errors.pruned, smallest),
-    ):
-        assert found == pytest.approx(np.linalg.norm(lost) / np.linalg.norm(weight))
-    assert errors.strict > errors.product  # it stores 352 weights, and the product 448
+    ranks = [option for option in layer.options if option.name.startswith("low rank, rank")]
+    assert len(ranks) > 3
+    for option in ranks:
+        rank = int(option.name.split()[-1])
+        assert option.parameters == rank * 80
+        assert option.relative_error == pytest.approx(np.sqrt((values[rank:] ** 2).sum() / (values**2).sum()))
+    assert all(option.parameters < 32 * 48 for option in layer.options[1:])
 
 
-def test_the_largest_product_within_a_quarter_of_the_weights_is_compared() -> None:
-    """Of 128×128 weights products of two factors store 3072, 4096, 6144 …: the second is a quarter, with two paths per pair."""
-    read = trained(128, 128)
-    weight, errors = np.asarray(read.layers[0].weight).reshape(128, 128), audit(read, progress=False).regular[0].errors
-    assert errors is not None
-    assert (errors.chain, errors.bits) == ("16 × 16", 32 * 4096)
-    blocks = weight.reshape(8, 16, 8, 16).swapaxes(1, 2)
-    lost = np.linalg.norm(np.linalg.svd(blocks, compute_uv=False)[..., 2:])
-    assert errors.product == pytest.approx(lost / np.linalg.norm(weight))
-
-
-def test_regular_layers_of_the_zoo_have_no_errors_and_all_savings() -> None:
-    found = audit(network("mobilenet_v1"))
-    assert len(found.regular) == 14  # 13 pointwise convolutions and the classifier
-    assert all(entry.errors is None for entry in found.regular)
-    assert all(entry.dense.parameters <= entry.strict.parameters <= entry.parameters for entry in found.regular)
-
-
+@pytest.mark.xdist_group("workers")
 def test_two_workers_find_the_same() -> None:
     pytest.importorskip("joblib", reason="the extra onnx is not installed")
     read = trained()
-    one, two = audit_data(audit(read)), audit_data(audit(read, workers=2))
+    one, two = (audit_data(audit(read, workers=count, progress=False)) for count in (1, 2))
     assert one == two
 
 
@@ -165,167 +175,54 @@ def test_missing_joblib_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "joblib", None)
     with pytest.raises(ImportError, match="needs joblib: pip install joblib, or leave workers=1"):
         audit(network("mobilenet_v1"), workers=2)
-    with pytest.raises(ValueError, match="workers=0"):
-        audit(network("mobilenet_v1"), workers=0)
 
 
-def test_reports_say_the_same_in_three_forms() -> None:
-    found = audit(trained())
-    titles = [table.title for table in audit_tables(found)]
-    assert len(titles) == 4  # layers, dense layers, errors, what is passed over
-    text = "\n".join(map(str, audit_tables(found)))
-    data, page = json.loads(json.dumps(audit_data(found))), audit_page(found)
-    assert data["passed_over"] == [
-        {"name": "twist", "operator": "my.own.Twist", "reason": "unknown operator", "parameters": 9}
-    ]
-    for word in ("layer0", "my.own.Twist", "48 to 32", f"{found.network.parameters:,}"):
-        assert word in text
-        assert word in page
-    assert page.count("<table>") == 4
-    assert "://" not in page
-    assert "src=" not in page
-
-
-def test_command_line_of_a_network_by_name(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    assert main(["audit", "shufflenet", "--html", str(tmp_path / "audit.html")]) == 0
-    assert "Consecutive convolutions" in capsys.readouterr().out
-    assert "<h1>Audit of shufflenet" in (tmp_path / "audit.html").read_text(encoding="utf-8")
-    assert main(["audit", "mobilenet_v1", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["parameters"] == network("mobilenet_v1").parameters
-
-
-def test_command_line_of_a_file(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    pytest.importorskip("onnx", reason="the extra onnx is not installed")
-    from onnx import helper
-
-    from tests.networks.readers.onnx_models import model
-
-    made = model(
-        [helper.make_node("Conv", ["x", "w"], ["y"])], {"w": np.ones((4, 3, 1, 1), np.float32)}, (1, 3, "h", "w")
-    )
-    path = tmp_path / "made.onnx"
-    path.write_bytes(made.SerializeToString())
-    assert main(["audit", str(path), "--input", "3x5x7", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["multiply_adds"] == 12 * 35
-    path.write_bytes(b"no network")
-    assert main(["audit", str(path)]) == 1
-    assert "is not an ONNX model, or is cut off" in capsys.readouterr().err
-    assert main(["audit", str(tmp_path / "missing.onnx")]) == 1
-    assert "missing.onnx" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ({"workers": 0}, "workers=0 is nobody: give a number of processes, or -1 for one per core"),
+        ({"workers": -2}, "workers=-2 is below -1: give a number of processes"),
+        ({"keep": 1.5}, "keep=1.5 is outside 0 … 1"),
+        ({"objective": "time"}, "objective='time' is not known: use 'parameters', 'multiply_adds'"),
+    ],
+)
+def test_bad_arguments(arguments: dict[str, object], sentence: str) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        audit(network("alexnet"), **arguments)
 
 
 def test_a_network_of_which_nothing_is_understood_can_be_audited() -> None:
-    found = audit(
-        LayerGraph("strange", (3, 8, 8), (), 0, passed_over=(PassedOver("a", "my.own.Twist", "unknown operator"),))
-    )
-    assert (found.chains, found.regular, audit_data(found)["peak_activation_bytes"]) == ((), (), 0)
-    assert "my.own.Twist" in "".join(map(str, audit_tables(found)))
-
-
-def test_a_report_says_when_the_size_of_the_image_is_the_wrong_one() -> None:
-    passed = (PassedOver("conv7", "Conv", NO_SHAPE, 9),)
-    for is_open, advised in (True, True), (False, False):
-        read = LayerGraph("made", (3, 224, 224), (), 0, passed_over=passed, open_sides=is_open)
-        page = audit_page(Audit(read, (), ()))
-        assert ("1 layers do not work at this size" in page) == advised
-
-
-@pytest.mark.parametrize("size", ["3x5", "3x0x5", "axbxc"])
-def test_command_line_refuses_sizes_that_are_none(size: str, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as status:
-        main(["audit", "shufflenet", "--input", size])
-    assert status.value.code == 2
-    assert "is not the size of an image" in capsys.readouterr().err
+    found = audit(LayerGraph("strange", (3, 8, 8), (), 0), progress=False)
+    assert (found.chains, found.layers, found.plan.actions) == ((), (), ())
 
 
 @pytest.mark.parametrize(
-    ("weight", "reason"),
+    ("kind", "reason"),
     [
-        (np.full((6, 8), np.nan), "48 of its weights are not finite"),
-        (np.where(np.eye(6, 8) * [1, *[0] * 7], np.inf, 1.0), "1 of its weights is not finite"),
-        (np.ones((6, 8), np.complex64), "its weights are complex"),
-        (np.ones((6, 8), np.int8), "its weights are quantized (int8)"),
+        (np.int8, "quantized (int8)"), (np.complex64, "complex"), (np.float32, "1 of its weights is not finite"),
     ],
-)
-def test_one_bad_weight_marks_its_layer_and_the_rest_is_audited(weight: np.ndarray, reason: str) -> None:
-    good = RNG.standard_normal((8, 6))
+)  # fmt: skip
+def test_layers_whose_errors_cannot_be_measured(kind: type, reason: str) -> None:
+    weight = np.ones((4, 4), kind)
+    if kind is np.float32:
+        weight[0, 0] = np.nan
+    layer = Layer("only", Linear(4, 4), (4, 1, 1), (4, 1, 1), weight=weight)
+    read = LayerGraph("made", (4, 1, 1), (layer,), 1)
+    found = audit(read, progress=False)
+    assert reason in found.layers[0].unmeasured
+    assert found.plan.actions == ()
+
+
+def test_weights_used_twice_are_not_replaced() -> None:
+    weight = RNG.standard_normal((8, 8))
+    node, shape = Linear(8, 8, bias=False), (8, 1, 1)
     layers = tuple(
-        Layer(name, Linear(*matrix.shape[::-1]), (matrix.shape[1], 1, 1), (matrix.shape[0], 1, 1), weight=matrix)
-        for name, matrix in (("bad", weight), ("good", good))
+        Layer(
+            f"layer{k}", node, shape, shape, weight=weight, held=Counts(linear=64), shared=Counts(linear=64 * (k > 0))
+        )
+        for k in range(2)
     )
-    found = audit(LayerGraph("made", (8, 1, 1), layers, 2), progress=False)
-    assert [(entry.layer, entry.unmeasured) for entry in found.regular] == [("bad", reason), ("good", "")]
-    assert [entry.errors is not None for entry in found.regular] == [False, True]
-    assert reason in str(audit_tables(found)[-1])
-
-
-def test_counts_that_are_not_exact_say_so_everywhere() -> None:
-    found = audit(trained(), progress=False)
-    said = "not exact: 1 operator passed over (my.own.Twist), which holds 9 numbers"
-    assert said in str(audit_tables(found)[0]).splitlines()[0]
-    assert said in audit_page(found)
-    assert said in repr(found.network)
-    assert (audit_data(found)["exact"], audit_data(audit(network("alexnet")))["exact"]) == (False, True)
-
-
-def test_a_number_used_twice_is_in_the_total_once() -> None:
-    first = Layer("first", Linear(4, 4, bias=False), (4, 1, 1), (4, 1, 1), held=Counts(linear=16))
-    second = Layer(
-        "second", Linear(4, 4, bias=False), (4, 1, 1), (4, 1, 1), held=Counts(linear=16), shared=Counts(linear=16)
-    )
-    found = audit(LayerGraph("tied", (4, 1, 1), (first, second), 2), progress=False)
-    table = audit_tables(found)[0]
-    assert (table.columns["parameters"], table.totals["parameters"], table.totals["used before"]) == ([16, 16], 16, 16)
-    assert table.totals["weight bytes"] == 64
-
-
-def test_command_line_honours_the_size_of_a_named_network(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["audit", "resnet18", "--input", "3x64x32"]) == 0
-    assert "for an image of 3×64×32" in capsys.readouterr().out
-    assert main(["audit", "resnet18", "--input", "4x64x32"]) == 1
-    assert "4 channels" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize(
-    ("given", "sentence"),
-    [
-        ("shuflenet", "network='shuflenet' is neither a file nor a network of this library: did you mean shufflenet"),
-        ("nothing/like/this.onnx", "is neither a file nor a network of this library"),
-        (".", "network='.' is a folder: give a file in it"),
-        ("", "network='' names nothing: give an ONNX file or a network"),
-        (
-            "mobilone.onnx",
-            "network='mobilone.onnx' is neither a file nor a network of this library: check the path",
-        ),
-    ],
-)
-def test_command_line_says_what_may_have_been_meant(
-    given: str, sentence: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(sys.modules, "onnx", None)  # no need of onnx to say so
-    assert main(["audit", given]) == 1
-    assert sentence in capsys.readouterr().err
-
-
-def test_a_page_that_cannot_be_written_is_refused_before_the_audit(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setattr("igc_theory.commands.audit._audited", lambda *_: pytest.fail("audited"))
-    assert main(["audit", "alexnet", "--html", str(tmp_path)]) == 1
-    assert f"html={str(tmp_path)!r} is a folder: give a file in it, such as" in capsys.readouterr().err
-    assert main(["audit", "alexnet", "--html", str(tmp_path / "none" / "page.html")]) == 1
-    assert f"is in a folder that is not there: make {tmp_path / 'none'}, or give" in capsys.readouterr().err
-
-
-def test_strict_makes_it_an_error_that_something_is_not_counted(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert main(["audit", "alexnet", "--strict"]) == 0
-    monkeypatch.setattr("igc_theory.commands.audit._audited", lambda *_: trained())
-    assert main(["audit", "made"]) == 0
-    assert main(["audit", "made", "--strict"]) == 1
-    printed = capsys.readouterr()
-    assert printed.err == (
-        "igc_theory: made; not exact: 1 operator passed over (my.own.Twist), which holds 9 numbers: "
-        "see the list of operators above, or leave out --strict\n"
-    )
+    own = Layer("own", node, shape, shape, weight=RNG.standard_normal((8, 8)))
+    found = audit(LayerGraph("tied", shape, (*layers, own), 3), progress=False)
+    assert [bool(layer.unmeasured) for layer in found.layers] == [True, True, False]
+    assert {action.layer.layer for action in found.plan.actions} == {"own"}

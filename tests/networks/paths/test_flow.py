@@ -19,7 +19,9 @@ from igc_theory.networks import (
     network,
     stage_path_counts,
 )
-from igc_theory.networks.audits.report import audit_data, audit_page, audit_tables
+from igc_theory.networks.audits.data import audit_data
+from igc_theory.networks.audits.page import audit_page
+from igc_theory.networks.audits.tables import audit_tables
 from igc_theory.networks.description.layers import Pad, Slice
 from igc_theory.networks.paths.flow import flow_table
 from igc_theory.structure import GroupConv, igcv1, igcv3, interleave, inverted_residual, is_dense, path_counts

@@ -1,0 +1,131 @@
+r"""Which layers of a network to replace by what: the choice of least error within a budget, its actions ranked.
+
+The choice is that of `rewrite`: one option per layer, so that the squared relative errors add up to the least that the budget
+allows. Its actions stand in the order of what they save for the error they bring. All of them together are the best choice for
+their budget; the first few are, in general, not the best choice for the weights that they leave.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from math import sqrt
+
+from igc_theory.networks.audits.replaceable import Option, Replaceable
+from igc_theory.networks.description.layer_graph import LayerGraph
+from igc_theory.networks.rewriting.knapsack import select
+
+__all__ = ["Action", "Plan", "planned"]
+
+
+@dataclass(frozen=True)
+class Action:
+    """One layer replaced.
+
+    Attributes
+    ----------
+    layer : Replaceable
+    option : Option
+        What stands in for it.
+    network_parameters, network_multiply_adds : int
+        Of the whole network after this action and those ranked before it.
+    """
+
+    layer: Replaceable
+    option: Option
+    network_parameters: int
+    network_multiply_adds: int
+
+    @property
+    def saved_parameters(self) -> int:
+        """Weights that the network loses."""
+        return self.layer.parameters - self.option.parameters
+
+    @property
+    def saved_multiply_adds(self) -> int:
+        """Multiply–adds that the network saves for one image; negative if it does more."""
+        return self.layer.multiply_adds - self.option.multiply_adds
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The actions, best first.
+
+    Attributes
+    ----------
+    keep : float
+        Share of the cost of all layers that can be replaced which may be left.
+    objective : str
+        What is saved.
+    actions : tuple of Action
+    reached : bool
+        Whether the budget is kept to; if not, the actions leave as few weights as the options allow.
+    gap : float
+        How far the squared error may be above the least one, relative to it; 0 for the optimum.
+    """
+
+    keep: float
+    objective: str
+    actions: tuple[Action, ...]
+    reached: bool = True
+    gap: float = 0.0
+
+    @property
+    def relative_error(self) -> float | None:
+        """Root of the sum of squared relative errors of the layers that are replaced; None if they would be trained anew."""
+        errors = [action.option.relative_error for action in self.actions]
+        return sqrt(sum(error**2 for error in errors if error is not None)) if None not in errors else None
+
+
+def planned(network: LayerGraph, layers: Sequence[Replaceable], keep: float, objective: str = "parameters") -> Plan:
+    """Return which layers to replace by what.
+
+    Parameters
+    ----------
+    network : LayerGraph
+    layers : sequence of Replaceable
+        Of that network.
+    keep : float
+        Share of the cost of all replaceable layers that may be left.
+    objective : {"parameters", "multiply_adds"}
+        What the cost is.
+
+    Returns
+    -------
+    Plan
+        For a network with weights the choice of least error. Without weights every layer that a chain can make cheaper, the largest
+        saving first.
+    """
+    measured = [layer for layer in layers if all(option.relative_error is not None for option in layer.options)]
+    if not measured or not network.has_weights:
+        anew = [(layer, min(layer.options, key=lambda option: _cost(option, objective))) for layer in layers]
+        return Plan(keep, objective, _ranked(network, anew, objective))
+    costs = [[_cost(option, objective) for option in layer.options] for layer in measured]
+    losses = [[(option.relative_error or 0.0) ** 2 for option in layer.options] for layer in measured]
+    budget, least = keep * sum(cost[0] for cost in costs), sum(map(min, costs))
+    found = select(costs, losses, max(budget, least))
+    chosen = [(layer, layer.options[option]) for layer, option in zip(measured, found.options, strict=True)]
+    return Plan(keep, objective, _ranked(network, chosen, objective), budget >= least, found.gap)
+
+
+def _cost(option: Option, objective: str) -> int:
+    return option.multiply_adds if objective == "multiply_adds" else option.parameters
+
+
+def _ranked(network: LayerGraph, chosen: Sequence[tuple[Replaceable, Option]], objective: str) -> tuple[Action, ...]:
+    """Return the layers that change, those first that save most for their squared error, with the totals after each."""
+    changed = [(layer, option) for layer, option in chosen if option is not layer.options[0]]
+
+    def gain(pair: tuple[Replaceable, Option]) -> tuple[float, int]:
+        saved = _cost(pair[0].options[0], objective) - _cost(pair[1], objective)
+        error = pair[1].relative_error
+        return saved / error**2 if error else float("inf") if error == 0 else saved, saved
+
+    changed.sort(key=gain, reverse=True)
+    weights = accumulate((o.parameters - layer.parameters for layer, o in changed), initial=network.parameters)
+    products = accumulate(
+        (o.multiply_adds - layer.multiply_adds for layer, o in changed), initial=network.multiply_adds
+    )
+    totals = [*zip(weights, products, strict=True)][1:]
+    return tuple(Action(*pair, *total) for pair, total in zip(changed, totals, strict=True))
