@@ -14,6 +14,7 @@ from igc_theory.kernels.products.product import Product
 from igc_theory.kernels.products.random_product import random_product
 from igc_theory.kernels.projection.project import project
 from igc_theory.structure.arguments import branches_of, generator, instance_of, listed, positive_int, shown
+from igc_theory.structure.branches import serial_factors
 from igc_theory.structure.chains import Chain
 from igc_theory.structure.factors import GroupConv
 from igc_theory.structure.families.two_factor_chains import two_factor_chain
@@ -178,11 +179,11 @@ def butterflies(product: Product) -> list[Array]:
     [[[1, 1, 0, 0], [1, 1, 0, 0], [0, 0, 1, 1], [0, 0, 1, 1]], [[1, 0, 1, 0], [0, 1, 0, 1], [1, 0, 1, 0], [0, 1, 0, 1]]]
     """
     instance_of("product", product, Product, "give a Product, such as project(kernel, chain).product")
-    for factor in product.chain.factors:
+    for factor in serial_factors(product.chain):
         if isinstance(factor, GroupConv) and (not factor.is_pointwise or factor.in_channels != factor.out_channels):
             raise ValueError(f"product has {factor!r}: give one whose convolutions are pointwise and square")
     factors, order = [], np.arange(product.shape[1])
-    for factor, matrix in zip(product.chain.factors, product.sparse_factors(), strict=True):
+    for factor, matrix in zip(serial_factors(product.chain), product.sparse_factors(), strict=True):
         if isinstance(factor, ChannelPermutation):
             order = order[factor.indices]
         else:
