@@ -18,6 +18,8 @@ from igc_theory.commands.words import image, positive, share, workers
 
 __all__ = ["add_audit"]
 
+OBJECTIVES = ("bits", "multiply_adds", "milliseconds")
+
 HELP = """\
 Reads a network and says what it costs, whether its channels meet, and which dense layers to replace by what: the
 choice with the least error that leaves a share of the weights (--keep), best action first.
@@ -56,7 +58,15 @@ def add_audit(commands: Any) -> None:
         help="an ONNX file, a folder of them, or the name of a network of this library, such as mobilenet_v2",
     )
     add("--list", action="store_true", help="list the networks that this library knows by name")
-    add("--keep", type=share, default=0.5, metavar="SHARE", help="share of the weights that is left (default 0.5)")
+    add(
+        "--keep",
+        type=share,
+        default=0.5,
+        metavar="SHARE",
+        help="share of the cost of these layers that is left (default 0.5)",
+    )
+    add("--objective", choices=OBJECTIVES, default="bits", help="what is saved (default bits: of weights and indices)")
+    add("--table", metavar="FILE", help="times of layers on a machine, by which milliseconds are predicted")
     add("--top", type=positive, default=10, metavar="N", help="how many actions to print (default 10)")
     add("--full", action="store_true", help="print every layer, block and chain too")
     add("--input", type=image, metavar="CxHxW", help="size of the image, where the file leaves it open")
@@ -108,7 +118,8 @@ def _one(options: argparse.Namespace) -> Iterator[str]:
 
     (name,) = options.networks
     audited = _audited(name, options.input)
-    found = networks.audit(audited, keep=options.keep, workers=options.workers)
+    how = {"objective": options.objective, "table": options.table, "workers": options.workers}
+    found = networks.audit(audited, keep=options.keep, **how)
     if options.html:
         _write(options.html, page.audit_page(found))
     if options.json:
@@ -126,7 +137,8 @@ def _next(name: str, options: argparse.Namespace, found: networks.Audit) -> Iter
     yield "\nNext"
     if found.network.has_weights and found.plan.actions:
         small = f"{Path(name).stem}_small.onnx"
-        yield f"  igc-theory rewrite {shlex.quote(name)} --keep {options.keep:g} -o {shlex.quote(small)}"
+        by = "" if options.objective == "bits" else f" --objective {options.objective}"
+        yield f"  igc-theory rewrite {shlex.quote(name)} --keep {options.keep:g}{by} -o {shlex.quote(small)}"
     if found.plan.actions:
         yield f"  igc-theory design {_layer_words(found.plan.actions[0].layer.convolution)}"
     if not options.full:
@@ -146,8 +158,8 @@ def _survey(options: argparse.Namespace) -> Iterator[str]:
     from igc_theory.networks.audits.survey import survey
 
     sources = [source for name in options.networks for source in _sources(name)]
-    asked = {"keep": options.keep, "input_shape": options.input, "results": options.results}
-    found = survey(sources, workers=options.workers, **asked)
+    asked = {"keep": options.keep, "objective": options.objective, "table": options.table, "input_shape": options.input}
+    found = survey(sources, workers=options.workers, results=options.results, **asked)
     if options.html:
         _write(options.html, page.survey_page(found))
     if options.json:

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 
+from igc_theory.budget.latency import Latency, LatencyTable
 from igc_theory.networks.audits.chains import ChainAudit, chain_audits
 from igc_theory.networks.audits.plan import Plan, planned
-from igc_theory.networks.audits.replaceable import Replaceable, options_of, questions_of
+from igc_theory.networks.audits.replaceable import Replaceable, options_of, questions_of, timed
 from igc_theory.networks.audits.workers import in_order, worker_count
 from igc_theory.networks.description.layer_graph import LayerGraph
 from igc_theory.networks.description.network import Network
 from igc_theory.networks.paths.flow import NetworkFlow, channel_flow
+from igc_theory.networks.timing.prediction import latency
+from igc_theory.networks.timing.tables import latency_table
 from igc_theory.structure.arguments import choice_of, flag, instance_of, real_number
 
 __all__ = ["OBJECTIVES", "Audit", "audit"]
 
-OBJECTIVES = ("parameters", "multiply_adds")
+OBJECTIVES = ("bits", "multiply_adds", "milliseconds")
+"""What is to be saved."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +38,8 @@ class Audit:
         Which of them to replace by what.
     flow : NetworkFlow or None
         How its blocks and stages connect channels; None where only its layers are known, not what joins them.
+    times : Latency or None
+        What the network takes as it is, where times are predicted.
 
     Examples
     --------
@@ -47,13 +54,15 @@ class Audit:
     layers: tuple[Replaceable, ...]
     plan: Plan
     flow: NetworkFlow | None = None
+    times: Latency | None = None
 
 
 def audit(
     network: LayerGraph,
     *,
     keep: float = 0.5,
-    objective: str = "parameters",
+    objective: str = "bits",
+    table: LatencyTable | str | os.PathLike[str] | None = None,
     workers: int = 1,
     progress: bool = True,
 ) -> Audit:
@@ -66,8 +75,11 @@ def audit(
         chains are listed, to be trained anew.
     keep : float, default 0.5
         Share of the cost of the layers that can be replaced which may be left, from 0 to 1.
-    objective : {"parameters", "multiply_adds"}, default "parameters"
-        What is to be saved.
+    objective : {"bits", "multiply_adds", "milliseconds"}, default "bits"
+        What is to be saved: 32 bits per weight, and indices of channels; multiply–adds; or predicted time.
+    table : LatencyTable, str or path-like, optional
+        What `measure` returned, or its file: then times are predicted. To save milliseconds without it takes the table that comes
+        with the library, of another machine.
     workers : int, default 1
         Processes that share the layers, through joblib (the extra ``onnx``); -1 for one per core, never more than there are layers
         or cores. Within ``joblib.parallel_config`` another backend, such as Dask's or Ray's, takes the work over.
@@ -99,12 +111,12 @@ def audit(
     keep, objective = real_number("keep", keep, least=0, most=1), choice_of("objective", objective, OBJECTIVES)
     workers, progress = worker_count(workers), flag("progress", progress)
     how = {"workers": workers, "progress": progress, "what": "auditing", "unit": "layer"}
-    layers = in_order(options_of, questions_of(network), **how)
+    layers = in_order(options_of, [(question,) for question in questions_of(network)], **how)
+    times: Latency | None = None
+    if table is not None or objective == "milliseconds":
+        known = table if isinstance(table, LatencyTable) else latency_table(table)
+        layers, times = [timed(layer, known) for layer in layers], latency(network, known)
+    plan = planned(network, layers, keep, objective, times.milliseconds if times else None)
     joined = isinstance(network, Network) or network.graph is not None
-    return Audit(
-        network,
-        chain_audits(network),
-        tuple(layers),
-        planned(network, layers, keep, objective),
-        channel_flow(network) if joined else None,
-    )
+    flow = channel_flow(network) if joined else None
+    return Audit(network, chain_audits(network), tuple(layers), plan, flow, times)

@@ -8,8 +8,9 @@ is added. Counts are integers; shapes are lists, channels first; an entry that i
 ``parameters``         trained numbers; beside it ``buffers``, and ``counts`` by what they do
 ``multiply_adds``      of weights with activations, one image; beside it ``activation_multiply_adds`` and ``peak_activation_bytes``
 ``plan``               which layers to replace: ``keep``, ``objective``, ``reached``, ``gap``, ``relative_error``; the totals of the
-                       network after all actions, ``parameters`` and ``multiply_adds``; and ``actions``, best first, each with the
-                       network's totals after it and those ranked before it
+                       network after all actions, ``parameters``, ``multiply_adds`` and, where a table of times was given,
+                       ``milliseconds`` (beside ``milliseconds_before``); and ``actions``, best first, each with the totals of the
+                       network after it and those ranked before it
 ``layers``             a row for each layer
 ``replaceable``        a row for each layer that is a matrix between channels, and its ``options``
 ``flow``               how blocks connect channels, null if only layers are known; ``flow_of_stages`` likewise
@@ -93,6 +94,8 @@ def _plan_data(plan: Plan, network: LayerGraph) -> dict[str, Any]:
         "reached": plan.reached,
         "gap": plan.gap,
         "relative_error": plan.relative_error,
+        "milliseconds_before": plan.milliseconds,
+        "milliseconds": last.network_milliseconds if last else plan.milliseconds,
         "parameters": last.network_parameters if last else network.parameters,
         "multiply_adds": last.network_multiply_adds if last else network.multiply_adds,
         "actions": [_action_data(action) for action in plan.actions],
@@ -110,9 +113,12 @@ def _action_data(action: Action) -> dict[str, Any]:
         "parameters_after": after.parameters,
         "multiply_adds": before.multiply_adds,
         "multiply_adds_after": after.multiply_adds,
+        "milliseconds": before.milliseconds,
+        "milliseconds_after": after.milliseconds,
         "relative_error": after.relative_error,
         "network_parameters": action.network_parameters,
         "network_multiply_adds": action.network_multiply_adds,
+        "network_milliseconds": action.network_milliseconds,
     }
 
 
@@ -127,15 +133,15 @@ def _layer_data(layer: Replaceable) -> dict[str, Any]:
         "stride": conv.strides,
         "parameters": layer.parameters,
         "multiply_adds": layer.multiply_adds,
-        "strict": _design(layer.strict),
-        "dense": _design(layer.dense),
+        "strict": _design(layer.strict) if layer.strict else None,
+        "dense": _design(layer.dense) if layer.dense else None,
         "options": [_option_data(option) for option in layer.options],
         "unmeasured": layer.unmeasured,
     }
 
 
 def _option_data(option: Option) -> dict[str, Any]:
-    names = ("name", "parameters", "multiply_adds", "relative_error")
+    names = ("name", "parameters", "bits", "multiply_adds", "milliseconds", "relative_error")
     return {name: getattr(option, name) for name in names}
 
 

@@ -66,8 +66,8 @@ def first_page(audit: Audit, width: int = 80, top: int = 10) -> str:
     linear1  linear 192→10  96 × 2     1,920      980   19,410
     not shown: multiply–adds
     After all 2 actions: 19,410 parameters (90.0%), 3,920,852 multiply–adds
-    (75.9%). Accuracy is not known before training, nor time before
-    measuring.
+    (75.9%). Fewer weights are not less time: --table predicts it. Accuracy
+    is not known before training.
     """
     totals, *others = paragraphs(audit)
     lines = [line for paragraph in (totals, *others) for line in wrap(paragraph, width, break_on_hyphens=False)]
@@ -158,7 +158,7 @@ def _title(plan: Plan) -> str:
     """Return what the actions are."""
     if plan.relative_error is None:
         return "What chains of sparse factors would cost, trained anew; largest saving first"
-    unit = {"parameters": "weights", "multiply_adds": "multiply–adds"}[plan.objective]
+    unit = plan.objective.replace("_", "–").replace("bits", "weights")
     return f"What to replace so that {plan.keep:.0%} of their {unit} are left with the least error; best first"
 
 
@@ -175,13 +175,28 @@ def _after(audit: Audit, top: int) -> str:
     error = "" if plan.relative_error is None else f", error {plan.relative_error:.3f}"
     short = "" if plan.reached else " No choice of these leaves as few as asked for."
     gap = f" The squared error may be {plan.gap:.1%} above the least one." if plan.gap > 0 else ""
-    return f"{left}{error}.{short}{gap}{_caveat(plan)}"
+    return f"{left}{error}.{short}{gap}{_time(audit)}{_caveat(plan)}"
+
+
+def _time(audit: Audit) -> str:
+    """Return the predicted time before and after, and where it holds."""
+    before, last = audit.times, audit.plan.actions[-1].network_milliseconds
+    if before is None or last is None:
+        return " Fewer weights are not less time: --table predicts it."
+    low, high = (
+        factor / before.milliseconds * last if before.milliseconds else 0.0 for factor in (before.low, before.high)
+    )
+    passed = f"; {before.passed_over} layers of other kinds left out" if before.passed_over else ""
+    times = (
+        f" Predicted for one image: {before.milliseconds:.3g} ms before, {last:.3g} ms after ({low:.3g} to {high:.3g})"
+    )
+    return f"{times}, with {before.machine}{passed}."
 
 
 def _caveat(plan: Plan) -> str:
     if plan.relative_error is None:
-        return " Accuracy is not known before training, nor time before measuring."
-    return " Errors are relative, of the weights; fewer weights are not less time, and accuracy asks for fine-tuning."
+        return " Accuracy is not known before training."
+    return " Errors are relative, of the weights; accuracy asks for fine-tuning."
 
 
 def audit_page(audit: Audit) -> str:

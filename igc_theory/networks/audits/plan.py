@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from math import sqrt
+from typing import Any
 
 from igc_theory.networks.audits.replaceable import Option, Replaceable
 from igc_theory.networks.description.layer_graph import LayerGraph
@@ -30,22 +31,15 @@ class Action:
         What stands in for it.
     network_parameters, network_multiply_adds : int
         Of the whole network after this action and those ranked before it.
+    network_milliseconds : float or None
+        Likewise, where times are predicted.
     """
 
     layer: Replaceable
     option: Option
     network_parameters: int
     network_multiply_adds: int
-
-    @property
-    def saved_parameters(self) -> int:
-        """Weights that the network loses."""
-        return self.layer.parameters - self.option.parameters
-
-    @property
-    def saved_multiply_adds(self) -> int:
-        """Multiply–adds that the network saves for one image; negative if it does more."""
-        return self.layer.multiply_adds - self.option.multiply_adds
+    network_milliseconds: float | None = None
 
 
 @dataclass(frozen=True)
@@ -57,12 +51,14 @@ class Plan:
     keep : float
         Share of the cost of all layers that can be replaced which may be left.
     objective : str
-        What is saved.
+        What the cost is.
     actions : tuple of Action
     reached : bool
-        Whether the budget is kept to; if not, the actions leave as few weights as the options allow.
+        Whether the budget is kept to; if not, the actions leave as little as the options allow.
     gap : float
         How far the squared error may be above the least one, relative to it; 0 for the optimum.
+    milliseconds : float or None
+        Predicted time of the network as it is.
     """
 
     keep: float
@@ -70,6 +66,7 @@ class Plan:
     actions: tuple[Action, ...]
     reached: bool = True
     gap: float = 0.0
+    milliseconds: float | None = None
 
     @property
     def relative_error(self) -> float | None:
@@ -78,7 +75,13 @@ class Plan:
         return sqrt(sum(error**2 for error in errors if error is not None)) if None not in errors else None
 
 
-def planned(network: LayerGraph, layers: Sequence[Replaceable], keep: float, objective: str = "parameters") -> Plan:
+def planned(
+    network: LayerGraph,
+    layers: Sequence[Replaceable],
+    keep: float,
+    objective: str = "bits",
+    milliseconds: float | None = None,
+) -> Plan:
     """Return which layers to replace by what.
 
     Parameters
@@ -87,9 +90,11 @@ def planned(network: LayerGraph, layers: Sequence[Replaceable], keep: float, obj
     layers : sequence of Replaceable
         Of that network.
     keep : float
-        Share of the cost of all replaceable layers that may be left.
-    objective : {"parameters", "multiply_adds"}
+        Share of the cost of all layers whose errors are measured that may be left.
+    objective : {"bits", "multiply_adds", "milliseconds"}
         What the cost is.
+    milliseconds : float, optional
+        Predicted time of the network.
 
     Returns
     -------
@@ -97,35 +102,38 @@ def planned(network: LayerGraph, layers: Sequence[Replaceable], keep: float, obj
         For a network with weights the choice of least error. Without weights every layer that a chain can make cheaper, the largest
         saving first.
     """
-    measured = [layer for layer in layers if all(option.relative_error is not None for option in layer.options)]
-    if not measured or not network.has_weights:
-        anew = [(layer, min(layer.options, key=lambda option: _cost(option, objective))) for layer in layers]
-        return Plan(keep, objective, _ranked(network, anew, objective))
-    costs = [[_cost(option, objective) for option in layer.options] for layer in measured]
+    if not network.has_weights:
+        anew = [(layer, min(layer.options, key=lambda option: option.cost(objective))) for layer in layers]
+        return Plan(keep, objective, _ranked(network, anew, objective, milliseconds), milliseconds=milliseconds)
+    measured = [layer for layer in layers if not layer.unmeasured]
+    costs = [[option.cost(objective) for option in layer.options] for layer in measured]
     losses = [[(option.relative_error or 0.0) ** 2 for option in layer.options] for layer in measured]
     budget, least = keep * sum(cost[0] for cost in costs), sum(map(min, costs))
     found = select(costs, losses, max(budget, least))
     chosen = [(layer, layer.options[option]) for layer, option in zip(measured, found.options, strict=True)]
-    return Plan(keep, objective, _ranked(network, chosen, objective), budget >= least, found.gap)
+    actions = _ranked(network, chosen, objective, milliseconds)
+    return Plan(keep, objective, actions, budget >= least, found.gap, milliseconds)
 
 
-def _cost(option: Option, objective: str) -> int:
-    return option.multiply_adds if objective == "multiply_adds" else option.parameters
-
-
-def _ranked(network: LayerGraph, chosen: Sequence[tuple[Replaceable, Option]], objective: str) -> tuple[Action, ...]:
+def _ranked(
+    network: LayerGraph, chosen: Sequence[tuple[Replaceable, Option]], objective: str, milliseconds: float | None
+) -> tuple[Action, ...]:
     """Return the layers that change, those first that save most for their squared error, with the totals after each."""
     changed = [(layer, option) for layer, option in chosen if option is not layer.options[0]]
 
-    def gain(pair: tuple[Replaceable, Option]) -> tuple[float, int]:
-        saved = _cost(pair[0].options[0], objective) - _cost(pair[1], objective)
-        error = pair[1].relative_error
+    def gain(pair: tuple[Replaceable, Option]) -> tuple[float, float]:
+        saved, error = pair[0].options[0].cost(objective) - pair[1].cost(objective), pair[1].relative_error
         return saved / error**2 if error else float("inf") if error == 0 else saved, saved
 
     changed.sort(key=gain, reverse=True)
-    weights = accumulate((o.parameters - layer.parameters for layer, o in changed), initial=network.parameters)
-    products = accumulate(
-        (o.multiply_adds - layer.multiply_adds for layer, o in changed), initial=network.multiply_adds
-    )
-    totals = [*zip(weights, products, strict=True)][1:]
+    weights = _running(network.parameters, changed, "parameters")
+    products = _running(network.multiply_adds, changed, "multiply_adds")
+    times = [None] * len(changed) if milliseconds is None else _running(milliseconds, changed, "milliseconds")
+    totals = zip(weights, products, times, strict=True)
     return tuple(Action(*pair, *total) for pair, total in zip(changed, totals, strict=True))
+
+
+def _running(start: float, changed: Sequence[tuple[Replaceable, Option]], name: str) -> list[Any]:
+    """Return a total of the network after each change."""
+    changes = (getattr(option, name) - getattr(layer.options[0], name) for layer, option in changed)
+    return [*accumulate(changes, initial=start)][1:]

@@ -3,26 +3,56 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from igc_theory.budget.chain_cost import multiply_adds
 from igc_theory.budget.designs.best_block import best_block
+from igc_theory.budget.latency import LatencyTable, chain_work
+from igc_theory.kernels.compression.approximation import REAL_BITS
+from igc_theory.networks.description.graph import Graph, Operation
 from igc_theory.networks.description.layer_graph import Layer, LayerGraph
 from igc_theory.networks.description.layers import Conv, Linear
 from igc_theory.networks.rewriting.candidates import candidates
 from igc_theory.structure.chains import Chain
 from igc_theory.structure.factors import GroupConv
 
-__all__ = ["Option", "Replaceable", "is_replaceable", "options_of", "questions_of"]
+__all__ = ["Option", "Question", "Replaceable", "options_of", "questions_of", "timed"]
 
 Array = NDArray[Any]
-Question = tuple[str, str, GroupConv, tuple[int, int], "Array | None", str]
-"""Name and kind of a layer, its convolution, height and width of what it writes, its weights, and why these are unfit."""
+
+LARGEST_LAYER = 2**26
+"""Weights of a layer up to which errors are measured: in double precision half a gigabyte."""
+
+
+class Question(NamedTuple):
+    """What `options_of` has to know of a layer: no more is sent to another process.
+
+    Attributes
+    ----------
+    layer, kind : str
+        Its name, and the word for it.
+    convolution : GroupConv
+        A linear layer is a pointwise one.
+    size : (int, int)
+        Height and width of what it writes; a linear layer has its positions in a row.
+    weight, scales : ndarray or None
+        Its kernel, if it can be approximated, and by what a batch normalisation behind it multiplies its outputs.
+    unmeasured : str
+        Why a kernel that is known cannot be approximated.
+    """
+
+    layer: str
+    kind: str
+    convolution: GroupConv
+    size: tuple[int, int]
+    weight: Array | None = None
+    scales: Array | None = None
+    unmeasured: str = ""
 
 
 @dataclass(frozen=True)
@@ -36,17 +66,25 @@ class Option:
         layer as it is.
     chain : Chain
         Its convolutions and permutations.
-    parameters, multiply_adds : int
-        Weights, and multiply–adds for one image.
+    parameters, bits, multiply_adds : int
+        Weights; bits of these and of indices; multiply–adds for one image.
     relative_error : float or None
         Of its weights, :math:`‖K - W‖ / ‖K‖`; None for a chain that would be trained anew.
+    milliseconds : float or None
+        What a table of timed layers predicts for it.
     """
 
     name: str
     chain: Chain
     parameters: int
+    bits: int
     multiply_adds: int
     relative_error: float | None
+    milliseconds: float | None = None
+
+    def cost(self, objective: str) -> float:
+        """Return bits, multiply–adds or milliseconds."""
+        return float(getattr(self, objective) or 0)
 
 
 @dataclass(frozen=True)
@@ -55,25 +93,38 @@ class Replaceable:
 
     Attributes
     ----------
-    layer, kind : str
-        Its name, and the word for it, such as "regular 3×3 /2".
-    convolution : GroupConv
-        A linear layer is a pointwise one.
-    strict, dense : Chain
-        The cheapest chain with exactly one, and with at least one, path per pair of channels (per branch, in a group convolution).
+    question : Question
+        What the layer is.
+    strict, dense : Chain or None
+        The cheapest chain with exactly one, and with at least one, path per pair of channels; None of a group convolution.
     options : tuple of Option
         The layer as it is first.
-    unmeasured : str
-        Why the errors of a network with weights could not be measured; empty if they were.
     """
 
-    layer: str
-    kind: str
-    convolution: GroupConv
-    strict: Chain
-    dense: Chain
+    question: Question
+    strict: Chain | None
+    dense: Chain | None
     options: tuple[Option, ...]
-    unmeasured: str = ""
+
+    @property
+    def layer(self) -> str:
+        """Its name."""
+        return self.question.layer
+
+    @property
+    def kind(self) -> str:
+        """The word for it, such as "regular 3×3 /2"."""
+        return self.question.kind
+
+    @property
+    def convolution(self) -> GroupConv:
+        """Its channels, window and stride."""
+        return self.question.convolution
+
+    @property
+    def unmeasured(self) -> str:
+        """Why the errors of a network with weights could not be measured; empty if they were."""
+        return self.question.unmeasured
 
     @property
     def parameters(self) -> int:
@@ -86,41 +137,75 @@ class Replaceable:
         return self.options[0].multiply_adds
 
 
-def is_replaceable(layer: Layer) -> bool:
-    """Return whether a layer is a matrix between channels: a regular or linear layer with more than one input and output."""
+def questions_of(network: LayerGraph) -> list[Question]:
+    """Return a question for each layer that can be replaced: no depthwise one, and none with a single output.
+
+    Examples
+    --------
+    >>> from igc_theory.networks import network
+    >>> [question.kind for question in questions_of(network("igc_l24m2", depth=5))]
+    ['regular 3×3', 'linear']
+    """
+    shared = [layer.weight for layer in network.layers if layer.shared.total and layer.weight is not None]
+    scales = _scales(network.graph)
+    return [
+        _question(layer, _is_among(layer, shared), scales.get(layer.name))
+        for layer in network.layers
+        if _is_replaceable(layer)
+    ]
+
+
+def _is_replaceable(layer: Layer) -> bool:
+    """Return whether a layer has several inputs per output and several outputs, and something can be said of it."""
     node = layer.node
     if isinstance(node, Conv):
-        conv = node.convolution
-        return conv.groups == 1 and not node.fixed and min(conv.in_channels, conv.out_channels) > 1
+        conv, several = node.convolution, layer.weight is not None or node.convolution.groups == 1
+        return several and not node.fixed and min(conv.in_width, conv.out_channels) > 1
     return isinstance(node, Linear) and min(node.in_features, node.out_features) > 1
-
-
-def questions_of(network: LayerGraph) -> list[Question]:
-    """Return what `options_of` has to know of each layer: no more is sent to another process."""
-    shared = [layer.weight for layer in network.layers if layer.shared.total and layer.weight is not None]
-    return [_question(layer, _is_among(layer, shared)) for layer in network.layers if is_replaceable(layer)]
 
 
 def _is_among(layer: Layer, shared: Sequence[Array]) -> bool:
     """Return whether another layer uses the same weights: then to replace the layer saves none."""
     weight = layer.weight
     return weight is not None and any(
-        weight.size == w.size and np.array_equal(weight.ravel(), w.ravel()) for w in shared
+        weight.size == other.size and np.array_equal(weight.ravel(), other.ravel()) for other in shared
     )
 
 
-def _question(layer: Layer, shared: bool) -> Question:
-    node = layer.node
-    if isinstance(node, Linear):
-        conv = GroupConv(node.in_features, node.out_features)
-    else:
-        assert isinstance(node, Conv)
-        conv = node.convolution
-    weight = layer.weight
+def _scales(graph: Graph | None) -> dict[str, Array]:
+    """Return by what each convolution's outputs are multiplied right behind it, by the name of the convolution."""
+    found = {}
+    for norm in graph.operations if graph else ():
+        before = graph.writers.get(norm.reads(0)) if graph and norm.operator == "BatchNormalization" else None
+        if graph and before and before.operator == "Conv" and graph.readers[norm.reads(0)] == 1:
+            gamma, variance = (_constant(graph, norm.reads(place)) for place in (1, 4))
+            if gamma is not None and variance is not None:
+                epsilon = norm.attributes.get("epsilon", 1e-5)
+                found[_name(before)] = gamma.astype(float) / np.sqrt(np.maximum(variance, 0) + epsilon)
+    return {name: values for name, values in found.items() if np.isfinite(values).all()}
+
+
+def _constant(graph: Graph, name: str) -> Array | None:
+    return graph.constants[name].values() if name in graph.constants else None
+
+
+def _name(operation: Operation) -> str:
+    """Return what the readers call the layer of an operation."""
+    return operation.name or operation.reads(1)
+
+
+def _question(layer: Layer, shared: bool, scales: Array | None) -> Question:
+    node, weight = layer.node, layer.weight
+    conv = node.convolution if isinstance(node, Conv) else GroupConv(*_features(node))
     unfit = "" if weight is None else _unfit(np.asarray(weight), shared)
-    shape = (conv.out_channels, conv.in_width, *conv.window)
-    given = None if weight is None or unfit else np.asarray(weight).reshape(shape)
-    return layer.name, layer.kind, conv, _size(layer), given, unfit
+    if weight is None or unfit:
+        return Question(layer.name, layer.kind, conv, _size(layer), unmeasured=unfit)
+    kernel = np.asarray(weight).reshape(conv.out_channels, conv.in_width, *conv.window)
+    return Question(layer.name, layer.kind, conv, _size(layer), kernel, scales)
+
+
+def _features(node: Any) -> tuple[int, int]:
+    return node.in_features, node.out_features
 
 
 def _size(layer: Layer) -> tuple[int, int]:
@@ -128,7 +213,9 @@ def _size(layer: Layer) -> tuple[int, int]:
     positions = layer.output_shape[1:]
     if isinstance(layer.node, Conv) and len(positions) == 2:
         return positions[0], positions[1]
-    return 1, layer.multiply_adds // layer.counts.linear if isinstance(layer.node, Linear) else prod(positions)
+    if isinstance(layer.node, Linear):
+        return 1, max(layer.multiply_adds // (layer.node.in_features * layer.node.out_features), 1)
+    return 1, prod(positions)
 
 
 def _unfit(weight: Array, shared: bool) -> str:
@@ -139,34 +226,54 @@ def _unfit(weight: Array, shared: bool) -> str:
         return "its weights are complex"
     if weight.dtype.kind != "f":
         return f"its weights are quantized ({weight.dtype})"
+    if weight.size > LARGEST_LAYER:
+        return f"it has more than {LARGEST_LAYER:,} weights"
     missing = weight.size - int(np.isfinite(weight).sum())
     return f"{missing} of its weights {'is' if missing == 1 else 'are'} not finite" if missing else ""
 
 
-def options_of(
-    name: str, kind: str, conv: GroupConv, size: tuple[int, int], weight: Array | None, unfit: str
-) -> Replaceable:
-    """Return the ways to compute a layer: measured ones if there are weights, else the cheapest chains."""
-    # Chains through the layer's own two numbers of channels: every one of them can be projected onto.
-    own = max(conv.in_channels, conv.out_channels)
-    strict, dense = (
-        best_block(conv.in_channels, conv.out_channels, conv.window, conv.strides, paths=paths, multiple_of=own).chain
-        for paths in ("strict", "dense")
-    )
-    keep = Option("keep", Chain([conv]), conv.parameters, conv.parameters * prod(size), 0.0)
-    if weight is None:
-        others = [] if unfit else [_anew(dense, conv, size)]
-    else:
-        others = [_measured(found) for found in candidates(weight, conv, size, reorder=False)[1:]]
-    less = [other for other in others if other.parameters < keep.parameters]
-    return Replaceable(name, kind, conv, strict, dense, (keep, *less), unfit)
+def options_of(question: Question) -> Replaceable:
+    """Return the ways to compute a layer: measured ones if there are weights, else the cheapest chain.
+
+    Examples
+    --------
+    >>> found = options_of(Question("conv", "regular 3×3", GroupConv(64, 64, kernel_size=3), (7, 7)))
+    >>> [(option.name, option.parameters) for option in found.options]
+    [('keep', 36864), ('1 × 4 × 4 × 4', 1344)]
+    """
+    conv, size = question.convolution, question.size
+    strict, dense = (_cheapest(conv, paths) if conv.groups == 1 else None for paths in ("strict", "dense"))
+    products = conv.parameters * prod(size)
+    options = [Option("keep", Chain([conv]), conv.parameters, REAL_BITS * conv.parameters, products, 0.0)]
+    if question.weight is not None:
+        found = candidates(question.weight, conv, size, scales=question.scales)[1:]
+        names = ("name", "chain", "parameters", "storage_bits", "multiply_adds", "relative_error")
+        options += [Option(*(getattr(one, name) for name in names)) for one in found]
+    elif not question.unmeasured and dense is not None and dense.parameters < conv.parameters:
+        options.append(_anew(dense, conv, size))
+    return Replaceable(question._replace(weight=None, scales=None), strict, dense, tuple(options))
 
 
-def _measured(found: Any) -> Option:
-    return Option(found.name, found.chain, found.parameters, found.multiply_adds, found.relative_error)
+def _cheapest(conv: GroupConv, paths: str) -> Chain:
+    """Return the cheapest chain through the layer's own two numbers of channels: every such chain can be projected onto."""
+    into, out = conv.in_channels, conv.out_channels
+    return best_block(into, out, conv.window, conv.strides, paths=paths, multiple_of=max(into, out)).chain
 
 
 def _anew(chain: Chain, conv: GroupConv, size: tuple[int, int]) -> Option:
     """Return a chain with weights still to be trained."""
-    height, width = (side * step for side, step in zip(size, conv.strides, strict=True))
-    return Option(chain.name, chain, chain.parameters, multiply_adds(chain, height, width), None)
+    products = multiply_adds(chain, *_image(conv, size))
+    return Option(chain.name, chain, chain.parameters, REAL_BITS * chain.parameters, products, None)
+
+
+def _image(conv: GroupConv, size: tuple[int, int]) -> tuple[int, int]:
+    """Return height and width of an image of which a layer writes so many positions."""
+    return size[0] * conv.strides[0], size[1] * conv.strides[1]
+
+
+def timed(layer: Replaceable, table: LatencyTable) -> Replaceable:
+    """Return a layer with the time of each option for one image, that of a call left out."""
+    image = _image(layer.convolution, layer.question.size)
+    times = [sum(map(table.operator, chain_work(option.chain, *image))) for option in layer.options]
+    options = tuple(replace(option, milliseconds=time) for option, time in zip(layer.options, times, strict=True))
+    return replace(layer, options=options)

@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from igc_theory.kernels.products.files import replacing
-from igc_theory.networks.audits.audit import audit
+from igc_theory.networks.audits.audit import OBJECTIVES, Audit, audit
 from igc_theory.networks.audits.data import FORMAT, audit_data
 from igc_theory.networks.audits.workers import as_they_come, worker_count
 from igc_theory.networks.description.table import Table
 from igc_theory.networks.readers.onnx_reader import read_onnx
 from igc_theory.networks.zoo.catalogue import network
-from igc_theory.structure.arguments import flag, listed, path_of, shown
+from igc_theory.structure.arguments import choice_of, flag, listed, path_of, real_number, shown
 
 __all__ = ["Row", "Survey", "files_of", "survey"]
 
@@ -33,12 +33,18 @@ class Settings:
     Attributes
     ----------
     keep : float
-        Share of the weights that the actions leave.
+        Share of the cost that the actions leave.
+    objective : str
+        What the cost is.
+    table : str or None
+        Path of a table of times.
     input_shape : tuple of int or None
         Of the image, where a file leaves it open.
     """
 
     keep: float
+    objective: str
+    table: str | None
     input_shape: tuple[int, ...] | None
 
 
@@ -144,6 +150,8 @@ def survey(
     sources: Sequence[str],
     *,
     keep: float = 0.5,
+    objective: str = "bits",
+    table: str | os.PathLike[str] | None = None,
     input_shape: tuple[int, ...] | None = None,
     results: str | os.PathLike[str] | None = None,
     workers: int = 1,
@@ -155,7 +163,7 @@ def survey(
     ----------
     sources : sequence of str
         Paths of ONNX files, or names that `network` knows.
-    keep : float, default 0.5
+    keep, objective, table :
         As in `audit`.
     input_shape : tuple of int, optional
         As in `read_onnx`, for all files.
@@ -190,7 +198,12 @@ def survey(
     """
     way_out = "give paths of ONNX files, or names of networks"
     asked = [str(source) for source in listed("sources", sources, way_out)]
-    settings = Settings(keep, input_shape)
+    settings = Settings(
+        real_number("keep", keep, least=0, most=1),
+        choice_of("objective", objective, OBJECTIVES),
+        None if table is None else str(path_of("table", table)),
+        input_shape,
+    )
     store = None if results is None else _folder(path_of("results", results))
     kept = [None if store is None else _kept(store, source, settings) for source in asked]
     missing = [k for k, row in enumerate(kept) if row is None]
@@ -206,7 +219,7 @@ def _row(source: str, settings: Settings, store: Path | None) -> Row:
     """Return the row of one network, and keep it; what could not be audited is tried again another time."""
     fingerprint = _fingerprint(source)
     try:
-        data = audit_data(audit(_read(source, settings), keep=settings.keep, progress=False))
+        data = audit_data(_audited(source, settings))
     except Exception as error:  # whatever is wrong with a file, the others are audited
         said = " ".join(str(error).split()).removeprefix(f"path={source!r}: ")
         return Row(
@@ -217,6 +230,11 @@ def _row(source: str, settings: Settings, store: Path | None) -> Row:
         with replacing(_place(store, source)) as file:
             file.write(json.dumps(_key(fingerprint, settings) | {"row": asdict(row)}).encode())
     return row
+
+
+def _audited(source: str, settings: Settings) -> Audit:
+    network = _read(source, settings)
+    return audit(network, keep=settings.keep, objective=settings.objective, table=settings.table, progress=False)
 
 
 def _read(source: str, settings: Settings) -> Any:
@@ -250,14 +268,9 @@ def _kept(store: Path, source: str, settings: Settings) -> Row | None:
 
 def _key(fingerprint: str, settings: Settings) -> dict[str, Any]:
     """Return what a result depends on."""
-    shape = None if settings.input_shape is None else list(settings.input_shape)
-    return {
-        "format": FORMAT,
-        "igc_theory": _version(),
-        "fingerprint": fingerprint,
-        "keep": settings.keep,
-        "input_shape": shape,
-    }
+    table = None if settings.table is None else _fingerprint(settings.table)
+    asked = asdict(settings) | {"input_shape": settings.input_shape and list(settings.input_shape), "table": table}
+    return {"format": FORMAT, "igc_theory": _version(), "fingerprint": fingerprint, **asked}
 
 
 def _version() -> str:

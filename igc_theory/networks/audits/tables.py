@@ -17,7 +17,7 @@ from igc_theory.structure.factors import GroupConv
 
 __all__ = ["SPARE", "action_table", "audit_tables"]
 
-SPARE = ("multiply–adds", "was", "from")
+SPARE = ("multiply–adds", "was")
 """Columns of the actions that a narrow terminal does without, the first of them first."""
 
 
@@ -43,6 +43,8 @@ def action_table(plan: Plan, title: str, top: int | None = None) -> Table:
         "weights": [action.option.parameters for action in shown],
         "multiply–adds": [action.option.multiply_adds for action in shown],
     }
+    if plan.milliseconds is not None:
+        columns["ms"] = [round(action.option.milliseconds or 0.0, 3) for action in shown]
     columns |= {} if None in errors else {"error": [_error(error) for error in errors if error is not None]}
     columns["network"] = [action.network_parameters for action in shown]
     return Table(title, columns)
@@ -146,20 +148,28 @@ def _factor(conv: GroupConv) -> str:
 
 
 def _replaceable_table(layers: tuple[Replaceable, ...]) -> Table:
+    strict, dense = [entry.strict for entry in layers], [entry.dense for entry in layers]
+    fewer = [
+        chain and f"{entry.parameters / chain.parameters:.1f}" for entry, chain in zip(layers, strict, strict=True)
+    ]
     columns: dict[str, list[Any]] = {
         "layer": [entry.layer for entry in layers],
         "kind": [_from(entry) for entry in layers],
         "weights": [entry.parameters for entry in layers],
-        "strict chain": [entry.strict.name for entry in layers],
-        "its weights": [entry.strict.parameters for entry in layers],
-        "fewer by": [f"{entry.parameters / entry.strict.parameters:.1f}" for entry in layers],
-        "dense chain": ["as strict" if entry.dense == entry.strict else entry.dense.name for entry in layers],
-        "weights of that": [entry.dense.parameters for entry in layers],
+        "strict chain": [chain and chain.name for chain in strict],
+        "its weights": [chain and chain.parameters for chain in strict],
+        "fewer by": fewer,
+        "dense chain": [chain and _or_strict(chain, other) for chain, other in zip(dense, strict, strict=True)],
+        "weights of that": [chain and chain.parameters for chain in dense],
     }
     names = ("weights", "its weights", "weights of that")
-    totals = {"layer": "total", **{name: sum(columns[name]) for name in names}}
+    totals = {"layer": "total", **{name: sum(filter(None, columns[name])) for name in names}}
     title = "Layers that can be replaced, and the cheapest chains between the same channels, by branch widths"
     return Table(title, columns, totals)
+
+
+def _or_strict(chain: Chain, strict: Chain | None) -> str:
+    return "as strict" if chain == strict else chain.name
 
 
 def _unmeasured_table(layers: tuple[Replaceable, ...]) -> Table:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from igc_theory.budget import best_block
-from igc_theory.networks import Network, audit, network
+from igc_theory.budget.latency import LatencyTable, Timed, chain_latency
+from igc_theory.networks import Network, audit, latency, network, read_onnx
 from igc_theory.networks.audits.chains import consecutive
 from igc_theory.networks.audits.data import audit_data
 from igc_theory.networks.audits.replaceable import Replaceable
@@ -16,7 +18,7 @@ from igc_theory.networks.description.layer_graph import Layer, LayerGraph
 from igc_theory.networks.description.layers import Linear, Pool, Shuffle, convolution
 from igc_theory.networks.description.nodes import Block, Node
 from igc_theory.networks.description.shapes import Counts
-from igc_theory.structure import Chain, GroupConv
+from igc_theory.structure import Chain, GroupConv, regular
 from igc_theory.structure.permutations import interleave
 from tests.networks.audits.made import trained
 
@@ -83,7 +85,6 @@ def test_grades_agree_with_path_counts(name: str) -> None:
 
 def test_shufflenet_of_the_onnx_package() -> None:
     pytest.importorskip("onnx", reason="the extra onnx is not installed")
-    from igc_theory.networks import read_onnx
     from tests.networks.readers.onnx_models import LIGHT
 
     read = read_onnx(next(path for path in LIGHT if path.stem == "light_shufflenet"))
@@ -183,7 +184,7 @@ def test_missing_joblib_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"workers": 0}, "workers=0 is nobody: give a number of processes, or -1 for one per core"),
         ({"workers": -2}, "workers=-2 is below -1: give a number of processes"),
         ({"keep": 1.5}, "keep=1.5 is outside 0 … 1"),
-        ({"objective": "time"}, "objective='time' is not known: use 'parameters', 'multiply_adds'"),
+        ({"objective": "time"}, "objective='time' is not known: use 'bits', 'multiply_adds', 'milliseconds'"),
     ],
 )
 def test_bad_arguments(arguments: dict[str, object], sentence: str) -> None:
@@ -226,3 +227,55 @@ def test_weights_used_twice_are_not_replaced() -> None:
     found = audit(LayerGraph("tied", shape, (*layers, own), 3), progress=False)
     assert [bool(layer.unmeasured) for layer in found.layers] == [True, True, False]
     assert {action.layer.layer for action in found.plan.actions} == {"own"}
+
+
+def test_a_batch_normalisation_behind_a_convolution_weighs_its_outputs(tmp_path: Path) -> None:
+    """The error of a low rank is that of the rows times gamma / sqrt(variance + epsilon)."""
+    onnx = pytest.importorskip("onnx", reason="the extra onnx is not installed")
+    from tests.networks.readers.onnx_models import model
+
+    kernel = RNG.standard_normal((16, 12, 1, 1)).astype(np.float32)
+    norm = {name: RNG.uniform(0.1, 4, 16).astype(np.float32) for name in ("gamma", "beta", "mean", "variance")}
+    nodes = [
+        onnx.helper.make_node("Conv", ["x", "w"], ["h"]),
+        onnx.helper.make_node("BatchNormalization", ["h", *norm], ["y"], epsilon=0.25),
+    ]
+    (tmp_path / "made.onnx").write_bytes(model(nodes, {"w": kernel, **norm}, (1, 12, 5, 5)).SerializeToString())
+    (layer,) = audit(read_onnx(tmp_path / "made.onnx"), progress=False).layers
+    scales = norm["gamma"] / np.sqrt(norm["variance"] + 0.25)
+    values = np.linalg.svd(scales[:, None] * kernel.reshape(16, 12), compute_uv=False)
+    found = {option.name: option.relative_error for option in layer.options}
+    assert found["low rank, rank 3"] == pytest.approx(np.sqrt((values[3:] ** 2).sum() / (values**2).sum()), rel=1e-5)
+
+
+def test_group_convolutions_with_weights_can_be_replaced_too() -> None:
+    node, shape = convolution(12, 12, 3, groups=2), (12, 4, 4)
+    layer = Layer("grouped", node, shape, shape, weight=RNG.standard_normal((12, 6, 3, 3)))
+    (found,) = audit(LayerGraph("made", shape, (layer,), 1), progress=False).layers
+    assert (found.strict, found.dense) == (None, None)
+    assert len(found.options) > 1
+    assert all(option.chain.in_channels == 12 for option in found.options if "pruning" not in option.name)
+
+
+def test_times_are_those_of_the_table() -> None:
+    layers = [
+        Timed(regular(C, C, k), side, side, 1e-6 * k**2 * C**2 * side**2)
+        for C in (8, 32)
+        for k in (1, 3)
+        for side in (4, 9)
+    ]
+    table = LatencyTable({"runtime": "an example"}, layers, call=0.5)
+    read = trained()
+    found = audit(read, objective="milliseconds", keep=0.6, table=table, progress=False)
+    assert found.times is not None
+    assert found.times.milliseconds == pytest.approx(latency(read, table).milliseconds)
+    assert found.plan.milliseconds == found.times.milliseconds
+    for layer in found.layers:
+        image = [side * layer.convolution.strides[0] for side in layer.question.size]
+        for option in layer.options[:5]:
+            assert option.milliseconds == pytest.approx(chain_latency(option.chain, table, *image).milliseconds - 0.5)
+    before = sum(layer.options[0].milliseconds or 0 for layer in found.layers)
+    saved = sum((a.layer.options[0].milliseconds or 0) - (a.option.milliseconds or 0) for a in found.plan.actions)
+    assert saved >= 0.4 * before
+    assert found.plan.actions[-1].network_milliseconds == pytest.approx(found.times.milliseconds - saved)
+    assert audit(read, progress=False).plan.milliseconds is None

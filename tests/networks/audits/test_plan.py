@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
 import pytest
 
 from igc_theory.networks.audits.plan import planned
-from igc_theory.networks.audits.replaceable import Option, Replaceable
+from igc_theory.networks.audits.replaceable import Option, Question, Replaceable
 from igc_theory.networks.description.layer_graph import Layer, LayerGraph
 from igc_theory.networks.description.layers import Linear
 from igc_theory.structure import Chain, GroupConv
@@ -23,21 +24,21 @@ def made(counts: list[int], seed: int) -> tuple[LayerGraph, list[Replaceable]]:
         chain = Chain([conv])
         shape = (8, 1, 1)
         layers.append(Layer(f"layer{k}", Linear(8, 8, bias=False), shape, shape, weight=np.eye(8)))
-        found = [Option("keep", chain, 64, 64, 0.0)]
+        found = [Option("keep", chain, 64, 64 * 32, 64, 0.0)]
         for j in range(count):
             weights, products = (int(number) for number in rng.integers(1, 64, 2))
-            found.append(Option(f"option {j}", chain, weights, products, float(rng.uniform(0.01, 1))))
-        options.append(Replaceable(f"layer{k}", "linear", conv, chain, chain, tuple(found)))
+            found.append(Option(f"option {j}", chain, weights, 32 * weights, products, float(rng.uniform(0.01, 1))))
+        options.append(Replaceable(Question(f"layer{k}", "linear", conv, (1, 1)), chain, chain, tuple(found)))
     return LayerGraph("made", (8, 1, 1), tuple(layers), len(layers)), options
 
 
-@pytest.mark.parametrize("objective", ["parameters", "multiply_adds"])
+@pytest.mark.parametrize("objective", ["bits", "multiply_adds"])
 @pytest.mark.parametrize("keep", [0.25, 0.5, 0.9])
 def test_no_choice_within_the_budget_has_a_smaller_error(keep: float, objective: str) -> None:
     for seed in range(20):
         network, layers = made([3, 2, 4, 3], seed)
         plan = planned(network, layers, keep, objective)
-        budget = keep * sum(getattr(layer, objective) for layer in layers)
+        budget = keep * sum(getattr(layer.options[0], objective) for layer in layers)
         within = [
             sum((option.relative_error or 0) ** 2 for option in choice)
             for choice in product(*(layer.options for layer in layers))
@@ -46,11 +47,8 @@ def test_no_choice_within_the_budget_has_a_smaller_error(keep: float, objective:
         assert plan.reached == bool(within)
         if within:
             assert plan.relative_error == pytest.approx(min(within) ** 0.5)
-            left = (
-                plan.actions[-1].network_parameters
-                if objective == "parameters"
-                else plan.actions[-1].network_multiply_adds
-            )
+            last = plan.actions[-1]
+            left = 32 * last.network_parameters if objective == "bits" else last.network_multiply_adds
             assert left <= budget
 
 
@@ -82,8 +80,8 @@ def test_without_errors_the_largest_saving_comes_first() -> None:
     )
     anew = [
         Replaceable(
-            layer.layer, layer.kind, layer.convolution, layer.strict, layer.dense,
-            (layer.options[0], Option("anew", layer.dense, layer.options[1].parameters, 1, None)),
+            layer.question, layer.strict, layer.dense,
+            (layer.options[0], replace(layer.options[1], relative_error=None)),
         )
         for layer in layers
     ]  # fmt: skip

@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 
 from igc_theory.__main__ import main
+from igc_theory.commands import audit as commands
 from igc_theory.networks import audit, network, network_names
+from igc_theory.networks.audits.audit import OBJECTIVES
 from igc_theory.networks.audits.data import FORMAT, audit_data
 from igc_theory.networks.audits.page import audit_page, first_page
 from igc_theory.networks.audits.tables import action_table, audit_tables
@@ -24,10 +26,13 @@ KEYS = {
     "activation_multiply_adds", "peak_activation_bytes", "plan", "layers", "replaceable", "flow", "flow_of_stages", "chains",
     "passed_over",
 }  # fmt: skip
-PLAN = {"keep", "objective", "reached", "gap", "relative_error", "parameters", "multiply_adds", "actions"}
+PLAN = {
+    "keep", "objective", "reached", "gap", "relative_error", "parameters", "multiply_adds", "milliseconds", "milliseconds_before",
+    "actions",
+}  # fmt: skip
 ACTION = {
-    "layer", "from", "to", "factors", "parameters", "parameters_after", "multiply_adds", "multiply_adds_after", "relative_error",
-    "network_parameters", "network_multiply_adds",
+    "layer", "from", "to", "factors", "parameters", "parameters_after", "multiply_adds", "multiply_adds_after", "milliseconds",
+    "milliseconds_after", "relative_error", "network_parameters", "network_multiply_adds", "network_milliseconds",
 }  # fmt: skip
 REPLACEABLE = {
     "layer", "kind", "in_channels", "out_channels", "window", "stride", "parameters", "multiply_adds", "strict", "dense", "options",
@@ -44,7 +49,7 @@ def test_the_schema_is_the_one_that_its_format_names() -> None:
     assert {frozenset(action) for action in data["plan"]["actions"]} == {frozenset(ACTION)}
     assert {frozenset(layer) for layer in data["replaceable"]} == {frozenset(REPLACEABLE)}
     options = {frozenset(option) for layer in data["replaceable"] for option in layer["options"]}
-    assert options == {frozenset({"name", "parameters", "multiply_adds", "relative_error"})}
+    assert options == {frozenset({"name", "parameters", "bits", "multiply_adds", "milliseconds", "relative_error"})}
     documented = set(re.findall(r"``(\w+)``", __import__("igc_theory.networks.audits.data", fromlist=["x"]).__doc__))
     assert KEYS - {"format"} <= documented
 
@@ -285,6 +290,16 @@ def test_strict_makes_it_an_error_that_something_is_not_counted(
         "igc_theory: made; not exact: 1 operator passed over (my.own.Twist), which holds 9 numbers: "
         "--full lists them, or leave out --strict\n",
     )
+
+
+def test_objectives_of_the_command_line_are_those_of_the_library(capsys: pytest.CaptureFixture[str]) -> None:
+    assert commands.OBJECTIVES == OBJECTIVES
+    page = " ".join(said(capsys, "alexnet", "--objective", "milliseconds")[1].split())
+    assert "Predicted for one image" in page
+    assert re.search(r"layer +from +to .* ms +network", said(capsys, "alexnet", "--objective", "milliseconds")[1])
+    assert "--table predicts it" in " ".join(said(capsys, "alexnet")[1].split())
+    status, _, err = said(capsys, "alexnet", "--table", "none.json")
+    assert (status, "none.json" in err) == (1, True)
 
 
 def test_missing_joblib_is_said_in_words_of_the_command_line(
