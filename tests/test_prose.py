@@ -1,6 +1,7 @@
 """Plain English: no sentence of the project is longer than thirty words, and what comes one per channel is called so."""
 
 import ast
+import functools
 import inspect
 import json
 import re
@@ -69,6 +70,10 @@ def messages(nodes):
     return plain + ["".join(v.value if isinstance(v, ast.Constant) else " X " for v in values) for values in filled]
 
 
+ONCE = pytest.mark.xdist_group("prose")  # every file is read and parsed, by one worker
+
+
+@functools.cache
 def texts():
     """Return every text with a name: docstrings and messages of a file, Markdown of a notebook, captions, pages."""
     found = {}
@@ -83,18 +88,19 @@ def texts():
     return found | {path.name: [path.read_text(encoding="utf-8")] for path in PAGES + TEMPLATES}
 
 
-TEXTS = texts()
+@ONCE
+def test_no_sentence_is_longer_than_thirty_words():
+    long = {
+        name: [part for text in found for part in sentences(text) if len(words(part)) > LONGEST]
+        for name, found in texts().items()
+    }
+    assert {name: parts for name, parts in long.items() if parts} == {}
 
 
-@pytest.mark.parametrize("name", TEXTS)
-def test_no_sentence_is_longer_than_thirty_words(name):
-    long = [part for text in TEXTS[name] for part in sentences(text) if len(words(part)) > LONGEST]
-    assert long == []
-
-
-@pytest.mark.parametrize("name", [name for name in TEXTS if name != "tests/test_prose.py"])
-def test_what_comes_once_for_each_is_said_with_per(name):
-    assert [found[0] for text in TEXTS[name] for found in OF_EACH.finditer(text)] == []
+@ONCE
+def test_what_comes_once_for_each_is_said_with_per():
+    found = {name: [hit[0] for text in some for hit in OF_EACH.finditer(text)] for name, some in texts().items()}
+    assert {name: hits for name, hits in found.items() if hits and name != "tests/test_prose.py"} == {}
 
 
 def test_a_long_sentence_is_found():
