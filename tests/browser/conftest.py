@@ -24,6 +24,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -107,7 +108,14 @@ def context(browser: Browser) -> Iterator[tuple[BrowserContext, list[str]]]:
 
 @pytest.fixture
 def page(context: tuple[BrowserContext, list[str]]) -> Iterator[Page]:
-    page, asked = context[0].new_page(), context[1]
+    with fresh_page(*context) as page:
+        yield page
+
+
+@contextmanager
+def fresh_page(context: BrowserContext, asked: list[str]) -> Iterator[Page]:
+    """Lend a page; fail if it asked another machine for something."""
+    page = context.new_page()
     page.set_default_timeout(PATIENCE)
     asked.clear()
     yield page
@@ -254,15 +262,22 @@ HAS_RUN = """() => {
 
 @pytest.fixture
 def notebook(page: Page, lab: Lab) -> Iterator[Callable[[str], OpenNotebook]]:
-    def opened(name: str) -> OpenNotebook:
-        workspace = f"w{secrets.token_hex(4)}"
-        page.goto(f"{lab.url}/lab/workspaces/{workspace}/tree/{name}.ipynb?reset&token={lab.token}")
-        cells = page.locator(".jp-Notebook:visible .jp-Cell")
-        cells.first.wait_for()
-        # Before the kernel is ready, "Run All Cells" silently does nothing.
-        page.locator("#jp-main-statusbar").get_by_text(re.compile(r"Python 3 \(ipykernel\) \| Idle")).wait_for()
-        return OpenNotebook(page, cells)
+    yield lambda name: opened(name, page, lab)
+    leave(page, lab)
 
-    yield opened
+
+def opened(name: str, page: Page, lab: Lab) -> OpenNotebook:
+    """Open a notebook of the lab and wait for its kernel."""
+    workspace = f"w{secrets.token_hex(4)}"
+    page.goto(f"{lab.url}/lab/workspaces/{workspace}/tree/{name}.ipynb?reset&token={lab.token}")
+    cells = page.locator(".jp-Notebook:visible .jp-Cell")
+    cells.first.wait_for()
+    # Before the kernel is ready, "Run All Cells" silently does nothing.
+    page.locator("#jp-main-statusbar").get_by_text(re.compile(r"Python 3 \(ipykernel\) \| Idle")).wait_for()
+    return OpenNotebook(page, cells)
+
+
+def leave(page: Page, lab: Lab) -> None:
+    """Close what `opened` has opened."""
     page.goto("about:blank")  # else JupyterLab would ask about the kernel that goes away
     lab.shut_kernels_down()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import nbformat
 import pytest
 
 from igc_theory.budget import best_dense, widest_dense, widest_strict
@@ -11,7 +12,8 @@ from igc_theory.views.explorers.balance import balance_answer
 from igc_theory.views.explorers.budgets import budget_answer
 from igc_theory.views.explorers.kernels import example_kernel
 from igc_theory.views.explorers.paths import paths_answer
-from tests.browser.conftest import PATIENCE
+from notebooks.build import METADATA
+from tests.browser.conftest import PATIENCE, fresh_page, leave, opened
 
 pytestmark = pytest.mark.xdist_group("browser")
 
@@ -19,15 +21,13 @@ pytestmark = pytest.mark.xdist_group("browser")
 class Explorer:
     """The controls of an explorer on the screen, and the answer below them, which comes a moment after a control is moved."""
 
-    def __init__(self, opened):
+    def __init__(self, opened, cell):
         from playwright.sync_api import expect
 
-        opened.run_all()
-        assert opened.problems() == []
         self.expect = expect
         expect.set_options(timeout=PATIENCE)
         self.page = opened.page
-        self.box = opened.cells.locator(".jp-OutputArea-output .jupyter-widgets.widget-vbox").first
+        self.box = opened.cells.nth(cell).locator(".jp-OutputArea-output .jupyter-widgets.widget-vbox").first
         self.box.locator("img").wait_for()
 
     def control(self, label):
@@ -65,14 +65,26 @@ class Explorer:
             self.expect(self.fact(name.replace("_", " "))).to_have_text(text)
 
 
-@pytest.fixture
-def explorer(notebook):
-    return lambda name: Explorer(notebook(name))
+@pytest.fixture(scope="module")
+def explorer(context, lab):
+    """Show an explorer: what each of their notebooks imports and calls stands in one here, with one page and one kernel."""
+    names = sorted(path.stem for path in lab.notebooks.glob("*_explore_*.ipynb"))
+    cells = [cell for name in names for cell in code_cells(lab.notebooks / f"{name}.ipynb")[:2]]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=METADATA), lab.notebooks / "explorers.ipynb")
+    with fresh_page(*context) as page:
+        shown = opened("explorers", page, lab)
+        shown.run_all()
+        assert shown.problems() == []
+        yield lambda name: Explorer(shown, 2 * names.index(name) + 1)
+        leave(page, lab)
+
+
+def code_cells(path):
+    return [nbformat.v4.new_code_cell(cell.source) for cell in nbformat.read(path, 4).cells if cell.cell_type == "code"]
 
 
 def test_a_block(explorer):
     block = explorer("20_explore_blocks")
-    block.expect(block.page.locator(".jp-RenderedImage img")).to_have_count(2)  # drawn by plain calls
     block.shows(weights=f"{igcv1(4, 3).parameters:,}")
     block.press("L, partitions", "ArrowRight", "ArrowRight")
     found = explain_complementarity(igcv1(6, 3)).sentence
