@@ -1,14 +1,13 @@
 r"""From weights to better ones: sweeps over the convolutions, then joint steps on all of them.
 
 *Alternating least squares*: with all other convolutions fixed, the best weights of one are a linear least-squares problem. A sweep
-solves it for each convolution in turn. *Joint steps* change all weights at once by the method of Levenberg and Marquardt. They take
-over where sweeps have become slow, and converge quadratically to a product, if there is one. Neither ever raises the error.
-Whatever would, by rounding or because the linearization reaches too far, is taken back.
+solves it for each convolution in turn. *Joint steps* change all weights at once by the method of Levenberg and Marquardt. Near a
+product they converge quadratically, where sweeps have become slow. Neither ever raises the error: what would, by rounding or
+because the linearization reaches too far, is taken back.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ from tqdm.auto import tqdm
 
 from igc_theory.kernels.arrays import Array
 from igc_theory.kernels.projection.alternating.factors import Node
-from igc_theory.kernels.projection.alternating.least_squares import Steps, least_squares_steps, moved
+from igc_theory.kernels.projection.alternating.least_squares import Steps, direct_steps, least_squares_steps, moved
 from igc_theory.kernels.rank_one_pairs import squared_norm
 
 __all__ = ["Descent"]
@@ -24,10 +23,10 @@ __all__ = ["Descent"]
 _EXACT = 1e-28
 """Squared relative error at which nothing is left to find."""
 
-_SLOW = 0.05
-"""Sweeps that lower the squared error by a smaller part leave the rest to joint steps."""
+_LEAST_DAMPING, _MOST_DAMPING = 1e-8, 1e6
 
-_MOST_DAMPING = 1e6
+_DIRECT = 2**28
+"""Multiplications of the normal equations below which they are formed and solved: a few hundredths of a second."""
 
 
 class Descent:
@@ -55,7 +54,7 @@ class Descent:
     >>> rng = np.random.default_rng(0)
     >>> hidden, start = (random_product(igcv2([2, 2, 2], kernel_size=1), rng) for _ in range(2))
     >>> descent = Descent(chain_node(start.chain, start.weights), hidden.kernel().transpose(1, 2, 3, 0))
-    >>> descent.run(sweeps=20, joint_steps=20, tolerance=1e-4)
+    >>> descent.run(20, tolerance=1e-4)
     >>> descent.error < 1e-20
     True
     """
@@ -67,13 +66,26 @@ class Descent:
         self._residual, self.error = self._distance()
         self.history = [self.error]
 
-    def run(self, *, sweeps: int, joint_steps: int, tolerance: float) -> None:
-        """Descend until nothing is left, steps run out, or one lowers the squared error by a smaller part than `tolerance`."""
-        with tqdm(
-            total=sweeps + joint_steps, desc="projecting", unit="step", delay=2, leave=False, disable=None
-        ) as bar:
-            self._repeat(self.sweep, sweeps, max(tolerance, _SLOW if joint_steps else 0.0), bar)
-            self._repeat(self.joint_step, joint_steps, tolerance, bar)
+    def run(self, steps: int, tolerance: float) -> None:
+        """Take sweeps and joint steps, mostly of the kind that last lowered the error more; the other is tried again in time.
+
+        Parameters
+        ----------
+        steps : int
+            At most this many.
+        tolerance : float
+            The end is near enough when two steps lower the squared error by at most this part of it.
+        """
+        kinds, falls = (self.sweep, self.joint_step), [np.inf, np.inf]
+        bar: tqdm[Any]
+        with tqdm(total=steps, desc="projecting", unit="step", delay=2, leave=False, disable=None) as bar:
+            while len(self.history) <= steps and self.error > self._floor and not self._slower_than(tolerance):
+                kind = int(np.argmax(falls))
+                kinds[kind]()
+                falls[kind], falls[1 - kind] = 1 - self.error / self.history[-1], 1.5 * falls[1 - kind]
+                self.history.append(self.error)
+                bar.set_postfix(error=f"{self.error:.4g}", refresh=False)
+                bar.update()
 
     def sweep(self) -> None:
         """Solve for the weights of each convolution in turn, from the last to the first."""
@@ -83,27 +95,24 @@ class Descent:
 
     def joint_step(self) -> None:
         """Change all weights at once, damped more until the error falls; then less, the better the linearization was."""
-        convs = self.node.convolutions
         while self._damping < _MOST_DAMPING:
             before = self.error
-            steps, gain = least_squares_steps(
-                self.node, convs, self._residual, iterations=60, tolerance=0.03, damping=self._damping
-            )
+            steps, gain = self._all_steps()
             if self._take(steps):
-                self._damping *= max(0.1, 1 - (2 * (before - self.error) / gain - 1) ** 3)
+                factor = max(0.1, 1 - (2 * (before - self.error) / gain - 1) ** 3)
+                self._damping = max(_LEAST_DAMPING, factor * self._damping)
                 return
             self._damping *= 4
 
-    def _repeat(self, step: Callable[[], None], most: int, tolerance: float, bar: tqdm[Any]) -> None:
-        for _ in range(most):
-            if self.error <= self._floor:
-                return
-            step()
-            bar.set_postfix(error=f"{self.error:.4g}", refresh=False)
-            bar.update()
-            self.history.append(self.error)
-            if self.history[-2] - self.error <= tolerance * self.history[-2]:
-                return
+    def _all_steps(self) -> tuple[Steps, float]:
+        """Return steps for all weights and by how much the linearized, damped error falls; a small system is solved directly."""
+        convs, damping = self.node.convolutions, self._damping
+        if self._residual.size * sum(conv.weights.size for conv in convs) ** 2 <= _DIRECT:
+            return direct_steps(convs, self._residual, damping)
+        return least_squares_steps(self.node, convs, self._residual, iterations=60, tolerance=0.03, damping=damping)
+
+    def _slower_than(self, tolerance: float) -> bool:
+        return len(self.history) > 2 and self.error >= (1 - tolerance) * self.history[-3]
 
     def _take(self, steps: Steps) -> bool:
         """Change the weights if that lowers the error; return whether it does."""

@@ -108,6 +108,20 @@ class Convolution:
         prefix = np.moveaxis(self._prefix(unit), -1, 0).reshape(conv.groups, conv.in_width, -1)
         return Metric(pulled @ pulled.conj().mT, prefix.conj() @ prefix.mT)
 
+    def columns(self) -> Array:
+        """Return the change of what was pulled for a unit step of each weight, shape (C_in * H * W * N, weights)."""
+        conv, (_, height, width, batch) = self.conv, self._pulled.shape
+        output, column, u, v = np.unravel_index(np.arange(self.weights.size), self.weights.shape)
+        channel = output // conv.out_width * conv.in_width + column
+        (down, right), window = conv.strides, conv.window
+        rows, cols = (height - 1) * down + window[0], (width - 1) * right + window[1]
+        seen = np.zeros((conv.in_channels, rows, cols, self.weights.size, batch), self._pulled.dtype)
+        row, col = (np.arange(n) * step for n, step in ((height, down), (width, right)))
+        places = channel, u + row[:, None, None], v + col[:, None], np.arange(self.weights.size)
+        seen[places] = np.moveaxis(self._pulled[output], 0, 2)
+        pulled = self._prefix(seen.reshape(conv.in_channels, rows, cols, -1))
+        return np.moveaxis(pulled.reshape(-1, self.weights.size, batch), 1, 2).reshape(-1, self.weights.size)
+
     def _adjoint(self, y: Array, weights: Array) -> Array:
         return correlate_adjoint(y, weights, self.conv.groups, self.conv.strides)
 

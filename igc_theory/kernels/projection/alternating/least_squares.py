@@ -10,7 +10,7 @@ from igc_theory.kernels.arrays import Array
 from igc_theory.kernels.projection.alternating.factors import Convolution, Node
 from igc_theory.kernels.rank_one_pairs import squared_norm
 
-__all__ = ["Steps", "least_squares_steps", "moved"]
+__all__ = ["Steps", "direct_steps", "least_squares_steps", "moved"]
 
 Steps = dict[Convolution, Array]
 
@@ -71,6 +71,21 @@ def least_squares_steps(
         gain += length * size
         slopes = moved(node.slope(residual, wanted), -1.0, pull)
     return steps, gain
+
+
+def direct_steps(convs: Sequence[Convolution], residual: Array, damping: float) -> tuple[Steps, float]:
+    """Return the steps that `least_squares_steps` would take at last, for all convolutions of a small product.
+
+    The derivative is a matrix here, and the metric the diagonal of its normal equations.
+    """
+    derivative = np.concatenate([conv.columns() for conv in convs], axis=1)
+    slope, normal = derivative.conj().T @ residual.ravel(), derivative.conj().T @ derivative
+    diagonal = np.einsum("kk->k", normal)
+    diagonal += damping * np.maximum(diagonal.real, 1e-12 * diagonal.real.max(initial=1e-300))
+    solved = np.linalg.solve(normal, slope)
+    parts = np.split(solved.conj(), np.cumsum([conv.weights.size for conv in convs])[:-1])
+    steps = {conv: part.reshape(conv.weights.shape) for conv, part in zip(convs, parts, strict=True)}
+    return steps, float(np.vdot(solved, slope).real)
 
 
 def moved(start: Steps, length: float, ahead: Steps) -> Steps:

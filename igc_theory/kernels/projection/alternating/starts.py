@@ -15,11 +15,14 @@ from igc_theory.structure.chains import Chain
 
 __all__ = ["best_descent", "fitted", "random_weights"]
 
+_WORK, _FEWEST, _MOST = 2**24, 8, 120
+"""Steps of a descent: so many entries of the kernel, times convolutions, over all of them; at least and at most so many."""
+
 _EXACT = 1e-24
 """Squared relative error below which no other start is tried."""
 
 
-def best_descent(nodes: Iterable[Node], target: Array, *, sweeps: int = 20, joint_steps: int = 20) -> Descent:
+def best_descent(nodes: Iterable[Node], target: Array, tolerance: float = 1e-4) -> Descent:
     """Return the descent that ends nearest to a kernel, of one from each start; the rest is spared once one is exact.
 
     Parameters
@@ -28,8 +31,8 @@ def best_descent(nodes: Iterable[Node], target: Array, *, sweeps: int = 20, join
         At least one: a product at the weights of a start. Its weights are replaced.
     target : numpy.ndarray, shape (C_in, H, W, C_out)
         The conjugate transpose of the kernel.
-    sweeps, joint_steps : int
-        Most steps of either kind for each start.
+    tolerance : float
+        Two steps that lower the squared error by a smaller part end a descent.
     """
     best: Descent | None = None
     for node in nodes:
