@@ -37,7 +37,8 @@ def best_descent(nodes: Iterable[Node], target: Array, tolerance: float = 1e-4) 
     best: Descent | None = None
     for node in nodes:
         descent = Descent(node, target)
-        descent.run(sweeps=sweeps, joint_steps=joint_steps, tolerance=1e-4)
+        steps = _WORK // (target.size * len(node.convolutions))
+        descent.run(min(max(steps, _FEWEST), _MOST), tolerance)
         best = descent if best is None or descent.error < best.error else best
         if best.error <= _EXACT * squared_norm(target):
             break
