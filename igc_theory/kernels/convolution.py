@@ -30,7 +30,9 @@ from igc_theory.kernels.arrays import Array, finite, image_of, kernel_of, number
 from igc_theory.kernels.correlation import MOST_PIXELS, Padding, Pair, correlate, diagonal_blocks, padded, windows
 from igc_theory.structure.arguments import MOST_AREA, positive_int, shown, window_of
 
-__all__ = ["convolution_matrix", "convolve", "kernel_matrix", "kernel_tensor", "patches"]
+__all__ = ["convolution_matrix", "convolve", "image_shape_of", "kernel_matrix", "kernel_tensor", "patches"]
+
+Shape = tuple[int, int, int]
 
 
 def kernel_matrix(kernel: ArrayLike, groups: int = 1) -> Array:
@@ -232,7 +234,9 @@ def convolution_matrix(
     ((216, 256), True)
     """
     tensor, groups = kernel_of(kernel, groups)
-    channels, height, width = _checked_shape(image_shape, tensor.shape[1] * groups, groups)
+    channels, height, width = image_shape_of(
+        image_shape, tensor.shape[1] * groups, f"the kernel with groups={groups}", 2**24, "use convolve"
+    )
     out_channels, in_width, *window = tensor.shape
     # Patches of the pixels' own numbers (counted from 1, so that the padding is 0) say which columns a row touches.
     pixels = np.arange(1, height * width + 1).reshape(1, height, width)
@@ -256,15 +260,12 @@ def convolution_matrix(
     )
 
 
-def _checked_shape(image_shape: Sequence[int], channels: int, groups: int) -> tuple[int, int, int]:
-    """Return an image's shape as three Python ints, the first of them `channels`."""
+def image_shape_of(image_shape: Sequence[int], channels: int, reader: str, maximum: int, beyond: str) -> Shape:
+    """Return an image's shape as three Python ints, the first of them the `channels` that `reader` reads."""
     if not isinstance(image_shape, (tuple, list)) or len(image_shape) != 3:
         raise ValueError(f"image_shape={shown(image_shape)} is not a triple: give (C_in, H, W)")
     first, height, width = (positive_int(f"image_shape[{axis}]", side) for axis, side in enumerate(image_shape))
-    positive_int("the entries of image_shape", first * height * width, maximum=2**24, beyond="use convolve")
+    positive_int("the entries of image_shape", first * height * width, maximum=maximum, beyond=beyond)
     if first != channels:
-        raise ValueError(
-            f"image_shape[0]={first} channels, the kernel with groups={groups} reads {channels}: "
-            f"give an image of {channels}, or other groups"
-        )
+        raise ValueError(f"image_shape[0]={first} channels, {reader} reads {channels}: give an image of {channels}")
     return first, height, width

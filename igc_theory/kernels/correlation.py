@@ -5,18 +5,31 @@ Nothing is checked here beyond what the arithmetic itself needs; the public func
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import pairwise
 from math import prod
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
-from tqdm.auto import tqdm
 
 from igc_theory.kernels.arrays import Array
+from igc_theory.kernels.image_steps import image_steps, is_narrow
+from igc_theory.kernels.threads import one_blas_thread, run_together, threads_for
 from igc_theory.structure.arguments import positive_int, shown
 from igc_theory.structure.permutations import ChannelPermutation
 
-__all__ = ["Padding", "Pair", "correlate", "correlate_adjoint", "diagonal_blocks", "padded", "permuted", "windows"]
+__all__ = [
+    "Padding",
+    "Pair",
+    "correlate",
+    "correlate_adjoint",
+    "diagonal_blocks",
+    "padded",
+    "permuted",
+    "rims_of",
+    "windows",
+]
 
 Pair = tuple[int, int]
 MOST_PADDING = 2**8
@@ -31,6 +44,7 @@ BAND = 2**24
 Padding = str | int | tuple[int, int]
 
 
+@one_blas_thread()
 def correlate(x: Array, kernel: Array, groups: int, stride: Pair) -> Array:
     """Return the group convolution without padding, shape (C_out, H_out, W_out, N).
 
@@ -40,23 +54,55 @@ def correlate(x: Array, kernel: Array, groups: int, stride: Pair) -> Array:
     (6, 3, 2, 7)
     """
     columns, blocks = windows(x, kernel.shape[2:], stride), diagonal_blocks(kernel, groups)
-    height = columns.shape[3]
-    rows = max(1, BAND * height // max(columns.size, 1))
-    if rows >= height:
-        return _products(blocks, columns)
-    bar = tqdm(range(0, height, rows), desc="convolving", unit="band", delay=2, leave=False, disable=None)
-    return np.concatenate([_products(blocks, columns[:, :, :, top : top + rows]) for top in bar], axis=1)
+    result = np.empty((len(kernel), *columns.shape[3:]), np.result_type(x, kernel))
+    threads = threads_for(kernel.size * (result.size // len(kernel)))
+    if columns.shape[5] == 1 and _unfolds_less(columns, kernel, groups, x.shape[1]):
+        image = np.ascontiguousarray(x.reshape(x.shape[:3]), result.dtype)
+        kernel = kernel.astype(result.dtype, copy=False)
+        steps = image_steps(kernel, groups, stride, (image.shape[1], image.shape[2]), parts=_parts(threads))
+        tasks: list[Callable[[], object]] = [partial(step, image, result[..., 0]) for step in steps]
+    else:
+        tasks = _products(blocks, columns, result, _parts(threads))
+    run_together(tasks, threads, "convolving")
+    return result
 
 
-def _products(blocks: Array, columns: Array) -> Array:
-    """Return the blocks times the patches (C, kh, kw, H, W, N), shape (C_out, H, W, N)."""
-    groups, out_width, in_width = blocks.shape
-    *_, height, width, batch = columns.shape
-    # A window of one pixel, or of the whole image, makes this reshape a view: nothing is copied.
-    result: Array = np.matmul(blocks, columns.reshape(groups, in_width, height * width * batch))
-    return result.reshape(groups * out_width, height, width, batch)
+def _parts(threads: int) -> int:
+    """Return how many tasks are made for threads: a few for each, so that none waits long for the last."""
+    return 1 if threads == 1 else 4 * threads
 
 
+def _unfolds_less(columns: Array, kernel: Array, groups: int, height: int) -> bool:
+    """Return whether an image's windows (C, kh, kw, H, W, 1) are better not copied as they are, but row by row of the window."""
+    channels, kh, kw, rows, width, _ = columns.shape
+    if columns.flags.c_contiguous or rows * width == 1:
+        return False  # nothing is copied
+    by_rows = kernel.size * (kh > 1) * 2 + channels * kw * height * width + (kh - 1) * len(kernel) * rows * width
+    return is_narrow(kernel, groups) or by_rows < columns.size
+
+
+def _products(blocks: Array, columns: Array, result: Array, parts: int) -> list[Callable[[], object]]:
+    """Return tasks that write the blocks times the patches (C, kh, kw, H, W, N) into a result (C_out, H, W, N)."""
+    height, shape = columns.shape[3], (*blocks.shape[::2], -1)
+    target = result.reshape(*blocks.shape[:2], -1)
+    try:
+        # A window of one pixel, or of the whole image, makes this a view.
+        patches = columns.reshape(shape, copy=False)
+    except ValueError:
+        rows = min(max(1, BAND * height // columns.size), -(-height // parts))
+        return [partial(_unfolded, blocks, columns, result, slice(k, k + rows)) for k in range(0, height, rows)]
+    cuts = np.linspace(0, patches.shape[2], parts + 1).astype(int)
+    return [partial(np.matmul, blocks, patches[..., a:b], out=target[..., a:b]) for a, b in pairwise(cuts) if a < b]
+
+
+def _unfolded(blocks: Array, columns: Array, result: Array, band: slice) -> None:
+    """Write a band of rows of the blocks times the patches."""
+    patches = columns[:, :, :, band].reshape(*blocks.shape[::2], -1)
+    target = result.reshape(*blocks.shape[:2], *result.shape[1:])[:, :, band]
+    target[...] = np.matmul(blocks, patches).reshape(target.shape)
+
+
+@one_blas_thread()
 def correlate_adjoint(y: Array, kernel: Array, groups: int, stride: Pair) -> Array:
     """Return the adjoint of `correlate` at `y` (C_out, H_out, W_out, N), onto the smallest images (C_in, H, W, N).
 
@@ -109,11 +155,22 @@ def windows(x: Array, window: Sequence[int], stride: Pair) -> Array:
 
 def padded(image: Array, window: Sequence[int], padding: Padding) -> Array:
     """Return an image (C, H, W) with zeros around it."""
+    return np.pad(image, [(0, 0), *rims_of(image.shape, window, padding)])
+
+
+def rims_of(shape: Sequence[int], window: Sequence[int], padding: Padding) -> list[Pair]:
+    """Return the zeros before and after along the two axes of an image of shape (C, H, W), and refuse very many.
+
+    Examples
+    --------
+    >>> rims_of((3, 8, 8), (3, 2), "same")
+    [(1, 1), (0, 1)]
+    """
     rims = [_rim(padding, axis, side) for axis, side in enumerate(window)]
-    sides = (side + sum(rim) for side, rim in zip(image.shape[1:], rims, strict=True))
+    sides = (side + sum(rim) for side, rim in zip(shape[1:], rims, strict=True))
     asked = f"the entries of image for kernel_size={shown(tuple(window))} with padding={shown(padding)}"
-    positive_int(asked, image.shape[0] * prod(sides), maximum=MOST_PIXELS, beyond="use a smaller window or image")
-    return np.pad(image, [(0, 0), *rims])
+    positive_int(asked, shape[0] * prod(sides), maximum=MOST_PIXELS, beyond="use a smaller window or image")
+    return rims
 
 
 def _rim(padding: Padding, axis: int, side: int) -> Pair:

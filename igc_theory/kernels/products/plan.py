@@ -6,9 +6,8 @@ taken in tiles small enough for the cache, and small neighbouring factors are fu
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from math import prod
 from threading import Lock
 from typing import Any
@@ -19,12 +18,12 @@ from numpy.typing import ArrayLike, DTypeLike
 from igc_theory.kernels.arrays import Array, float_type, numbers
 from igc_theory.kernels.products.fusion import fused
 from igc_theory.kernels.products.operators import CheckedOperator
-from igc_theory.kernels.products.steps import Instruction, over_branches, plan_steps
+from igc_theory.kernels.products.steps import Instruction, column_ends, over_branches, plan_steps
 from igc_theory.kernels.products.weights import checked_weights
 from igc_theory.structure.arguments import array_of, instance_of, kind_of, positive_int
 from igc_theory.structure.chains import Chain
 
-__all__ = ["Plan"]
+__all__ = ["Plan", "checked_dtype", "checked_out", "run_steps"]
 
 ROW_BYTES = 1024
 """Bytes of one channel in a tile: rows this long keep both buffers in the cache and the matrix products efficient."""
@@ -106,7 +105,7 @@ class Plan:
         made_of = vars(instance_of("product", product, CheckedOperator, way_out))
         chain = instance_of("product's chain", made_of.get("chain"), Chain, way_out)
         weights = checked_weights(chain, made_of["weights"])
-        self.dtype = _checked_dtype(weights[0].dtype if weights else np.dtype(np.float64), dtype)
+        self.dtype = checked_dtype(weights[0].dtype if weights else np.dtype(np.float64), dtype)
         self._recipe, self._turn = (product, self.batch, self.dtype, self.threads), Lock()
         area = prod(chain.window)
         self.shape = chain.out_channels, chain.in_channels * area
@@ -120,12 +119,15 @@ class Plan:
         width = max(stop - start for start, stop in tiles)
         self.chain, joined = fused(chain, weights, width, CALL[width > 1])
         kernels = [kernel.astype(self.dtype) for kernel in joined]
-        steps = partial(plan_steps, self.chain, kernels, chain.window, self.batch, dtype=self.dtype)
+
+        def steps(tiles: Sequence[tuple[int, int]]) -> list[Instruction]:
+            return plan_steps(self.chain, kernels, column_ends(self.chain, chain.window, self.batch, tiles, self.dtype))
+
         # Stages follow each other; what stands in one stage may be done at the same time.
         self._stages: list[list[list[Instruction]]] = (
-            [[steps(tiles=tiles[k :: self.threads]) for k in range(self.threads)]]
+            [[steps(tiles[k :: self.threads]) for k in range(self.threads)]]
             if len(tiles) >= self.threads
-            else [[[part] for part in over_branches(step, self.threads)] for step in steps(tiles=tiles)]
+            else [[[part] for part in over_branches(step, self.threads)] for step in steps(tiles)]
         )
         self._pool = ThreadPoolExecutor(self.threads - 1) if self.threads > 1 else None
 
@@ -148,11 +150,13 @@ class Plan:
         """
         operand = self._operand(x)
         shape = (self.shape[0], *operand.shape[1:])
-        result = np.empty(shape, self.dtype) if out is None else self._checked_out(out, shape, operand)
+        result = np.empty(shape, self.dtype) if out is None else checked_out(out, shape, operand)
         with self._turn:  # the buffers are the plan's: a second thread waits
             for first, *others in self._stages:
-                waiting = [self._pool.submit(_run, steps, operand, result) for steps in others] if self._pool else []
-                _run(first, operand, result)
+                waiting = (
+                    [self._pool.submit(run_steps, steps, operand, result) for steps in others] if self._pool else []
+                )
+                run_steps(first, operand, result)
                 for done in waiting:
                     done.result()
         return result
@@ -173,24 +177,6 @@ class Plan:
             raise TypeError(f"x has dtype {array.dtype}, the plan {self.dtype}: make a complex plan, or give x.real")
         return np.ascontiguousarray(array, self.dtype)
 
-    def _checked_out(self, out: Any, shape: tuple[int, ...], operand: Array) -> Array:
-        """Return `out` if a result can be written into it."""
-        if not isinstance(out, np.ndarray) or isinstance(out, np.ma.MaskedArray) or out.dtype != self.dtype:
-            kind = f"an array of {out.dtype}" if type(out) is np.ndarray else f"{kind_of(out)}"
-            raise TypeError(
-                f"out is {kind}, but the result is an array of {self.dtype}: give np.empty({shape}, {self.dtype})"
-            )
-        if out.shape != shape:
-            raise ValueError(
-                f"out has shape {out.shape}, but the result has {shape}: give np.empty({shape}, {self.dtype})"
-            )
-        if not out.flags.c_contiguous or not out.flags.writeable:
-            fault = "is not C-contiguous" if out.flags.writeable else "is read-only"
-            raise ValueError(f"out {fault}: give np.empty({shape}, {self.dtype})")
-        if np.may_share_memory(out, operand):
-            raise ValueError("out overlaps x, which would be overwritten while it is read: give an array of its own")
-        return out
-
     def __repr__(self) -> str:
         rows, columns = self.shape
         calls = sum(len(steps) for stage in self._stages for steps in stage)
@@ -198,7 +184,23 @@ class Plan:
         return f"Plan({rows}x{columns} on {self.batch} columns, {self.dtype}, {calls} steps{threads})"
 
 
-def _run(steps: list[Instruction], x: Array, out: Array) -> None:
+def checked_out(out: Any, shape: tuple[int, ...], operand: Array) -> Array:
+    """Return `out` if a result of that shape and of the operand's type can be written into it."""
+    dtype = operand.dtype
+    if not isinstance(out, np.ndarray) or isinstance(out, np.ma.MaskedArray) or out.dtype != dtype:
+        kind = f"an array of {out.dtype}" if type(out) is np.ndarray else f"{kind_of(out)}"
+        raise TypeError(f"out is {kind}, but the result is an array of {dtype}: give np.empty({shape}, {dtype})")
+    if out.shape != shape:
+        raise ValueError(f"out has shape {out.shape}, but the result has {shape}: give np.empty({shape}, {dtype})")
+    if not out.flags.c_contiguous or not out.flags.writeable:
+        fault = "is not C-contiguous" if out.flags.writeable else "is read-only"
+        raise ValueError(f"out {fault}: give np.empty({shape}, {dtype})")
+    if np.may_share_memory(out, operand):
+        raise ValueError("out overlaps x, which would be overwritten while it is read: give an array of its own")
+    return out
+
+
+def run_steps(steps: list[Instruction], x: Array, out: Array) -> None:
     """Execute the steps: each a NumPy function, where it reads, and where it writes."""
     for function, source, target in steps:
         function(source(x), out=target(out))
@@ -211,7 +213,7 @@ def _tiles(batch: int, threads: int, width: int) -> Iterator[tuple[int, int]]:
         yield batch * k // count, batch * (k + 1) // count
 
 
-def _checked_dtype(own: np.dtype[Any], dtype: DTypeLike | None) -> np.dtype[Any]:
+def checked_dtype(own: np.dtype[Any], dtype: DTypeLike | None) -> np.dtype[Any]:
     """Return the type a plan computes in, after checking that the weights can be cast to it."""
     kind = own if dtype is None else float_type("dtype", dtype)
     if not np.can_cast(own, kind, "same_kind"):

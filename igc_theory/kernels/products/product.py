@@ -13,6 +13,7 @@ from scipy.sparse import csr_array
 
 from igc_theory.kernels.arrays import Array, image_of, numbers
 from igc_theory.kernels.convolution import kernel_tensor
+from igc_theory.kernels.convolution_plan import ConvolutionPlan
 from igc_theory.kernels.correlation import Padding, Pair, padded
 from igc_theory.kernels.linear_maps import adjoint, forward, sparse_matrices
 from igc_theory.kernels.products.files import read_product, write_product
@@ -262,6 +263,43 @@ class Product(CheckedOperator):
         dtype('float32')
         """
         return Plan(self, batch, dtype, threads)
+
+    def plan_convolution(
+        self, image_shape: Sequence[int], dtype: DTypeLike | None = None, padding: Padding = "same"
+    ) -> ConvolutionPlan:
+        """Return a plan: the product made ready to convolve images of one shape, many times.
+
+        Parameters
+        ----------
+        image_shape : (int, int, int)
+            ``(C_in, H, W)``.
+        dtype : data-type, optional
+            Type of image and result; the product's own by default.
+        padding : "same", "valid", int or (int, int), default "same"
+            As in `convolve`.
+
+        Returns
+        -------
+        ConvolutionPlan
+            To be called ``plan(image)`` or ``plan(image, out=y)``; with `out` nothing of an image's size is allocated.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the shape does not fit the product, or the type cannot hold the weights.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from igc_theory import igcv1
+        >>> from igc_theory.kernels import random_product
+        >>> product = random_product(igcv1(L=4, M=2), np.random.default_rng(0))
+        >>> plan = product.plan_convolution((8, 7, 7), np.float32)
+        >>> image = np.ones((8, 7, 7), np.float32)
+        >>> np.allclose(plan(image), product.convolve(image), atol=1e-5)
+        True
+        """
+        return ConvolutionPlan(self, image_shape, dtype, padding)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the product to `path` as an ``.npz`` file, exactly; an existing file is replaced at once or not at all.

@@ -16,20 +16,18 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided, sliding_window_view
 
 from igc_theory.kernels.arrays import Array
+from igc_theory.kernels.caches import cache_bytes
 from igc_theory.structure.chains import Chain, Factor, Parallel
 from igc_theory.structure.factors import GroupConv
 from igc_theory.structure.permutations import ChannelPermutation
 
-__all__ = ["Instruction", "over_branches", "plan_steps"]
+__all__ = ["Instruction", "column_ends", "over_branches", "plan_steps", "template"]
 
 Place = Callable[[Array], Array]
 Instruction = tuple[Callable[..., Any], Place, Place]
 
 LINE = 64
 """Bytes of a cache line. Rows of a power-of-two length fall onto the same cache sets; a line between them prevents that."""
-
-CACHE = 32768
-"""Bytes of the first cache. Single columns longer than that are copied rather than read with strides, one entry per line."""
 
 OPERAND, RESULT = -2, -1
 """Places in memory beside the buffers, which are counted from 0."""
@@ -38,21 +36,25 @@ _ANCHOR = np.zeros(1, np.complex128)
 """Where all templates claim to begin, so that their offsets can be told."""
 
 
-def plan_steps(
-    chain: Chain,
-    kernels: Sequence[Array],
-    window: tuple[int, int],
-    batch: int,
-    tiles: Sequence[tuple[int, int]],
-    dtype: np.dtype[Any],
-) -> list[Instruction]:
-    """Return the steps that apply a chain to the columns in `tiles`, (start, stop) each.
+def plan_steps(chain: Chain, kernels: Sequence[Array], ends: Sequence[tuple[Array, Array]]) -> list[Instruction]:
+    """Return the steps that apply a chain to parts of the operand; `ends` are templates of what is read and written for each part.
 
     A step is a NumPy function, where it reads and where it writes, to be called ``function(source(x), out=target(out))``.
     """
-    routes = [_Route(chain, kernels, window, batch, tile, dtype) for tile in tiles]
+    routes = [_Route(chain, kernels, source, target) for source, target in ends]
     buffers = [_aligned(max(sizes)) for sizes in zip(*(route.extent for route in routes), strict=True)]
     return [(f, _bound(a, buffers), _bound(b, buffers)) for route in routes for f, a, b in route.steps]
+
+
+def column_ends(
+    chain: Chain, window: tuple[int, int], batch: int, tiles: Sequence[tuple[int, int]], dtype: np.dtype[Any]
+) -> list[tuple[Array, Array]]:
+    """Return the ends of routes for the columns in `tiles`, (start, stop) each, of operands (C_in * S, batch)."""
+    source, target = (
+        template((chain.in_channels, *window, batch), dtype),
+        template((chain.out_channels, 1, 1, batch), dtype),
+    )
+    return [(source[..., slice(*tile)], target[..., slice(*tile)]) for tile in tiles]
 
 
 def over_branches(step: Instruction, threads: int) -> list[Instruction]:
@@ -75,23 +77,12 @@ def _part(place: Place, some: slice) -> Place:
 class _Route:
     """One tile's way through the factors. Its arrays are templates: they have shapes and strides, and no memory."""
 
-    def __init__(
-        self,
-        chain: Chain,
-        kernels: Sequence[Array],
-        window: tuple[int, int],
-        batch: int,
-        tile: tuple[int, int],
-        dtype: np.dtype[Any],
-    ) -> None:
+    def __init__(self, chain: Chain, kernels: Sequence[Array], source: Array, target: Array) -> None:
         self.steps: list[tuple[Callable[..., Any], tuple[int, Array], tuple[int, Array]]] = []
         self.extent = [0, 0]
         self.pair = 0, 1
-        self.place = OPERAND
-        self.view = _template((chain.in_channels, *window, batch), dtype)[..., slice(*tile)]
-        self._follow(
-            chain.factors, list(kernels), _template((chain.out_channels, 1, 1, batch), dtype)[..., slice(*tile)]
-        )
+        self.place, self.view = OPERAND, source
+        self._follow(chain.factors, list(kernels), target)
 
     def _follow(self, factors: Sequence[Factor], kernels: list[Array], out: Array | None = None) -> None:
         """Take all steps, the last of them into `out`, if given."""
@@ -116,7 +107,7 @@ class _Route:
         rows, columns = (
             (n - k) // s + 1 for n, k, s in zip((height, width), factor.window, factor.strides, strict=True)
         )
-        result, written = _template((factor.out_channels, rows, columns, batch), source.dtype), set()
+        result, written = template((factor.out_channels, rows, columns, batch), source.dtype), set()
         start, pair, here = self.place, self.pair, len(self.extent)
         self.extent += [result.strides[0] * len(result), 0, 0]
         self.pair = here + 1, here + 2
@@ -134,7 +125,7 @@ class _Route:
             return
         source = self._shaped(self.view, (permutation.channels, *self.view.shape[-3:]))
         gather = partial(np.take, indices=permutation.indices, axis=0, mode="clip")
-        self._to_buffer(gather, source, _template(source.shape, source.dtype))
+        self._to_buffer(gather, source, template(source.shape, source.dtype))
 
     def _convolve(self, conv: GroupConv, kernel: Array, target: Array | None) -> bool:
         """Multiply by the blocks, straight into `target` if its strides allow that; return whether they did."""
@@ -149,7 +140,7 @@ class _Route:
         if target is not None and (pair := _matched(source, target, conv)):
             self.steps.append((_product(kernel, *pair), (self.place, pair[0]), (RESULT, pair[1])))
             return True
-        result = _template((conv.out_channels, height, width, batch), self.view.dtype, padded=True)
+        result = template((conv.out_channels, height, width, batch), self.view.dtype, padded=True)
         shape = *source.shape[:-2], conv.out_width, columns
         written = result.reshape(shape, copy=False)
         self._to_buffer(_product(kernel, source, written), source, result, written)
@@ -168,7 +159,7 @@ class _Route:
 
     def _copied(self, view: Array) -> Array:
         """Take a step that copies `view` and return the copy."""
-        self._to_buffer(_copy, view, _template(view.shape, view.dtype))
+        self._to_buffer(_copy, view, template(view.shape, view.dtype))
         return self.view
 
     def _to_buffer(
@@ -191,8 +182,11 @@ def _add(source: Array, out: Array) -> None:
 
 
 def _scattered(source: Array) -> bool:
-    """Return whether stacked columns are spread over more memory than the cache next to the processor holds."""
-    return source.shape[-1] == 1 and source.strides[-2] > source.itemsize and source.nbytes > CACHE
+    """Return whether stacked columns are spread over more memory than the cache next to the processor holds.
+
+    They are copied then: read with strides, each entry would cost a line of the cache.
+    """
+    return source.shape[-1] == 1 and source.strides[-2] > source.itemsize and source.nbytes > cache_bytes(1)
 
 
 def _product(kernel: Array, source: Array, target: Array) -> Callable[..., Any]:
@@ -272,7 +266,7 @@ def _reshaped(view: Array, shape: tuple[int, ...]) -> Array | None:
         return None
 
 
-def _template(shape: tuple[int, ...], dtype: np.dtype[Any], *, padded: bool = False) -> Array:
+def template(shape: tuple[int, ...], dtype: np.dtype[Any], *, padded: bool = False) -> Array:
     """Return an array of that shape, C-contiguous but for padded rows, that takes no memory and must not be read."""
     strides = [dtype.itemsize]
     for length in reversed(shape[1:]):

@@ -245,7 +245,7 @@ OPERANDS = [np.random.default_rng(seed).standard_normal((512, 64)) for seed in (
     ids=["copy", "deepcopy", "pickle"],
 )
 def test_a_copy_has_buffers_of_its_own(copied, monkeypatch):
-    plan, run = SHARED.plan(64), plans._run
+    plan, run = SHARED.plan(64), plans.run_steps
     other, between = copied(plan), []
 
     def interrupted(steps, x, out):
@@ -254,7 +254,7 @@ def test_a_copy_has_buffers_of_its_own(copied, monkeypatch):
             if np.array_equal(x, OPERANDS[0]):  # the copy works while the plan is in the middle
                 between.append(other(OPERANDS[1]))
 
-    monkeypatch.setattr(plans, "_run", interrupted)
+    monkeypatch.setattr(plans, "run_steps", interrupted)
     np.testing.assert_allclose(plan(OPERANDS[0]), SHARED @ OPERANDS[0], atol=1e-12)
     assert len(between) > 1
     for result in between:

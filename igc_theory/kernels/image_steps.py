@@ -1,0 +1,181 @@
+"""A group convolution of one image as steps, each of them some branches or some rows, with no matrix of all patches.
+
+Narrow branches are added up from shifted images. Wider ones take one matrix product for each row of the window: the columns of
+the window are copied side by side, and its rows are read where they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from math import prod
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from igc_theory.kernels.arrays import Array
+from igc_theory.kernels.caches import cache_bytes
+
+__all__ = ["Step", "image_steps", "is_narrow", "sides_behind"]
+
+Pair = tuple[int, int]
+Step = Callable[[Array, Array], None]
+
+FEWEST_COLUMNS = 256
+"""Output positions in a band: matrix products of fewer columns are inefficient."""
+
+
+APART = 80
+"""Entries between two arrays of one buffer: at a distance of a power of two they would fall onto the same cache sets."""
+
+
+def image_steps(
+    kernel: Array, groups: int, stride: Pair, size: Pair, *, parts: int = 1, work: list[Array] | None = None
+) -> list[Step]:
+    """Return steps that together write the convolution of an image, to be called ``step(image, out)``.
+
+    Parameters
+    ----------
+    kernel : ndarray, shape (C_out, C_in / groups, kh, kw)
+        Weights, of the type that image and result have.
+    groups, stride :
+        As in `convolve`; there is no padding.
+    size : (int, int)
+        Rows and columns of the images; both they and the results are C-contiguous.
+    parts : int, default 1
+        How many steps there should be at least, if there are rows and branches enough.
+    work : list, optional
+        Where a buffer is kept from call to call. Then no two steps may run at the same time; without, they may.
+
+    Examples
+    --------
+    >>> image, out = np.ones((4, 5, 5)), np.empty((6, 3, 3))
+    >>> for step in image_steps(np.ones((6, 2, 3, 3)), 2, (1, 1), (5, 5)):
+    ...     step(image, out)
+    >>> bool((out == 18).all())
+    True
+    """
+    out_width, in_width, kh, kw = len(kernel) // groups, *kernel.shape[1:]
+    height, width = sides_behind(size, (kh, kw), stride)
+    fits, tasks = cache_bytes(2) // kernel.itemsize, -(-parts // groups)
+    if is_narrow(kernel, groups):
+        row = size[1] * (1 + 2 * out_width)
+        rows = min(max(1, fits // row), -(-height // tasks))
+        branches = max(1, min(fits // (row * size[0]), groups // parts))
+        step, taps = _shifted, kernel.reshape(groups, out_width, kh, kw)
+    else:
+        row = width * (in_width * kw * stride[0] + 2 * out_width)
+        rows = min(max(8 * fits // row, -(-FEWEST_COLUMNS // width)), -(-height // tasks))
+        branches = max(1, min(fits // (row * height), groups // parts)) if rows == height else 1
+        step = _by_rows
+        taps = kernel.reshape(groups, out_width, in_width, kh, kw).transpose(0, 3, 1, 2, 4)
+        taps = np.ascontiguousarray(taps).reshape(groups, kh, out_width, in_width * kw)
+    return [
+        partial(step, taps[some], some, band, stride, work)
+        for some in _cuts(groups, branches)
+        for band in _cuts(height, rows)
+    ]
+
+
+def is_narrow(kernel: Array, groups: int) -> bool:
+    """Return whether branches are so narrow that matrix products are slower than sums of shifted images.
+
+    Examples
+    --------
+    >>> is_narrow(np.ones((8, 1, 3, 3)), 8), is_narrow(np.ones((8, 4, 3, 3)), 2)
+    (True, False)
+    """
+    return kernel.shape[1] == 1 and len(kernel) <= 2 * groups
+
+
+def sides_behind(size: Pair, window: Pair, stride: Pair) -> Pair:
+    """Return the rows and columns of a convolution without padding.
+
+    Examples
+    --------
+    >>> sides_behind((7, 8), (3, 2), (2, 1))
+    (3, 7)
+    """
+    height, width = ((n - k) // s + 1 for n, k, s in zip(size, window, stride, strict=True))
+    return height, width
+
+
+def _cuts(length: int, width: int) -> list[slice]:
+    return [slice(start, min(start + width, length)) for start in range(0, length, width)]
+
+
+def _arrays(work: list[Array] | None, dtype: np.dtype[np.generic], *shapes: tuple[int, ...]) -> list[Array]:
+    """Return uninitialized arrays, cut from the buffer kept in `work`, if there is one."""
+    ends = [0]
+    for shape in shapes:
+        ends.append(ends[-1] + prod(shape) + APART)
+    if work is None:
+        buffer = np.empty(ends[-1], dtype)
+    elif work and work[0].size >= ends[-1]:
+        buffer = work[0]
+    else:
+        buffer = np.empty(ends[-1], dtype)
+        work[:] = [buffer]
+    return [buffer[a : b - APART].reshape(shape) for a, b, shape in zip(ends, ends[1:], shapes, strict=False)]
+
+
+@np.errstate(invalid="ignore")  # round the corners infinite pixels of opposite signs may meet
+def _shifted(
+    taps: Array, some: slice, band: slice, stride: Pair, work: list[Array] | None, image: Array, out: Array
+) -> None:
+    """Write branches of one input channel each, as sums of shifted images; `taps` has shape (branches, outputs, kh, kw).
+
+    Rows of the image lie end to end, so that a shift is an offset. Outputs whose window goes round a corner are not copied.
+    """
+    (branches, outputs, kh, kw), (down, right), rows = taps.shape, stride, band.stop - band.start
+    image = image[some, band.start * down : (band.stop - 1) * down + kh]
+    target = out.reshape(-1, outputs, *out.shape[1:])[some, :, band]
+    high, wide, width = -(-image.shape[1] // down), -(-image.shape[2] // right), target.shape[3]
+    phases, total, term = _arrays(
+        work,
+        taps.dtype,
+        (branches, down, right, high, wide) if stride != (1, 1) else (0,),
+        *[(branches, rows, wide)] * 2,
+    )
+    if stride == (1, 1):
+        phases = image.reshape(branches, 1, 1, high, wide)
+    else:
+        phases[..., -1, :] = phases[..., -1] = 0  # not every phase is that long
+        for a, b in np.ndindex(down, right):
+            part = image[:, a::down, b::right]
+            phases[:, a, b, : part.shape[1], : part.shape[2]] = part
+    flat, count = phases.reshape(branches, down, right, high * wide), (rows - 1) * wide + width
+    sums, terms = (array.reshape(branches, rows * wide)[:, :count] for array in (total, term))
+    for m in range(outputs):
+        for u, v in np.ndindex(kh, kw):
+            start = u // down * wide + v // right
+            shifted, tap = flat[:, u % down, v % right, start : start + count], taps[:, m, u, v, np.newaxis]
+            np.multiply(shifted, tap, out=terms if u or v else sums)
+            if u or v:
+                np.add(sums, terms, out=sums)
+        target[:, m] = total[:, :, :width]
+
+
+def _by_rows(
+    taps: Array, some: slice, band: slice, stride: Pair, work: list[Array] | None, image: Array, out: Array
+) -> None:
+    """Write branches with one matrix product for each row of the window; `taps` has shape (branches, kh, outputs, inputs * kw)."""
+    (branches, kh, outputs, seen), (down, right), rows = taps.shape, stride, band.stop - band.start
+    width, inputs = out.shape[2], len(image) * branches // (len(out) // outputs)
+    kw = seen * branches // inputs
+    image = image[some.start * inputs // branches :][:inputs, band.start * down : (band.stop - 1) * down + kh]
+    tall = rows + (kh - 1) // down
+    columns, term = _arrays(
+        work, taps.dtype, (inputs, kw, down, tall, width), (branches, outputs, rows * width) if kh > 1 else (0,)
+    )
+    views = sliding_window_view(image, kw, axis=2)[:, :, ::right].transpose(0, 3, 1, 2)
+    for a in range(min(down, kh)):
+        part = views[:, :, a::down]
+        columns[:, :, a, : part.shape[2]] = part
+    read = columns.reshape(branches, seen, down, tall * width)
+    target = out.reshape(-1, outputs, out.shape[1] * width)[some, :, band.start * width : band.stop * width]
+    for u in range(kh):
+        start = u // down * width
+        np.matmul(taps[:, u], read[:, :, u % down, start : start + rows * width], out=term if u else target)
+        if u:
+            np.add(target, term, out=target)
