@@ -19,7 +19,7 @@ from igc_theory.kernels.projection.two_factors import cells_of, unreachable
 from igc_theory.structure.branches import Wires
 from igc_theory.structure.factors import GroupConv
 
-__all__ = ["Terms", "alternate", "depthwise_middle", "random_start", "start", "unfolding_bounds"]
+__all__ = ["Terms", "alternate", "depthwise_middle", "random_start", "start"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,8 +62,8 @@ class Terms:
 
 def depthwise_middle(
     kernel: Array, convs: Sequence[GroupConv], wires: Wires, rng: np.random.Generator, restarts: int
-) -> tuple[list[Array], float, float]:
-    """Return the weights of a pointwise, a depthwise and a pointwise convolution, the squared error, and a lower bound on it.
+) -> tuple[list[Array], float]:
+    """Return the weights of a pointwise, a depthwise and a pointwise convolution, and the squared error.
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ def depthwise_middle(
     before = np.zeros((first.out_channels, first.in_width, 1), kernel.dtype)
     window = np.zeros((middle.out_channels, 1, kernel.shape[2]), kernel.dtype)
     after = np.zeros((last.groups, last.in_width, last.out_width), kernel.dtype)
-    error = bound = unreachable(kernel, outer, through)
+    error = unreachable(kernel, outer, through)
     for cells in cells_of(outer, through, kernel.shape[2]):
         blocks = cells.blocks(kernel)
         terms = _best(blocks, cells.rank, rng, restarts).balanced()
@@ -91,8 +91,7 @@ def depthwise_middle(
         before[written[cells.slots], :, 0] = terms.inputs.mT
         window[read[cells.slots], 0] = terms.windows.mT
         error += float(terms.errors(blocks).sum())
-        bound += float(unfolding_bounds(blocks, cells.rank).sum())
-    return [before, window, after.mT.reshape(last.out_channels, last.in_width, 1)], error, bound
+    return [before, window, after.mT.reshape(last.out_channels, last.in_width, 1)], error
 
 
 def _best(blocks: Array, rank: int, rng: np.random.Generator, restarts: int) -> Terms:
@@ -159,16 +158,6 @@ def alternate(blocks: Array, terms: Terms, sweeps: int = 300, tolerance: float =
         if history[-2] - history[-1] <= tolerance * history[-2] or history[-1] <= floor:
             break
     return terms, np.array(history)
-
-
-def unfolding_bounds(blocks: Array, rank: int) -> NDArray[np.float64]:
-    """Return a lower bound on each block's squared error: the window given to either side, two factors remain."""
-    tails = []
-    for side in (blocks, blocks.swapaxes(1, 2)):
-        singular = np.linalg.svd(side.reshape(*side.shape[:2], -1), compute_uv=False)
-        tails.append((singular[:, rank:] ** 2).sum(axis=1))
-    bounds: NDArray[np.float64] = np.maximum(*tails)
-    return bounds
 
 
 def _largest_terms(blocks: Array, rank: int) -> Terms:

@@ -10,6 +10,7 @@ import numpy as np
 
 from igc_theory.kernels.arrays import Array
 from igc_theory.kernels.projection.alternating.starts import fitted, random_weights
+from igc_theory.kernels.projection.bounds import chain_bound
 from igc_theory.kernels.projection.canonical_polyadic import depthwise_middle
 from igc_theory.kernels.projection.chain_kernel import window_of_one
 from igc_theory.kernels.projection.channel_trees import ChannelTrees, channel_trees
@@ -71,7 +72,7 @@ def method_of(chain: Chain, wires: Wires, rng: np.random.Generator, restarts: in
     """
     found = _start_of(chain, wires, rng, restarts)
     if found is None:
-        return partial(_any_chain, chain=chain, rng=rng, restarts=restarts)
+        return partial(_any_chain, chain=chain, wires=wires, rng=rng, restarts=restarts)
     return partial(_polished, start=found, chain=chain) if polish else found
 
 
@@ -91,11 +92,16 @@ def _start_of(chain: Chain, wires: Wires, rng: np.random.Generator, restarts: in
     return partial(_two_factors, chain=chain, reduced=reduced, wires=wires)
 
 
-def _any_chain(kernel: Array, *, chain: Chain, rng: np.random.Generator, restarts: int) -> Fit:
+def _any_chain(kernel: Array, *, chain: Chain, wires: Wires, rng: np.random.Generator, restarts: int) -> Fit:
     tensor = kernel.reshape(*kernel.shape[:2], *chain.window)
     starts = restarts + (_STARTS if kernel.size * len(chain.convolutions) <= _SMALL else 1)
     weights, error = fitted(tensor, chain, (random_weights(tensor, chain, rng) for _ in range(starts)))
-    return Fit(_expanded(weights, chain, chain), error, lambda: None, _ALTERNATING)
+    return Fit(_expanded(weights, chain, chain), error, _bound_of(kernel, chain, wires), _ALTERNATING)
+
+
+def _bound_of(kernel: Array, chain: Chain, wires: Wires) -> Callable[[], float | None]:
+    """Return the lower bound to be computed when somebody asks, from a kernel that nobody else can change."""
+    return partial(chain_bound, kernel.reshape(*kernel.shape[:2], *chain.window).copy(), chain, wires)
 
 
 def _polished(kernel: Array, *, start: Method, chain: Chain) -> Fit:
@@ -110,8 +116,8 @@ def _polished(kernel: Array, *, start: Method, chain: Chain) -> Fit:
 def _alternating(
     kernel: Array, *, chain: Chain, reduced: Chain, wires: Wires, rng: np.random.Generator, restarts: int
 ) -> Fit:
-    weights, error, bound = depthwise_middle(kernel, reduced.convolutions, wires, rng, restarts)
-    return Fit(_expanded(weights, chain, reduced), error, lambda: bound, _ALTERNATING)
+    weights, error = depthwise_middle(kernel, reduced.convolutions, wires, rng, restarts)
+    return Fit(_expanded(weights, chain, reduced), error, _bound_of(kernel, reduced, wires), _ALTERNATING)
 
 
 def _two_factors(kernel: Array, *, chain: Chain, reduced: Chain, wires: Wires) -> Fit:

