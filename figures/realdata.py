@@ -16,7 +16,7 @@ from igc_theory.networks import LayerGraph, read_onnx
 from igc_theory.networks.description.layers import Conv
 from tools.files import DataMissingError
 
-__all__ = ["Kernel", "kernel", "kernels", "shapes_once", "source"]
+__all__ = ["Kernel", "kernel", "kernels", "shapes_once", "source", "spatial_kernel"]
 
 PACKAGE = "rapidocr-onnxruntime"
 
@@ -77,6 +77,12 @@ def kernels(name: str) -> Iterator[Kernel]:
 def kernel(name: str, layer: str) -> Kernel:
     """Return one of them."""
     return next(found for found in kernels(name) if found.layer == layer)
+
+
+def spatial_kernel(name: str, layer: str) -> NDArray[Any]:
+    """Return the kernel of a dense convolution with a window, shape (C_out, C_in, kh, kw)."""
+    found = next(known for known in _network(name).layers if known.name == layer)
+    return np.asarray(found.weight, dtype=np.float64)
 
 
 def shapes_once(name: str, least: int) -> Iterator[Kernel]:

@@ -250,3 +250,30 @@ def test_blocks_that_leave_channels_apart():
     marks = "".join("x" if grade == "not dense" else " " for grade in grades["mixnet_s"])
     assert list(map(len, marks.split())) == [2, 3, 3]
     says("flow_strips", "8 of 18", "13 of 18", "36 of 37", "three groups in MixNet-S", "other five rows have none")
+
+
+def test_structure_tells_families_apart_and_noise_does_not():
+    table = rows("family_errors")
+    errors = grouped(table, "panel", "kernel", value="relative_error")
+    spread = {key: max(values) - min(values) for key, values in errors.items()}
+    assert max(value for (_, kind), value in spread.items() if kind == "random") < 0.08
+    assert round(max(value for (_, kind), value in spread.items() if kind == "smooth"), 2) == 0.41
+    for panel in {panel for panel, _ in errors}:
+        assert spread[panel, "random"] < min(spread[panel, "smooth"], spread[panel, "trained"])
+    nearest = {
+        key: min(
+            (row for row in table if (row["panel"], row["kernel"]) == key), key=lambda row: float(row["relative_error"])
+        )
+        for key in errors
+    }
+    assert len(nearest) == 6
+    assert all(row["family"] != "low rank" for row in nearest.values())
+    weights = grouped(table, "panel", value="weights")
+    for (panel,), regular in ((key, 64 * 64 if "1×1" in key[0] else 96 * 24 * 9) for key in weights):
+        assert min(weights[panel,]) > 0.96 * max(weights[panel,])
+        assert abs(max(weights[panel,]) / regular - (0.25 if "1×1" in panel else 0.3)) < 0.01
+    ends = {kind: [e for (_, k), es in errors.items() if k == kind for e in es] for kind in ("smooth", "trained")}
+    assert [round(f(ends[kind]), 2) for kind in ends for f in (min, max)] == [0.03, 0.54, 0.4, 0.64]
+    says(
+        "family_errors", "within 0.08", "up to 0.41 apart", "from 0.03 to 0.54", "from 0.40 to 0.64", "none of the six"
+    )

@@ -9,7 +9,13 @@ import pytest
 
 from igc_theory.kernels import frontier
 from igc_theory.views.plots import plot_frontier
-from igc_theory.views.plots.kernels.compression import FAMILIES, plot_budget_errors, plot_order_gain
+from igc_theory.views.plots.kernels.compression import (
+    FAMILIES,
+    KERNELS,
+    plot_budget_errors,
+    plot_family_errors,
+    plot_order_gain,
+)
 
 POINTS: dict[str, list[Any]] = {
     "family": ["quantized", "quantized", "quantized", "low rank", "rounded low rank"],
@@ -44,6 +50,30 @@ def test_heat_map_has_every_number_in_its_place() -> None:
     assert np.array_equal(image, [[0.1, 0.9], [np.nan, 0.25]], equal_nan=True)
 
 
+ERRORS = {
+    "family": ["a", "b", "a", "b"],
+    "kernel": ["random", "random", "smooth", "smooth"],
+    "relative_error": [0.8, 0.7, 0.1, 0.2],
+}
+
+
+def test_family_errors_stand_in_their_rows_and_the_nearest_is_filled() -> None:
+    ax = plot_family_errors(ERRORS)
+    assert [tick.get_text() for tick in ax.get_yticklabels()] == ["a", "b"]
+    assert ax.get_ylim()[0] > ax.get_ylim()[1]  # the first family is on top
+    hollow, filled = (
+        [line for line in ax.lines if (line.get_markerfacecolor() == "white") == white] for white in (True, False)
+    )
+    assert [line.get_xydata().tolist() for line in hollow] == [[[0.8, 0], [0.7, 1]], [[0.1, 0], [0.2, 1]]]
+    assert [line.get_xydata().tolist() for line in filled] == [[[0.7, 1]], [[0.1, 0]]]
+    assert [line.get_label() for line in hollow] == ["random", "smooth"]
+
+
+def test_kinds_of_kernels_differ_in_shape_and_not_in_colour_alone() -> None:
+    colours, marks = zip(*KERNELS.values(), strict=True)
+    assert len(set(marks)) == len(set(colours)) == len(KERNELS)
+
+
 def test_order_gain_counts_what_lies_above_the_line() -> None:
     ax = plot_order_gain({"given": [0.8, 0.5, 0.7], "found": [0.75, 0.4, 0.6], "low_rank": [0.7, 0.6, 0.65]})
     labels = [text.get_text() for text in ax.get_legend().get_texts()]
@@ -69,6 +99,8 @@ def test_frontiers_that_cannot_be_drawn(change: dict[str, list[Any]], sentence: 
 def test_other_columns_that_cannot_be_drawn() -> None:
     with pytest.raises(ValueError, match="network 'a' and family 'x' twice"):
         plot_budget_errors({"network": ["a", "a"], "family": ["x", "x"], "relative_error": [0.1, 0.2]})
+    with pytest.raises(ValueError, match=r"columns\['kernel'\] holds 'magic': give one of random, smooth, trained"):
+        plot_family_errors({**ERRORS, "kernel": ["magic"] * 4})
     with pytest.raises(ValueError, match="has no 'found'"):
         plot_order_gain({"given": [0.1], "low_rank": [0.1]})
     with pytest.raises(TypeError, match="ax='left'"):

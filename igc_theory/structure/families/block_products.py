@@ -33,8 +33,7 @@ def group_and_shuffle(
     there are factors of their own, ``Chain([p, group_and_shuffle(…), q])``. Factor l of `G_l` blocks is followed by the perfect
     shuffle that their section 5.1 recommends, which is ``interleave(G_l, width)``. By their Theorem 2, and the interleaving
     theorem, that is dense with the fewest factors. With `C_l` channels behind factor l it has the sum of ``C_(l-1)*C_l/G_l``
-    weights, the first term S times. With two factors it is loose, or strict, whenever the blocks of both divide into each
-    other evenly: ``middle`` a multiple of ``G_1*G_2``.
+    weights, the first term S times. With two factors it is loose, or strict, where ``middle`` is a multiple of ``G_1*G_2``.
 
     Parameters
     ----------
@@ -139,8 +138,8 @@ def monarch(
     Raises
     ------
     TypeError, ValueError
-        If an argument is not a positive integer, `groups` does not divide the channels or is given for a higher order, or is
-        missing where the matrix is not square or its size not a power.
+        If an argument is not a positive integer, or `groups` does not divide the channels or is given for a higher order.
+        Without `groups`, if the matrix is not square or its size is not a power.
 
     Examples
     --------
@@ -191,8 +190,8 @@ def block_tensor_train(
 
     ``W[b, j; a, i] = sum over r of U[b, j, a, r] * V[a, i, b, r]``,
 
-    as in the authors' code [Qiu2024]. It is a chain of two factors with r paths per pair, loose with p = r, and strict for
-    r = 1, where it is a Monarch matrix. It has ``r*(G_2*C*S + G_1*C_out)`` weights.
+    as in the authors' code [Qiu2024]. It is a chain of two factors with r paths per pair: loose with p = r, and strict for
+    r = 1. With r = 1 and ``G_1 = G_2 = sqrt(C)`` it is a Monarch matrix. It has ``r*(G_2*C*S + G_1*C_out)`` weights.
 
     Parameters
     ----------
@@ -234,9 +233,9 @@ def blast(
 ) -> Chain:
     r"""Return a BLAST matrix: block (i, j) of b×b blocks is ``U_i diag(s_ij) V_j^T``, its bases shared along rows and columns.
 
-    Three factors [Lee2024]: the `b` bases `V_j^T` side by side, for each of the `r` basis vectors a b×b matrix of couplings
-    `s_ij`, and the `b` bases `U_i`. There are r paths per pair, loose with p = r, and ``r*(C*S + b**2 + C_out)`` weights: with
-    `b` blocks a little more than a matrix of rank r, of which it is the case ``s_ij = 1``.
+    Three factors ([Lee2024], the authors' code): the `b` bases `V_j^T` side by side; for each of the `r` basis vectors a b×b
+    matrix of couplings `s_ij`; the `b` bases `U_i`. There are r paths per pair, loose with p = r, and ``r*(C*S + b**2 + C_out)``
+    weights. A matrix of rank r is the case ``s_ij = 1``, and has ``r*b**2`` fewer.
 
     Parameters
     ----------

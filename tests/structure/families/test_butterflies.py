@@ -233,7 +233,7 @@ def test_a_window_belongs_to_the_first_factor(family, arguments) -> None:
         (lambda: block_butterfly(32, 8, 4), ValueError, r"factors=4 is above log2\(2\*channels/block_size\)=3"),
         (lambda: block_butterfly(2**21, 8), ValueError, "channels=2097152 is above 1048576"),
         (lambda: deformable_butterfly(8, [(2, 3, 1)]), ValueError, r"patterns\[0\]=\(2, 3, 1\) does not divide in_channels=8"),
-        (lambda: deformable_butterfly(8, [(1, 2, 1), (2, 2, 4)]), ValueError, r"patterns\[1\].*does not divide its 4 channels behind in_channels=8"),
+        (lambda: deformable_butterfly(8, [(1, 2, 1), (2, 2, 4)]), ValueError, "its 4 channels behind in_channels=8"),
         (lambda: deformable_butterfly(8, [(2, 2)]), ValueError, r"patterns\[0\]=\(2, 2\) has 2 entries, not 3"),
         (lambda: deformable_butterfly(8, [2]), TypeError, r"patterns\[0\]=2 is an int, not a sequence"),
         (lambda: deformable_butterfly(8, []), ValueError, r"patterns=\[\] is empty"),

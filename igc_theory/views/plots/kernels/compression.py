@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from igc_theory.views.plots.columns import Columns, axes_or_new, checked_columns
 from igc_theory.views.plots.style import PALETTE
 
-__all__ = ["FAMILIES", "plot_budget_errors", "plot_frontier", "plot_order_gain"]
+__all__ = ["FAMILIES", "KERNELS", "plot_budget_errors", "plot_family_errors", "plot_frontier", "plot_order_gain"]
 
 BLUE, ORANGE, GREEN, PURPLE, SKY, RED, _, BLACK = PALETTE
 GREY = "#7F7F7F"
@@ -33,6 +33,9 @@ FAMILIES = {
     "rounded sparse product": (RED, "."),
 }
 """Colour and mark of each family, the same in every figure; a product and its rounded form share the colour."""
+
+KERNELS = {"random": (GREY, "o"), "smooth": (BLUE, "^"), "trained": (RED, "s")}
+"""Colour and mark of each kind of kernel: told apart by shape as well."""
 
 
 def plot_frontier(columns: Columns, ax: Axes | None = None) -> Axes:
@@ -122,6 +125,51 @@ def plot_budget_errors(columns: Columns, ax: Axes | None = None) -> Axes:
     ax.set_yticks(range(len(rows)), rows)
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
+    return ax
+
+
+def plot_family_errors(columns: Columns, ax: Axes | None = None) -> Axes:
+    """Draw the errors of families at equal weights, a row per family and a mark per kind of kernel; the nearest one is filled.
+
+    Parameters
+    ----------
+    columns : mapping of str to sequence
+        `family`, in the order of the rows; `kernel`, one of `KERNELS`; `relative_error`. Every pair at most once.
+    ax : matplotlib.axes.Axes, optional
+        Drawn on; by default the axes of a new figure.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a column is missing or of the wrong kind, or a kernel is of no known kind.
+
+    Examples
+    --------
+    >>> ax = plot_family_errors({"family": ["low rank", "BLAST"], "kernel": ["smooth"] * 2, "relative_error": [0.25, 0.5]})
+    >>> [label.get_text() for label in ax.get_yticklabels()], len(ax.lines)
+    (['low rank', 'BLAST'], 2)
+    """
+    table = checked_columns(columns, numbers=("relative_error",), words=("family", "kernel"))
+    families, kinds = (list(dict.fromkeys(table[name].tolist())) for name in ("family", "kernel"))
+    unknown = [kind for kind in kinds if kind not in KERNELS]
+    if unknown:
+        raise ValueError(f"columns['kernel'] holds {unknown[0]!r}: give one of {', '.join(KERNELS)}")
+    ax = axes_or_new(ax)
+    for kind in kinds:
+        errors, (colour, mark) = table["relative_error"][table["kernel"] == kind], KERNELS[kind]
+        places = np.array([families.index(family) for family in table["family"][table["kernel"] == kind]])
+        ax.plot(errors, places, mark, color=colour, markerfacecolor="white", markersize=5, label=kind)
+        nearest = int(np.argmin(errors))
+        ax.plot(errors[nearest], places[nearest], mark, color=colour, markersize=5)
+    ax.set_yticks(range(len(families)), families)
+    ax.set(ylim=(len(families) - 0.5, -0.5), xlim=(0, 1), xlabel="relative error")
+    ax.grid(axis="y", linewidth=0.4, color="#DDDDDD")
+    ax.set_axisbelow(True)
+    ax.tick_params(axis="y", length=0)
     return ax
 
 
