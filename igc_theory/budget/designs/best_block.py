@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import lru_cache
 
+from igc_theory.budget.designs.clock import Clock
 from igc_theory.budget.designs.design import LayerDesign
 from igc_theory.budget.designs.layer_search import LayerSearch
-from igc_theory.structure.arguments import MOST_AREA, choice_of, pair_of, positive_int, window_of
+from igc_theory.budget.latency import LatencyTable
+from igc_theory.structure.arguments import MOST_AREA, choice_of, instance_of, pair_of, positive_int, window_of
 
-__all__ = ["best_block"]
+__all__ = ["best_block", "best_blocks"]
 
 MOST_CHANNELS = 2**20
 """Channels on either side of a layer."""
@@ -17,7 +19,11 @@ MOST_CHANNELS = 2**20
 MOST_BETWEEN = 2**13
 """Numbers of channels that are tried between those of the layer."""
 
-OBJECTIVES = ("parameters", "multiply_adds")
+MOST_TOP = 1000
+MOST_FACTORS = 64
+"""Designs in one answer, and factors that can be asked for at least."""
+
+OBJECTIVES = ("parameters", "multiply_adds", "latency")
 PATHS = ("dense", "strict")
 
 Pair = int | tuple[int, int]
@@ -35,6 +41,9 @@ def best_block(
     multiple_of: int = 1,
     min_width: int = 1,
     max_factors: int | None = None,
+    min_factors: int = 1,
+    table: LatencyTable | None = None,
+    image: Pair = 56,
 ) -> LayerDesign:
     r"""Return the cheapest interleaved chain from `in_channels` to `out_channels`, with a window and a stride.
 
@@ -56,8 +65,9 @@ def best_block(
         Of the factor with the window; for a window of 1×1 the first factor has the stride.
     budget : int, optional
         At most this many weights.
-    objective : {"parameters", "multiply_adds"}, default "parameters"
-        What is minimised. Multiply–adds count per output position, and differ from the weights where a stride follows.
+    objective : {"parameters", "multiply_adds", "latency"}, default "parameters"
+        What is minimised. Multiply–adds count per output position, and differ from the weights where a stride follows. The latency
+        is the time that `table` predicts on `image`.
     paths : {"dense", "strict"}, default "dense"
         At least one path per pair, or exactly one.
     multiple_of : int, default 1
@@ -66,6 +76,12 @@ def best_block(
         Fewest inputs and outputs of a pointwise branch.
     max_factors : int, optional
         At most this many factors, the one with the window included.
+    min_factors : int, default 1
+        At least this many factors, none of which is only a scale per channel.
+    table : LatencyTable, optional
+        Of a machine, for ``objective="latency"``: what `networks.measure` or `networks.latency_table` returns.
+    image : int or (int, int), default 56
+        Size of the image that the layer reads, for ``objective="latency"``.
 
     Returns
     -------
@@ -91,28 +107,89 @@ def best_block(
     >>> [(conv.in_channels, conv.groups) for conv in best_block(100, 144, 1).convolutions]
     [(100, 25), (100, 20), (120, 24)]
     """
+    (best,) = best_blocks(1, **locals())
+    return best
+
+
+def best_blocks(
+    top: int,
+    in_channels: int,
+    out_channels: int,
+    kernel_size: Pair = 3,
+    stride: Pair = 1,
+    *,
+    budget: int | None = None,
+    objective: str = "parameters",
+    paths: str = "dense",
+    multiple_of: int = 1,
+    min_width: int = 1,
+    max_factors: int | None = None,
+    min_factors: int = 1,
+    table: LatencyTable | None = None,
+    image: Pair = 56,
+) -> list[LayerDesign]:
+    """Return the best designs of a layer, at most `top`, the best first: `best_block` and what comes next.
+
+    Two designs have different factors; another order of the same ones is the same design.
+
+    Examples
+    --------
+    >>> [(design.branch_widths, design.parameters) for design in best_blocks(3, 16, 16)]
+    [((1, 4, 4), 272), ((1, 4, 2, 2), 272), ((1, 2, 2, 2, 2), 272)]
+    """
     into = positive_int("in_channels", in_channels, maximum=MOST_CHANNELS)
     out = positive_int("out_channels", out_channels, maximum=MOST_CHANNELS)
-    beyond = f"no branch of the layer is wider than its {min(into, out)} channels"
+    beyond = f"use at most {min(into, out)}, the narrower side of the layer: no branch is wider"
+    window = window_of("kernel_size", kernel_size, most_area=MOST_AREA)
+    strides, by = pair_of("stride", stride), choice_of("objective", objective, OBJECTIVES)
     search = LayerSearch(
         into,
         out,
-        window_of("kernel_size", kernel_size, most_area=MOST_AREA),
-        pair_of("stride", stride),
+        window,
+        strides,
         dense=choice_of("paths", paths, PATHS) == "dense",
         step=positive_int("multiple_of", multiple_of),
         min_width=positive_int("min_width", min_width, maximum=min(into, out), beyond=beyond),
         most_factors=None if max_factors is None else positive_int("max_factors", max_factors),
         budget=None if budget is None else positive_int("budget", budget),
-        by_multiply_adds=choice_of("objective", objective, OBJECTIVES) == "multiply_adds",
+        by_multiply_adds=by == "multiply_adds",
+        fewest_factors=_fewest(min_factors, max_factors),
+        clock=_clock(table, image, window, strides, into, out) if by == "latency" else None,
     )
-    found = _best(_checked_between(search))
-    if found is None:
-        least = _best(replace(search, budget=None, by_multiply_adds=False))
-        assert least is not None, "one regular convolution keeps to every limit but the budget"
-        layer = f"{paths} design from {into} to {out} channels with {_asked(search)}"
-        raise ValueError(f"budget={search.budget} pays for no {layer}: use at least {least.parameters}")
-    return found
+    found = _best(_checked_between(search), positive_int("top", top, maximum=MOST_TOP))
+    if not found:
+        raise ValueError(_nothing(search, paths))
+    return list(found)
+
+
+def _fewest(min_factors: int, max_factors: int | None) -> int:
+    """Return the fewest factors, checked against the most."""
+    fewest = positive_int("min_factors", min_factors, maximum=MOST_FACTORS)
+    if max_factors is not None and fewest > max_factors:
+        raise ValueError(f"min_factors={fewest} is above max_factors={max_factors}: use at most {max_factors}")
+    return fewest
+
+
+def _clock(
+    table: LatencyTable | None, image: Pair, window: tuple[int, int], strides: tuple[int, int], into: int, out: int
+) -> Clock:
+    """Return what tells the time of the factors of a layer."""
+    height, width = pair_of("image", image)
+    if table is None:
+        raise ValueError("objective='latency' needs the table of a machine: give table=networks.latency_table()")
+    instance_of("table", table, LatencyTable, "give networks.latency_table()")
+    return Clock(table, height, width, window, strides, min(into, out), max(into, out), out)
+
+
+def _nothing(search: LayerSearch, paths: str) -> str:
+    """Return the sentence that says which limit leaves no design, and the nearest one that leaves some."""
+    layer = f"{paths} design from {search.into} to {search.out} channels with {_asked(search)}"
+    free = replace(search, budget=None, by_multiply_adds=False, clock=None)
+    least = _best(free, 1)
+    if least:
+        return f"budget={search.budget} pays for no {layer}: use at least {least[0].parameters}"
+    fewer = (n for n in range(search.fewest_factors - 1, 0, -1) if _best(replace(free, fewest_factors=n), 1))
+    return f"min_factors={search.fewest_factors} leaves no {layer}: use at most {next(fewer)}"
 
 
 def _checked_between(search: LayerSearch) -> LayerSearch:
@@ -132,11 +209,11 @@ def _asked(search: LayerSearch) -> str:
     limits = {"multiple_of": search.step, "min_width": search.min_width}
     given = [f"{name}={value}" for name, value in limits.items() if value > 1]
     given += [] if search.most_factors is None else [f"max_factors={search.most_factors}"]
+    given += [f"min_factors={search.fewest_factors}"] if search.fewest_factors > 1 else []
     return ", ".join([window, *given])
 
 
 @lru_cache(maxsize=4096)
-def _best(search: LayerSearch) -> LayerDesign | None:
-    """Return the design that a search finds; layers of a network are alike, and each kind is searched once."""
-    found = search.best()
-    return None if found is None else LayerDesign(found)
+def _best(search: LayerSearch, top: int) -> tuple[LayerDesign, ...]:
+    """Return the designs that a search finds; layers of a network are alike, and each kind is searched once."""
+    return tuple(LayerDesign(found) for found in search.best(top))

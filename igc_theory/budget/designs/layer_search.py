@@ -5,7 +5,10 @@ with the window has been placed. The missing paths are the *need*, as in `search
 need `n` into :math:`⌈n/a⌉`, or into :math:`n/a` for unique paths. Such a factor costs at least `low·a` weights, `low` being the
 smaller number of channels. So whatever ends the need `n` costs at least `low` times Katona's number of `n`, or for unique paths the
 sum of the prime factors of `n`. A number of channels is entered and left through its divisors only. With these bounds the search
-is A*: the first chain it completes is an optimum.
+is A*: the first chain it completes is an optimum. By time, a state knows whether a shuffle is due, and `Clock` bounds the rest.
+
+The best `n` chains come out of the same search: a beginning is dropped when `n` others dominate it. Chains that have the same
+factors in another order are one design.
 """
 
 from __future__ import annotations
@@ -17,6 +20,9 @@ from heapq import heappop, heappush
 from math import lcm, prod
 from typing import NamedTuple
 
+from tqdm import tqdm
+
+from igc_theory.budget.designs.clock import Clock
 from igc_theory.budget.designs.katona import katona_number
 from igc_theory.structure.divisors import divisors, prime_factors
 from igc_theory.structure.factors import GroupConv
@@ -26,16 +32,17 @@ __all__ = ["LayerSearch"]
 MOST_BEGINNINGS = 2**16
 """Beginnings of chains that wait to be completed: some seconds."""
 
-Cost = tuple[int, int, int]
-"""What is minimised: weights, factors, multiply–adds; or multiply–adds, factors, weights."""
+Cost = tuple[float, int, int]
+"""What is minimised: weights, factors, multiply–adds; or multiply–adds, factors, weights; or milliseconds, factors, weights."""
 
 
 class _State(NamedTuple):
-    """Channels reached, paths still missing, and whether the window has been placed."""
+    """Channels reached, paths still missing, whether the window has been placed, and whether a shuffle is due (by time only)."""
 
     channels: int
     need: int
     placed: bool
+    shuffle: bool = False
 
 
 class _Factor(NamedTuple):
@@ -80,6 +87,10 @@ class LayerSearch:
         At most this many factors and weights.
     by_multiply_adds : bool
         Whether multiply–adds per output position come first, and weights last.
+    fewest_factors : int
+        At least this many factors.
+    clock : Clock or None
+        What times come first, and weights last.
     """
 
     into: int
@@ -92,16 +103,19 @@ class LayerSearch:
     most_factors: int | None = None
     budget: int | None = None
     by_multiply_adds: bool = False
+    fewest_factors: int = 1
+    clock: Clock | None = None
 
-    def best(self) -> list[GroupConv] | None:
-        """Return the convolutions of an optimal chain, or None if the limits leave none.
+    def best(self, most: int = 1) -> list[list[GroupConv]]:
+        """Return the convolutions of the best chains, at most this many, the optimum first; none if the limits leave none.
 
         What chains through few numbers of channels cost bounds the search among more of them: coarse multiples come first.
         """
-        found = None
+        found: list[_Label] = []
         for coarse in (max(self.into, self.out), 512, 64, 8, 1):
-            found = self._search(self.step * coarse, found) or found
-        return None if found is None else self._convolutions(found.steps)
+            known = found[-1].cost if len(found) == most else None
+            found = self._search(self.step * coarse, known, most) or found
+        return [self._convolutions(label.steps) for label in found]
 
     @property
     def _low(self) -> int:
@@ -115,35 +129,59 @@ class LayerSearch:
     def _area(self) -> int:
         return prod(self.window)
 
-    def _search(self, step: int, known: _Label | None) -> _Label | None:
-        """Return the best chain through multiples of `step`, if it is as good as a known one."""
+    def _search(self, step: int, known: Cost | None, most: int) -> list[_Label]:
+        """Return the best chains through multiples of `step`, at most this many, if they are as good as a known cost."""
         heap = [_Label((self._rest(self._start), 0, 0), (), (0, 0, 0), 0, self._start)]
         kept: dict[tuple[int, int], list[_Label]] = {}
-        while heap:
+        found: list[_Label] = []
+        met: set[tuple[_State, tuple[_Factor, ...]]] = set()
+        bar = tqdm(desc="chains", unit="beginning", delay=2, leave=False, disable=None)
+        while heap and len(found) < most:
             label = heappop(heap)
-            if label.steps and label.state == (self.out, 1, True):
-                return label
-            # For unique paths another need is another problem; otherwise missing fewer paths is as good or better.
-            alike = kept.setdefault((label.state.channels, 0 if self.dense else label.state.need), [])
-            if not any(self._dominates(other, label) for other in alike):
-                alike.append(label)
-                for grown in self._grown(label, step, known and known.cost):
-                    heappush(heap, grown)
+            bar.update()
+            key = label.state, tuple(sorted(label.steps))
+            if key in met or self._dominated(label, kept, most):
+                continue
+            met.add(key)
+            if self._complete(label):
+                found.append(label)
+            for grown in self._grown(label, step, known):
+                heappush(heap, grown)
             if len(heap) > MOST_BEGINNINGS:
                 layer = f"in_channels={self.into} and out_channels={self.out}"
                 way_out = f"use multiple_of={8 * step}, so that fewer numbers of channels stand between them"
                 raise ValueError(
                     f"{layer} leave more than {MOST_BEGINNINGS} beginnings of chains to compare: {way_out}"
                 )
-        return None
+        bar.close()
+        return found
+
+    def _complete(self, label: _Label) -> bool:
+        state = label.state
+        return label.cost[1] >= self.fewest_factors and (state.channels, state.need, state.placed) == (
+            self.out,
+            1,
+            True,
+        )
+
+    def _dominated(self, label: _Label, kept: dict[tuple[int, int], list[_Label]], most: int) -> bool:
+        """Return whether as many beginnings as are wanted dominate this one; else keep it."""
+        # For unique paths another need is another problem; otherwise missing fewer paths is as good or better.
+        alike = kept.setdefault((label.state.channels, 0 if self.dense else label.state.need), [])
+        if sum(self._dominates(other, label) for other in alike) >= most:
+            return True
+        alike.append(label)
+        return False
 
     def _dominates(self, label: _Label, other: _Label) -> bool:
         """Return whether whatever completes the other beginning completes this one, at no more cost and within the limits."""
         return (
             label.state.need <= other.state.need
             and label.state.placed >= other.state.placed
+            and label.state.shuffle <= other.state.shuffle
             and label.cost <= other.cost
             and (self.most_factors is None or label.cost[1] <= other.cost[1])
+            and label.cost[1] >= min(other.cost[1], self.fewest_factors)
             and (self.budget is None or label.weights <= other.weights)
         )
 
@@ -151,16 +189,35 @@ class LayerSearch:
         """Yield the beginnings with one factor more that keep to the limits and may still be as good as what is known."""
         if label.cost[1] == self.most_factors:
             return
-        most = self.into * self.out if known is None else known[0] - label.cost[0]
-        for step, after in self._steps(label.state, multiple, most):
+        for step, after in self._steps(label.state, multiple, self._most_weights(label, known)):
+            if step.pointwise and step.reads == step.writes == step.groups and (label.steps or step.reads > 1):
+                continue  # each channel to itself: a scale, which leads nowhere
             weights = step.reads * step.writes // step.groups * (1 if step.pointwise else self._area)
-            repeated = prod(self.strides) if step.pointwise and not label.state.placed else 1
-            first, last = (weights * repeated, weights) if self.by_multiply_adds else (weights, weights * repeated)
-            cost = (label.cost[0] + first, label.cost[1] + 1, label.cost[2] + last)
-            rest, used = self._rest(after), label.weights + weights
-            grown = _Label((cost[0] + rest, cost[1], cost[2]), (*label.steps, step), cost, used, after)
+            cost, state = self._priced(label, step, after, weights)
+            rest, used = self._rest(state), label.weights + weights
+            bound = self.clock.rest(*state[:3]) if self.clock and rest else rest
+            grown = _Label((cost[0] + bound, cost[1], cost[2]), (*label.steps, step), cost, used, state)
             if (self.budget is None or used + rest <= self.budget) and (known is None or grown.bound <= known):
                 yield grown
+
+    def _priced(self, label: _Label, step: _Factor, after: _State, weights: int) -> tuple[Cost, _State]:
+        """Return what a beginning costs with one factor more, and its state, which by time knows whether a shuffle is due."""
+        spent, factors, last = label.cost
+        if self.clock is not None:
+            conv = self._convolution(step, first=not label.steps)
+            time, due = self.clock.time(
+                conv, label.state.placed and bool(label.steps or self._area > 1), label.state.shuffle
+            )
+            return (spent + time, factors + 1, last + weights), after._replace(shuffle=due)
+        repeated = prod(self.strides) if step.pointwise and not label.state.placed else 1
+        amounts = (weights * repeated, weights) if self.by_multiply_adds else (weights, weights * repeated)
+        return (spent + amounts[0], factors + 1, last + amounts[1]), after
+
+    def _most_weights(self, label: _Label, known: Cost | None) -> int:
+        """Return the most weights per window entry that the next factor of a chain can have that is any good."""
+        if self.clock is not None or self.fewest_factors > 1:
+            return max(self.into, self.out) ** 2
+        return self.into * self.out if known is None else int(known[0] - label.cost[0])
 
     def _steps(self, state: _State, multiple: int, most: int) -> Iterator[tuple[_Factor, _State]]:
         """Yield every factor of at most this many weights per window entry that can follow, with the state behind it."""
@@ -183,14 +240,15 @@ class LayerSearch:
 
     def _rest(self, state: _State) -> int:
         """Return a lower bound of the weights that complete a chain; each state is asked for again and again."""
-        if state not in self._rests:
+        known = self._rests.get(state[:3])
+        if known is None:
             placing = 0 if state.placed else self._low * self._area
             bound = placing + max(self._low * self._paths(state.need), self._entering(state), self._leaving(state))
-            self._rests[state] = 0 if state == (self.out, 1, True) else bound
-        return self._rests[state]
+            known = self._rests[state[:3]] = 0 if state[:3] == (self.out, 1, True) else bound
+        return known
 
     @cached_property
-    def _rests(self) -> dict[_State, int]:
+    def _rests(self) -> dict[tuple[int, int, bool], int]:
         return {}
 
     def _entering(self, state: _State) -> int:
@@ -226,18 +284,16 @@ class LayerSearch:
         return katona_number(need) if self.dense else sum(prime_factors(need))
 
     def _convolutions(self, steps: tuple[_Factor, ...]) -> list[GroupConv]:
-        """Return the factors as convolutions; without a window the first has the stride."""
-        return [
-            GroupConv(
-                step.reads,
-                step.writes,
-                step.groups,
-                1 if step.pointwise else self.window,
-                1 if step.pointwise and (position or self._area > 1) else self.strides,
-            )
-            for position, step in enumerate(steps)
-        ]
+        """Return the factors as convolutions."""
+        return [self._convolution(step, first=not position) for position, step in enumerate(steps)]
+
+    def _convolution(self, step: _Factor, *, first: bool) -> GroupConv:
+        """Return a factor as a convolution; without a window the first has the stride."""
+        strided = first and self._area == 1 if step.pointwise else True
+        window, strides = (1 if step.pointwise else self.window), (self.strides if strided else 1)
+        return _group_conv(step.reads, step.writes, step.groups, window, strides)
 
 
+_group_conv = lru_cache(maxsize=65536)(GroupConv)
 _divisors = lru_cache(maxsize=65536)(divisors)
 """A search meets the same numbers of channels again and again."""

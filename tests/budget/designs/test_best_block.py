@@ -15,12 +15,31 @@ from igc_theory.budget import (
     regular_parameters,
 )
 from igc_theory.budget.designs import layer_search
+from igc_theory.budget.designs.best_block import best_blocks
 from igc_theory.budget.designs.design import LayerDesign
-from igc_theory.structure import Chain, GroupConv, grade, path_counts
+from igc_theory.budget.latency import LatencyTable, Timed, chain_latency
+from igc_theory.structure import Chain, GroupConv, grade, interleave, path_counts
 from igc_theory.structure.blocks import with_interleaving
 
 SMALL = [(into, out) for into in range(1, 9) for out in range(1, 9)]
 TINY = [(into, out) for into in range(1, 5) for out in range(1, 5)]
+
+KINDS = [GroupConv(4, 8), GroupConv(4, 4, 1, 3), GroupConv(8, 8, 2), GroupConv(6, 6, 3, 3), GroupConv(8, 8, 8, 3)]
+
+
+def random_table(seed: int) -> LatencyTable:
+    """Return a table of arbitrary times of every kind of operator."""
+    rng = np.random.default_rng(seed)
+    factors = [*KINDS, GroupConv(6, 6, 6), interleave(2, 4)]
+    layers = [
+        Timed(Chain([factor]), side, side, float(rng.uniform(0.1, 3) * (1 + side**2 * factor.in_channels / 60)))
+        for factor in factors
+        for side in (1, 2, 5)
+    ]
+    return LatencyTable({}, layers)
+
+
+TABLE = random_table(0)
 
 
 def every_chain(into: int, out: int, area: int, most: int) -> Iterator[list[GroupConv]]:
@@ -158,6 +177,70 @@ def test_no_small_chain_needs_fewer_multiply_adds_within_a_budget() -> None:
     assert restricted, "a budget never decided anything"
 
 
+def strided(convolutions: list[GroupConv], stride: int) -> Chain:
+    """Return a chain with the stride at its window, or at its first factor."""
+    windows = [k for k, conv in enumerate(convolutions) if not conv.is_pointwise]
+    place = windows[0] if windows else 0
+    factors = [
+        GroupConv(conv.in_channels, conv.out_channels, conv.groups, conv.window, stride if k == place else 1)
+        for k, conv in enumerate(convolutions)
+    ]
+    return Chain(with_interleaving(factors))
+
+
+@pytest.mark.parametrize(
+    ("area", "sizes"), [(1, [(4, 4), (2, 4), (4, 3), (6, 6), (3, 5)]), (4, [(2, 4), (4, 2), (3, 2)])]
+)
+def test_no_small_chain_is_faster(area: int, sizes: list[tuple[int, int]]) -> None:
+    """Every chain is timed by folding its shuffles, which the search knows nothing of."""
+    slower, tables = 0, [random_table(seed) for seed in range(3)]
+    for into, out in sizes:
+        chains = [c for c in every_chain(into, out, area, area * into * out) if connects(c, "dense")]
+        for stride in (1, 2):
+            built = [strided(chain, stride) for chain in chains]
+            for table in tables:
+                design = best_block(into, out, (1, area), stride, objective="latency", table=table, image=(3, 4))
+                found = chain_latency(design.chain, table, 3, 4).milliseconds
+                least = min(chain_latency(chain, table, 3, 4).milliseconds for chain in built)
+                assert connects(list(design.convolutions), "dense")
+                assert found <= least * (1 + 1e-9), design
+                assert design.parameters > area * into * out or found == pytest.approx(least), design
+                slower += best_block(into, out, (1, area), stride).parameters < design.parameters
+    assert slower, "the time never decided anything"
+
+
+def test_time_within_a_budget_and_limits() -> None:
+    for budget, factors in [(40, None), (50, 2), (72, 3)]:
+        design = best_block(
+            6, 6, 1, objective="latency", table=TABLE, image=2, budget=budget, max_factors=factors, multiple_of=2
+        )
+        chains = [
+            c
+            for c in every_chain(6, 6, 1, budget)
+            if connects(c, "dense") and len(c) <= (factors or 99) and sum(conv.parameters for conv in c) <= budget
+        ]
+        least = min(chain_latency(strided(chain, 1), TABLE, 2, 2).milliseconds for chain in chains)
+        assert chain_latency(design.chain, TABLE, 2, 2).milliseconds == pytest.approx(least), (budget, factors)
+
+
+@pytest.mark.parametrize(("into", "out", "area"), [(4, 6, 1), (6, 4, 1), (6, 6, 1), (4, 4, 3)])
+@pytest.mark.parametrize("paths", ["dense", "strict"])
+def test_the_best_come_in_order_each_once(into: int, out: int, area: int, paths: str) -> None:
+    most = area * into * out + 4
+    every: dict[tuple[GroupConv, ...], int] = {}
+    for chain in every_chain(into, out, area, most):
+        if connects(chain, paths):
+            every[tuple(sorted(chain, key=repr))] = sum(conv.parameters for conv in chain)
+    least = sorted(every.values())
+    for fewest in (1, 3):
+        allowed = sorted(cost for key, cost in every.items() if len(key) >= fewest)
+        top = min(8, len([cost for cost in allowed if cost < most]))
+        found = best_blocks(top, into, out, (1, area), paths=paths, min_factors=fewest) if top else []
+        assert [design.parameters for design in found] == allowed[:top], (fewest, least[:8])
+        assert len({tuple(sorted(design.convolutions, key=repr)) for design in found}) == len(found)
+        assert all(connects(list(design.convolutions), paths) for design in found)
+
+
 def test_limits_are_kept_and_cost_no_more_than_they_must() -> None:
     for into, out in [(4, 6), (6, 6), (6, 3)]:
         for width, factors, step in [(2, None, 1), (1, 2, 1), (1, 1, 1), (1, None, 2), (2, 3, 2)]:
@@ -210,9 +293,21 @@ def test_grade_of_large_designs() -> None:
     ("call", "sentence"),
     [
         (lambda: best_block(256, 384, budget=6655), "budget=6655 pays for no dense design.*use at least 6656"),
-        (lambda: best_block(4, 8, min_width=5), "min_width=5 is above 4: no branch of the layer is wider"),
+        (
+            lambda: best_block(4, 8, min_width=5),
+            "min_width=5 is above 4: use at most 4, the narrower side of the layer",
+        ),
         (lambda: best_block(4, 8, paths="loose"), "paths='loose'"),
-        (lambda: best_block(4, 8, objective="latency"), "objective='latency'"),
+        (lambda: best_block(4, 8, objective="latency"), "needs the table of a machine: give table="),
+        (lambda: best_block(4, 8, objective="latency", table="here"), "table='here'"),
+        (lambda: best_block(4, 8, objective="latency", table=TABLE, image=0), "image=0"),
+        (lambda: best_block(4, 8, objective="speed"), "objective='speed'"),
+        (
+            lambda: best_block(7, 7, 1, paths="strict", min_factors=2),
+            "min_factors=2 leaves no strict .*: use at most 1",
+        ),
+        (lambda: best_block(7, 7, min_factors=3, max_factors=2), "min_factors=3 is above max_factors=2"),
+        (lambda: best_blocks(0, 7, 7), "top=0"),
         (lambda: best_block(8, 10**6), "numbers of channels between them .*: use multiple_of=123"),
         (
             lambda: best_block(64, 64, 9, budget=99, max_factors=3),
