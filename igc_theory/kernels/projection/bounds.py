@@ -42,7 +42,7 @@ Counts = NDArray[np.int64]
 _PANEL = 2**20
 """Entries of the blocks decomposed at a time."""
 
-_FLOWS = 256
+_FLOWS = 64
 """Tiles of a tiling up to which cuts across gaps are looked for; beyond, each gap is a cut."""
 
 

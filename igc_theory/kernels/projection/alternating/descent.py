@@ -62,7 +62,7 @@ class Descent:
     def __init__(self, node: Node, target: Array) -> None:
         self.node, self._target = node, target
         self._outputs = np.eye(target.shape[-1], dtype=target.dtype)[:, None, None]
-        self._floor, self._damping = _EXACT * squared_norm(target), 1e-2
+        self._floor, self._damping, self._reach = _EXACT * squared_norm(target), 1e-2, 1.0
         self._residual, self.error = self._distance()
         self.history = [self.error]
 
@@ -88,10 +88,16 @@ class Descent:
                 bar.update()
 
     def sweep(self) -> None:
-        """Solve for the weights of each convolution in turn, from the last to the first."""
+        """Solve for the weights of each convolution in turn, from the last to the first; then go on in the same direction.
+
+        The longer the better it went the last time.
+        """
+        before = {conv: conv.weights for conv in self.node.convolutions}
         for conv in reversed(self.node.convolutions):
             steps, _ = least_squares_steps(self.node, [conv], self._residual, iterations=6)
             self._take(steps)
+        ahead = {conv: self._reach * (conv.weights - weights) for conv, weights in before.items()}
+        self._reach = 2 * self._reach if self._take(ahead) else 1.0
 
     def joint_step(self) -> None:
         """Change all weights at once, damped more until the error falls; then less, the better the linearization was."""

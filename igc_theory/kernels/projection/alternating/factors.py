@@ -13,12 +13,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from math import prod
 from typing import Protocol
 
 import numpy as np
 
 from igc_theory.kernels.arrays import Array
-from igc_theory.kernels.correlation import correlate, correlate_adjoint, permuted, windows
+from igc_theory.kernels.correlation import correlate, correlate_adjoint, diagonal_blocks, permuted, windows
 from igc_theory.structure.chains import Chain
 from igc_theory.structure.factors import GroupConv
 from igc_theory.structure.permutations import ChannelPermutation
@@ -62,6 +63,7 @@ class Convolution:
 
     def __init__(self, conv: GroupConv, weights: Array) -> None:
         self.conv, self.weights = conv, weights
+        self._mixes_only = conv.is_pointwise and conv.strides == (1, 1)
         self._pulled: Array
         self._prefix: Pull
 
@@ -88,6 +90,8 @@ class Convolution:
 
     def push(self, x: Array) -> Array:
         """Return the node applied to `x`."""
+        if self._mixes_only:
+            return self._times(diagonal_blocks(self.weights, self.conv.groups), x)
         return correlate(x, self.weights, self.conv.groups, self.conv.strides)
 
     def slope(self, x: Array, wanted: frozenset[Convolution]) -> dict[Convolution, Array]:
@@ -95,7 +99,8 @@ class Convolution:
         if self not in wanted:
             return {}
         conv = self.conv
-        seen = windows(x, conv.window, conv.strides).reshape(conv.groups, conv.in_width * conv.kernel_area, -1)
+        seen = x if self._mixes_only else windows(x, conv.window, conv.strides)
+        seen = seen.reshape(conv.groups, conv.in_width * conv.kernel_area, -1)
         pulled = self._pulled.reshape(conv.groups, conv.out_width, -1)
         slope: Array = np.matmul(pulled, seen.conj().mT)
         return {self: slope.reshape(self.weights.shape)}
@@ -123,22 +128,37 @@ class Convolution:
         return np.moveaxis(pulled.reshape(-1, self.weights.size, batch), 1, 2).reshape(-1, self.weights.size)
 
     def _adjoint(self, y: Array, weights: Array) -> Array:
+        if self._mixes_only:
+            return self._times(diagonal_blocks(weights, self.conv.groups).conj().mT, y)
         return correlate_adjoint(y, weights, self.conv.groups, self.conv.strides)
+
+    def _times(self, blocks: Array, columns: Array) -> Array:
+        """Return the blocks times the channels of each branch."""
+        product: Array = np.matmul(blocks, columns.reshape(*blocks.shape[::2], -1))
+        return product.reshape(-1, *columns.shape[1:])
 
 
 class Metric:
     r"""For every branch the map :math:`w → A w B` with two positive semidefinite matrices."""
 
     def __init__(self, outputs: Array, inputs: Array) -> None:
-        self._inverses = [np.linalg.pinv(side, rcond=1e-13, hermitian=True) for side in (outputs, inputs)]
+        self._inverses = _inverse(outputs), _inverse(inputs)
 
     def solve(self, slope: Array) -> Array:
-        """Return the shortest weights with that slope."""
+        """Return weights with that slope; where it is zero, so are they."""
         outputs, inputs = self._inverses
         groups, in_width, window = len(outputs), slope.shape[1], slope.shape[2:]
-        rows = (outputs @ slope.reshape(groups, outputs.shape[1], -1)).reshape(groups, -1, in_width, *window)
-        solved: Array = np.einsum("gba...,gac->gbc...", rows, inputs)
+        rows = (outputs @ slope.reshape(groups, outputs.shape[1], -1)).reshape(groups, -1, in_width, prod(window))
+        solved: Array = (rows.swapaxes(2, 3) @ inputs[:, None]).swapaxes(2, 3)
         return solved.reshape(slope.shape)
+
+
+def _inverse(matrices: Array) -> Array:
+    """Return the inverses of positive semidefinite matrices; a singular one is made definite by a millionth of a millionth."""
+    trace = np.trace(matrices, axis1=1, axis2=2).real
+    least = np.where(trace > np.finfo(np.float64).tiny * 1e15, 1e-12 * trace, 1)
+    inverse: Array = np.linalg.inv(matrices + least[:, None, None] * np.eye(matrices.shape[1]))
+    return inverse
 
 
 class Gather:

@@ -15,7 +15,7 @@ from igc_theory.structure.chains import Chain
 
 __all__ = ["best_descent", "fitted", "random_weights"]
 
-_WORK, _FEWEST, _MOST = 2**24, 8, 120
+_WORK, _FEWEST, _MOST = 2**24, 8, 80
 """Steps of a descent: so many entries of the kernel, times convolutions, over all of them; at least and at most so many."""
 
 _EXACT = 1e-24
