@@ -18,6 +18,7 @@ from igc_theory.commands.audit import add_audit
 from igc_theory.commands.design import add_design
 from igc_theory.commands.grade import add_grade
 from igc_theory.commands.help_pages import HelpPage, flags_of
+from igc_theory.commands.rewrite import add_rewrite
 from igc_theory.commands.words import in_flags
 
 __all__ = ["main"]
@@ -32,7 +33,7 @@ exit status:
   130  stopped by Ctrl-C
 """
 
-COMMANDS = (add_design, add_grade, add_audit)
+COMMANDS = (add_design, add_grade, add_audit, add_rewrite)
 """What there is; each adds its parser to the sub-commands and names, by ``set_defaults(run=…)``, what answers it."""
 
 

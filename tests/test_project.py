@@ -126,7 +126,7 @@ ONLY_IN = {
     "mpl_toolkits": r"views/",
     "ipywidgets": r"views/",
     "onnx": r"networks/(readers|rewriting)/",
-    "torch": r"networks/(readers/(torch_modules\.py|aten/)|rewriting/torch_modules\.py)",
+    "torch": r"networks/(readers/(torch_modules\.py|aten/)|rewriting/torch_\w+\.py)",
 }
 
 

@@ -29,6 +29,8 @@ from .printed.recount import Recount as Recount
 from .printed.recount import recount as recount
 from .readers.onnx_reader import read_onnx as read_onnx
 from .readers.torch_modules import from_torch as from_torch
+from .rewriting.result import Rewrite as Rewrite
+from .rewriting.rewrite import rewrite as rewrite
 from .rewriting.torch_modules import to_torch as to_torch
 from .timing.measure import measure as measure
 from .timing.prediction import latency as latency

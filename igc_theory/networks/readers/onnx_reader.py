@@ -38,7 +38,7 @@ try:
 except ImportError:  # read_onnx says what to install; to import this module is no error yet
     onnx = None
 
-__all__ = ["read_content", "read_onnx"]
+__all__ = ["graph_of", "read_content", "read_onnx"]
 
 
 def read_onnx(
@@ -101,7 +101,7 @@ def read_content(path: Path, content: bytes, given: Given) -> LayerGraph:
     """
     try:
         file = parsed(path, content)
-        graph, axes = _graph_of(file, given)
+        graph, axes = graph_of(file, given)
         opset = max(entry.version for entry in file.model.opset_import)
         sides = "; the file leaves the size of the image open" if graph.dynamic else ""
         return layer_graph(
@@ -115,7 +115,7 @@ def read_content(path: Path, content: bytes, given: Given) -> LayerGraph:
         raise ValueError(f"path={str(path)!r}: {error}") from error
 
 
-def _graph_of(file: File, given: Given) -> tuple[Graph, Axes]:
+def graph_of(file: File, given: Given) -> tuple[Graph, Axes]:
     """Return what a file describes as plain data, and what the axes of its image mean.
 
     Raises

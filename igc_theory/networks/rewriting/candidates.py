@@ -20,15 +20,17 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from igc_theory.budget.chain_cost import multiply_adds
+from igc_theory.budget.designs.best_block import best_block
 from igc_theory.kernels.arrays import Array, finite, numbers
 from igc_theory.kernels.compression.approximation import REAL_BITS, index_bits
 from igc_theory.kernels.compression.frontier import SHARES
 from igc_theory.kernels.compression.pruning import prune_channels, prune_filters
 from igc_theory.kernels.convolution import kernel_matrix
 from igc_theory.kernels.products.product import Product
+from igc_theory.kernels.products.random_product import random_product
 from igc_theory.kernels.projection.project import project
 from igc_theory.kernels.projection.spectra import block_spectra
-from igc_theory.structure.arguments import flag, instance_of, window_of
+from igc_theory.structure.arguments import flag, generator, instance_of, window_of
 from igc_theory.structure.blocks import with_interleaving
 from igc_theory.structure.branches import wiring
 from igc_theory.structure.chains import Chain
@@ -37,7 +39,7 @@ from igc_theory.structure.factors import GroupConv
 from igc_theory.structure.families.two_factor_chains import two_factor_chains
 from igc_theory.structure.permutations import ChannelPermutation
 
-__all__ = ["Candidate", "Substitute", "candidates"]
+__all__ = ["Candidate", "Substitute", "architectures", "candidates"]
 
 KEPT = (0.9, 0.8, 0.7, 0.6, *SHARES, 0.4, 0.3, 0.2, 0.15, 0.09, 0.045)
 """Shares of the weights at which every family is tried."""
@@ -49,10 +51,16 @@ BRANCHES = (1, 2, 4, 8, 16, 32)
 """Branches of both factors of a product."""
 
 MOST_REORDERED = 2**17
-"""Entries of a kernel up to which an order of the channels is looked for: 128×128 with a 3×3 window takes about a second."""
+"""Entries of a kernel up to which an order of the channels is looked for, and chains of several factors are tried."""
+
+MOST_TURNED = 2**18
+"""Entries of a kernel up to which the window is tried in the second factor, too."""
 
 MOST_ENTRIES = 2**24
 """Entries of a kernel up to which singular values of the whole are computed."""
+
+_RIDGE = 1e-10
+"""Share of their mean that is added to the diagonal of second moments: what is read may be linearly dependent."""
 
 _FLOOR = 1e-3
 """Least scale of a row or column as a share of the largest: what is not seen at all has any weights."""
@@ -209,6 +217,78 @@ def candidates(
     return [found[0], *(other for other in found[1:] if other.parameters < conv.parameters)]
 
 
+def architectures(
+    convolution: GroupConv, size: int | tuple[int, int] = 1, *, rng: np.random.Generator | None = None
+) -> list[Candidate]:
+    """Return the products of factors that have the inputs and outputs of a layer, with fresh weights; the layer itself first.
+
+    No channels between two factors are fewer than those of the layer's narrower side. Without weights there is no error:
+    `relative_error` is the share of the weights that is gone. So a choice of the least sum of squares shrinks all layers alike.
+
+    Parameters
+    ----------
+    convolution : GroupConv
+        The layer's channels, groups, window and stride.
+    size : int or (int, int), default 1
+        Height and width of its output.
+    rng : numpy.random.Generator, optional
+        Draws the weights, `random_product`; None stands for ``numpy.random.default_rng(0)``.
+
+    Returns
+    -------
+    list of Candidate
+
+    Examples
+    --------
+    >>> found = architectures(GroupConv(64, 64, kernel_size=3))
+    >>> min((candidate.parameters, candidate.name) for candidate in found)
+    (1344, 'product, 1 × 4 × 4 × 4 wide')
+    """
+    conv, rng = (
+        instance_of("convolution", convolution, GroupConv, "give a GroupConv"),
+        generator("rng", rng, optional=True),
+    )
+    shell = _Target(conv, window_of("size", size), _Metric(None), np.ones(1), np.zeros((1, 1)), False)
+    found, narrower = {Chain([conv]): ("keep", "")}, min(conv.in_channels, conv.out_channels)
+    for branches, last in _pairs(conv):
+        least = _two_factors(conv, branches, 1, last)
+        for count in _paths(conv, least.parameters, conv.parameters) if branches > 1 else []:
+            if branches**2 * count >= narrower:
+                found.setdefault(_two_factors(conv, branches, count, last), _named(branches, count, conv.groups, last))
+    for chain in _named_chains(conv):
+        found.setdefault(chain, ("product", f"{' × '.join(str(one.in_width) for one in chain.convolutions)} wide"))
+    return [
+        shell.candidate(*names, chain, 1 - chain.parameters / conv.parameters, cache(partial(_drawn, chain, rng)))
+        for chain, names in found.items()
+        if names[0] == "keep" or chain.parameters < conv.parameters
+    ]
+
+
+def _drawn(chain: Chain, rng: np.random.Generator) -> Substitute:
+    return Substitute(random_product(chain, rng), None, None, 0.0)
+
+
+def _named_chains(conv: GroupConv) -> Iterator[Chain]:
+    """Yield the cheapest two factors by their paths, and the chains with the fewest weights of all."""
+    if conv.groups > 1 or conv.is_depthwise:
+        return
+    yield from _cheapest_pairs(conv)
+    own = max(conv.in_channels, conv.out_channels)
+    for paths in ("strict", "dense"):
+        sides = conv.in_channels, conv.out_channels, conv.kernel_size, conv.stride
+        chain = best_block(*sides, paths=paths, multiple_of=own).chain
+        if len(chain.convolutions) > 2:
+            yield chain
+
+
+def _cheapest_pairs(conv: GroupConv) -> Iterator[Chain]:
+    """Yield the cheapest two factors by their paths, the first with the layer's stride."""
+    for chain in two_factor_chains(conv.in_channels, conv.out_channels, conv.kernel_size):
+        first, *rest = chain.factors
+        assert isinstance(first, GroupConv)
+        yield Chain([replace(first, stride=conv.stride), *rest], name=chain.name)
+
+
 def _checked(weight: ArrayLike, conv: GroupConv) -> Array:
     """Return a kernel of finite real numbers that fits the convolution."""
     array, shape = finite("weight", numbers("weight", weight)), (conv.out_channels, conv.in_width, *conv.window)
@@ -331,11 +411,21 @@ class _Target:
 
 def _products(target: _Target) -> Iterator[Candidate]:
     """Yield products of two factors with equally many branches, one branch being low rank, in either order of the window."""
-    conv = target.conv
-    common = gcd(conv.in_width, conv.out_width)
-    for branches in [b for b in BRANCHES if common % b == 0] if conv.groups == 1 else [1]:
-        for last in (False, True) if conv.kernel_area > 1 else (False,):
+    for branches, last in _pairs(target.conv):
+        if target.matrix.size <= MOST_TURNED or not last:
             yield from _by_paths(target, branches, last)
+
+
+def _pairs(conv: GroupConv) -> list[tuple[int, bool]]:
+    """Return the numbers of branches that both factors may have, and whether the last one has the window."""
+    common = gcd(conv.in_width, conv.out_width) if conv.groups == 1 else 1
+    places = (False, True) if conv.kernel_area > 1 else (False,)
+    return [(branches, last) for branches in BRANCHES if common % branches == 0 for last in places]
+
+
+def _paths(conv: GroupConv, least: int, most: int, shares: tuple[float, ...] = KEPT) -> list[int]:
+    """Return the paths per pair of branches at which a product is tried that takes `least` weights for one."""
+    return sorted({min(most, max(1, int(share * conv.parameters / least))) for share in shares})
 
 
 def _by_paths(target: _Target, branches: int, last: bool) -> Iterator[Candidate]:
@@ -343,19 +433,17 @@ def _by_paths(target: _Target, branches: int, last: bool) -> Iterator[Candidate]
     conv, least = target.conv, _two_factors(target.conv, branches, 1, last)
     if target.matrix.size // branches**2 > MOST_ENTRIES or least.parameters >= conv.parameters:
         return
-    energies = _energies(target, least, last)
-    moments, full = target.metric.moments, target.metric.full
-    exact = moments is None or (not last and (not full or branches == 1 == conv.groups))
-    most = min(len(energies), conv.parameters // least.parameters)
-    paths = {min(most, max(1, int(share * conv.parameters / least.parameters))) for share in KEPT}
-    for count in sorted(paths):
+    metric, groups = target.metric, conv.groups * branches
+    exact = metric.moments is None or (not last and (not metric.full or branches == 1 == conv.groups))
+    energies = _energies(target, least, last) if exact else np.zeros(0)
+    sides = conv.out_channels // groups, conv.in_channels // groups
+    most = min(conv.parameters // least.parameters, max(sides), min(sides) * conv.kernel_area)
+    for count in _paths(conv, least.parameters, most, KEPT if exact else SHARES):
         chain, error = _two_factors(conv, branches, count, last), target.relative(float(energies[count:].sum()))
         fitted = cache(partial(_fitted, target, chain))
-        error = error if exact else fitted().relative_error
         best = partial(_best_order, target, chain, fitted) if branches > 1 else fitted
-        yield target.candidate(
-            *_named(branches, count, conv.groups, last), chain, error, best, _order_bits(target, branches)
-        )
+        names, bits = _named(branches, count, conv.groups, last), _order_bits(target, branches)
+        yield target.candidate(*names, chain, error if exact else fitted().relative_error, best, bits)
 
 
 def _energies(target: _Target, least: Chain, last: bool) -> Array:
@@ -401,11 +489,8 @@ def _wired(target: _Target, chains: Sequence[Chain]) -> Iterator[Candidate]:
     for branches in divisors(gcd(into, out), most=BRANCHES[-1])[1:]:
         chain = Chain([GroupConv(into, out, branches, window, stride)])
         yield _projected(target, "block-diagonal", f"{branches} branches", chain)
-    for chain in two_factor_chains(into, out, window):
-        first, *rest = chain.factors
-        assert isinstance(first, GroupConv)
-        yield _projected(target, "product", f"{chain.name} wide", Chain([replace(first, stride=stride), *rest]))
-    for chain in chains:
+    small = _cheapest_pairs(conv) if target.matrix.size <= MOST_REORDERED else ()
+    for chain in [*small, *chains]:
         yield _projected(
             target, "product", chain.name or " × ".join(str(c.in_width) for c in chain.convolutions), chain
         )
@@ -479,7 +564,9 @@ def _refitted(target: _Target, product: Product) -> Product:
 def _least_squares(target: _Target, rows: Array, reads: Array) -> Array:
     """Return the combinations of what is read that come nearest to rows of the layer in the outputs."""
     weighted = target.metric.times(reads)
-    solved: Array = rows @ weighted.T @ np.linalg.pinv(weighted @ reads.T, rcond=1e-10, hermitian=True)
+    gram = weighted @ reads.T
+    ridge = max(_RIDGE * float(np.trace(gram)) / len(gram), float(np.finfo(float).tiny))
+    solved: Array = np.linalg.solve(gram + ridge * np.eye(len(gram)), weighted @ rows.T).T
     return solved
 
 

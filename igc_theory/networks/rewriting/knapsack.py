@@ -159,6 +159,7 @@ def _searched(layers: list[tuple[Numbers, Numbers]], suffixes: list[_Hulls], bud
     """Return the best selection, by dynamic programming over nondominated partial choices."""
     cost, loss, steps = np.zeros(1), np.zeros(1), []
     best, dropped = np.inf, np.inf
+    rounding = _ROUNDING * sum(float(losses.max()) for _, losses in layers)
     for (costs, losses), rest in zip(layers, suffixes[1:], strict=True):
         options = len(costs)
         all_costs, all_losses = (np.add.outer(*pair).ravel() for pair in ((cost, costs), (loss, losses)))
@@ -166,7 +167,7 @@ def _searched(layers: list[tuple[Numbers, Numbers]], suffixes: list[_Hulls], bud
         feasible = np.flatnonzero(left >= rest.costs[0] - _ROUNDING * abs(budget))
         bounds = all_losses[feasible] + rest.bound(left[feasible])
         best = min(best, float((all_losses[feasible] + rest.rounded(left[feasible])).min()))
-        kept = feasible[bounds <= best * (1 + _ROUNDING)]
+        kept = feasible[bounds <= best + rounding]
         kept = kept[_nondominated(all_costs[kept], all_losses[kept])]
         if kept.size > MOST_STATES:
             kept, lost = _most_promising(kept, all_costs, all_losses, rest, budget)

@@ -44,7 +44,7 @@ def test_errors_and_weights_are_those_of_the_dense_kernel(conv, known):
     reorder = conv == LAYERS[2]
     found = candidates(weight, conv, (4, 3), moments=moments, scales=scales, reorder=reorder)
     dense, rows = kernel_matrix(weight, conv.groups), scales[:, None]
-    assert len(found) > 5
+    assert len(found) > 3
     for candidate in found:
         made = candidate.substitute
         replaced = made.kernel(conv.in_channels).reshape(dense.shape)

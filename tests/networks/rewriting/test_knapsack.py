@@ -51,6 +51,12 @@ def test_with_few_states_the_bound_is_below_the_optimum_and_the_selection_within
     assert max(gaps) > 0
 
 
+def test_losses_of_nothing_are_chosen_though_sums_are_rounded():
+    losses = [[0.0, 0.1, 0.7], [0.0, 0.3, 0.9], [0.0, 0.2]]
+    assert select([[3, 2, 1], [7, 5, 3], [9, 1]], losses, 19).options == (0, 0, 0)
+    assert select([[3, 3], [7, 1]], [[0.3, 0.0], [0.0, 0.1]], 10).loss == 0
+
+
 def test_sixty_layers_are_chosen_for_without_a_gap():
     rng = np.random.default_rng(1)
     costs, losses = rng.integers(1, 10**7, (60, 30)), rng.random((60, 30))

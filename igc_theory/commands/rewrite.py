@@ -1,0 +1,178 @@
+"""`rewrite`: an ONNX file with cheaper layers in place of dense ones."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from math import sqrt
+from pathlib import Path
+from typing import Any
+
+from igc_theory import networks
+from igc_theory.commands.help_pages import add_command
+from igc_theory.commands.words import image
+
+__all__ = ["add_rewrite"]
+
+HELP = """\
+Reads an ONNX file and chooses, for every convolution and linear layer, whether to keep it or to put a product of sparse factors,
+a low-rank pair or a pruned layer in its place. One budget holds for the whole network, and the errors of the layers are as small
+as it allows.
+
+Without an output it writes nothing and says what can be saved. The new file is checked and run beside the old one; layers that
+stay are the same to the bit. Errors are of the weights, or of what layers write for calibration inputs, which is far better. The
+network is not trained again: expect to fine-tune it when the error is above some hundredths.
+"""
+
+EXAMPLES = """\
+what could be saved
+    igc-theory rewrite model.onnx
+half of the weights, into a new file
+    igc-theory rewrite model.onnx --keep 0.5 -o small.onnx
+a third of the multiply-adds, errors measured on images in a NumPy file (N, C, H, W)
+    igc-theory rewrite model.onnx --keep 0.33 --objective multiply_adds --inputs images.npy -o small.onnx
+"""
+
+SHARES = (0.9, 0.75, 0.5, 0.33, 0.25)
+"""Budgets that are compared where none is given."""
+
+MOST_UNTRAINED = 0.05
+"""Difference of the outputs above which a network needs training: labels change."""
+
+MOST_KEPT = 5
+"""Layers that stay, with their reasons, of which the names are printed."""
+
+
+def add_rewrite(commands: Any) -> None:
+    """Add the parser of `rewrite`."""
+    question = "put cheaper layers in place of dense ones, in an ONNX file"
+    parser = add_command(commands, "rewrite", question, HELP, EXAMPLES)
+    parser.add_argument("model", metavar="MODEL", type=Path, help="an ONNX file (needs the extra onnx)")
+    parser.add_argument(
+        "--keep",
+        type=_share,
+        metavar="SHARE",
+        help="of what the layers cost, such as 0.5; without it three are compared",
+    )
+    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="write the new model")
+    parser.add_argument("--force", action="store_true", help="replace the output if it is there")
+    parser.add_argument(
+        "--objective", default="bits", choices=("bits", "multiply_adds"), help="what the share is of (default bits)"
+    )
+    parser.add_argument(
+        "--inputs", type=Path, metavar="FILE", help="calibration inputs: a .npy, or .npz with their names"
+    )
+    parser.add_argument("--input", type=image, metavar="CxHxW", help="size of the image, where the file leaves it open")
+    parser.add_argument(
+        "--no-reorder", action="store_true", help="do not look for orders of channels: faster, no shuffles"
+    )
+    parser.set_defaults(run=_rewrite, usage_error=parser.error)
+
+
+def _share(text: str) -> float:
+    """Return the share of the cost that is kept."""
+    try:
+        share = float(text)
+    except ValueError:
+        share = 0.0
+    if not 0 < share <= 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a share: give a number above 0 and at most 1, such as 0.5")
+    return share
+
+
+def _rewrite(options: argparse.Namespace) -> Iterator[str]:
+    """Answer `rewrite`: compare budgets, or rewrite for one."""
+    # With NumPy and SciPy, which take long to load: here Ctrl-C is answered.
+    from igc_theory.networks.rewriting.result import writable
+
+    _check_model(options.model)
+    if options.output is not None:
+        if options.output.exists() and options.output.samefile(options.model):
+            raise ValueError(f"output={str(options.output)!r} is the model itself: give another file")
+        writable(options.output, force=options.force)
+    if options.keep is None and options.output is not None:
+        options.usage_error("an output needs a budget: add --keep 0.5, for example")
+    yield from _compared(options) if options.keep is None else _rewritten(options)
+
+
+def _check_model(path: Path) -> None:
+    """Refuse what is no file in a sentence that says what to give."""
+    if path.is_dir():
+        raise ValueError(f"model={str(path)!r} is a folder: give one ONNX file of it")
+    if not path.exists():
+        raise ValueError(f"model={str(path)!r} is not there: check the path")
+
+
+def _called(options: argparse.Namespace, keep: float) -> networks.Rewrite:
+    return networks.rewrite(
+        options.model,
+        keep,
+        objective=options.objective,
+        inputs=_inputs(options.inputs),
+        input_shape=options.input,
+        reorder=not options.no_reorder,
+    )
+
+
+def _inputs(path: Path | None) -> Any:
+    """Return the arrays of a NumPy file: one, or several by their names."""
+    if path is None:
+        return None
+    import numpy as np
+
+    try:
+        found = np.load(path, allow_pickle=False)
+        return dict(found) if path.suffix == ".npz" else found
+    except (ValueError, EOFError, OSError) as error:
+        raise ValueError(
+            f"inputs={str(path)!r} is no NumPy file of numbers ({error}): write it with numpy.save"
+        ) from error
+
+
+def _rewritten(options: argparse.Namespace) -> Iterator[str]:
+    """Yield what was done for one budget, and what to do next."""
+    found = _called(options, options.keep)
+    yield repr(found)
+    yield from _kept_lines(found)
+    name = str(options.model)
+    if options.output is None:
+        yield f"\nNothing was written: add -o FILE to write it, such as -o {options.model.stem}_small.onnx."
+        return
+    written = found.save(options.output, force=options.force)
+    before, after = options.model.stat().st_size, written.stat().st_size
+    yield f"\nWritten to {written}: {after:,} bytes, {name} has {before:,}."
+    if found.errors is not None and (found.measured.error or 0) > MOST_UNTRAINED:
+        yield "Next: fine-tune it, or give calibration inputs (--inputs) or a larger --keep; compare on your own data."
+    else:
+        yield "Next: compare the two files on your own data."
+
+
+def _compared(options: argparse.Namespace) -> Iterator[str]:
+    """Yield what several budgets would leave, with the command for one of them."""
+    found = _called(options, 1.0)
+    least = sum(min(layer.cost(one, options.objective) for one in some)
+                for layer, some in zip(found.choices.layers, found.choices.options, strict=True))  # fmt: skip
+    shares = [share for share in SHARES if share * found.choices.before >= least] or [1.0]
+    rows = [found.choices.within(share) for share in shares]
+    columns: dict[str, list[Any]] = {
+        "keep": [f"{share:.2f}" for share in shares],
+        options.objective.replace("_", "–"): [int(row.selection.cost) for row in rows],
+        "layers replaced": [sum(one.family != "keep" for one in row.candidates) for row in rows],
+        "predicted error": [f"{sqrt(row.selection.loss):.3f}" for row in rows],
+    }
+    layers = len(found.choices.layers)
+    yield repr(networks.Table(f"{options.model.name}: {layers} layers that can be replaced", columns))
+    yield from _kept_lines(found)
+    example = f"igc-theory rewrite {options.model} --keep {shares[len(shares) // 2]} -o {options.model.stem}_small.onnx"
+    yield f"\nNothing was written. Next: choose a share and write it, such as\n    {example}"
+    yield "An error of 1 is as large as the outputs: fine-tune behind it, or give calibration inputs (--inputs)."
+
+
+def _kept_lines(found: networks.Rewrite) -> Iterator[str]:
+    """Yield which layers stay whatever the budget, by reason."""
+    reasons: dict[str, list[str]] = {}
+    for name, reason in found.kept:
+        reasons.setdefault(reason, []).append(name)
+    for reason, names in reasons.items():
+        more = f" and {len(names) - MOST_KEPT} more" if len(names) > MOST_KEPT else ""
+        yield f"stays, {reason}: {', '.join(names[:MOST_KEPT])}{more}"

@@ -1,0 +1,314 @@
+"""The dense layers of an ONNX model: which nodes they are, what they read, and why some stay as they are."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from igc_theory.kernels.arrays import Array
+from igc_theory.networks.description.graph import Graph
+from igc_theory.networks.rewriting.dense_layers import DenseLayer
+from igc_theory.structure.factors import GroupConv
+
+try:
+    import onnx
+    import onnx.numpy_helper
+except ImportError:  # rewrite says what to install; to import this module is no error yet
+    onnx = None
+
+__all__ = ["OnnxLayer", "OnnxLayers", "attributes", "onnx_layers", "read_inside"]
+
+LARGEST_LAYER = 2**26
+"""Weights of a layer up to which substitutes are compared: in double precision half a gigabyte."""
+
+FIRST_SHUFFLES = 7
+"""Operator set from which shuffles, and linear layers, can be written."""
+
+
+class Kept(Exception):  # noqa: N818  # no fault: a layer that stays as it is, and why
+    """Why a layer stays as it is."""
+
+
+@dataclass(frozen=True, eq=False)
+class OnnxLayer:
+    """A dense layer and the nodes that compute it, all with the same weights.
+
+    Attributes
+    ----------
+    dense : DenseLayer
+    nodes : tuple of onnx.NodeProto
+    weight : str
+        The tensor that they read as weights.
+    biases : tuple of ndarray or None
+        Of each node.
+    rank : int
+        How many axes they read; 0 if that is not known.
+    """
+
+    dense: DenseLayer
+    nodes: tuple[Any, ...]
+    weight: str
+    biases: tuple[Array | None, ...]
+    rank: int
+
+
+@dataclass(frozen=True, eq=False)
+class OnnxLayers:
+    """What can be replaced in a model, and what stays.
+
+    Attributes
+    ----------
+    layers : tuple of OnnxLayer
+    kept : tuple of (str, str)
+        Names of the other convolutions and linear layers, and why they stay.
+    """
+
+    layers: tuple[OnnxLayer, ...]
+    kept: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, eq=False)
+class _Read:
+    """What one node is: its matrix as a convolution, and its bias."""
+
+    convolution: GroupConv
+    kernel: Array
+    bias: Array | None
+
+
+def onnx_layers(
+    model: Any, graph: Graph, moments: Mapping[str, Array] | None = None, *, shapes_only: bool = False
+) -> OnnxLayers:
+    """Return the dense layers of a model whose weights are constants, those that share them as one.
+
+    Parameters
+    ----------
+    model : onnx.ModelProto
+        With all its arrays.
+    graph : Graph
+        The same as it was read, for shapes and constants.
+    moments : mapping of str to ndarray, optional
+        Second moments of what a node reads, by the name of its first output.
+    shapes_only : bool, default False
+        Whether the numbers do not matter, so that weights which are not in the file count as zeros.
+    """
+    opset = max((entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")), default=0)
+    users, kept = defaultdict(list), []
+    for node in model.graph.node:
+        kept += [(node.name or node.output[0], f"{node.op_type} has a graph of its own, which stays")] * _has_body(node)
+        if node.op_type in _READERS and node.domain in ("", "ai.onnx") and len(node.input) > 1:
+            users[node.input[1]].append(node)
+    layers = []
+    for weight, nodes in users.items():
+        name = nodes[0].name or nodes[0].output[0]
+        if nodes[0].op_type == "MatMul" and weight not in graph.constants:
+            continue  # a product of activations is no layer
+        try:
+            layers.append(_layer(model, graph, weight, nodes, opset, moments or {}, shapes_only))
+        except Kept as reason:
+            kept.append((name, str(reason)))
+    return OnnxLayers(tuple(layers), tuple(kept))
+
+
+def _has_body(node: Any) -> bool:
+    return any(entry.type in (onnx.AttributeProto.GRAPH, onnx.AttributeProto.GRAPHS) for entry in node.attribute)
+
+
+def _layer(
+    model: Any,
+    graph: Graph,
+    weight: str,
+    nodes: list[Any],
+    opset: int,
+    moments: Mapping[str, Array],
+    shapes_only: bool,
+) -> OnnxLayer:
+    """Return the layer whose weights some nodes read; Kept if it has to stay."""
+    _check_readers(model, graph, weight, nodes)
+    values = _zeros(graph, weight) if shapes_only else _weights(graph, weight)
+    read = [_READERS[node.op_type](node, graph, values) for node in nodes]
+    first = read[0]
+    if any(
+        one.convolution != first.convolution or node.op_type != nodes[0].op_type
+        for one, node in zip(read, nodes, strict=True)
+    ):
+        raise Kept("its weights are used by layers of different kinds")
+    if first.convolution.is_depthwise or min(first.convolution.in_width, first.convolution.out_channels) < 2:
+        raise Kept("depthwise: each output has one input" if first.convolution.is_depthwise else "it has one output")
+    if nodes[0].op_type != "Conv" and opset < FIRST_SHUFFLES:
+        raise Kept(f"a linear layer of operator set {opset}, below {FIRST_SHUFFLES}")
+    rank = values.ndim if nodes[0].op_type == "Conv" else _rank(graph, nodes)
+    known = [moments[node.output[0]] for node in nodes if node.output[0] in moments]
+    dense = DenseLayer(
+        nodes[0].name or nodes[0].output[0],
+        first.convolution,
+        tuple(_size(graph, node) for node in nodes),
+        first.kernel,
+        _scales(model, graph, nodes),
+        np.mean(known, axis=0) if len(known) == len(nodes) else None,
+        plain=opset < FIRST_SHUFFLES or rank not in (2, 3, 4),
+    )
+    return OnnxLayer(dense, tuple(nodes), weight, tuple(one.bias for one in read), rank)
+
+
+def _check_readers(model: Any, graph: Graph, weight: str, nodes: list[Any]) -> None:
+    """Refuse weights that something else reads too, itself or what they are computed from."""
+    if weight not in graph.constants:
+        raise Kept("its weights depend on the input")
+    writers = {name: node for node in model.graph.node for name in node.output}
+    chain, names = set(), [weight]
+    while names:
+        name = names.pop()
+        if name and name not in chain:
+            chain.add(name)
+            names += writers[name].input if name in writers else []
+    makers = {id(writers[name]) for name in chain if name in writers}
+    allowed = makers | {id(node) for node in nodes}
+    read = Counter(name for node in model.graph.node for name in node.input if id(node) not in allowed)
+    read.update(entry.name for entry in model.graph.output)
+    read.update(name for node in model.graph.node for name in read_inside(node))
+    sizes = graph.stored
+    others = [
+        name
+        for name in chain
+        if read[name] and (name == weight or np.prod(sizes[name].shape if name in sizes else 0) > 1)
+    ]
+    if others or any(node.input[k] == weight for node in nodes for k in range(len(node.input)) if k != 1):
+        raise Kept("its weights are read elsewhere too")
+
+
+def read_inside(node: Any) -> list[str]:
+    """Return the names that the graphs within a node read."""
+    bodies = [entry.g for entry in node.attribute if entry.type == onnx.AttributeProto.GRAPH]
+    bodies += [body for entry in node.attribute if entry.type == onnx.AttributeProto.GRAPHS for body in entry.graphs]
+    inner = [child for body in bodies for child in body.node]
+    return [name for child in inner for name in [*child.input, *read_inside(child)]] + [
+        entry.name for body in bodies for entry in body.output
+    ]
+
+
+def _weights(graph: Graph, name: str) -> Array:
+    """Return weights of real numbers; Kept if they are none."""
+    constant = graph.constants[name]
+    if constant.dtype not in ("float32", "float64", "float16"):
+        raise Kept(f"its weights are of type {constant.dtype or 'unknown'}")
+    if constant.shape is not None and np.prod(constant.shape, dtype=float) > LARGEST_LAYER:
+        raise Kept(f"it has more than {LARGEST_LAYER:,} weights")
+    values = constant.native()
+    if values is None:
+        raise Kept("its weights are not in the file: architecture_only=True puts fresh ones in their place")
+    if not np.isfinite(values).all():
+        raise Kept("some of its weights are not finite")
+    return values
+
+
+def _zeros(graph: Graph, name: str) -> Array:
+    """Return zeros for weights of real numbers, in no memory; Kept if they are none."""
+    constant = graph.constants[name]
+    if constant.dtype not in ("float32", "float64", "float16") or constant.shape is None:
+        raise Kept(f"its weights are of type {constant.dtype or 'unknown'}")
+    return np.broadcast_to(np.zeros((), constant.dtype), constant.shape)
+
+
+def attributes(node: Any) -> dict[str, Any]:
+    """Return the attributes of a node by name, text decoded."""
+    found = {entry.name: onnx.helper.get_attribute_value(entry) for entry in node.attribute}
+    return {name: value.decode() if isinstance(value, bytes) else value for name, value in found.items()}
+
+
+def _convolution(node: Any, graph: Graph, weight: Array) -> _Read:
+    """Return what a Conv is."""
+    given, axes = attributes(node), weight.ndim - 2
+    if axes not in (1, 2):
+        raise Kept(f"a convolution over {axes} axes: images and sequences are handled")
+    window, strides = weight.shape[2:], tuple(given.get("strides", [1] * axes))
+    if any(given.get("pads", [])) and np.prod(window) == 1:
+        raise Kept("it pads what a 1×1 window reads")
+    if any(side < 0 for side in given.get("pads", [])):
+        raise Kept("it cuts the image by negative pads")
+    kernel = weight.reshape(*weight.shape[:2], *(1,) * (2 - axes), *window)
+    groups = given.get("group", 1)
+    pair = (1, *strides) if axes == 1 else strides
+    conv = GroupConv(weight.shape[1] * groups, weight.shape[0], groups, kernel.shape[2:], pair)
+    return _Read(conv, kernel, _bias(graph, node, weight.shape[0]))
+
+
+def _general_product(node: Any, graph: Graph, weight: Array) -> _Read:
+    """Return what a Gemm is: ``alpha * x @ weight + beta * bias``."""
+    given = attributes(node)
+    if given.get("transA", 0):
+        raise Kept("it transposes what it reads")
+    matrix = weight if given.get("transB", 0) else weight.T
+    bias = _bias(graph, node, len(matrix))
+    bias = None if bias is None else (given.get("beta", 1.0) * bias).astype(weight.dtype)
+    alpha = given.get("alpha", 1.0)
+    return _linear(matrix if alpha == 1 else (alpha * matrix).astype(weight.dtype), bias)
+
+
+def _product(node: Any, graph: Graph, weight: Array) -> _Read:
+    """Return what a MatMul with a constant matrix behind the activations is."""
+    if weight.ndim != 2:
+        raise Kept(f"a product with {weight.ndim} axes of weights: a matrix is handled")
+    return _linear(weight.T, None)
+
+
+def _linear(matrix: Array, bias: Array | None) -> _Read:
+    out, into = matrix.shape
+    return _Read(GroupConv(into, out), matrix.reshape(out, into, 1, 1), bias)
+
+
+_READERS: dict[str, Callable[[Any, Graph, Array], _Read]] = {
+    "Conv": _convolution,
+    "Gemm": _general_product,
+    "MatMul": _product,
+}
+
+
+def _bias(graph: Graph, node: Any, outputs: int) -> Array | None:
+    """Return the bias of a node, one number per output; Kept if it is none."""
+    name = node.input[2] if len(node.input) > 2 else ""
+    if not name:
+        return None
+    if name not in graph.constants:
+        raise Kept("its bias is not a constant")
+    values = graph.constants[name].native()
+    if values is None:  # a number that stands for what is not in the file
+        values = np.zeros(outputs, graph.constants[name].dtype)
+    try:
+        return np.broadcast_to(values.reshape(-1) if values.ndim > 1 else values, (outputs,))
+    except ValueError:
+        raise Kept("its bias is not one number per output") from None
+
+
+def _scales(model: Any, graph: Graph, nodes: list[Any]) -> Array | None:
+    """Return the scales of the batch normalisation that alone reads what a node writes."""
+    if len(nodes) > 1:
+        return None
+    readers = [node for node in model.graph.node if nodes[0].output[0] in node.input]
+    if len(readers) != 1 or readers[0].op_type != "BatchNormalization":
+        return None
+    constants = [graph.constants.get(name) for name in (readers[0].input[1], readers[0].input[4])]
+    gamma, variance = (None if one is None else one.values() for one in constants)
+    if gamma is None or variance is None:
+        return None
+    scales = gamma.astype(np.float64) / np.sqrt(np.maximum(variance, 0) + attributes(readers[0]).get("epsilon", 1e-5))
+    return scales if np.isfinite(scales).all() else None
+
+
+def _rank(graph: Graph, nodes: list[Any]) -> int:
+    """Return how many axes the nodes read; 0 if that is not known, or differs."""
+    ranks = {len(graph.shapes.get(node.input[0], ())) for node in nodes}
+    return ranks.pop() if len(ranks) == 1 else 0
+
+
+def _size(graph: Graph, node: Any) -> tuple[int, int]:
+    """Return height and width of what a node writes for one image; the positions of a linear layer are a height."""
+    shape = graph.shapes.get(node.output[0], ())
+    if node.op_type != "Conv":
+        return max(1, int(np.prod(shape[1:-1]))) if len(shape) > 2 else 1, 1
+    sides = [max(1, side) for side in shape[2:]] or [1]
+    return (1, sides[0]) if len(sides) == 1 else (sides[0], sides[1])

@@ -1,0 +1,92 @@
+"""A network with cheaper layers in place of dense ones: a module from a module, an ONNX file from an ONNX file."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from igc_theory.networks.rewriting.dense_layers import OBJECTIVES, allowed
+from igc_theory.networks.rewriting.files.rewriting import rewritten_file
+from igc_theory.networks.rewriting.result import Rewrite
+from igc_theory.networks.rewriting.torch_networks import rewritten_module
+from igc_theory.structure.arguments import choice_of, flag, path_of
+
+__all__ = ["rewrite"]
+
+
+def rewrite(
+    model: Any,
+    budget: float = 0.5,
+    *,
+    objective: str = "bits",
+    inputs: Any = None,
+    input_shape: Any = None,
+    architecture_only: bool = False,
+    reorder: bool = True,
+    progress: bool = True,
+) -> Rewrite:
+    r"""Return a network in which products of factors, low rank or pruned layers stand for dense ones, within one budget.
+
+    Every convolution and linear layer gets a frontier of candidates (`igc_theory.networks.rewriting.candidates`), and one is chosen
+    for each so that the sum of squared relative errors is least,
+
+    .. math:: \min \sum_i e_i^2 \quad \text{where the layers together cost at most the budget,}
+
+    by dynamic programming. Layers that stay are the same to the bit; so are all other parts of the network. A batch normalisation
+    behind a layer stays where it is, and weighs the errors of the layer's outputs.
+
+    Parameters
+    ----------
+    model : str, path-like or torch.nn.Module
+        An ONNX file, or a module, which is not changed.
+    budget : float or int, default 0.5
+        A float of at most 1 is a share of what the layers cost that can be replaced; an integer a number.
+    objective : {"bits", "multiply_adds"}, default "bits"
+        What is counted: 32 bits per weight, and indices; or multiply–adds for one image.
+    inputs : optional
+        Calibration inputs, by which the error is that of each layer's output instead of its weights: for a module a batch, or
+        a tuple of arguments; for a file an array, or a mapping from names of inputs to arrays. A hundred images do.
+    input_shape : tuple of int or mapping, optional
+        As for `read_onnx`, where a file leaves sizes open. A module needs `inputs` instead, to count multiply–adds and be run.
+    architecture_only : bool, default False
+        Only products of factors, with fresh weights, to train from scratch: all layers shrink alike, whatever their weights. For
+        files that hold no weights it is the one way.
+    reorder : bool, default True
+        Whether products look for an order of the channels, in layers of at most 131,072 weights; it takes time, and shuffles.
+    progress : bool, default True
+        Whether progress bars are shown in a terminal.
+
+    Returns
+    -------
+    Rewrite
+        Its `model` is the module or the ``onnx.ModelProto``, `save` writes the latter.
+
+    Raises
+    ------
+    ImportError
+        If the package onnx or PyTorch is missing; the sentence names the extra.
+    OSError
+        If the file cannot be read.
+    TypeError, ValueError
+        If `model` is neither, the file is no model, nothing can be replaced, or the budget is below what the cheapest candidates
+        cost; the sentence says how much they do.
+
+    Examples
+    --------
+    >>> import pytest, pathlib
+    >>> onnx = pytest.importorskip("onnx", reason="the extra onnx is not installed")
+    >>> folder = pathlib.Path(onnx.__file__).parent / "backend/test/data/light"
+    >>> found = rewrite(folder / "light_squeezenet.onnx", budget=0.3, architecture_only=True)
+    >>> found.replaced > 10, found.cost <= 0.3 * found.choices.before
+    (True, True)
+    """
+    choice_of("objective", objective, OBJECTIVES)
+    allowed(budget, 1)
+    options = {"objective": objective, "inputs": inputs, "reorder": flag("reorder", reorder)}
+    options |= {
+        "architecture_only": flag("architecture_only", architecture_only),
+        "progress": flag("progress", progress),
+    }
+    if isinstance(model, (str, os.PathLike)):
+        return rewritten_file(path_of("model", model), budget, input_shape=input_shape, **options)
+    return rewritten_module(model, budget, **options)

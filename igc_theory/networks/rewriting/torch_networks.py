@@ -1,0 +1,336 @@
+"""PyTorch modules with other layers in place of dense ones.
+
+The original is copied; layers of exactly PyTorch's own classes are replaced wherever they stand in it.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from math import prod, sqrt
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from igc_theory.kernels.arrays import Array
+from igc_theory.networks.rewriting.candidates import Substitute
+from igc_theory.networks.rewriting.dense_layers import DenseLayer, chosen
+from igc_theory.networks.rewriting.moments import Moments
+from igc_theory.networks.rewriting.result import Measured, Rewrite, substituted
+from igc_theory.structure.arguments import kind_of, shown
+from igc_theory.structure.branches import serial_factors, wiring
+from igc_theory.structure.factors import GroupConv
+
+try:
+    import torch
+    from torch import nn
+except ImportError:  # rewrite says what to install; to import this module is no error yet
+    torch, nn = None, SimpleNamespace(Module=object, Sequential=object)
+
+__all__ = ["Bias", "OnLastAxis", "Select", "rewritten_module"]
+
+
+class Select(nn.Module):
+    """Some channels of images (…, C, *sizes) in some order, each perhaps several times."""
+
+    def __init__(self, indices: Array, axes: int) -> None:
+        super().__init__()
+        self.axes = axes
+        self.register_buffer("indices", torch.tensor(np.array(indices)))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the channels chosen."""
+        return x.index_select(-1 - self.axes, self.indices)
+
+    def extra_repr(self) -> str:
+        """Return what `print` shows in the brackets."""
+        return f"channels={self.indices.numel()}"
+
+
+class Bias(nn.Module):
+    """One number added per channel of images (…, C, *sizes)."""
+
+    def __init__(self, bias: torch.Tensor, axes: int) -> None:
+        super().__init__()
+        self.axes = axes
+        self.bias = nn.Parameter(bias)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the sum."""
+        return x + self.bias.reshape(-1, *(1,) * self.axes)
+
+
+class OnLastAxis(nn.Sequential):
+    """Layers over sequences (N, C, 1), applied to tensors (…, C) as a linear layer is."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the layers' outputs, shape (…, C_out)."""
+        return super().forward(x.reshape(-1, x.shape[-1], 1)).reshape(*x.shape[:-1], -1)
+
+
+def rewritten_module(
+    module: Any, budget: float, *, architecture_only: bool, objective: str, inputs: Any, reorder: bool, progress: bool
+) -> Rewrite:
+    """Return the rewritten module; arguments as for `rewrite`."""
+    if torch is None or not isinstance(module, nn.Module):
+        way_out = "give the path of an ONNX file, or a torch.nn.Module (which needs PyTorch: pip install torch)"
+        raise TypeError(f"model={shown(module)} is {kind_of(module)}: {way_out}")
+    if objective == "multiply_adds" and inputs is None:
+        raise ValueError("objective='multiply_adds' of a module depends on its images: give some as inputs")
+    new = copy.deepcopy(module)
+    modules, kept = _dense_modules(new)
+    before, seen = _seen(new, modules, inputs)
+    if not modules:
+        raise ValueError(f"model={shown(type(module).__name__)} has no layer that can be replaced: {_first(kept)}")
+    layers = [_layer(name, one, seen.get(name)) for name, one in modules.items()]
+    fresh, known = partial(DenseLayer.architectures, rng=_generator()), partial(DenseLayer.candidates, reorder=reorder)
+    choices = chosen(layers, budget, objective, fresh if architecture_only else known, progress=progress)
+    made = substituted(choices, progress)
+    others = {id(modules[layer.name]): _module(modules[layer.name], one)
+              for layer, one in zip(choices.layers, made, strict=True) if one is not None}  # fmt: skip
+    new = _exchanged(new, others)
+    name = type(module).__name__
+    if architecture_only:
+        _reset(new, {id(part) for other in others.values() for part in other.modules()})
+        return Rewrite(new, choices, None, kept, Measured(unmeasured="all its weights are fresh"), name)
+    errors = tuple(0.0 if one is None else one.relative_error for one in made)
+    return Rewrite(new, choices, errors, kept, _measured(new, inputs, before), name)
+
+
+def _first(kept: tuple[tuple[str, str], ...]) -> str:
+    return "; ".join(f"{name}: {reason}" for name, reason in kept[:3]) or "no Conv1d, Conv2d or Linear"
+
+
+def _dense_modules(module: Any) -> tuple[dict[str, Any], tuple[tuple[str, str], ...]]:
+    """Return the layers that can be replaced by name, and the others with the reason why they stay."""
+    uses = Counter(id(one) for part in module.modules() for one in part.parameters(recurse=False))
+    reading = (nn.MultiheadAttention, nn.TransformerEncoderLayer)
+    inside = {id(part) for parent in module.modules() if isinstance(parent, reading) for part in parent.modules()}
+    found, kept = {}, []
+    for name, part in module.named_modules():
+        if not isinstance(part, (nn.Linear, nn.modules.conv._ConvNd)):
+            continue
+        reason = _reason(part, uses[id(part.weight)], id(part) in inside)
+        if reason:
+            kept.append((name, reason))
+        else:
+            found[name] = part
+    return found, tuple(kept)
+
+
+def _reason(part: Any, uses: int, is_inside: bool) -> str:
+    """Return why a layer stays as it is; empty if it need not."""
+    if type(part) not in (nn.Linear, nn.Conv1d, nn.Conv2d):
+        return f"it is {kind_of(part)}: Linear, Conv1d and Conv2d are replaced"
+    if uses > 1 or is_inside:
+        return "its weights are read elsewhere too"
+    if part._forward_hooks or part._forward_pre_hooks or part._backward_hooks:
+        return "it has hooks"
+    if isinstance(part.weight, nn.parameter.UninitializedParameter):
+        return "its weights are not initialized: run the module once"
+    if not part.weight.is_floating_point() or not bool(torch.isfinite(part.weight).all()):
+        return "its weights are not finite real numbers"
+    conv = _convolution(part)
+    if conv.is_depthwise or conv.out_channels < 2:
+        return "depthwise: each output has one input" if conv.is_depthwise else "it has one output"
+    if conv.is_pointwise and not isinstance(part, nn.Linear) and part.padding not in ("same", "valid", (0,), (0, 0)):
+        return "it pads what a 1×1 window reads"
+    return ""
+
+
+def _convolution(part: Any) -> GroupConv:
+    """Return a layer as a group convolution."""
+    if isinstance(part, nn.Linear):
+        return GroupConv(part.in_features, part.out_features)
+    ones = (1,) * (2 - len(part.kernel_size))
+    window, strides = (*ones, *part.kernel_size), (*ones, *part.stride)
+    return GroupConv(part.in_channels, part.out_channels, part.groups, window, strides)
+
+
+class _Seen:
+    """What a layer reads and writes while the module runs."""
+
+    def __init__(self, part: Any) -> None:
+        self.part, self.moments = part, Moments(_convolution(part))
+        self.sizes: list[tuple[int, int]] = []
+        self.scales: Array | None = None
+
+    def add(self, x: Any, y: Any) -> None:
+        """Take note of one call."""
+        x = x.detach()
+        if isinstance(self.part, nn.Linear):
+            self.sizes.append((max(1, prod(y.shape[1:-1])), 1))
+            self.moments.add_rows(x.reshape(-1, x.shape[-1]).double().cpu().numpy())
+            return
+        axes = len(self.part.kernel_size)
+        self.sizes.append((*(1,) * (2 - axes), *y.shape[-axes:]))
+        x = x.reshape(-1, *x.shape[-1 - axes :])
+        if any(self.part._reversed_padding_repeated_twice):
+            mode = {"zeros": "constant"}.get(self.part.padding_mode, self.part.padding_mode)
+            x = nn.functional.pad(x, self.part._reversed_padding_repeated_twice, mode=mode)
+        images = x.double().cpu().numpy().reshape(*x.shape[:2], *(1,) * (2 - axes), *x.shape[2:])
+        steps = (*(1,) * (2 - axes), *self.part.dilation)
+        self.moments.add_images(images, steps)
+
+
+def _seen(module: Any, modules: dict[str, Any], inputs: Any) -> tuple[Any, dict[str, _Seen]]:
+    """Return the outputs of a module, and what its layers read and write on the way; nothing without inputs."""
+    if inputs is None:
+        return None, {}
+    found = {name: _Seen(part) for name, part in modules.items()}
+    last: list[Any] = [None, None]
+
+    def watch(name: str) -> Callable[..., None]:
+        def note(_: Any, given: tuple[Any, ...], written: Any) -> None:
+            found[name].add(given[0], written)
+            last[:] = [written, found[name]]
+
+        return note
+
+    def scale(norm: Any, given: tuple[Any, ...]) -> None:
+        if given and given[0] is last[0] and norm.running_var is not None and norm.weight is not None:
+            scales = norm.weight / torch.sqrt(norm.running_var + norm.eps)
+            last[1].scales = scales.detach().double().cpu().numpy()
+
+    norms = [part for part in module.modules() if isinstance(part, (nn.BatchNorm1d, nn.BatchNorm2d))]
+    hooks = [part.register_forward_hook(watch(name)) for name, part in modules.items()]
+    hooks += [norm.register_forward_pre_hook(scale) for norm in norms]
+    try:
+        return _run(module, inputs), {name: seen for name, seen in found.items() if seen.sizes}
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def _run(module: Any, inputs: Any) -> Any:
+    """Return the outputs in evaluation mode, without gradients."""
+    with _evaluating(module), torch.no_grad():
+        if isinstance(inputs, Mapping):
+            return module(**inputs)
+        return module(*inputs) if isinstance(inputs, (tuple, list)) else module(inputs)
+
+
+@contextmanager
+def _evaluating(module: Any) -> Iterator[None]:
+    training = {part: part.training for part in module.modules()}
+    module.eval()
+    try:
+        yield
+    finally:
+        for part, flag in training.items():
+            part.training = flag
+
+
+def _layer(name: str, part: Any, seen: _Seen | None) -> DenseLayer:
+    """Return what is known of a layer."""
+    conv = _convolution(part)
+    weight = part.weight.detach().double().cpu().numpy().reshape(conv.out_channels, conv.in_width, *conv.window)
+    if seen is None:
+        return DenseLayer(name, conv, (), weight)
+    return DenseLayer(name, conv, tuple(seen.sizes), weight, seen.scales, seen.moments.mean())
+
+
+def _generator() -> np.random.Generator:
+    """Return a generator of fresh weights that PyTorch's seed decides."""
+    return np.random.default_rng(int(torch.randint(2**31, (1,))))
+
+
+def _reset(module: Any, new: set[int]) -> None:
+    """Give fresh weights to all layers but those that have them already."""
+    for part in module.modules():
+        if id(part) not in new and hasattr(part, "reset_parameters"):
+            part.reset_parameters()
+
+
+def _exchanged(module: Any, others: dict[int, Any]) -> Any:
+    """Return the module with other layers in place of some, wherever these stand."""
+    for parent in list(module.modules()):
+        for name, child in parent._modules.items():
+            if id(child) in others:
+                parent._modules[name] = others[id(child)]
+    return others.get(id(module), module)
+
+
+def _module(part: Any, substitute: Substitute) -> Any:
+    """Return the layers that stand in place of one, in its precision, on its device."""
+    linear = isinstance(part, nn.Linear)
+    factors = substitute.product.chain.factors
+    dense = all(isinstance(factor, GroupConv) and factor.groups == 1 for factor in factors)
+    if linear and dense and substitute.inputs is None is substitute.outputs:
+        made = nn.Sequential(*_linear_layers(part, substitute))
+    elif linear:
+        made = OnLastAxis(*_layers(part, substitute, 1))
+    else:
+        made = nn.Sequential(*_layers(part, substitute, len(part.kernel_size)))
+    made = made.to(part.weight.dtype).to(part.weight.device).train(part.training)
+    return made.requires_grad_(part.weight.requires_grad)
+
+
+def _linear_layers(part: Any, substitute: Substitute) -> Iterator[Any]:
+    """Yield linear layers."""
+    weights = substitute.product.weights
+    for k, weight in enumerate(weights):
+        has_bias = k == len(weights) - 1 and part.bias is not None
+        layer = nn.Linear(weight.shape[1], weight.shape[0], has_bias)
+        layer.weight = nn.Parameter(torch.tensor(weight[:, :, 0, 0]))
+        if has_bias:
+            layer.bias = nn.Parameter(part.bias.detach().clone())
+        yield layer
+
+
+def _layers(part: Any, substitute: Substitute, axes: int) -> Iterator[Any]:
+    """Yield convolutions and the orders of channels between them."""
+    chain, rest = substitute.product.chain, iter(substitute.product.weights)
+    bias = None if part.bias is None else part.bias.detach().clone()
+    last = chain.convolutions[-1]
+    if substitute.inputs is not None:
+        yield Select(substitute.inputs, axes)
+    for factor in serial_factors(chain):
+        if not isinstance(factor, GroupConv):
+            yield Select(factor.indices, axes)
+            continue
+        within = bias if factor is last and substitute.outputs is None else None
+        if within is not None:
+            within = torch.empty_like(within).index_copy(0, torch.tensor(wiring(chain)[-1]).to(within.device), within)
+        yield _conv(part, factor, next(rest), within, axes)
+    if substitute.outputs is not None:
+        yield Select(substitute.outputs, axes)
+        if bias is not None:
+            yield Bias(bias, axes)
+
+
+def _conv(part: Any, factor: GroupConv, weight: Array, bias: Any, axes: int) -> Any:
+    """Return one convolution; the one with the window pads and dilates as the old layer did."""
+    kind, cut = {1: nn.Conv1d, 2: nn.Conv2d}[axes], slice(2 - axes, 2)
+    options: dict[str, Any] = {"groups": factor.groups, "bias": bias is not None, "stride": factor.strides[cut]}
+    if not factor.is_pointwise:
+        options |= {"padding": part.padding, "dilation": part.dilation, "padding_mode": part.padding_mode}
+    layer = kind(factor.in_channels, factor.out_channels, factor.window[cut], **options)
+    layer.weight = nn.Parameter(torch.tensor(weight).reshape(layer.weight.shape))
+    if bias is not None:
+        layer.bias = nn.Parameter(bias)
+    return layer
+
+
+def _measured(new: Any, inputs: Any, before: Any) -> Measured:
+    """Return how far the outputs of the new module are from those of the original."""
+    if inputs is None:
+        return Measured(unmeasured="no inputs were given")
+    pairs = list(zip(_tensors(before), _tensors(_run(new, inputs)), strict=True))
+    whole = sum(float((a.double() ** 2).sum()) for a, _ in pairs)
+    apart = sum(float(((a.double() - b.double()) ** 2).sum()) for a, b in pairs)
+    return Measured(sqrt(apart / whole) if whole else sqrt(apart), "PyTorch")
+
+
+def _tensors(outputs: Any) -> list[Any]:
+    """Return the tensors of real numbers among outputs."""
+    if isinstance(outputs, torch.Tensor):
+        return [outputs] if outputs.is_floating_point() else []
+    entries = (
+        outputs.values() if isinstance(outputs, Mapping) else outputs if isinstance(outputs, (tuple, list)) else []
+    )
+    return [tensor for entry in entries for tensor in _tensors(entry)]
