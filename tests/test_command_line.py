@@ -188,7 +188,7 @@ def test_no_chain_names_the_chains(capsys: pytest.CaptureFixture[str]) -> None:
 def test_no_command_names_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="2"):
         main([])
-    assert "give a COMMAND, one of design, grade, audit; --help says" in capsys.readouterr().err
+    assert "give a COMMAND, one of design, grade, audit, rewrite; --help says" in capsys.readouterr().err
 
 
 def test_numbers_of_paths_can_be_read(capsys: pytest.CaptureFixture[str]) -> None:
@@ -204,7 +204,7 @@ def help_of(capsys: pytest.CaptureFixture[str], *command: str) -> str:
 
 
 @pytest.mark.parametrize("columns", [40, 80, 120])
-@pytest.mark.parametrize("command", [(), ("design",), ("grade",), ("audit",)])
+@pytest.mark.parametrize("command", [(), ("design",), ("grade",), ("audit",), ("rewrite",)])
 def test_help_fits_the_terminal_and_teaches(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...], columns: int
 ) -> None:

@@ -62,11 +62,17 @@ def add_rewrite(commands: Any) -> None:
     parser.add_argument(
         "--inputs", type=Path, metavar="FILE", help="calibration inputs: a .npy, or .npz with their names"
     )
-    parser.add_argument("--input", type=image, metavar="CxHxW", help="size of the image, where the file leaves it open")
+    parser.add_argument(
+        "--input",
+        type=image,
+        metavar="CxHxW",
+        help="size of the image, where the file leaves it open",
+    )
     parser.add_argument(
         "--no-reorder", action="store_true", help="do not look for orders of channels: faster, no shuffles"
     )
-    parser.set_defaults(run=_rewrite, usage_error=parser.error)
+    flags = {"budget": "--keep", "input_shape": "--input", "inputs": "--inputs", "model": "MODEL", "output": "--output"}
+    parser.set_defaults(run=_rewrite, usage_error=parser.error, flags=flags)
 
 
 def _share(text: str) -> float:

@@ -14,7 +14,7 @@ from igc_theory.networks.rewriting.knapsack import Selection, select
 from igc_theory.structure.arguments import LARGEST, positive_int, real_number
 from igc_theory.structure.factors import GroupConv
 
-__all__ = ["OBJECTIVES", "Choices", "DenseLayer", "chosen"]
+__all__ = ["OBJECTIVES", "Choices", "DenseLayer", "choices_within"]
 
 OBJECTIVES = ("bits", "multiply_adds")
 """What a budget is one of."""
@@ -122,7 +122,7 @@ class Choices:
         return _selected(self.layers, self.options, budget, self.objective)
 
 
-def chosen(
+def choices_within(
     layers: Sequence[DenseLayer],
     budget: float,
     objective: str,

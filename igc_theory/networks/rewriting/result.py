@@ -47,6 +47,9 @@ class Measured:
             return f"{ran}: {self.unmeasured}."
         return f"Measured in {self.runtime}: the outputs differ by {self.error:.2g} of their norm."
 
+    def __str__(self) -> str:
+        return self.sentence
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Rewrite:
@@ -96,7 +99,15 @@ class Rewrite:
 
     @property
     def table(self) -> Table:
-        """A row per layer: what it was, what stands in its place, weights, multiply–adds, error."""
+        """A row per layer that was replaced, and totals of all: what it was, what stands in its place, weights, error."""
+        full = self.layers
+        rows = [k for k, name in enumerate(full.columns["now"]) if name != "keep"]
+        columns = {name: [values[k] for k in rows] for name, values in full.columns.items()}
+        return Table(f"{self.name}, {self.replaced} of {len(full.rows)} layers replaced", columns, full.totals)
+
+    @property
+    def layers(self) -> Table:
+        """A row per layer, replaced or not: what it was, what it is now, weights, multiply–adds, error."""
         choices = self.choices
         pairs = list(zip(choices.layers, choices.candidates, strict=True))
         old = zip(choices.layers, choices.originals, strict=True)

@@ -18,7 +18,7 @@ import numpy as np
 
 from igc_theory.kernels.arrays import Array
 from igc_theory.networks.rewriting.candidates import Substitute
-from igc_theory.networks.rewriting.dense_layers import DenseLayer, chosen
+from igc_theory.networks.rewriting.dense_layers import DenseLayer, choices_within
 from igc_theory.networks.rewriting.moments import Moments
 from igc_theory.networks.rewriting.result import Measured, Rewrite, substituted
 from igc_theory.structure.arguments import kind_of, shown
@@ -88,7 +88,7 @@ def rewritten_module(
         raise ValueError(f"model={shown(type(module).__name__)} has no layer that can be replaced: {_first(kept)}")
     layers = [_layer(name, one, seen.get(name)) for name, one in modules.items()]
     fresh, known = partial(DenseLayer.architectures, rng=_generator()), partial(DenseLayer.candidates, reorder=reorder)
-    choices = chosen(layers, budget, objective, fresh if architecture_only else known, progress=progress)
+    choices = choices_within(layers, budget, objective, fresh if architecture_only else known, progress=progress)
     made = substituted(choices, progress)
     others = {id(modules[layer.name]): _module(modules[layer.name], one)
               for layer, one in zip(choices.layers, made, strict=True) if one is not None}  # fmt: skip

@@ -14,7 +14,7 @@ from igc_theory.networks.description.graph import Graph
 from igc_theory.networks.readers.files.file import first_line, parsed
 from igc_theory.networks.readers.files.inputs import checked_sizes
 from igc_theory.networks.readers.onnx_reader import graph_of
-from igc_theory.networks.rewriting.dense_layers import Choices, DenseLayer, chosen
+from igc_theory.networks.rewriting.dense_layers import Choices, DenseLayer, choices_within
 from igc_theory.networks.rewriting.files.layers import OnnxLayers, onnx_layers
 from igc_theory.networks.rewriting.files.nodes import with_substitutes
 from igc_theory.networks.rewriting.files.runs import Inputs, input_moments, random_inputs, runner
@@ -63,7 +63,7 @@ def rewritten_file(
         partial(DenseLayer.candidates, reorder=reorder),
     )
     layers = [layer.dense for layer in found.layers]
-    choices = chosen(layers, budget, objective, fresh if architecture_only else known, progress=progress)
+    choices = choices_within(layers, budget, objective, fresh if architecture_only else known, progress=progress)
     made = substituted(choices, progress)
     replaced = [(layer, one) for layer, one in zip(found.layers, made, strict=True) if one is not None]
     new = with_substitutes(model, replaced) if replaced else model
