@@ -47,17 +47,22 @@ def add_rewrite(commands: Any) -> None:
     """Add the parser of `rewrite`."""
     question = "put cheaper layers in place of dense ones, in an ONNX file"
     parser = add_command(commands, "rewrite", question, HELP, EXAMPLES)
+    parser.usage = "igc-theory rewrite [-h] MODEL ..."
     parser.add_argument("model", metavar="MODEL", type=Path, help="an ONNX file (needs the extra onnx)")
     parser.add_argument(
         "--keep",
         type=_share,
         metavar="SHARE",
-        help="of what the layers cost, such as 0.5; without it three are compared",
+        help="of what the layers cost, such as 0.5; without it five are compared",
     )
     parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="write the new model")
     parser.add_argument("--force", action="store_true", help="replace the output if it is there")
     parser.add_argument(
-        "--objective", default="bits", choices=("bits", "multiply_adds"), help="what the share is of (default bits)"
+        "--objective",
+        default="bits",
+        choices=("bits", "multiply_adds"),
+        metavar="UNIT",
+        help="what the share is of: bits (default), multiply_adds",
     )
     parser.add_argument(
         "--inputs", type=Path, metavar="FILE", help="calibration inputs: a .npy, or .npz with their names"
