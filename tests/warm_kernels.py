@@ -14,7 +14,10 @@ from typing import Any
 
 IMPORTED = [
     "ipykernel.kernelapp",
+    "ipykernel.debugger",
     "IPython.core.completer",
+    "IPython.core.magics",
+    "IPython.extensions.storemagic",
     "matplotlib_inline.backend_inline",
     "matplotlib.pyplot",
     "scipy.sparse.linalg",
