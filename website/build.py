@@ -98,10 +98,16 @@ def notebook_pages() -> dict[str, str]:
     return {f"{name}.html": notebook_page(name, before, after) for before, name, after in around}
 
 
+@cache
+def exporter() -> HTMLExporter:
+    """Return what turns notebooks into HTML: one, since each compiles its templates anew."""
+    return HTMLExporter(template_name="basic")
+
+
 def notebook_page(name: str, before: str, after: str) -> str:
     """Return one notebook as a page, with links to the one before and the one after it."""
     notebook = nbformat.read(notebooks()[name], as_version=4)
-    body, _ = HTMLExporter(template_name="basic").from_notebook_node(notebook)
+    body, _ = exporter().from_notebook_node(notebook)
     return framed(titles()[name], with_links_of_the_site(body), before=before, after=after)
 
 
