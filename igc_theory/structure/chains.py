@@ -199,7 +199,9 @@ class Parallel(Chain):
 
     def __init__(self, branches: Iterable[Any], name: str = "") -> None:
         way_out = "give a list of chains, factors, or lists of factors"
-        settle(self, branches=self._checked(listed("branches", branches, way_out)), name=text("name", name))
+        chains = self._checked(listed("branches", branches, way_out))
+        spliced = (inner for chain in chains for inner in (chain.branches if type(chain) is type(self) else (chain,)))
+        settle(self, branches=tuple(spliced), name=text("name", name))
         self._check_images()
 
     @property

@@ -28,7 +28,8 @@ class Sum(Parallel):
     Parameters
     ----------
     branches : iterable of Chain, GroupConv, ChannelPermutation or list of these
-        At least one; all read equally many channels, and write equally many. An empty list is the identity, a shortcut.
+        At least one; all read equally many channels, and write equally many. An empty list is the identity, a shortcut. Sums are
+        spliced in.
     name : str, default ""
         Shown in displays.
 
@@ -114,7 +115,7 @@ class DirectSum(Parallel):
     Parameters
     ----------
     branches : iterable of Chain, GroupConv, ChannelPermutation or list of these
-        At least one. ``interleave(1, channels)`` leaves channels as they are.
+        At least one. ``interleave(1, channels)`` leaves channels as they are. Direct sums are spliced in.
     name : str, default ""
         Shown in displays.
 
@@ -189,9 +190,10 @@ def _is_empty(entry: object) -> bool:
 
 
 def _as_chain(k: int, entry: Any) -> Chain:
-    """Return one branch as a chain; a chain that already is one stays what it is."""
+    """Return one branch as a chain, or as a sum if it is nothing else."""
     if isinstance(entry, Chain):
-        return entry
+        inner = entry.factors[0]
+        return inner if len(entry) == 1 and isinstance(inner, Parallel) else entry
     if not isinstance(entry, (GroupConv, ChannelPermutation, list, tuple)):
         raise TypeError(
             f"branches[{k}]={shown(entry)} is {kind_of(entry)}: give a Chain, GroupConv, ChannelPermutation or a list of these"

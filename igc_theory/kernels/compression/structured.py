@@ -15,7 +15,7 @@ from igc_theory.kernels.products.product import Product
 from igc_theory.kernels.projection.chain_kernel import chain_kernel
 from igc_theory.kernels.projection.project import project
 from igc_theory.structure.arguments import flag, positive_int, two_of
-from igc_theory.structure.chains import Chain
+from igc_theory.structure.chains import Chain, Parallel
 from igc_theory.structure.factors import GroupConv
 from igc_theory.structure.families.two_factor_chains import two_factor_chain
 
@@ -171,4 +171,6 @@ def sparse_low_rank(
 
 
 def _described(chain: Chain) -> str:
+    if not chain.is_serial:
+        return " then ".join(factor.kind for factor in chain.factors if isinstance(factor, (GroupConv, Parallel)))
     return " × ".join(str(conv.in_width) for conv in chain.convolutions)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from numpy.typing import ArrayLike
 
 from igc_theory.kernels.arrays import Array, numbers
-from igc_theory.structure.branches import serial
+from igc_theory.structure.branches import checked
 from igc_theory.structure.chains import Chain
 
 __all__ = ["chain_kernel", "window_of_one"]
@@ -33,7 +33,7 @@ def chain_kernel(kernel: ArrayLike, chain: Chain, name: str = "kernel") -> Array
     >>> chain_kernel(np.ones((8, 72)), igcv1(4, 2)).shape
     (8, 8, 9)
     """
-    if not serial(chain).convolutions:
+    if not checked(chain).convolutions:
         raise ValueError(f"chain={chain.name or 'Chain'!r} has no convolution: there is no weight to choose")
     array = numbers(name, kernel)
     window = chain.window

@@ -20,10 +20,10 @@ from igc_theory.structure.branches import Wires, wiring
 from igc_theory.structure.chains import Chain, Factor
 from igc_theory.structure.factors import GroupConv
 
-__all__ = ["Fit", "Method", "method_of"]
+__all__ = ["ALTERNATING", "CLOSED_FORM", "Fit", "Method", "equalized", "method_of"]
 
-_CLOSED_FORM = "closed form, the nearest product"
-_ALTERNATING = "alternating least squares"
+CLOSED_FORM = "closed form, the nearest product"
+ALTERNATING = "alternating least squares"
 
 _STARTS, _SMALL = 4, 2**15
 """Random starts for a chain without a method of its own, if its factors and the kernel are small."""
@@ -96,7 +96,7 @@ def _any_chain(kernel: Array, *, chain: Chain, wires: Wires, rng: np.random.Gene
     tensor = kernel.reshape(*kernel.shape[:2], *chain.window)
     starts = restarts + (_STARTS if kernel.size * len(chain.convolutions) <= _SMALL else 1)
     weights, error = fitted(tensor, chain, (random_weights(tensor, chain, rng) for _ in range(starts)))
-    return Fit(_expanded(weights, chain, chain), error, _bound_of(kernel, chain, wires), _ALTERNATING)
+    return Fit(_expanded(weights, chain, chain), error, _bound_of(kernel, chain, wires), ALTERNATING)
 
 
 def _bound_of(kernel: Array, chain: Chain, wires: Wires) -> Callable[[], float | None]:
@@ -106,10 +106,10 @@ def _bound_of(kernel: Array, chain: Chain, wires: Wires) -> Callable[[], float |
 
 def _polished(kernel: Array, *, start: Method, chain: Chain) -> Fit:
     fit = start(kernel)
-    if fit.method == _CLOSED_FORM:
+    if fit.method == CLOSED_FORM:
         return fit
     weights, error = fitted(kernel.reshape(*kernel.shape[:2], *chain.window), chain, [fit.weights])
-    method = f"{fit.method}, then {_ALTERNATING}"
+    method = f"{fit.method}, then {ALTERNATING}"
     return Fit(_expanded(weights, chain, chain), error, fit.bound, method) if error < fit.error else fit
 
 
@@ -117,19 +117,19 @@ def _alternating(
     kernel: Array, *, chain: Chain, reduced: Chain, wires: Wires, rng: np.random.Generator, restarts: int
 ) -> Fit:
     weights, error = depthwise_middle(kernel, reduced.convolutions, wires, rng, restarts)
-    return Fit(_expanded(weights, chain, reduced), error, _bound_of(kernel, reduced, wires), _ALTERNATING)
+    return Fit(_expanded(weights, chain, reduced), error, _bound_of(kernel, reduced, wires), ALTERNATING)
 
 
 def _two_factors(kernel: Array, *, chain: Chain, reduced: Chain, wires: Wires) -> Fit:
     weights, error = two_factors(kernel, reduced.convolutions, wires, _spatial(reduced))
-    return Fit(_expanded(weights, chain, reduced), error, lambda: error, _CLOSED_FORM)
+    return Fit(_expanded(weights, chain, reduced), error, lambda: error, CLOSED_FORM)
 
 
 def _hierarchical(kernel: Array, *, chain: Chain, reduced: Chain, trees: ChannelTrees) -> Fit:
     spatial = _spatial(reduced)
     if len(trees) <= 2:
         weights, error = split_factors(columns_in_order(kernel, trees), trees, spatial)
-        return Fit(_expanded(weights, chain, reduced), error, lambda: error, _CLOSED_FORM)
+        return Fit(_expanded(weights, chain, reduced), error, lambda: error, CLOSED_FORM)
     # The bound takes longer than the fit: it waits until somebody asks, with a kernel that nobody else can change.
     kept, trees = in_tree_order(kernel, trees)
     weights, error = split_factors(kept, trees, spatial)
@@ -177,8 +177,19 @@ def _expanded(weights: list[Array], chain: Chain, reduced: Chain) -> list[Array]
             expanded.append(kept.pop(0)[0].reshape(conv.out_channels, conv.in_width, *conv.window))
         else:
             expanded.append(np.ones((conv.out_channels, 1, 1, 1), weights[0].dtype))
-    norms = np.array([float(np.linalg.norm(weight)) for weight in expanded])
-    if len(expanded) == 1 or not norms.all():
-        return expanded
+    return equalized(expanded)
+
+
+def equalized(weights: list[Array]) -> list[Array]:
+    """Return weights of convolutions in series with equal Frobenius norms and the same product; a zero is left as it is.
+
+    Examples
+    --------
+    >>> [array.item() for array in equalized([np.array([[8.0]]), np.array([[2.0]])])]
+    [4.0, 4.0]
+    """
+    norms = np.array([float(np.linalg.norm(weight)) for weight in weights])
+    if len(weights) < 2 or not norms.all():
+        return weights
     mean = np.exp(np.log(norms).mean())
-    return [(weight * (mean / norm)).astype(weight.dtype) for weight, norm in zip(expanded, norms, strict=True)]
+    return [(weight * (mean / norm)).astype(weight.dtype) for weight, norm in zip(weights, norms, strict=True)]

@@ -14,10 +14,11 @@ from igc_theory.kernels.arrays import Array, exponent_of, finite
 from igc_theory.kernels.products.product import Product
 from igc_theory.kernels.projection.chain_kernel import chain_kernel
 from igc_theory.kernels.projection.channel_order import reordered, search
-from igc_theory.kernels.projection.methods import Fit, method_of
+from igc_theory.kernels.projection.methods import Fit
+from igc_theory.kernels.projection.sums.nearest import nearest_of, scaled_weights
 from igc_theory.kernels.rank_one_pairs import squared_norm
 from igc_theory.structure.arguments import flag, generator, positive_int
-from igc_theory.structure.branches import wiring
+from igc_theory.structure.branches import serial, wiring
 from igc_theory.structure.chains import Chain
 
 __all__ = ["Projection", "project"]
@@ -115,7 +116,12 @@ def project(
     polyadic decomposition of each block, from a start by singular value decompositions. It ends in a local optimum. A product
     comes back exactly if its branches have at least as many inputs, and as many outputs, as there are paths between them.
 
-    1×1 depthwise convolutions are scales and may stand anywhere. The weights come with equal Frobenius norms.
+    **Chains side by side.** A `DirectSum` is projected branch by branch. From a `Sum` shortcuts are subtracted. If one branch is
+    left, or each of them has one convolution, the nearest product is found in closed form, as far as it is for that branch.
+    Otherwise all weights descend together from random starts.
+
+    1×1 depthwise convolutions are scales and may stand anywhere. The weights come with equal Frobenius norms, those of every
+    branch of a sum among themselves.
 
     Parameters
     ----------
@@ -179,10 +185,11 @@ def project(
         scale = _scale(array, energy := _energy(array))
     if scale != 1:
         energy = _energy(array := array / array.dtype.type(scale))
-    wires = wiring(chain)
-    nearest = method_of(chain, wires, rng, 0 if reorder else restarts, polish=polish)
     if reorder:
-        found, rows, columns = search(array, chain, wires, nearest, rng, restarts)
+        serial(chain, "leave reorder=False, which projects onto any chain")
+    nearest = nearest_of(chain, rng, 0 if reorder else restarts, polish=polish)
+    if reorder:
+        found, rows, columns = search(array, chain, wiring(chain), nearest, rng, restarts)
         chain = reordered(chain, rows, columns)
     else:
         found = nearest(array)
@@ -191,12 +198,15 @@ def project(
 
 def _projection(chain: Chain, found: Fit, scale: float, norm: float) -> Projection:
     """Return the projection of a kernel that was divided by `scale` and then had the norm `norm`."""
-    if norm == 0:
+    if norm == 0 == found.error:
         return Projection(Product(chain, found.weights), 0.0, found.method, lambda: 0.0)
-    share = scale ** (1 / len(found.weights))
-    product = Product(
-        chain, [weight * weight.dtype.type(share) for weight in found.weights] if scale != 1 else found.weights
-    )
+    weights = found.weights if scale == 1 else scaled_weights(chain, found.weights, scale)
+    if norm == 0 or weights is None:
+        raise ValueError(
+            f"kernel has a norm of {norm * scale:.3g}, which the shortcut in chain={chain.name or 'Chain'!r} cannot be "
+            "compared with: give a kernel of ordinary size, or a chain without the shortcut"
+        )
+    product = Product(chain, weights)
 
     def bound() -> float | None:
         squared = found.bound()

@@ -6,7 +6,8 @@ The conjugate transpose of a kernel is pulled back from the outputs, one factor 
 
 so the window grows as it does in `correlate_adjoint`, behind strides too. A residual is pushed forward the other way. At a
 convolution the two meet: with `Y` what was pulled to its outputs and `X` what was pushed to its inputs, the squared distance has
-the slope :math:`Y X^H`, branch by branch. Whatever pulls and pushes is a node: a convolution, a permutation, nodes in series.
+the slope :math:`Y X^H`, branch by branch. Whatever pulls and pushes is a node: a convolution, a permutation, nodes in series, and
+nodes side by side.
 """
 
 from __future__ import annotations
@@ -20,11 +21,12 @@ import numpy as np
 
 from igc_theory.kernels.arrays import Array
 from igc_theory.kernels.correlation import correlate, correlate_adjoint, diagonal_blocks, permuted, windows
-from igc_theory.structure.chains import Chain
+from igc_theory.kernels.linear_maps import weighted
+from igc_theory.structure.chains import Chain, Parallel, Placement
 from igc_theory.structure.factors import GroupConv
 from igc_theory.structure.permutations import ChannelPermutation
 
-__all__ = ["Convolution", "Gather", "Node", "Series", "chain_node"]
+__all__ = ["Branches", "Convolution", "Gather", "Node", "Series", "chain_node"]
 
 Pull = Callable[[Array], Array]
 
@@ -233,6 +235,63 @@ class Series:
         return slopes | self._nodes[last].slope(x, wanted)
 
 
+class Branches:
+    """Nodes side by side, for the branches of a `Sum` or a `DirectSum`."""
+
+    def __init__(self, factor: Parallel, nodes: Sequence[Node]) -> None:
+        self._factor, self._parts = factor, tuple(zip(factor.parts, nodes, strict=True))
+
+    @property
+    def convolutions(self) -> Sequence[Convolution]:
+        """All convolutions inside, branch by branch."""
+        return [conv for _, node in self._parts for conv in node.convolutions]
+
+    def begin(self, prefix: Pull) -> None:
+        """Learn how what is pulled to the inputs goes on to those of the product."""
+        for part, node in self._parts:
+            node.begin(partial(self._onward, part, prefix))
+
+    def _onward(self, part: Placement, prefix: Pull, y: Array) -> Array:
+        return prefix(self._joined([(part, y)]))
+
+    def pull(self, y: Array) -> Array:
+        """Return the adjoint at `y`, which convolutions remember."""
+        return self._joined([(part, node.pull(y[part.writes])) for part, node in self._parts])
+
+    def vary(self, y: Array | None, steps: Mapping[Convolution, Array]) -> Array | None:
+        """Return the change of what was last pulled, None for zero."""
+        varied = [(part, node.vary(None if y is None else y[part.writes], steps)) for part, node in self._parts]
+        changes = [(part, change) for part, change in varied if change is not None]
+        return self._joined(changes) if changes else None
+
+    def push(self, x: Array) -> Array:
+        """Return the node applied to `x`."""
+        pushed = [(part, node.push(x[part.reads, *part.centre(*x.shape[1:3])])) for part, node in self._parts]
+        dtype = np.result_type(*(end for _, end in pushed))
+        y = np.zeros((self._factor.out_channels, *pushed[0][1].shape[1:]), dtype)
+        for part, end in pushed:
+            y[part.writes] += end
+        return y
+
+    def slope(self, x: Array, wanted: frozenset[Convolution]) -> dict[Convolution, Array]:
+        """Return the gradients for the weights of the wanted convolutions."""
+        slopes: dict[Convolution, Array] = {}
+        for part, node in self._parts:
+            if not wanted.isdisjoint(node.convolutions):
+                slopes |= node.slope(x[part.reads, *part.centre(*x.shape[1:3])], wanted)
+        return slopes
+
+    def _joined(self, pulled: Sequence[tuple[Placement, Array]]) -> Array:
+        """Return what was pulled to the inputs of some branches, added up at the inputs of them all."""
+        part, first = pulled[0]
+        sides = [n + 2 * rim for n, rim in zip(first.shape[1:3], part.margin, strict=True)]
+        dtype = np.result_type(*(array for _, array in pulled))
+        x = np.zeros((self._factor.in_channels, *sides, first.shape[3]), dtype)
+        for part, array in pulled:
+            x[part.reads, *part.centre(*sides)] += array
+        return x
+
+
 def _pulled_through(nodes: Sequence[Node], onward: Pull, y: Array) -> Array:
     """Return `y` pulled through nodes and on to the inputs of the product."""
     for node in reversed(nodes):
@@ -260,13 +319,19 @@ def chain_node(chain: Chain, weights: Sequence[Array]) -> Series:
     >>> bool(np.allclose(pulled.transpose(3, 0, 1, 2), product.kernel()))
     True
     """
-    left, nodes = list(weights), list[Node]()
-    for factor in chain.factors:
-        if isinstance(factor, ChannelPermutation):
-            nodes.append(Gather(factor))
-        else:
-            assert isinstance(factor, GroupConv)
-            nodes.append(Convolution(factor, left.pop(0)))
-    series = Series(nodes)
+    series = _series(chain, weights)
     series.begin(lambda y: y)
     return series
+
+
+def _series(chain: Chain, weights: Sequence[Array]) -> Series:
+    nodes = list[Node]()
+    for factor, own in weighted(chain.factors, weights):
+        if isinstance(factor, ChannelPermutation):
+            nodes.append(Gather(factor))
+        elif isinstance(factor, Parallel):
+            branches = weighted(factor.branches, own)
+            nodes.append(Branches(factor, [_series(branch, inner) for branch, inner in branches]))
+        else:
+            nodes.append(Convolution(factor, own[0]))
+    return Series(nodes)

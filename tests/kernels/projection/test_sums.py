@@ -1,0 +1,151 @@
+"""Nearest products of sums: against least squares over all weights at once, against planted products, and against descent."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from igc_theory.kernels import Product, project, random_product
+from igc_theory.structure import Chain, DirectSum, GroupConv, Sum, igcv1, igcv2, interleave
+
+LINEAR = {
+    "RepVGG": Sum([GroupConv(4, 4, kernel_size=3), GroupConv(4, 4), []]),
+    "MobileOne": Sum([*[GroupConv(4, 4, 4, 3)] * 3, GroupConv(4, 4, 4), []]),
+    "groups of two widths": Sum([GroupConv(6, 6, 3), [interleave(2, 3), GroupConv(6, 6, 2), interleave(3, 2)]]),
+    "one branch and a shortcut": Sum([[interleave(2, 2), GroupConv(4, 4, 2, (3, 1))], []]),
+    "MixNet": DirectSum([GroupConv(2, 2, 2, size) for size in (3, 5)]),
+    "blocks between shuffles": Chain([interleave(2, 3), DirectSum([GroupConv(2, 3), GroupConv(4, 1, 1, 3)]), interleave(2, 2)]),
+    "sums inside": DirectSum([Sum([GroupConv(2, 2), []]), Sum([interleave(1, 2), interleave(2, 1)]), GroupConv(1, 2)]),
+}  # fmt: skip
+
+
+def least_squares(kernel, chain):
+    """The squared distance of the nearest product, by solving for all weights of a linear chain at once."""
+    sizes = [conv.parameters for conv in chain.convolutions]
+    shapes = [(conv.out_channels, conv.in_width, *conv.window) for conv in chain.convolutions]
+
+    def product(flat):
+        parts = np.split(flat, np.cumsum(sizes)[:-1])
+        return Product(chain, [part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)]).kernel().ravel()
+
+    fixed = product(np.zeros(sum(sizes)))
+    columns = np.stack([product(unit) - fixed for unit in np.eye(sum(sizes))], axis=1)
+    best = np.linalg.lstsq(columns, kernel.ravel() - fixed, rcond=None)[0]
+    return float(np.sum((kernel.ravel() - fixed - columns @ best) ** 2))
+
+
+@pytest.mark.parametrize("chain", LINEAR.values(), ids=LINEAR)
+def test_sums_that_are_linear_in_their_weights_have_a_closed_form(chain):
+    rng = np.random.default_rng(0)
+    kernel = rng.standard_normal((chain.out_channels, chain.in_channels, *chain.window))
+    found = project(kernel, chain)
+    assert found.method == "closed form, the nearest product"
+    expected = np.sqrt(least_squares(kernel, chain)) / np.linalg.norm(kernel)
+    assert found.relative_error == pytest.approx(expected, abs=1e-12)
+    assert found.lower_bound == found.relative_error
+    distance = np.linalg.norm(kernel - found.product.kernel()) / np.linalg.norm(kernel)
+    assert found.relative_error == pytest.approx(distance, abs=1e-12)
+    planted = random_product(chain, rng).kernel()
+    assert project(planted, chain).relative_error < 1e-14
+
+
+def test_a_shortcut_is_subtracted_before_the_closed_form_of_its_neighbour():
+    rng = np.random.default_rng(1)
+    chain, kernel = igcv1(4, 2, kernel_size=3), rng.standard_normal((8, 8, 3, 3))
+    less = kernel.copy()
+    less[range(8), range(8), 1, 1] -= 1
+    alone, found = project(less, chain), project(kernel, Sum([chain, []]))
+    assert found.method == "closed form, the nearest product"
+    norms = np.linalg.norm(kernel), np.linalg.norm(less)
+    assert found.relative_error * norms[0] == pytest.approx(alone.relative_error * norms[1])
+    np.testing.assert_allclose(found.product.kernel()[..., 0, 0], alone.product.kernel()[..., 0, 0])
+
+
+def test_a_direct_sum_is_as_near_as_its_branches():
+    rng = np.random.default_rng(2)
+    branches, kernel = [igcv2([2, 2, 2], 1), igcv1(2, 3, 1)], rng.standard_normal((14, 14))
+    found = project(kernel, DirectSum(branches))
+    blocks = [kernel[:8, :8], kernel[8:, 8:]]
+    parts = [project(block, branch) for block, branch in zip(blocks, branches, strict=True)]
+    lost = np.sum(kernel**2) - sum(np.sum(block**2) for block in blocks)
+
+    def whole(errors):
+        squares = [(e * np.linalg.norm(block)) ** 2 for e, block in zip(errors, blocks, strict=True)]
+        return pytest.approx(np.sqrt(lost + sum(squares)) / np.linalg.norm(kernel))
+
+    assert found.relative_error == whole([part.relative_error for part in parts])
+    assert found.lower_bound == whole([part.lower_bound for part in parts])
+    assert found.method == "branch by branch: hierarchical"
+
+
+PLANTED = {
+    "block-diagonal + low rank": Sum([GroupConv(8, 8, 4), [GroupConv(8, 1), GroupConv(1, 8)]]),
+    "Pixelated butterfly": Sum([igcv2([2, 4], 1), [GroupConv(8, 1), GroupConv(1, 8)]]),
+    "direct sum, then pointwise": Chain([DirectSum([GroupConv(2, 2, 2, 3), GroupConv(2, 2, 2, 5)]), GroupConv(4, 4)]),
+}
+
+
+@pytest.mark.parametrize("chain", PLANTED.values(), ids=PLANTED)
+def test_planted_products_come_back(chain):
+    rng = np.random.default_rng(3)
+    found = project(random_product(chain, rng).kernel(), chain, rng=rng)
+    assert found.relative_error < 1e-10
+    assert found.method == "alternating least squares"
+
+
+def test_the_error_is_the_distance_of_the_product():
+    rng = np.random.default_rng(3)
+    kernel = rng.standard_normal((4, 4, 5, 5))
+    found = project(kernel, PLANTED["direct sum, then pointwise"], rng=rng)
+    distance = np.linalg.norm(kernel - found.product.kernel()) / np.linalg.norm(kernel)
+    assert found.relative_error == pytest.approx(distance)
+
+
+def test_block_diagonal_plus_low_rank_is_no_worse_than_taking_turns():
+    """Each turn is a closed form, so that turns end in a local optimum."""
+    rng = np.random.default_rng(4)
+    chain, kernel = Sum([GroupConv(6, 6, 3), [GroupConv(6, 1), GroupConv(1, 6)]]), rng.standard_normal((6, 6))
+    mask, blocks = np.kron(np.eye(3), np.ones((2, 2))), np.zeros((6, 6))
+    for _ in range(200):
+        u, s, v = np.linalg.svd(kernel - blocks)
+        low = s[0] * np.outer(u[:, 0], v[0])
+        blocks = mask * (kernel - low)
+    turns = np.linalg.norm(kernel - blocks - low) / np.linalg.norm(kernel)
+    assert project(kernel, chain).relative_error < turns + 1e-4
+
+
+def test_entries_without_a_path_bound_the_error_from_below():
+    chain = Chain([DirectSum([GroupConv(1, 1), GroupConv(2, 2)]), DirectSum([GroupConv(2, 2), GroupConv(1, 1)])])
+    kernel = np.random.default_rng(5).standard_normal((3, 3))
+    found = project(kernel, chain)
+    support = Product(chain, [np.ones((conv.out_channels, conv.in_width)) for conv in chain.convolutions]).matrix() > 0
+    lost = np.linalg.norm(kernel[~support])
+    assert found.lower_bound == pytest.approx(lost / np.linalg.norm(kernel))
+    assert 0 < found.lower_bound <= found.relative_error
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.complex128])
+def test_types_and_sizes_of_a_kernel_are_kept(dtype):
+    rng = np.random.default_rng(6)
+    chain = Sum([GroupConv(4, 4, 2), [GroupConv(4, 1), GroupConv(1, 4)]])
+    kernel = random_product(chain, rng, dtype).matrix()
+    found = project(kernel, chain)
+    assert found.product.dtype == dtype
+    assert found.relative_error < (1e-5 if dtype == np.float32 else 1e-10)
+    huge = project(kernel * dtype(1e30), chain)
+    assert huge.relative_error == pytest.approx(found.relative_error, abs=1e-5)
+    np.testing.assert_allclose(huge.product.matrix() / 1e30, found.product.matrix(), atol=1e-4)
+    assert project(np.zeros((4, 4)), chain).relative_error == 0
+
+
+def test_what_cannot_be_meant_is_refused():
+    block = Sum([GroupConv(4, 4, 4), []])
+    with pytest.raises(ValueError, match=r"norm of 2e\+200, which the shortcut .* cannot be compared with"):
+        project(np.eye(4) * 1e200, block)
+    with pytest.raises(ValueError, match=r"side by side.*leave reorder=False"):
+        project(np.eye(4), block, reorder=True)
+    with pytest.raises(ValueError, match="has no convolution: there is no weight to choose"):
+        project(np.eye(4), Sum([interleave(2, 2), []]))
+    assert project(np.zeros((4, 4)), block).relative_error == 0
+    with pytest.raises(ValueError, match="norm of 0, which the shortcut"):
+        project(np.zeros((4, 4)), Sum([GroupConv(4, 4, 4), interleave(2, 2)]))
