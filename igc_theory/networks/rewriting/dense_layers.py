@@ -98,6 +98,8 @@ class Choices:
     budget, before : int
         What the layers may cost together, and what they cost.
     selection : Selection
+    alike : bool
+        Whether errors are shares of weights that are gone, so that layers count by what they cost and shrink alike.
     """
 
     layers: tuple[DenseLayer, ...]
@@ -106,6 +108,7 @@ class Choices:
     budget: int
     before: int
     selection: Selection
+    alike: bool = False
 
     @property
     def candidates(self) -> list[Candidate]:
@@ -119,7 +122,7 @@ class Choices:
 
     def within(self, budget: float) -> Choices:
         """Return the choices for another budget, a share or a number."""
-        return _selected(self.layers, self.options, budget, self.objective)
+        return _selected(self.layers, self.options, budget, self.objective, self.alike)
 
 
 def choices_within(
@@ -128,6 +131,7 @@ def choices_within(
     objective: str,
     options: Callable[[DenseLayer], list[Candidate]],
     *,
+    alike: bool = False,
     progress: bool = True,
 ) -> Choices:
     """Return one candidate per layer so that the sum of squared relative errors is least within a budget.
@@ -140,6 +144,8 @@ def choices_within(
     objective : {"bits", "multiply_adds"}
     options : callable
         Gives the candidates of a layer, itself first.
+    alike : bool, default False
+        Whether each layer counts by what it costs.
     progress : bool, default True
         Whether a progress bar is shown in a terminal.
 
@@ -149,14 +155,15 @@ def choices_within(
         If the budget is less than the cheapest candidates cost.
     """
     bar = tqdm(layers, desc="comparing", unit="layer", leave=False, disable=None if progress else True)
-    return _selected(tuple(layers), tuple(options(layer) for layer in bar), budget, objective)
+    return _selected(tuple(layers), tuple(options(layer) for layer in bar), budget, objective, alike)
 
 
 def _selected(
-    layers: tuple[DenseLayer, ...], options: tuple[list[Candidate], ...], budget: float, objective: str
+    layers: tuple[DenseLayer, ...], options: tuple[list[Candidate], ...], budget: float, objective: str, alike: bool
 ) -> Choices:
     costs = [[layer.cost(one, objective) for one in some] for layer, some in zip(layers, options, strict=True)]
-    losses = [[one.relative_error**2 for one in some] for some in options]
+    counts = [some[0] / max(map(max, costs)) if alike else 1.0 for some in costs]
+    losses = [[count * one.relative_error**2 for one in some] for count, some in zip(counts, options, strict=True)]
     before, least = sum(some[0] for some in costs), sum(map(min, costs))
     most = allowed(budget, before)
     if most < least:
@@ -164,7 +171,7 @@ def _selected(
             f"budget={budget} is {most:,} of {before:,} {objective.replace('_', '-')}, but the cheapest substitutes of all "
             f"layers cost {least:,}: use at least {least / before + 5e-4:.3f}"
         )
-    return Choices(layers, options, objective, most, before, select(costs, losses, most))
+    return Choices(layers, options, objective, most, before, select(costs, losses, most), alike)
 
 
 def allowed(budget: float, before: int) -> int:

@@ -88,7 +88,8 @@ def rewritten_module(
         raise ValueError(f"model={shown(type(module).__name__)} has no layer that can be replaced: {_first(kept)}")
     layers = [_layer(name, one, seen.get(name)) for name, one in modules.items()]
     fresh, known = partial(DenseLayer.architectures, rng=_generator()), partial(DenseLayer.candidates, reorder=reorder)
-    choices = choices_within(layers, budget, objective, fresh if architecture_only else known, progress=progress)
+    options = fresh if architecture_only else known
+    choices = choices_within(layers, budget, objective, options, alike=architecture_only, progress=progress)
     made = substituted(choices, progress)
     others = {id(modules[layer.name]): _module(modules[layer.name], one)
               for layer, one in zip(choices.layers, made, strict=True) if one is not None}  # fmt: skip

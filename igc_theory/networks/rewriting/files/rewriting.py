@@ -63,7 +63,8 @@ def rewritten_file(
         partial(DenseLayer.candidates, reorder=reorder),
     )
     layers = [layer.dense for layer in found.layers]
-    choices = choices_within(layers, budget, objective, fresh if architecture_only else known, progress=progress)
+    options = fresh if architecture_only else known
+    choices = choices_within(layers, budget, objective, options, alike=architecture_only, progress=progress)
     made = substituted(choices, progress)
     replaced = [(layer, one) for layer, one in zip(found.layers, made, strict=True) if one is not None]
     new = with_substitutes(model, replaced) if replaced else model

@@ -1,0 +1,397 @@
+# ruff: noqa: E501  # models stand in one line each
+"""Rewritten ONNX models, run by ONNX's reference implementation; the dense kernels of the substitutes are the oracle."""
+
+import io
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+onnx = pytest.importorskip("onnx", reason="the extra onnx is not installed")
+
+from onnx import TensorProto, helper, numpy_helper
+from onnx.reference import ReferenceEvaluator
+
+from igc_theory import networks
+from igc_theory.networks import read_onnx
+from igc_theory.networks.readers.onnx_reader import graph_of
+from igc_theory.networks.rewriting.candidates import candidates
+from igc_theory.networks.rewriting.files.layers import onnx_layers
+from igc_theory.networks.rewriting.files.nodes import with_substitutes
+from tests.networks.readers import onnx_models
+
+rewrite = partial(
+    networks.rewrite, reorder=False, progress=False
+)  # orders of channels are looked for in two cases below
+
+RNG = np.random.default_rng(0)
+
+
+def model(nodes, constants=None, shape=(1, 4, 6, 6), *options, **more):
+    """Return a model as those of the readers' tests, whose output has a known rank: ONNX's checker asks for it."""
+    made = onnx_models.model(nodes, constants, shape, *options, **more)
+    rank = 2 if nodes[-1].op_type == "Gemm" else len(shape)
+    made.graph.output[0].CopyFrom(helper.make_tensor_value_info("y", TensorProto.FLOAT, [None] * rank))
+    return made
+
+
+def drawn(*shape, kind=np.float32):
+    """Return weights that keep the variance."""
+    return (RNG.standard_normal(shape) / np.sqrt(np.prod(shape[1:]))).astype(kind)
+
+
+def run(made, x):
+    return ReferenceEvaluator(made).run(None, {"x": x})[0]
+
+
+def written(folder, made, name="model.onnx"):
+    path = folder / name
+    path.write_bytes(made.SerializeToString())
+    return path
+
+
+def parts(path):
+    """Return a model and its dense layers."""
+    from igc_theory.networks.readers.files.file import parsed
+    from igc_theory.networks.readers.files.inputs import checked_sizes
+
+    made = onnx.load(path)
+    return made, onnx_layers(made, graph_of(parsed(path, path.read_bytes()), checked_sizes(None))[0])
+
+
+CASES = {
+    "3×3": (helper.make_node("Conv", ["x", "w", "b"], ["y"], pads=[1, 1, 1, 1]), {"w": drawn(12, 8, 3, 3), "b": drawn(12)}, (2, 8, 7, 6)),
+    "valid": (helper.make_node("Conv", ["x", "w"], ["y"]), {"w": drawn(8, 8, 3, 2)}, (1, 8, 7, 6)),
+    "strided, uneven pads": (helper.make_node("Conv", ["x", "w", "b"], ["y"], pads=[0, 1, 2, 1], strides=[2, 3]), {"w": drawn(8, 8, 3, 3), "b": drawn(8)}, (1, 8, 9, 10)),
+    "dilated": (helper.make_node("Conv", ["x", "w"], ["y"], pads=[2, 2, 2, 2], dilations=[2, 2]), {"w": drawn(8, 8, 3, 3)}, (1, 8, 9, 8)),
+    "grouped": (helper.make_node("Conv", ["x", "w", "b"], ["y"], group=2, strides=[2, 2], pads=[1, 1, 1, 1]), {"w": drawn(12, 4, 3, 3), "b": drawn(12)}, (1, 8, 8, 8)),
+    "1×1, strided": (helper.make_node("Conv", ["x", "w", "b"], ["y"], strides=[2, 2]), {"w": drawn(12, 8, 1, 1), "b": drawn(12)}, (1, 8, 5, 5)),
+    "same": (helper.make_node("Conv", ["x", "w"], ["y"], auto_pad="SAME_UPPER", strides=[2, 2]), {"w": drawn(8, 8, 3, 3)}, (1, 8, 7, 8)),
+    "sequence": (helper.make_node("Conv", ["x", "w", "b"], ["y"], pads=[1, 2], strides=[2]), {"w": drawn(12, 8, 3), "b": drawn(12)}, (2, 8, 11)),
+    "double": (helper.make_node("Conv", ["x", "w"], ["y"]), {"w": drawn(8, 8, 1, 1, kind=np.float64)}, (1, 8, 4, 4)),
+    "gemm": (helper.make_node("Gemm", ["x", "w", "b"], ["y"], transB=1, alpha=0.5, beta=2.0), {"w": drawn(12, 8), "b": drawn(12)}, (3, 8)),
+    "gemm, no bias": (helper.make_node("Gemm", ["x", "w"], ["y"]), {"w": drawn(8, 12)}, (3, 8)),
+    "matmul": (helper.make_node("MatMul", ["x", "w"], ["y"]), {"w": drawn(8, 12)}, (2, 5, 8)),
+    "matmul of images": (helper.make_node("MatMul", ["x", "w"], ["y"]), {"w": drawn(8, 12)}, (2, 3, 4, 8)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_every_substitute_computes_what_its_dense_kernel_does(tmp_path, case):
+    node, constants, shape = CASES[case]
+    kind = TensorProto.DOUBLE if constants["w"].dtype == np.float64 else TensorProto.FLOAT
+    made = model([node], constants, shape)
+    made.graph.input[0].type.tensor_type.elem_type = made.graph.output[0].type.tensor_type.elem_type = kind
+    made, found = parts(written(tmp_path, made))
+    (layer,) = found.layers
+    dense, x = layer.dense, RNG.standard_normal(shape).astype(constants["w"].dtype)
+    options = candidates(dense.weight, dense.convolution, dense.sizes[0], reorder=case in ("1×1, strided", "gemm"))
+    by_family = {candidate.family: candidate for candidate in options if candidate.family != "keep"}
+    by_family |= {f"{c.family} behind": c for c in options if "window in the second" in c.setting}
+    assert len(by_family) >= (1 if case == "grouped" else 5)
+    for candidate in by_family.values():
+        made_new = with_substitutes(made, [(layer, candidate.substitute)])
+        onnx.checker.check_model(made_new, full_check=True)
+        oracle = onnx.ModelProto.FromString(made.SerializeToString())
+        kernel = candidate.substitute.kernel(dense.convolution.in_channels)
+        oracle.graph.initializer[0].CopyFrom(numpy_helper.from_array(as_stored(node, kernel, constants["w"]), "w"))
+        expected, found_values = run(oracle, x), run(made_new, x)
+        assert found_values.dtype == expected.dtype
+        assert np.allclose(found_values, expected, atol=2e-5), candidate.name
+
+
+def as_stored(node, kernel, weight):
+    """Return a dense kernel as the node stores its weights."""
+    if node.op_type == "Conv":
+        group = [entry.i for entry in node.attribute if entry.name == "group"]
+        groups, width = (group or [1])[0], weight.shape[1]
+        rows = len(weight) // groups
+        kept = [kernel[k, k // rows * width : (k // rows + 1) * width] for k in range(len(weight))]
+        return np.stack(kept).reshape(weight.shape).astype(weight.dtype)
+    matrix = kernel[:, :, 0, 0]
+    if node.op_type == "Gemm":
+        given = {entry.name: entry for entry in node.attribute}
+        matrix = matrix / given["alpha"].f if "alpha" in given else matrix
+        return (matrix if "transB" in given else matrix.T).astype(weight.dtype)
+    return matrix.T.astype(weight.dtype)
+
+
+def network(opset=17, **options):
+    """Return a small network with a batch normalisation, an open batch, metadata, and a branch that is not read."""
+    constants = {
+        "w1": drawn(16, 4, 3, 3), "b1": drawn(16), "w2": drawn(16, 16, 3, 3), "w3": drawn(10, 16), "b3": drawn(10),
+        "gamma": np.linspace(0.5, 2, 16, dtype=np.float32), "beta": drawn(16), "mean": drawn(16),
+        "var": np.linspace(0.5, 1, 16, dtype=np.float32),
+    }  # fmt: skip
+    nodes = [
+        helper.make_node("Conv", ["x", "w1", "b1"], ["c1"], "first", pads=[1, 1, 1, 1]),
+        helper.make_node("BatchNormalization", ["c1", "gamma", "beta", "mean", "var"], ["n1"]),
+        helper.make_node("Relu", ["n1"], ["r1"]),
+        helper.make_node("Conv", ["r1", "w2"], ["c2"], "second", pads=[1, 1, 1, 1], strides=[2, 2]),
+        helper.make_node("Relu", ["c2"], ["r2"]),
+        helper.make_node("GlobalAveragePool", ["r2"], ["p"]),
+        helper.make_node("Flatten", ["p"], ["f"]),
+        helper.make_node("Gemm", ["f", "w3", "b3"], ["y"], "third", transB=1),
+    ]
+    made = model(nodes, constants, ("batch", 4, 6, 6), opset, **options)
+    made.metadata_props.add(key="author", value="nobody")
+    return made
+
+
+def test_a_network_is_rewritten_within_its_budget_and_measured(tmp_path):
+    path = written(tmp_path, network())
+    found = rewrite(path, 0.5)
+    assert found.cost <= 0.5 * found.choices.before == 16 * (16 * 4 * 9 + 16 * 16 * 9 + 160)
+    new, old = found.model, onnx.load(path)
+    assert new.opset_import == old.opset_import
+    assert (new.ir_version, new.metadata_props[0].value) == (old.ir_version, "nobody")
+    assert new.graph.input == old.graph.input
+    assert new.graph.output == old.graph.output
+    x = np.random.default_rng(0).standard_normal((1, 4, 6, 6)).astype(np.float32)
+    expected = np.linalg.norm(run(new, x) - run(old, x)) / np.linalg.norm(run(old, x))
+    assert found.measured.error == pytest.approx(expected, rel=1e-3)
+    assert run(new, np.concatenate([x, x, x])).shape == (3, 10)
+    kept = [
+        layer.name
+        for layer, one in zip(found.choices.layers, found.choices.candidates, strict=True)
+        if one.family == "keep"
+    ]
+    arrays = {tensor.name: tensor for tensor in new.graph.initializer}
+    names = {"first": "w1", "second": "w2", "third": "w3"}
+    assert {name for name in names.values() if name in arrays} == {names[name] for name in kept}
+    assert all(arrays[t.name] == t for t in old.graph.initializer if t.name in arrays)
+    assert sum(np.prod(t.dims) for t in new.graph.initializer) < sum(np.prod(t.dims) for t in old.graph.initializer)
+
+
+def test_with_the_whole_budget_nothing_changes_to_the_bit(tmp_path):
+    path = written(tmp_path, network())
+    found = rewrite(path, 1.0)
+    target = found.save(tmp_path / "same.onnx")
+    assert (found.replaced, found.predicted_error, found.measured.error, found.gap) == (0, 0, 0, 0)
+    assert target.read_bytes() == path.read_bytes()
+
+
+def test_the_scales_of_a_normalisation_and_calibration_inputs_weigh_the_errors(tmp_path):
+    path = written(tmp_path, network())
+    images = (
+        np.random.default_rng(1).standard_normal((40, 4, 6, 6)).astype(np.float32)
+        * np.array([9, 1, 1, 0.1], np.float32)[:, None, None]
+    )
+    blind, seeing = rewrite(path, 0.4), rewrite(path, 0.4, inputs=images.astype(np.float32))
+    old = run(onnx.load(path), images)
+    errors = [np.linalg.norm(run(one.model, images) - old) / np.linalg.norm(old) for one in (blind, seeing)]
+    assert errors[1] < 0.7 * errors[0]
+    assert seeing.measured.error == pytest.approx(errors[1], rel=1e-3)
+    first = seeing.choices.layers[0]
+    assert np.allclose(first.scales, np.linspace(0.5, 2, 16) / np.sqrt(np.linspace(0.5, 1, 16) + 1e-5))
+    assert first.moments.shape == (36, 36)
+
+
+def test_moments_of_a_layer_are_those_of_its_patches(tmp_path):
+    from igc_theory.kernels import patches
+
+    path = written(tmp_path, network())
+    images = np.random.default_rng(1).standard_normal((5, 4, 6, 6)).astype(np.float32)
+    found = rewrite(path, 1.0, inputs=images)
+    columns = np.concatenate([patches(image, 3) for image in images], axis=1).astype(float)
+    sums = columns @ columns.T
+    noise = np.eye(36) * 36 * np.diagonal(sums).mean() / 180
+    assert np.allclose(found.choices.layers[0].moments, (sums + noise) / (180 + 36), rtol=1e-4)
+
+
+def test_multiply_adds_are_a_budget_too(tmp_path):
+    path = written(tmp_path, network())
+    found = rewrite(path, 0.5, objective="multiply_adds")
+    whole = read_onnx(path)
+    assert found.choices.before == whole.multiply_adds
+    assert found.cost <= whole.multiply_adds / 2
+    counted = read_onnx(found.save(tmp_path / "small.onnx"))
+    assert counted.multiply_adds == found.cost
+    assert rewrite(path, int(found.cost), objective="multiply_adds").cost <= found.cost
+
+
+def test_weights_used_twice_are_rewritten_for_both_and_stored_once(tmp_path):
+    weight = drawn(16, 16, 1, 1)
+    nodes = [
+        helper.make_node("Conv", ["x", "w"], ["a"]),
+        helper.make_node("Relu", ["a"], ["r"]),
+        helper.make_node("Conv", ["r", "w"], ["y"]),
+    ]
+    path = written(tmp_path, model(nodes, {"w": weight}, (1, 16, 4, 4)))
+    found = rewrite(path, 0.5)
+    assert found.replaced == 1
+    assert (
+        sum(np.prod(t.dims) for t in found.model.graph.initializer if t.data_type == 1)
+        == found.choices.candidates[0].parameters
+    )
+    assert len(found.model.graph.node) >= 5
+    kernel = found.choices.candidates[0].substitute.kernel(16)[:, :, 0, 0]
+    x = RNG.standard_normal((1, 16, 4, 4)).astype(np.float32)
+    middle = np.maximum(np.einsum("oi,nihw->nohw", kernel, x), 0)
+    assert np.allclose(run(found.model, x), np.einsum("oi,nihw->nohw", kernel, middle), atol=1e-5)
+
+
+@pytest.mark.parametrize(("nodes", "reason"), [
+    ([helper.make_node("Conv", ["x", "w"], ["a"]), helper.make_node("Mul", ["w", "w"], ["m"]),
+      helper.make_node("ReduceSum", ["m"], ["s"]), helper.make_node("Add", ["a", "s"], ["y"])], "its weights are read elsewhere too"),
+    ([helper.make_node("Conv", ["x", "w"], ["a"]), helper.make_node("Conv", ["a", "w"], ["y"], group=1, strides=[2, 2])],
+     "its weights are used by layers of different kinds"),
+    ([helper.make_node("Conv", ["x", "w"], ["y"], pads=[1, 1, 1, 1])], "it pads what a 1×1 window reads"),
+    ([helper.make_node("Conv", ["x", "half"], ["y"])], "its weights are of type bfloat16"),
+    ([helper.make_node("Conv", ["x", "nan"], ["y"])], "some of its weights are not finite"),
+    ([helper.make_node("Conv", ["x", "depthwise"], ["y"], group=16)], "depthwise: each output has one input"),
+])  # fmt: skip
+def test_layers_that_cannot_be_replaced_stay_and_say_why(tmp_path, nodes, reason):
+    good = helper.make_node("Conv", ["x", "good"], ["other"])
+    arrays = {"w": drawn(16, 16, 1, 1), "good": drawn(16, 16, 1, 1), "nan": np.full((16, 16, 1, 1), np.nan, np.float32),
+              "depthwise": drawn(16, 1, 3, 3)}  # fmt: skip
+    made = model([good, *nodes], arrays, (1, 16, 4, 4))
+    made.graph.output.append(helper.make_tensor_value_info("other", TensorProto.FLOAT, [None] * 4))
+    made.graph.initializer.append(
+        helper.make_tensor("half", TensorProto.BFLOAT16, (16, 16, 1, 1), bytes(512), raw=True)
+    )
+    found = rewrite(written(tmp_path, made), 0.5)
+    assert {why for _, why in found.kept} == {reason}
+    assert found.replaced == 1
+
+
+def test_graphs_within_a_node_stay(tmp_path):
+    inner = helper.make_graph(
+        [helper.make_node("Conv", ["x", "w"], ["z"])], "inner", [], [helper.make_tensor_value_info("z", 1, None)]
+    )
+    nodes = [
+        helper.make_node("Conv", ["x", "good"], ["g"]),
+        helper.make_node("If", ["yes"], ["i"], "choice", then_branch=inner, else_branch=inner),
+        helper.make_node("Add", ["g", "i"], ["y"]),
+    ]
+    arrays = {"w": drawn(16, 16, 1, 1), "good": drawn(16, 16, 1, 1), "yes": np.array(True)}
+    found = rewrite(written(tmp_path, model(nodes, arrays, (1, 16, 4, 4))), 0.5)
+    assert found.replaced == 1
+    assert ("choice", "If has a graph of its own, which stays") in found.kept
+    assert "w" in {tensor.name for tensor in found.model.graph.initializer}
+
+
+def test_weights_computed_from_stored_ones_are_replaced_with_what_computed_them(tmp_path):
+    nodes = [helper.make_node("Transpose", ["w"], ["t"], perm=[1, 0]), helper.make_node("MatMul", ["x", "t"], ["y"])]
+    found = rewrite(written(tmp_path, model(nodes, {"w": drawn(16, 16)}, (2, 16))), 0.5)
+    assert found.replaced == 1
+    assert "Transpose" not in {node.op_type for node in found.model.graph.node} or len(found.model.graph.node) > 3
+    assert "w" not in {tensor.name for tensor in found.model.graph.initializer}
+
+
+def test_old_files_list_new_arrays_among_their_inputs_and_get_no_shuffles(tmp_path):
+    made = network(6)
+    made.ir_version = 3
+    made.graph.node[-1].attribute.append(helper.make_attribute("broadcast", 1))
+    del made.graph.node[-1].attribute[-1]
+    infos = [helper.make_tensor_value_info(t.name, t.data_type, t.dims) for t in made.graph.initializer]
+    made.graph.input.extend(infos)
+    found = rewrite(written(tmp_path, made), 0.5)
+    assert {t.name for t in found.model.graph.initializer} < {entry.name for entry in found.model.graph.input}
+    assert {one.family for one in found.choices.candidates} <= {"keep", "low rank"}
+    assert {why for _, why in found.kept} == {"a linear layer of operator set 6, below 7"}
+
+
+def test_half_precision_stays_half_precision(tmp_path):
+    made = model(
+        [helper.make_node("Conv", ["x", "w"], ["y"])], {"w": drawn(16, 16, 1, 1, kind=np.float16)}, (1, 16, 4, 4)
+    )
+    made.graph.input[0].type.tensor_type.elem_type = made.graph.output[0].type.tensor_type.elem_type = (
+        TensorProto.FLOAT16
+    )
+    found = rewrite(written(tmp_path, made), 0.5)
+    assert {t.data_type for t in found.model.graph.initializer} <= {TensorProto.FLOAT16, TensorProto.INT64}
+    assert run(found.model, np.ones((1, 16, 4, 4), np.float16)).dtype == np.float16
+
+
+def test_arrays_in_further_files_are_taken_into_the_new_one(tmp_path):
+    path = tmp_path / "model.onnx"
+    onnx.save(network(), path, save_as_external_data=True, location="arrays.bin", size_threshold=0)
+    target = rewrite(path, 0.5).save(tmp_path / "small.onnx")
+    (tmp_path / "arrays.bin").unlink()
+    x = np.ones((1, 4, 6, 6), np.float32)
+    assert np.isfinite(run(onnx.load(target), x)).all()
+
+
+def test_fresh_weights_for_a_file_without_any():
+    light = Path(onnx.__file__).parent / "backend/test/data/light/light_squeezenet.onnx"
+    with pytest.raises(ValueError, match="architecture_only=True puts fresh ones in their place"):
+        rewrite(light, 0.5)
+    found = rewrite(light, 0.4, architecture_only=True)
+    onnx.checker.check_model(found.model, full_check=True)
+    assert found.cost <= 0.4 * found.choices.before
+    assert found.errors is None
+    assert {one.family for one in found.choices.candidates} == {"keep", "product"}
+    shares = [
+        one.parameters / layer.convolution.parameters
+        for layer, one in zip(found.choices.layers, found.choices.candidates, strict=True)
+    ]
+    assert np.std([share for share in shares if share < 1]) < 0.2
+
+
+# --- what is refused, and files ---------------------------------------------------------------------------------------
+
+
+def test_files_are_neither_overwritten_nor_half_written(tmp_path, monkeypatch):
+    path = written(tmp_path, network())
+    found = rewrite(path, 0.5)
+    target = found.save(tmp_path / "small.onnx")
+    content = target.read_bytes()
+    with pytest.raises(ValueError, match="is there already"):
+        found.save(target)
+    monkeypatch.setattr("os.replace", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        rewrite(path, 0.9).save(target, force=True)
+    monkeypatch.undo()
+    assert target.read_bytes() == content
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["model.onnx", "small.onnx"]
+    with pytest.raises(ValueError, match="is a folder"):
+        found.save(tmp_path)
+    with pytest.raises(ValueError, match="folder that is not there"):
+        found.save(tmp_path / "none" / "small.onnx")
+
+
+@pytest.mark.parametrize(("budget", "error", "sentence"), [
+    (0.0, ValueError, "budget=0.0 is not a share"), (1.5, ValueError, "budget=1.5 is not a share"), (-1, ValueError, "below 1"),
+    (float("nan"), ValueError, "budget"), (True, TypeError, "budget"), ("half", TypeError, "budget"), (1e-4, ValueError, "use at least 0.0"),
+])  # fmt: skip
+def test_budgets_that_cannot_be_meant_are_refused(tmp_path, budget, error, sentence):
+    with pytest.raises(error, match=sentence):
+        rewrite(written(tmp_path, network()), budget)
+
+
+def test_damaged_files_are_refused(tmp_path):
+    content = network().SerializeToString()
+    for cut in (0, 10, len(content) // 2, len(content) - 3):
+        path = tmp_path / f"cut{cut}.onnx"
+        path.write_bytes(content[:cut])
+        with pytest.raises(ValueError, match="path="):
+            rewrite(path, 0.5)
+    with pytest.raises(IsADirectoryError):
+        rewrite(tmp_path, 0.5)
+    with pytest.raises(FileNotFoundError):
+        rewrite(tmp_path / "none.onnx", 0.5)
+    empty = model([helper.make_node("Relu", ["x"], ["y"])])
+    with pytest.raises(ValueError, match="no layer that can be replaced"):
+        rewrite(written(tmp_path, empty, "empty.onnx"), 0.5)
+    with pytest.raises(TypeError, match="give the path of an ONNX file"):
+        rewrite(io.BytesIO(content), 0.5)
+
+
+def test_inputs_are_named(tmp_path):
+    path = written(tmp_path, network())
+    with pytest.raises(ValueError, match="inputs has 'z', which is none of its inputs"):
+        rewrite(path, 0.5, inputs={"x": np.ones(1), "z": np.ones(1)})
+    with pytest.raises(ValueError, match="lacks its input 'x'"):
+        rewrite(path, 0.5, inputs={})
+
+
+def test_what_was_done_is_shown(tmp_path):
+    found = rewrite(written(tmp_path, network()), 0.5)
+    assert str(found) == found.sentence
+    assert found.sentence.startswith("model: ")
+    assert f"{found.replaced} of 3 layers replaced" in found.sentence
+    assert "<table>" in found._repr_html_()
+    assert found.layers.totals["left"] == sum(found.layers.columns["left"])
+    assert len(found.table.rows) == found.replaced

@@ -1,0 +1,174 @@
+"""Rewritten PyTorch modules: the dense kernels of the substitutes in the old layers are the oracle."""
+
+import copy
+from functools import partial
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="the extra torch is not installed")
+
+from torch import nn
+
+from igc_theory import networks
+from igc_theory.networks.rewriting.candidates import candidates
+from igc_theory.networks.rewriting.torch_networks import _convolution, _module
+
+rewrite = partial(networks.rewrite, reorder=False, progress=False)  # orders of channels are looked for once below
+
+LAYERS = {
+    "3×3": (lambda: nn.Conv2d(8, 12, 3, padding=1), (2, 8, 7, 6)),
+    "no padding, strided": (lambda: nn.Conv2d(8, 8, (3, 2), stride=(2, 1), bias=False), (2, 8, 7, 6)),
+    "dilated, reflected": (lambda: nn.Conv2d(8, 8, 3, padding=2, dilation=2, padding_mode="reflect"), (1, 8, 9, 8)),
+    "same": (lambda: nn.Conv2d(8, 8, (3, 5), padding="same"), (1, 8, 6, 6)),
+    "grouped": (lambda: nn.Conv2d(8, 12, 3, padding=1, groups=2), (1, 8, 6, 6)),
+    "pointwise, strided": (lambda: nn.Conv2d(8, 12, 1, stride=2), (1, 8, 5, 5)),
+    "one image": (lambda: nn.Conv2d(8, 12, 3, padding=1), (8, 5, 5)),
+    "sequence": (lambda: nn.Conv1d(8, 12, 5, padding=2, stride=2), (2, 8, 11)),
+    "linear": (lambda: nn.Linear(8, 12), (3, 4, 8)),
+    "linear, one vector": (lambda: nn.Linear(8, 12, bias=False), (8,)),
+    "double": (lambda: nn.Linear(8, 12).double(), (3, 8)),
+}
+
+
+@pytest.mark.parametrize("case", LAYERS)
+def test_every_substitute_computes_what_its_dense_kernel_does(case):
+    torch.manual_seed(0)
+    make, shape = LAYERS[case]
+    layer = make()
+    conv = _convolution(layer)
+    weight = layer.weight.detach().double().numpy().reshape(conv.out_channels, conv.in_width, *conv.window)
+    x = torch.randn(shape, dtype=layer.weight.dtype)
+    options = {
+        one.family: one
+        for one in candidates(weight, conv, reorder=case == "pointwise, strided")
+        if one.family != "keep"
+    }
+    assert len(options) >= (1 if case == "grouped" else 5)
+    for candidate in options.values():
+        oracle, made = copy.deepcopy(layer), _module(layer, candidate.substitute)
+        kernel = candidate.substitute.kernel(conv.in_channels)
+        rows = conv.out_width
+        blocks = [kernel[k, k // rows * conv.in_width :][: conv.in_width] for k in range(conv.out_channels)]
+        with torch.no_grad():
+            oracle.weight.copy_(torch.tensor(np.stack(blocks)).reshape(oracle.weight.shape))
+            assert torch.allclose(made(x), oracle(x), atol=1e-5), candidate.name
+        assert {one.dtype for one in made.parameters()} == {layer.weight.dtype}
+        bias = 0 if layer.bias is None else layer.bias.numel()
+        assert sum(one.numel() for one in made.parameters()) == candidate.parameters + bias
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv2d(4, 16, 3, padding=1), nn.BatchNorm2d(16), nn.ReLU(), nn.Conv2d(16, 16, 3, padding=1, stride=2)
+        )
+        self.twice = nn.Conv2d(16, 16, 1)
+        self.head = nn.Linear(16, 10)
+
+    def forward(self, x):
+        x = self.body(x).relu()
+        return self.head(self.twice(self.twice(x).relu()).mean((2, 3)))
+
+
+@pytest.fixture
+def net():
+    torch.manual_seed(0)
+    made = Net()
+    with torch.no_grad():
+        made.body[1].running_var.copy_(torch.linspace(0.5, 2, 16))
+    return made
+
+
+def test_a_module_is_rewritten_within_its_budget_and_measured(net):
+    x = torch.randn(20, 4, 6, 6)
+    state, training = copy.deepcopy(net.state_dict()), net.training
+    found = rewrite(net, 0.5, inputs=x)
+    assert all(torch.equal(value, state[name]) for name, value in net.state_dict().items())
+    assert net.training == training == found.model.training
+    assert found.cost <= 0.5 * found.choices.before == 16 * (16 * 36 + 16 * 144 + 256 + 160)
+    assert sum(p.numel() for p in found.model.parameters()) < sum(p.numel() for p in net.parameters())
+    net.eval(), found.model.eval()
+    with torch.no_grad():
+        old, new = net(x), found.model(x)
+    assert found.measured.error == pytest.approx(float((new - old).norm() / old.norm()), rel=1e-3)
+    assert found.choices.layers[2].name == "twice"
+    assert found.choices.layers[2].sizes == ((3, 3), (3, 3))
+    assert np.allclose(found.choices.layers[0].scales, 1 / np.sqrt(np.linspace(0.5, 2, 16) + 1e-5))
+    new.sum() if new.requires_grad else found.model(x).sum().backward()
+    assert all(p.grad is not None for p in found.model.parameters())
+
+
+def test_with_the_whole_budget_nothing_changes_to_the_bit(net):
+    x = torch.randn(2, 4, 6, 6)
+    found = rewrite(net, 1.0)
+    assert found.replaced == 0
+    net.eval(), found.model.eval()
+    assert torch.equal(net(x), found.model(x))
+    assert rewrite(net, 1.0, inputs=x).measured.error == 0
+
+
+def test_a_module_that_is_used_twice_is_replaced_in_both_places(net):
+    pair = nn.Sequential(net.twice, nn.ReLU(), net.twice)
+    made = rewrite(pair, 0.4).model
+    assert made[0] is made[2]
+    assert not isinstance(made[0], nn.Conv2d)
+    assert not isinstance(rewrite(nn.Linear(16, 16), 0.5).model, nn.Linear)
+
+
+def test_multiply_adds_need_images(net):
+    with pytest.raises(ValueError, match="give some as inputs"):
+        rewrite(net, 0.5, objective="multiply_adds")
+    found = rewrite(net, 0.5, objective="multiply_adds", inputs=torch.randn(20, 4, 6, 6))
+    assert found.choices.before == 36 * 576 + 9 * (2304 + 2 * 256) + 160
+    assert found.cost <= found.choices.before / 2
+
+
+def test_fresh_weights_make_an_architecture_to_train(net):
+    torch.manual_seed(1)
+    found = rewrite(net, 0.5, architecture_only=True)
+    again = rewrite(net, 0.5, architecture_only=True)
+    assert {one.family for one in found.choices.candidates} <= {"keep", "product"}
+    assert found.errors is None
+    kept = [
+        name for name, part in found.model.named_modules() if name in ("body.0", "head") and hasattr(part, "weight")
+    ]
+    assert all(not torch.equal(found.model.get_submodule(name).weight, net.get_submodule(name).weight) for name in kept)
+    assert not all(torch.equal(a, b) for a, b in zip(found.model.parameters(), again.model.parameters(), strict=True))
+    assert found.model(torch.randn(2, 4, 6, 6)).shape == (2, 10)
+
+
+def test_layers_that_cannot_be_replaced_stay_and_say_why():
+    class Mine(nn.Conv2d):
+        pass
+
+    tied = nn.Linear(16, 16)
+    tied.weight = (other := nn.Linear(16, 16)).weight
+    hooked = nn.Linear(16, 16)
+    hooked.register_forward_hook(lambda *_: None)
+    parts = [Mine(8, 8, 3), tied, other, hooked, nn.Conv2d(8, 8, 3, groups=8), nn.Conv3d(8, 8, 3), nn.MultiheadAttention(16, 2),
+             nn.TransformerEncoderLayer(16, 2, 16), nn.Conv2d(8, 8, 1, padding=1), nn.Linear(16, 1)]  # fmt: skip
+    found = rewrite(nn.ModuleList([*parts, nn.Linear(16, 16)]), 0.5)
+    assert [layer.name for layer in found.choices.layers] == ["10"]
+    reasons = dict(found.kept)
+    assert reasons["0"] == "it is a Mine: Linear, Conv1d and Conv2d are replaced"
+    assert reasons["1"] == reasons["2"] == reasons["7.linear1"] == "its weights are read elsewhere too"
+    assert reasons["3"] == "it has hooks"
+    assert reasons["4"] == "depthwise: each output has one input"
+    assert reasons["8"] == "it pads what a 1×1 window reads"
+    assert reasons["9"] == "it has one output"
+    assert all(type(part) in map(type, parts) for part in list(found.model)[:-1])
+
+
+@pytest.mark.parametrize(("given", "sentence"), [
+    (nn.ReLU(), "no layer that can be replaced"), (nn.Conv3d(8, 8, 3), "no layer that can be replaced"),
+])  # fmt: skip
+def test_modules_without_dense_layers_are_refused(given, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        rewrite(given, 0.5)
+
+
+def test_a_module_is_not_saved_as_a_file(net, tmp_path):
+    with pytest.raises(TypeError, match="state_dict"):
+        rewrite(net, 0.9).save(tmp_path / "net.onnx")
