@@ -18,6 +18,7 @@ from igc_theory.commands.audit import add_audit
 from igc_theory.commands.design import add_design
 from igc_theory.commands.grade import add_grade
 from igc_theory.commands.help_pages import HelpPage, flags_of
+from igc_theory.commands.measure import add_measure
 from igc_theory.commands.rewrite import add_rewrite
 from igc_theory.commands.words import in_flags
 
@@ -33,7 +34,7 @@ exit status:
   130  stopped by Ctrl-C
 """
 
-COMMANDS = (add_design, add_grade, add_audit, add_rewrite)
+COMMANDS = (add_design, add_grade, add_audit, add_rewrite, add_measure)
 """What there is; each adds its parser to the sub-commands and names, by ``set_defaults(run=…)``, what answers it."""
 
 

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from itertools import islice
+from pathlib import Path
 
 import pytest
 
@@ -21,6 +22,9 @@ from igc_theory.budget import (
     widest_dense,
     widest_strict,
 )
+from igc_theory.budget.designs.best_block import best_blocks
+from igc_theory.networks import latency, latency_table
+from igc_theory.networks.timing.tables import write_table
 
 
 def run(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
@@ -42,13 +46,56 @@ def test_best_block_of_a_layer(capsys: pytest.CaptureFixture[str]) -> None:
     words = ["design", "--in", "100", "--out", "144", "--stride", "2", "--budget", "3000"]
     status, out, _ = run(capsys, *words)
     assert status == 0
-    assert "2,620 weights; a regular convolution has 129,600, 49.5 times as many." in out
+    assert "A regular convolution has 129,600 weights, 49.5 times as many as the first." in out
     assert "GroupConv(100, 100, groups=100, kernel_size=3, stride=2)" in out
-    status, out, _ = run(capsys, *words, "--dense", "--json")
-    best = best_block(100, 144, stride=2)
-    found = json.loads(out)
-    assert (found["parameters"], tuple(found["branch_widths"])) == (best.parameters, best.branch_widths)
-    assert found["convolutions"] == [repr(convolution) for convolution in best.convolutions]
+    assert "Next\n  in Python: igc_theory.budget.best_block(" in out
+    assert "parameters" not in out
+    found = designs(capsys, *words[1:], "--dense", "--top", "3")
+    best = best_blocks(3, 100, 144, stride=2, budget=3000)
+    assert [row["parameters"] for row in found] == [block.parameters for block in best]
+    assert [row["convolutions"] for row in found] == [[repr(conv) for conv in block.convolutions] for block in best]
+    assert {row["factors"] for row in designs(capsys, *words[1:], "--factors", "5-6", "--top", "4")} <= {5, 6}
+    assert "--budget 10" in run(capsys, *words[:-1], "10")[2] or "budget=10" in run(capsys, *words[:-1], "10")[2]
+
+
+def test_blocks_are_ranked_by_the_time_of_a_machine(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    table = latency_table()
+    write_table(tmp_path / "mine.json", table)
+    words = ["--in", "48", "--out", "96", "--dense", "--objective", "latency", "--image", "14", "--top", "4"]
+    found = designs(capsys, *words)
+    assert found == designs(capsys, *words, "--table", str(tmp_path / "mine.json"))
+    times = [row["predicted ms"] for row in found]
+    assert times == sorted(times)
+    best = best_block(48, 96, objective="latency", table=table, image=14)
+    assert found[0]["convolutions"] == [repr(conv) for conv in best.convolutions]
+    assert times[0] == pytest.approx(latency(best.chain, table, height=14).milliseconds, rel=0.01)
+    _, out, _ = run(capsys, "design", *words)
+    assert "least predicted time first" in out
+    assert "igc-theory measure -o machine.json" in out
+    status, _, err = run(capsys, "design", *words, "--table", str(tmp_path / "none.json"))
+    assert (status, "none.json" in err) == (1, True)
+
+
+def test_the_best_few_are_timed_and_ranked_by_that(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("igc_theory.networks.timing.measure.chain_time", lambda chain, *_: 1e3 / chain.parameters)
+    found = designs(capsys, "--in", "16", "--out", "24", "--dense", "--measure", "4")
+    weights = [row["parameters"] for row in found]
+    assert len(found) == 4
+    assert weights == sorted(weights, reverse=True)
+    assert [row["measured ms"] for row in found] == pytest.approx([1e3 / count for count in weights], rel=0.01)
+
+
+def test_measure_says_how_well_it_predicts(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("igc_theory.networks.timing.measure.measure", lambda *_, **__: latency_table())
+    monkeypatch.setattr("igc_theory.networks.measure", lambda *_, **__: latency_table())
+    status, out, _ = run(capsys, "measure", "-o", str(tmp_path / "mine.json"))
+    assert status == 0
+    assert f"rank correlation {latency_table().rank_correlation:.3f}" in out
+    assert "--table" in out.splitlines()[-1]
 
 
 def test_designs_are_those_of_the_library(capsys: pytest.CaptureFixture[str]) -> None:
@@ -121,7 +168,11 @@ def test_nothing_satisfies_the_limits(capsys: pytest.CaptureFixture[str], words:
         ("design", "give --channels, --budget or both"),
         ("design --in 3", "give --in and --out together"),
         ("design --in 3 --out 4 --channels 8", "give --in and --out together, and no --channels"),
-        ("design --in 3 --out 4 --factors 2", "--factors and --min-spatial-width go with"),
+        ("design --in 3 --out 4 --min-spatial-width 2", "--min-spatial-width goes with"),
+        ("design --channels 8 --objective latency", "--objective goes with --in and --out"),
+        ("design --channels 8 --measure 2", "--measure goes with --in and --out"),
+        ("design --in 3 --out 4 --objective speed", "invalid choice"),
+        ("measure", "-o"),
         ("design --channels 8 --stride 2", "--stride goes with --in and --out"),
         ("design --channels 0", "'0' is not a whole number"),
         ("design --channels 8.5", "'8.5' is not a whole number"),
@@ -188,7 +239,7 @@ def test_no_chain_names_the_chains(capsys: pytest.CaptureFixture[str]) -> None:
 def test_no_command_names_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="2"):
         main([])
-    assert "give a COMMAND, one of design, grade, audit, rewrite; --help says" in capsys.readouterr().err
+    assert "give a COMMAND, one of design, grade, audit, rewrite, measure; --help says" in capsys.readouterr().err
 
 
 def test_numbers_of_paths_can_be_read(capsys: pytest.CaptureFixture[str]) -> None:
@@ -204,7 +255,7 @@ def help_of(capsys: pytest.CaptureFixture[str], *command: str) -> str:
 
 
 @pytest.mark.parametrize("columns", [40, 80, 120])
-@pytest.mark.parametrize("command", [(), ("design",), ("grade",), ("audit",), ("rewrite",)])
+@pytest.mark.parametrize("command", [(), ("design",), ("grade",), ("audit",), ("rewrite",), ("measure",)])
 def test_help_fits_the_terminal_and_teaches(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...], columns: int
 ) -> None:

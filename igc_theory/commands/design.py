@@ -11,8 +11,9 @@ from math import prod
 from typing import Any
 
 from igc_theory import budget
+from igc_theory.commands.blocks import OBJECTIVES, block_lines
 from igc_theory.commands.help_pages import add_command
-from igc_theory.commands.words import MOST_TOP, factor_range, positive, top, window
+from igc_theory.commands.words import MOST_TOP, factor_range, positive, table_lines, top, window
 
 __all__ = ["add_design"]
 
@@ -37,6 +38,8 @@ exactly three factors, as data for another program
     igc-theory design --channels 144 --factors 3 --json
 the best block for a layer from 256 to 384 channels with a stride, at most 20000 weights
     igc-theory design --in 256 --out 384 --stride 2 --budget 20000
+the three fastest blocks, by the times of a machine, on images of 14×14
+    igc-theory design --in 192 --out 192 --objective latency --image 14 --top 3
 """
 
 
@@ -75,17 +78,30 @@ def add_design(commands: Any) -> None:
         "with --in: the channels between two factors, unless they are those of the layer",
     )
     add("--top", type=top, default=10, metavar="N", help=f"how many designs to print (default 10, at most {MOST_TOP})")
+    add(
+        "--objective",
+        choices=tuple(OBJECTIVES),
+        default="weights",
+        metavar="WORD",
+        help=f"with --in and --out: rank by {', '.join(OBJECTIVES)} (default weights)",
+    )
+    add("--table", metavar="FILE", help="times of a machine, from igc-theory measure (default: those of the library)")
+    add("--image", type=window, default=(56, 56), metavar="N", help="image for --objective latency (default 56)")
+    add("--measure", type=top, default=0, metavar="N", help="with --in and --out: time the N best here, and rank by it")
     add("--json", action="store_true", help="print JSON instead of a table")
-    flags = {"in_channels": "--in", "out_channels": "--out", "kernel_size": "--kernel"}
+    flags = {"in_channels": "--in", "out_channels": "--out", "kernel_size": "--kernel", "path": "--table"}
     parser.set_defaults(run=_design, usage_error=parser.error, flags=flags)
 
 
 def _design(options: argparse.Namespace) -> Iterator[str]:
     """Answer `design`: the designs of a width, or the widest ones at a budget."""
     if options.into is not None or options.out is not None:
-        return _block(options)
-    if options.stride != 1:
-        options.usage_error("--stride goes with --in and --out")
+        if options.into is None or options.out is None or options.channels is not None:
+            options.usage_error("give --in and --out together, and no --channels")
+        if options.min_spatial_width != 1:
+            options.usage_error("--min-spatial-width goes with --channels or --budget alone")
+        return block_lines(options)
+    _refuse_words_of_layers(options)
     if options.channels is None and options.budget is None:
         options.usage_error("give --channels, --budget or both; or --in and --out")
     if options.channels is not None and options.multiple_of != 1:
@@ -94,34 +110,13 @@ def _design(options: argparse.Namespace) -> Iterator[str]:
     return _as_json(designs) if options.json else _as_table(title, designs)
 
 
-def _block(options: argparse.Namespace) -> Iterator[str]:
-    """Answer `design` for a layer: its best block."""
-    if options.into is None or options.out is None or options.channels is not None:
-        options.usage_error("give --in and --out together, and no --channels")
-    if options.factors is not None or options.min_spatial_width != 1:
-        options.usage_error("--factors and --min-spatial-width go with --channels or --budget alone")
-    kind = "dense" if options.dense else "strict"
-    limits = {"budget": options.budget, "paths": kind, "multiple_of": options.multiple_of}
-    if options.min_width > 2:
-        limits["min_width"] = options.min_width
-    best = budget.best_block(options.into, options.out, options.kernel, options.stride, **limits)
-    if options.json:
-        names = ("channels", "kernel_size", "branch_widths", "factors", "parameters", "multiply_adds", "paths")
-        convolutions = [repr(convolution) for convolution in best.convolutions]
-        row = {name: getattr(best, name) for name in names} | {"convolutions": convolutions}
-        return iter([json.dumps(row)])
-    regular = budget.regular_parameters(options.into, options.out, best.kernel_area)
-    spared = f"{best.parameters:,} weights; a regular convolution has {regular:,}, {regular / best.parameters:.1f} times as many."
-    paths = " to ".join(f"{count:,}" for count in sorted(set(best.paths)))
-    return iter(
-        [
-            f"The {kind} block with the fewest weights from {options.into} to {options.out} channels.",
-            spared,
-            f"Paths from every input to every output: {paths}.",
-            "",
-            str(best.chain),
-        ]
-    )
+def _refuse_words_of_layers(options: argparse.Namespace) -> None:
+    """Refuse what only the blocks of a layer have."""
+    given = {"--stride": options.stride != 1, "--objective": options.objective != "weights"}
+    given |= {"--table": options.table is not None, "--measure": bool(options.measure)}
+    for word, is_given in given.items():
+        if is_given:
+            options.usage_error(f"{word} goes with --in and --out")
 
 
 def _ranked(options: argparse.Namespace) -> tuple[str, list[budget.Design]]:
@@ -161,17 +156,10 @@ def _limits(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _as_table(title: str, designs: Iterable[budget.Design]) -> Iterator[str]:
-    """Yield the lines of a table: words to the left, numbers to the right."""
-    rows: list[tuple[str, ...]] = [("", "branch widths", "factors", "weights", "per channel", "of regular", "paths")]
-    rows += [(str(rank), *_row(design)) for rank, design in enumerate(designs, start=1)]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    """Yield what the table shows, and its lines."""
+    head = ("", "branch widths", "factors", "weights", "per channel", "of regular", "paths")
     yield from (title, "")
-    for row in rows:
-        cells = [
-            cell.ljust(width) if k < 2 else cell.rjust(width)
-            for k, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        yield "  ".join(cells).rstrip()
+    yield from table_lines(head, [(str(rank), *_row(design)) for rank, design in enumerate(designs, start=1)])
 
 
 def _row(design: budget.Design) -> tuple[str, ...]:

@@ -7,9 +7,20 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
-__all__ = ["MOST_TOP", "factor_range", "image", "in_flags", "positive", "share", "top", "window", "workers"]
+__all__ = [
+    "MOST_TOP",
+    "factor_range",
+    "image",
+    "in_flags",
+    "positive",
+    "share",
+    "table_lines",
+    "top",
+    "window",
+    "workers",
+]
 
 MOST_TOP = 100_000
 """Designs in one answer."""
@@ -98,3 +109,21 @@ def in_flags(sentence: str, flags: Mapping[str, str]) -> str:
 
 def _flag(found: re.Match[str], flags: Mapping[str, str]) -> str:
     return f"{flags[found[1]]} {'x'.join(re.findall(r'[0-9]+', found[2] or ''))}"
+
+
+def table_lines(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    r"""Yield the lines of a table: the first two columns to the left, numbers to the right.
+
+    Examples
+    --------
+    >>> print("\n".join(table_lines(["", "widths", "weights"], [["1", "1 × 4", "272"]])))
+       widths  weights
+    1  1 × 4       272
+    """
+    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
+    for row in (head, *rows):
+        cells = [
+            cell.ljust(width) if k < 2 else cell.rjust(width)
+            for k, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        yield "  ".join(cells).rstrip()

@@ -1,4 +1,4 @@
-"""Run the benchmarks: ``python -m tests.benchmarks [--quick] [structure] [projection] [apply] [designs] [flow]``.
+"""Run the benchmarks: ``python -m tests.benchmarks [--quick] [structure] [projection] [apply] [designs] [flow] [latency]``.
 
 Each module beside this one offers ``TITLE``, ``NOTES``, ``run(quick) -> list of rows`` and
 ``verdicts(rows) -> list of Verdict``. A full run of all of them writes ``results.md``, that of a module its own section there, and
@@ -19,7 +19,7 @@ from tests.benchmarks.timing import Row, Verdict, machine
 
 HERE = Path(__file__).parent
 # `apply` takes gigabytes, and leaves the system memory in pieces that slow down whoever needs fresh memory behind it.
-MODULES = ("structure", "projection", "apply", "designs", "flow")
+MODULES = ("structure", "projection", "apply", "designs", "flow", "latency")
 PEERS = ("scipy", "lazylinop", "pyfaust", "torch", "threadpoolctl")
 
 HEAD = """# Benchmarks

@@ -70,6 +70,7 @@ def chain_nodes(
     dilation: int | tuple[int, int] = 1,
     axes: int = 2,
     dtype: DTypeLike | None = None,
+    transpose: bool = True,
     free_input: bool = False,
     free_output: bool = False,
 ) -> ChainNodes:
@@ -93,6 +94,8 @@ def chain_nodes(
         Spatial axes.
     dtype : data-type, optional
         Of the weights; that of the product by default.
+    transpose : bool, default True
+        Whether a shuffle that is a transposition is written as one; else it is a Gather, one operator instead of three.
     free_input, free_output : bool, default False
         Whether the neighbours take over the order of the channels at that end.
 
@@ -123,7 +126,7 @@ def chain_nodes(
     biases = _biases(product.chain, folded, bias)
     sides = _same(product.chain.window, steps) if pads is None else pads
     inside = _padded_inside(product.chain)
-    writer = _Writer(source, prefix, axes, product.dtype if dtype is None else float_type("dtype", dtype))
+    writer = _Writer(source, prefix, axes, product.dtype if dtype is None else float_type("dtype", dtype), transpose)
     if any(sides) and not inside:
         writer.pad(sides)
     rest = iter(zip(weights, biases, strict=True))
@@ -137,7 +140,9 @@ def chain_nodes(
     return ChainNodes(writer.ended(target), writer.initializers, folded.before, folded.after)
 
 
-def chain_model(product: Product, height: int, width: int, dtype: DTypeLike | None = None, *, times: int = 1) -> Any:
+def chain_model(
+    product: Product, height: int, width: int, dtype: DTypeLike | None = None, *, times: int = 1, transpose: bool = True
+) -> Any:
     """Return a product as an ONNX model of its own, from `x` to `y`, for one image of that size.
 
     Parameters
@@ -150,6 +155,8 @@ def chain_model(product: Product, height: int, width: int, dtype: DTypeLike | No
         Of images and weights; that of the product by default.
     times : int, default 1
         How often the product is applied, one after the other; more than once if it keeps channels and size.
+    transpose : bool, default True
+        As in `chain_nodes`.
 
     Returns
     -------
@@ -181,7 +188,7 @@ def chain_model(product: Product, height: int, width: int, dtype: DTypeLike | No
         raise ValueError(f"times={times} does not fit a chain that changes channels or size: use 1")
     names = ["x", *(f"x{k}" for k in range(1, times)), "y"]
     parts = [
-        chain_nodes(product, read, written, prefix=f"chain{k}", dtype=numbers)
+        chain_nodes(product, read, written, prefix=f"chain{k}", dtype=numbers, transpose=transpose)
         for k, (read, written) in enumerate(pairwise(names))
     ]
     kind = onnx.helper.np_dtype_to_tensor_dtype(numbers)
@@ -200,8 +207,8 @@ def chain_model(product: Product, height: int, width: int, dtype: DTypeLike | No
 class _Writer:
     """Nodes that follow one another, each reading what the last one wrote."""
 
-    def __init__(self, source: str, prefix: str, axes: int, dtype: np.dtype[Any]) -> None:
-        self.name, self.prefix, self.axes, self.dtype = source, prefix, axes, dtype
+    def __init__(self, source: str, prefix: str, axes: int, dtype: np.dtype[Any], transpose: bool) -> None:
+        self.name, self.prefix, self.axes, self.dtype, self.transpose = source, prefix, axes, dtype, transpose
         self.nodes: list[Any] = []
         self.initializers: list[Any] = []
 
@@ -224,7 +231,7 @@ class _Writer:
     def shuffle(self, permutation: ChannelPermutation) -> None:
         """Put the channels in another order."""
         found = transposition(permutation)
-        if found is None:
+        if found is None or not self.transpose:
             self._node("Gather", [self.name, self._constant("indices", permutation.indices)], axis=1)
         elif len(found[0]) > 1:
             sizes, order = found

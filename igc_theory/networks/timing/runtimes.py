@@ -32,10 +32,12 @@ ROUNDS = 5
 Call = Callable[[], object]
 
 
-def chain_call(chain: Chain, height: int, width: int, runtime: str, *, threads: int = 1, times: int = 1) -> Call:
+def chain_call(
+    chain: Chain, height: int, width: int, runtime: str, *, threads: int = 1, times: int = 1, transpose: bool = True
+) -> Call:
     """Return a call that applies a chain with random weights to one image, `times` times in series.
 
-    Shuffles are folded into the weights as far as they can be, for both runtimes.
+    Shuffles are folded into the weights as far as they can be, for both runtimes; `transpose` says how onnxruntime gets the rest.
     """
     drawn = random_product(chain, np.random.default_rng(0), np.float32)
     if runtime == "torch":
@@ -43,7 +45,7 @@ def chain_call(chain: Chain, height: int, width: int, runtime: str, *, threads: 
         spared = Product(folded.chain, carried_weights(folded, drawn.weights))
         return torch_call(spared, height, width, times=times, threads=threads)
     onnxruntime = _imported()
-    model = chain_model(drawn, height, width, np.float32, times=times).SerializeToString()
+    model = chain_model(drawn, height, width, np.float32, times=times, transpose=transpose).SerializeToString()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
     session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
