@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from itertools import chain, islice, takewhile
 from math import prod
@@ -78,6 +78,14 @@ def add_design(commands: Any) -> None:
         "with --in: the channels between two factors, unless they are those of the layer",
     )
     add("--top", type=top, default=10, metavar="N", help=f"how many designs to print (default 10, at most {MOST_TOP})")
+    _add_words_of_layers(add)
+    add("--json", action="store_true", help="print JSON instead of a table")
+    flags = {"in_channels": "--in", "out_channels": "--out", "kernel_size": "--kernel", "path": "--table"}
+    parser.set_defaults(run=_design, usage_error=parser.error, flags=flags)
+
+
+def _add_words_of_layers(add: Callable[..., Any]) -> None:
+    """Add what only the blocks of a layer have."""
     add(
         "--objective",
         choices=tuple(OBJECTIVES),
@@ -88,9 +96,6 @@ def add_design(commands: Any) -> None:
     add("--table", metavar="FILE", help="times of a machine, from igc-theory measure (default: those of the library)")
     add("--image", type=window, default=(56, 56), metavar="N", help="image for --objective latency (default 56)")
     add("--measure", type=top, default=0, metavar="N", help="with --in and --out: time the N best here, and rank by it")
-    add("--json", action="store_true", help="print JSON instead of a table")
-    flags = {"in_channels": "--in", "out_channels": "--out", "kernel_size": "--kernel", "path": "--table"}
-    parser.set_defaults(run=_design, usage_error=parser.error, flags=flags)
 
 
 def _design(options: argparse.Namespace) -> Iterator[str]:

@@ -31,7 +31,7 @@ what it is good for
 def add_measure(commands: Any) -> None:
     """Add the parser of `measure`."""
     parser = add_command(commands, "measure", "time layers on this machine, to rank designs by time", HELP, EXAMPLES)
-    parser.usage = "%(prog)s -o FILE [OPTION ...]"
+    parser.usage = "%(prog)s -o FILE"
     add = parser.add_argument
     add("-o", "--output", type=Path, required=True, metavar="FILE", help="where the table is kept, as JSON")
     add(
