@@ -19,7 +19,7 @@ FIGURES := $(shell sed -n 's/^name = "\(.*\)"/\1/p' figures/manifest.toml)
 PICTURES := $(foreach name,$(FIGURES),figures/data/$(name).csv $(addprefix figures/out/$(name).,svg pdf png))
 
 # What the stored runs of the experiments say; the runs themselves are made by `make experiment` alone.
-RUNS := experiments/verdicts.py experiments/records.py $(wildcard experiments/*.csv)
+RUNS := experiments/verdicts.py experiments/comparisons.py experiments/records.py $(wildcard experiments/*.csv)
 
 MATHJAX := .make/npm/node_modules/mathjax/es5/tex-svg.js
 
@@ -41,7 +41,7 @@ define install
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help setup realdata paper figures notebooks site test hostile lint format bench zoo-check experiment lab constraints clean distclean FORCE
+.PHONY: help setup realdata paper figures notebooks site test hostile lint format bench zoo-check experiment example lab constraints clean distclean FORCE
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 
@@ -85,6 +85,9 @@ zoo-check: .venv-zoo/.ready  ## count 221 models of timm and torchvision in two 
 
 experiment: .venv-experiment/.ready  ## train the small networks again, under an hour (QUICK=1: one seed of each, five minutes)
 	.venv-experiment/bin/python -m experiments.run $(if $(QUICK),--quick) $(ARGS)
+
+example: .venv-experiment/.ready  ## train, audit, rewrite, fine-tune, export and time a small network, eight minutes (QUICK=1: one seed)
+	.venv-experiment/bin/python -m experiments.example $(if $(QUICK),--quick) $(ARGS)
 
 lab: $(READY)  ## open the notebooks in JupyterLab, the tour first (ARGS="--no-browser --port 9000" is passed on)
 	@# JupyterLab refuses to run as root, which is who one is in most containers.

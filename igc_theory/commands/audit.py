@@ -137,7 +137,7 @@ def _next(name: str, options: argparse.Namespace, found: networks.Audit) -> Iter
     yield "\nNext"
     if found.network.has_weights and found.plan.actions:
         small = f"{Path(name).stem}_small.onnx"
-        by = "" if options.objective == "bits" else f" --objective {options.objective}"
+        by = "" if options.objective == "bits" else " --objective multiply_adds"  # the nearest to time that it knows
         yield f"  igc-theory rewrite {shlex.quote(name)} --keep {options.keep:g}{by} -o {shlex.quote(small)}"
     if found.plan.actions:
         yield f"  igc-theory design {_layer_words(found.plan.actions[0].layer.convolution)}"

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from tqdm.auto import tqdm
 
+from igc_theory.kernels.threads import one_blas_thread
 from igc_theory.structure.arguments import positive_int
 
 __all__ = ["ALL_CORES", "as_they_come", "in_order", "worker_count"]
@@ -56,9 +57,8 @@ def as_they_come(
     """Yield the position and the result of each call, in the order in which they end, with a progress bar.
 
     One worker computes here. More are started by joblib: never more than there are calls, or cores that this process may use
-    (affinity and the limits of its container count). Each has one thread of BLAS (with
-    threadpoolctl, of the extra ``onnx``). Within ``joblib.parallel_config`` the calls
-    go to another backend, such as Dask's or Ray's, whose cores are those of the cluster.
+    (affinity and the limits of its container count). Each has one thread of BLAS. Within
+    ``joblib.parallel_config`` the calls go to another backend, such as Dask's or Ray's, whose cores are those of the cluster.
 
     Parameters
     ----------
@@ -127,9 +127,5 @@ def _numbered(k: int, function: Callable[..., Result], *arguments: Any) -> tuple
 
 def _in_one_thread(k: int, function: Callable[..., Result], *arguments: Any) -> tuple[int, Result]:
     """Return the result of a call that shares the machine: more threads of BLAS would wait for each other."""
-    try:
-        from threadpoolctl import threadpool_limits
-    except ImportError:  # joblib then divides the cores among its own workers
-        return _numbered(k, function, *arguments)
-    with threadpool_limits(1, "blas"):
+    with one_blas_thread():
         return _numbered(k, function, *arguments)

@@ -11,7 +11,7 @@ import pytest
 
 from igc_theory.__main__ import main
 from igc_theory.commands import audit as commands
-from igc_theory.networks import audit, network, network_names
+from igc_theory.networks import audit, network, network_names, read_onnx, rewrite
 from igc_theory.networks.audits.audit import OBJECTIVES
 from igc_theory.networks.audits.data import FORMAT, audit_data
 from igc_theory.networks.audits.page import audit_page, first_page
@@ -175,6 +175,19 @@ def test_what_it_says_to_do_next_can_be_done(capsys: pytest.CaptureFixture[str],
         capsys.readouterr()
         assert ("igc-theory rewrite" in out) == (name == str(path))
     assert f"igc-theory rewrite '{path}' --keep 0.5 -o 'a model_small.onnx'" in out
+
+
+def test_rewrite_chooses_what_the_audit_names(tmp_path: Path) -> None:
+    pytest.importorskip("onnx", reason="the extra onnx is not installed")
+    path = tmp_path / "model.onnx"
+    write_model(path, 24)
+    for objective in ("bits", "multiply_adds"):
+        plan = audit(read_onnx(path), keep=0.4, objective=objective, progress=False).plan
+        found = rewrite(path, 0.4, objective=objective, progress=False)
+        pairs = zip(found.choices.layers, found.choices.candidates, strict=True)
+        changed = {layer.name: one.name for layer, one in pairs if one.family != "keep"}
+        assert {action.layer.layer: action.option.name for action in plan.actions} == changed
+        assert plan.relative_error == pytest.approx(found.choices.selection.loss**0.5)
 
 
 def test_list_names_every_network_once(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
