@@ -14,7 +14,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from igc_theory.kernels.arrays import Array
-from igc_theory.kernels.image_steps import image_steps, is_narrow
+from igc_theory.kernels.image_steps import image_steps
 from igc_theory.kernels.threads import one_blas_thread, run_together, threads_for
 from igc_theory.structure.arguments import positive_int, shown
 from igc_theory.structure.permutations import ChannelPermutation
@@ -56,7 +56,7 @@ def correlate(x: Array, kernel: Array, groups: int, stride: Pair) -> Array:
     columns, blocks = windows(x, kernel.shape[2:], stride), diagonal_blocks(kernel, groups)
     result = np.empty((len(kernel), *columns.shape[3:]), np.result_type(x, kernel))
     threads = threads_for(kernel.size * (result.size // len(kernel)))
-    if columns.shape[5] == 1 and _unfolds_less(columns, kernel, groups, x.shape[1]):
+    if columns.shape[5] == 1 and _unfolds_less(columns, kernel, x.shape[1]):
         image = np.ascontiguousarray(x.reshape(x.shape[:3]), result.dtype)
         kernel = kernel.astype(result.dtype, copy=False)
         steps = image_steps(kernel, groups, stride, (image.shape[1], image.shape[2]), parts=_parts(threads))
@@ -72,13 +72,13 @@ def _parts(threads: int) -> int:
     return 1 if threads == 1 else 4 * threads
 
 
-def _unfolds_less(columns: Array, kernel: Array, groups: int, height: int) -> bool:
+def _unfolds_less(columns: Array, kernel: Array, height: int) -> bool:
     """Return whether an image's windows (C, kh, kw, H, W, 1) are better not copied as they are, but row by row of the window."""
     channels, kh, kw, rows, width, _ = columns.shape
     if columns.flags.c_contiguous or rows * width == 1:
         return False  # nothing is copied
     by_rows = kernel.size * (kh > 1) * 2 + channels * kw * height * width + (kh - 1) * len(kernel) * rows * width
-    return is_narrow(kernel, groups) or by_rows < columns.size
+    return bool(by_rows < columns.size)
 
 
 def _products(blocks: Array, columns: Array, result: Array, parts: int) -> list[Callable[[], object]]:

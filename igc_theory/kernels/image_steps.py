@@ -1,7 +1,7 @@
 """A group convolution of one image as steps, each of them some branches or some rows, with no matrix of all patches.
 
-Narrow branches are added up from shifted images. Wider ones take one matrix product for each row of the window: the columns of
-the window are copied side by side, and its rows are read where they are.
+There is one matrix product for each row of the window: the columns of the window are copied side by side, and its rows are read
+where they are.
 """
 
 from __future__ import annotations
@@ -16,10 +16,13 @@ from numpy.lib.stride_tricks import sliding_window_view
 from igc_theory.kernels.arrays import Array
 from igc_theory.kernels.caches import cache_bytes
 
-__all__ = ["Step", "image_steps", "is_narrow", "sides_behind"]
+__all__ = ["Step", "image_steps", "sides_behind"]
 
 Pair = tuple[int, int]
 Step = Callable[[Array, Array], None]
+
+PANEL = 8
+"""Panels of work in second caches: larger ones are read again from afar, smaller ones cost calls."""
 
 FEWEST_COLUMNS = 256
 """Output positions in a band: matrix products of fewer columns are inefficient."""
@@ -57,35 +60,16 @@ def image_steps(
     """
     out_width, in_width, kh, kw = len(kernel) // groups, *kernel.shape[1:]
     height, width = sides_behind(size, (kh, kw), stride)
-    fits, tasks = cache_bytes(2) // kernel.itemsize, -(-parts // groups)
-    if is_narrow(kernel, groups):
-        row = size[1] * (1 + 2 * out_width)
-        rows = min(max(1, fits // row), -(-height // tasks))
-        branches = max(1, min(fits // (row * size[0]), groups // parts))
-        step, taps = _shifted, kernel.reshape(groups, out_width, kh, kw)
-    else:
-        row = width * (in_width * kw * stride[0] + 2 * out_width)
-        rows = min(max(8 * fits // row, -(-FEWEST_COLUMNS // width)), -(-height // tasks))
-        branches = max(1, min(fits // (row * height), groups // parts)) if rows == height else 1
-        step = _by_rows
-        taps = kernel.reshape(groups, out_width, in_width, kh, kw).transpose(0, 3, 1, 2, 4)
-        taps = np.ascontiguousarray(taps).reshape(groups, kh, out_width, in_width * kw)
+    panel = PANEL * cache_bytes(2) // kernel.itemsize // (width * (in_width * kw * stride[0] + 2 * out_width))
+    rows = min(max(panel, -(-FEWEST_COLUMNS // width)), -(-height // -(-parts // groups)))
+    branches = max(1, min(panel // height, groups // parts)) if rows == height else 1
+    taps = kernel.reshape(groups, out_width, in_width, kh, kw).transpose(0, 3, 1, 2, 4)
+    taps = np.ascontiguousarray(taps).reshape(groups, kh, out_width, in_width * kw)
     return [
-        partial(step, taps[some], some, band, stride, work)
+        partial(_by_rows, taps[some], some, band, stride, work)
         for some in _cuts(groups, branches)
         for band in _cuts(height, rows)
     ]
-
-
-def is_narrow(kernel: Array, groups: int) -> bool:
-    """Return whether branches are so narrow that matrix products are slower than sums of shifted images.
-
-    Examples
-    --------
-    >>> is_narrow(np.ones((8, 1, 3, 3)), 8), is_narrow(np.ones((8, 4, 3, 3)), 2)
-    (True, False)
-    """
-    return kernel.shape[1] == 1 and len(kernel) <= 2 * groups
 
 
 def sides_behind(size: Pair, window: Pair, stride: Pair) -> Pair:
@@ -117,43 +101,6 @@ def _arrays(work: list[Array] | None, dtype: np.dtype[np.generic], *shapes: tupl
         buffer = np.empty(ends[-1], dtype)
         work[:] = [buffer]
     return [buffer[a : b - APART].reshape(shape) for a, b, shape in zip(ends, ends[1:], shapes, strict=False)]
-
-
-@np.errstate(invalid="ignore")  # round the corners infinite pixels of opposite signs may meet
-def _shifted(
-    taps: Array, some: slice, band: slice, stride: Pair, work: list[Array] | None, image: Array, out: Array
-) -> None:
-    """Write branches of one input channel each, as sums of shifted images; `taps` has shape (branches, outputs, kh, kw).
-
-    Rows of the image lie end to end, so that a shift is an offset. Outputs whose window goes round a corner are not copied.
-    """
-    (branches, outputs, kh, kw), (down, right), rows = taps.shape, stride, band.stop - band.start
-    image = image[some, band.start * down : (band.stop - 1) * down + kh]
-    target = out.reshape(-1, outputs, *out.shape[1:])[some, :, band]
-    high, wide, width = -(-image.shape[1] // down), -(-image.shape[2] // right), target.shape[3]
-    phases, total, term = _arrays(
-        work,
-        taps.dtype,
-        (branches, down, right, high, wide) if stride != (1, 1) else (0,),
-        *[(branches, rows, wide)] * 2,
-    )
-    if stride == (1, 1):
-        phases = image.reshape(branches, 1, 1, high, wide)
-    else:
-        phases[..., -1, :] = phases[..., -1] = 0  # not every phase is that long
-        for a, b in np.ndindex(down, right):
-            part = image[:, a::down, b::right]
-            phases[:, a, b, : part.shape[1], : part.shape[2]] = part
-    flat, count = phases.reshape(branches, down, right, high * wide), (rows - 1) * wide + width
-    sums, terms = (array.reshape(branches, rows * wide)[:, :count] for array in (total, term))
-    for m in range(outputs):
-        for u, v in np.ndindex(kh, kw):
-            start = u // down * wide + v // right
-            shifted, tap = flat[:, u % down, v % right, start : start + count], taps[:, m, u, v, np.newaxis]
-            np.multiply(shifted, tap, out=terms if u or v else sums)
-            if u or v:
-                np.add(sums, terms, out=sums)
-        target[:, m] = total[:, :, :width]
 
 
 def _by_rows(

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache, partial
+from importlib import import_module
 from itertools import product
 from threading import Lock
 from typing import Any, NamedTuple
@@ -53,9 +54,7 @@ _CALLS = [0]
 @cache
 def _libraries() -> tuple[_Library, ...]:
     """Return the BLAS libraries in this process; none where threadpoolctl or threads are missing."""
-    import numpy.linalg  # noqa: F401  # a library can be found once it is loaded
-    import scipy.linalg  # noqa: F401
-
+    import_module("scipy.linalg")  # a library can be found once it is loaded; NumPy's own is
     try:
         from threadpoolctl import ThreadpoolController
     except ImportError:

@@ -144,23 +144,23 @@ def test_infinite_pixels_reach_the_windows_that_hold_them():
 def test_a_plan_that_writes_into_out_allocates_nothing_of_the_size_of_an_image():
     for chain in (igcv1(8, 8), igcv3(16, 16), igcv2([4, 4, 4])):
         product = random_product(chain, np.random.default_rng(8))
-        image = np.ones((chain.in_channels, 64, 64))
-        plan, out = product.plan_convolution(image.shape), np.empty((chain.out_channels, 64, 64))
+        image = np.ones((chain.in_channels, 28, 28))
+        plan, out = product.plan_convolution(image.shape), np.empty((chain.out_channels, 28, 28))
         plan(image, out=out)
         tracemalloc.start()
         plan(image, out=out)
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
-        assert peak < 3 * 8 * np.getbufsize() < out.nbytes  # NumPy sets aside buffers for three arrays
+        assert peak < 8192 < out.nbytes
 
 
 def test_no_matrix_of_all_patches_is_made():
-    kernel, image = np.ones((256, 1, 5, 5)), np.ones((256, 40, 40))
+    kernel, image = np.ones((256, 1, 5, 5)), np.ones((256, 80, 80))
     tracemalloc.start()
     convolve(image, kernel, groups=256)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert peak < 3 * image.nbytes + 2 * cache_bytes(2) < 25 * image.nbytes
+    assert peak < 3.5 * image.nbytes + 16 * cache_bytes(2) < 25 * image.nbytes
 
 
 PRODUCT = random_product(igcv1(2, 2), np.random.default_rng(9))

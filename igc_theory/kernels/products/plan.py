@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from math import prod
 from threading import Lock
 from typing import Any
@@ -20,6 +21,7 @@ from igc_theory.kernels.products.fusion import fused
 from igc_theory.kernels.products.operators import CheckedOperator
 from igc_theory.kernels.products.steps import Instruction, column_ends, over_branches, plan_steps
 from igc_theory.kernels.products.weights import checked_weights
+from igc_theory.kernels.threads import one_blas_thread
 from igc_theory.structure.arguments import array_of, instance_of, kind_of, positive_int
 from igc_theory.structure.chains import Chain
 
@@ -32,6 +34,9 @@ MOST_BATCH = 2**20
 MOST_THREADS = 256
 MOST_ENTRIES = 2**31
 """Columns of an operand, threads, and entries of the widest buffer: 16 gigabytes in double precision."""
+
+SHARED = 2**13, 2**17
+"""Multiply-adds from which a BLAS may share one matrix product among threads, for one column and for many."""
 
 CALL = 1000, 3000
 """Price of one small matrix product in multiply-adds, for one column and for many; measured, and only speed depends on it."""
@@ -129,6 +134,9 @@ class Plan:
             if len(tiles) >= self.threads
             else [[[part] for part in over_branches(step, self.threads)] for step in steps(tiles)]
         )
+        # Below that the BLAS takes one thread by itself, and a call may take less than setting the number does.
+        largest = max((conv.parameters // conv.groups for conv in self.chain.convolutions), default=0)
+        self._hold = one_blas_thread if largest * width >= SHARED[width > 1] else nullcontext
         self._pool = ThreadPoolExecutor(self.threads - 1) if self.threads > 1 else None
 
     def __call__(self, x: ArrayLike, out: Array | None = None) -> Array:
@@ -151,7 +159,7 @@ class Plan:
         operand = self._operand(x)
         shape = (self.shape[0], *operand.shape[1:])
         result = np.empty(shape, self.dtype) if out is None else checked_out(out, shape, operand)
-        with self._turn:  # the buffers are the plan's: a second thread waits
+        with self._turn, self._hold():  # the buffers are the plan's: a second thread waits
             for first, *others in self._stages:
                 waiting = (
                     [self._pool.submit(run_steps, steps, operand, result) for steps in others] if self._pool else []
