@@ -11,7 +11,7 @@ from igc_theory.budget.designs.layer_search import LayerSearch
 from igc_theory.budget.latency import LatencyTable
 from igc_theory.structure.arguments import MOST_AREA, choice_of, instance_of, pair_of, positive_int, window_of
 
-__all__ = ["best_block", "best_blocks"]
+__all__ = ["MOST_BETWEEN", "MOST_CHANNELS", "PATHS", "best_block", "best_blocks", "limits_of", "searched"]
 
 MOST_CHANNELS = 2**20
 """Channels on either side of a layer."""
@@ -156,7 +156,7 @@ def best_blocks(
         fewest_factors=_fewest(min_factors, max_factors),
         clock=_clock(table, image, window, strides, into, out) if by == "latency" else None,
     )
-    found = _best(_checked_between(search), positive_int("top", top, maximum=MOST_TOP))
+    found = searched(_checked_between(search), positive_int("top", top, maximum=MOST_TOP))
     if not found:
         raise ValueError(_nothing(search, paths))
     return list(found)
@@ -183,12 +183,12 @@ def _clock(
 
 def _nothing(search: LayerSearch, paths: str) -> str:
     """Return the sentence that says which limit leaves no design, and the nearest one that leaves some."""
-    layer = f"{paths} design from {search.into} to {search.out} channels with {_asked(search)}"
+    layer = f"{paths} design from {search.into} to {search.out} channels with {limits_of(search)}"
     free = replace(search, budget=None, by_multiply_adds=False, clock=None)
-    least = _best(free, 1)
+    least = searched(free, 1)
     if least:
         return f"budget={search.budget} pays for no {layer}: use at least {least[0].parameters}"
-    fewer = (n for n in range(search.fewest_factors - 1, 0, -1) if _best(replace(free, fewest_factors=n), 1))
+    fewer = (n for n in range(search.fewest_factors - 1, 0, -1) if searched(replace(free, fewest_factors=n), 1))
     return f"min_factors={search.fewest_factors} leaves no {layer}: use at most {next(fewer)}"
 
 
@@ -203,7 +203,7 @@ def _checked_between(search: LayerSearch) -> LayerSearch:
     return search
 
 
-def _asked(search: LayerSearch) -> str:
+def limits_of(search: LayerSearch) -> str:
     """Return what is asked of a design beyond its channels, in words."""
     window = f"kernel_size={search.window[0] if search.window[0] == search.window[1] else search.window}"
     limits = {"multiple_of": search.step, "min_width": search.min_width}
@@ -214,6 +214,6 @@ def _asked(search: LayerSearch) -> str:
 
 
 @lru_cache(maxsize=4096)
-def _best(search: LayerSearch, top: int) -> tuple[LayerDesign, ...]:
+def searched(search: LayerSearch, top: int) -> tuple[LayerDesign, ...]:
     """Return the designs that a search finds; layers of a network are alike, and each kind is searched once."""
     return tuple(LayerDesign(found) for found in search.best(top))

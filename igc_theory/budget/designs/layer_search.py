@@ -118,6 +118,11 @@ class LayerSearch:
         return [self._convolutions(label.steps) for label in found]
 
     @property
+    def least_weights(self) -> int:
+        """Weights that no chain is below."""
+        return self._rest(self._start)
+
+    @property
     def _low(self) -> int:
         return min(self.into, self.out)
 
