@@ -60,9 +60,9 @@ def add_rewrite(commands: Any) -> None:
     parser.add_argument(
         "--objective",
         default="bits",
-        choices=("bits", "multiply_adds"),
+        choices=("bits", "multiply_adds", "latency"),
         metavar="UNIT",
-        help="what the share is of: bits (default), multiply_adds",
+        help="what the share is of: bits (default), multiply_adds, or latency, as predicted for a machine",
     )
     parser.add_argument(
         "--inputs", type=Path, metavar="FILE", help="calibration inputs: a .npy, or .npz with their names"
@@ -160,14 +160,14 @@ def _rewritten(options: argparse.Namespace) -> Iterator[str]:
 
 def _compared(options: argparse.Namespace) -> Iterator[str]:
     """Yield what several budgets would leave, with the command for one of them."""
+    from igc_theory.networks.rewriting.dense_layers import unit_of
+
     found = _called(options, 1.0)
-    least = sum(min(layer.cost(one, options.objective) for one in some)
-                for layer, some in zip(found.choices.layers, found.choices.options, strict=True))  # fmt: skip
-    shares = [share for share in SHARES if share * found.choices.before >= least] or [1.0]
+    shares = [share for share in SHARES if share * found.choices.before >= found.choices.least] or [1.0]
     rows = [found.choices.within(share) for share in shares]
     columns: dict[str, list[Any]] = {
         "keep": [f"{share:.2f}" for share in shares],
-        options.objective.replace("_", "–"): [int(row.selection.cost) for row in rows],
+        unit_of(options.objective): [_cost(row.selection.cost) for row in rows],
         "layers replaced": [sum(one.family != "keep" for one in row.candidates) for row in rows],
         "predicted error": [f"{sqrt(row.selection.loss):.3f}" for row in rows],
     }
@@ -177,6 +177,11 @@ def _compared(options: argparse.Namespace) -> Iterator[str]:
     example = f"igc-theory rewrite {options.model} --keep {shares[len(shares) // 2]} -o {options.model.stem}_small.onnx"
     yield f"\nNothing was written. Next: choose a share and write it, such as\n    {example}"
     yield "An error of 1 is as large as the outputs: fine-tune behind it, or give calibration inputs (--inputs)."
+
+
+def _cost(cost: float) -> float:
+    """Return a cost as it is printed: whole, or milliseconds to four digits."""
+    return int(cost) if cost == int(cost) else float(f"{cost:.4g}")
 
 
 def _kept_lines(found: networks.Rewrite) -> Iterator[str]:

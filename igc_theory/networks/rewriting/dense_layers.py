@@ -8,15 +8,16 @@ from dataclasses import dataclass
 import numpy as np
 from tqdm.auto import tqdm
 
+from igc_theory.budget.latency import LatencyTable, chain_latency
 from igc_theory.kernels.arrays import Array
 from igc_theory.networks.rewriting.candidates import Candidate, architectures, candidates
 from igc_theory.networks.rewriting.knapsack import Selection, select
 from igc_theory.structure.arguments import LARGEST, positive_int, real_number
 from igc_theory.structure.factors import GroupConv
 
-__all__ = ["OBJECTIVES", "Choices", "DenseLayer", "choices_within"]
+__all__ = ["OBJECTIVES", "Choices", "DenseLayer", "allowed", "choices_within", "unit_of"]
 
-OBJECTIVES = ("bits", "multiply_adds")
+OBJECTIVES = ("bits", "multiply_adds", "latency")
 """What a budget is one of."""
 
 
@@ -75,10 +76,15 @@ class DenseLayer:
         found = architectures(self.convolution, self.sizes[0] if self.sizes else 1, rng=rng)
         return found[:1] if self.plain else found
 
-    def cost(self, candidate: Candidate, objective: str) -> int:
-        """Return what a candidate costs at all places: bits are stored once, multiply–adds done at each."""
+    def cost(self, candidate: Candidate, objective: str, table: LatencyTable | None = None) -> float:
+        """Return what a candidate costs at all places: bits are stored once, multiply–adds and milliseconds spent at each."""
         if objective == "bits":
             return candidate.storage_bits
+        if objective == "latency":
+            assert table is not None, "choices by time have a table"
+            steps, chain = self.convolution.strides, candidate.timed_chain
+            sides = [(height * steps[0], width * steps[1]) for height, width in self.sizes]
+            return sum(chain_latency(chain, table, *pair).milliseconds for pair in sides)
         if not self.sizes:
             return candidate.multiply_adds
         positions = sum(height * width for height, width in self.sizes)
@@ -95,20 +101,23 @@ class Choices:
     options : tuple of lists of Candidate
         What may stand in place of each, itself first.
     objective : str
-    budget, before : int
-        What the layers may cost together, and what they cost.
+    budget, before : int or float
+        What the layers may cost together, and what they cost: bits, multiply–adds or milliseconds.
     selection : Selection
     alike : bool
         Whether errors are shares of weights that are gone, so that layers count by what they cost and shrink alike.
+    table : LatencyTable or None
+        By which milliseconds are predicted.
     """
 
     layers: tuple[DenseLayer, ...]
     options: tuple[list[Candidate], ...]
     objective: str
-    budget: int
-    before: int
+    budget: float
+    before: float
     selection: Selection
     alike: bool = False
+    table: LatencyTable | None = None
 
     @property
     def candidates(self) -> list[Candidate]:
@@ -120,9 +129,15 @@ class Choices:
         """Each layer itself."""
         return [some[0] for some in self.options]
 
+    @property
+    def least(self) -> float:
+        """What the cheapest candidates of all layers cost."""
+        pairs = zip(self.layers, self.options, strict=True)
+        return sum(min(layer.cost(one, self.objective, self.table) for one in some) for layer, some in pairs)
+
     def within(self, budget: float) -> Choices:
         """Return the choices for another budget, a share or a number."""
-        return _selected(self.layers, self.options, budget, self.objective, self.alike)
+        return _selected(self.layers, self.options, budget, self.objective, self.alike, self.table)
 
 
 def choices_within(
@@ -132,6 +147,7 @@ def choices_within(
     options: Callable[[DenseLayer], list[Candidate]],
     *,
     alike: bool = False,
+    table: LatencyTable | None = None,
     progress: bool = True,
 ) -> Choices:
     """Return one candidate per layer so that the sum of squared relative errors is least within a budget.
@@ -140,12 +156,14 @@ def choices_within(
     ----------
     layers : sequence of DenseLayer
     budget : float or int
-        A float of at most 1 is a share of what the layers cost; an integer is a number of bits or multiply–adds.
-    objective : {"bits", "multiply_adds"}
+        A float of at most 1 is a share of what the layers cost; an integer is a number of bits, multiply–adds or milliseconds.
+    objective : {"bits", "multiply_adds", "latency"}
     options : callable
         Gives the candidates of a layer, itself first.
     alike : bool, default False
         Whether each layer counts by what it costs.
+    table : LatencyTable, optional
+        By which milliseconds are predicted.
     progress : bool, default True
         Whether a progress bar is shown in a terminal.
 
@@ -155,39 +173,53 @@ def choices_within(
         If the budget is less than the cheapest candidates cost.
     """
     bar = tqdm(layers, desc="comparing", unit="layer", leave=False, disable=None if progress else True)
-    return _selected(tuple(layers), tuple(options(layer) for layer in bar), budget, objective, alike)
+    return _selected(tuple(layers), tuple(options(layer) for layer in bar), budget, objective, alike, table)
 
 
 def _selected(
-    layers: tuple[DenseLayer, ...], options: tuple[list[Candidate], ...], budget: float, objective: str, alike: bool
+    layers: tuple[DenseLayer, ...],
+    options: tuple[list[Candidate], ...],
+    budget: float,
+    objective: str,
+    alike: bool,
+    table: LatencyTable | None,
 ) -> Choices:
-    costs = [[layer.cost(one, objective) for one in some] for layer, some in zip(layers, options, strict=True)]
+    costs = [[layer.cost(one, objective, table) for one in some] for layer, some in zip(layers, options, strict=True)]
     counts = [some[0] / max(map(max, costs)) if alike else 1.0 for some in costs]
     losses = [[count * one.relative_error**2 for one in some] for count, some in zip(counts, options, strict=True)]
     before, least = sum(some[0] for some in costs), sum(map(min, costs))
     most = allowed(budget, before)
     if most < least:
         raise ValueError(
-            f"budget={budget} is {most:,} of {before:,} {objective.replace('_', '-')}, but the cheapest substitutes of all "
-            f"layers cost {least:,}: use at least {least / before + 5e-4:.3f}"
+            f"budget={budget} is {most:,.6g} of {before:,.6g} {unit_of(objective)}, but the cheapest substitutes of all layers "
+            f"take {least:,.6g}: use at least {least / before + 5e-4:.3f}"
         )
-    return Choices(layers, options, objective, most, before, select(costs, losses, most), alike)
+    return Choices(layers, options, objective, most, before, select(costs, losses, most), alike, table)
 
 
-def allowed(budget: float, before: int) -> int:
-    """Return the cost that a share or a number stands for.
+def unit_of(objective: str) -> str:
+    """Return the unit of a budget.
 
     Examples
     --------
-    >>> allowed(0.5, 101), allowed(7, 101)
-    (50, 7)
+    >>> [unit_of(objective) for objective in OBJECTIVES]
+    ['bits', 'multiply–adds', 'milliseconds']
+    """
+    return {"multiply_adds": "multiply–adds", "latency": "milliseconds"}.get(objective, objective)
+
+
+def allowed(budget: float, before: float) -> float:
+    """Return the cost that a share or a number stands for; whole where costs are.
+
+    Examples
+    --------
+    >>> allowed(0.5, 101), allowed(7, 101), allowed(0.5, 1.5)
+    (50, 7, 0.75)
     """
     way_out = "give a share as a float above 0 and at most 1, such as 0.5, or a whole number"
-    if isinstance(budget, bool) or (not isinstance(budget, float) and not hasattr(budget, "dtype")):
+    if not isinstance(budget, (float, np.floating)):
         return positive_int("budget", budget, maximum=LARGEST, way_out=way_out)
-    if getattr(getattr(budget, "dtype", None), "kind", "f") in "iu":
-        return positive_int("budget", budget, way_out=way_out)
     share = real_number("budget", budget)
     if not 0 < share <= 1:
         raise ValueError(f"budget={budget} is not a share: {way_out}")
-    return int(share * before)
+    return int(share * before) if isinstance(before, int) else share * before

@@ -15,7 +15,7 @@ from tqdm.auto import tqdm
 from igc_theory.kernels.products.files import replacing
 from igc_theory.networks.description.table import Table
 from igc_theory.networks.rewriting.candidates import Substitute
-from igc_theory.networks.rewriting.dense_layers import Choices
+from igc_theory.networks.rewriting.dense_layers import Choices, unit_of
 from igc_theory.structure.arguments import flag, kind_of, path_of, shown
 
 __all__ = ["Measured", "Rewrite", "writable"]
@@ -83,9 +83,10 @@ class Rewrite:
         return sum(candidate.family != "keep" for candidate in self.choices.candidates)
 
     @property
-    def cost(self) -> int:
+    def cost(self) -> float:
         """What the layers cost now, in the unit of the budget."""
-        return int(self.choices.selection.cost)
+        cost = self.choices.selection.cost
+        return cost if self.choices.objective == "latency" else int(cost)
 
     @property
     def gap(self) -> float:
@@ -130,13 +131,14 @@ class Rewrite:
     @property
     def sentence(self) -> str:
         """What was done, in words."""
-        choices, unit = self.choices, self.choices.objective.replace("_", "–")
+        choices, unit = self.choices, unit_of(self.choices.objective)
         share = self.cost / choices.before if choices.before else 1.0
         least = "the least error" if self.errors is not None else "the most even choice"
         gap = f"{least} within the budget" if self.gap == 0 else f"at most {self.gap:.1%} above {least}"
         error = "" if self.errors is None else f"Predicted error {self.predicted_error:.3f}. "
         return (
-            f"{self.name}: {self.replaced} of {len(choices.layers)} layers replaced, {self.cost:,} of {choices.before:,} {unit} "
+            f"{self.name}: {self.replaced} of {len(choices.layers)} layers replaced, {_number(self.cost)} of "
+            f"{_number(choices.before)} {unit} "
             f"left ({share:.1%}), {gap}. {error}{self.measured.sentence}"
         )
 
@@ -178,6 +180,10 @@ class Rewrite:
         with replacing(target) as file:
             file.write(content)
         return target
+
+
+def _number(cost: float) -> str:
+    return f"{cost:,}" if isinstance(cost, int) else f"{cost:,.4g}"
 
 
 def writable(path: str | os.PathLike[str], *, force: bool) -> Path:

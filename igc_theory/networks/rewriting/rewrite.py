@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from igc_theory.budget.latency import LatencyTable
 from igc_theory.networks.rewriting.dense_layers import OBJECTIVES, allowed
 from igc_theory.networks.rewriting.files.rewriting import rewritten_file
 from igc_theory.networks.rewriting.result import Rewrite
 from igc_theory.networks.rewriting.torch_networks import rewritten_module
+from igc_theory.networks.timing.tables import latency_table
 from igc_theory.structure.arguments import choice_of, flag, path_of
 
 __all__ = ["rewrite"]
@@ -22,6 +24,7 @@ def rewrite(
     inputs: Any = None,
     input_shape: Any = None,
     architecture_only: bool = False,
+    table: LatencyTable | str | os.PathLike[str] | None = None,
     reorder: bool = True,
     progress: bool = True,
 ) -> Rewrite:
@@ -40,9 +43,10 @@ def rewrite(
     model : str, path-like or torch.nn.Module
         An ONNX file, or a module, which is not changed.
     budget : float or int, default 0.5
-        A float of at most 1 is a share of what the layers cost that can be replaced; an integer a number.
-    objective : {"bits", "multiply_adds"}, default "bits"
-        What is counted: 32 bits per weight, and indices; or multiply–adds for one image.
+        A float of at most 1 is a share of what the layers cost that can be replaced; an integer a number of bits, multiply–adds or
+        milliseconds.
+    objective : {"bits", "multiply_adds", "latency"}, default "bits"
+        What is counted: 32 bits per weight, and indices; multiply–adds for one image; or the milliseconds that `latency` predicts.
     inputs : optional
         Calibration inputs, by which the error is that of each layer's output instead of its weights: for a module a batch, or
         a tuple of arguments; for a file an array, or a mapping from names of inputs to arrays. A hundred images do.
@@ -51,8 +55,11 @@ def rewrite(
     architecture_only : bool, default False
         Only products of factors, with fresh weights, to train from scratch: all layers shrink alike, whatever their weights. For
         files that hold no weights it is the one way.
+    table : LatencyTable, str or path-like, optional
+        Times of a machine for ``objective="latency"``, from `measure` or its file; by default those that come with the library.
     reorder : bool, default True
-        Whether products look for an order of the channels, in layers of at most 131,072 weights; it takes time, and shuffles.
+        Whether products look for an order of the channels, in layers of at most 131,072 weights. It takes time and two shuffles,
+        so that ``objective="latency"`` does not.
     progress : bool, default True
         Whether progress bars are shown in a terminal.
 
@@ -82,7 +89,9 @@ def rewrite(
     """
     choice_of("objective", objective, OBJECTIVES)
     allowed(budget, 1)
-    options = {"objective": objective, "inputs": inputs, "reorder": flag("reorder", reorder)}
+    known = table if isinstance(table, LatencyTable) else latency_table(table) if objective == "latency" else None
+    options = {"objective": objective, "inputs": inputs, "table": known}
+    options |= {"reorder": flag("reorder", reorder) and objective != "latency"}
     options |= {
         "architecture_only": flag("architecture_only", architecture_only),
         "progress": flag("progress", progress),

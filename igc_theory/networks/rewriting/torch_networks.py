@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from igc_theory.budget.latency import LatencyTable
 from igc_theory.kernels.arrays import Array
 from igc_theory.networks.rewriting.candidates import Substitute
 from igc_theory.networks.rewriting.dense_layers import DenseLayer, choices_within
@@ -73,14 +74,22 @@ class OnLastAxis(nn.Sequential):
 
 
 def rewritten_module(
-    module: Any, budget: float, *, architecture_only: bool, objective: str, inputs: Any, reorder: bool, progress: bool
+    module: Any,
+    budget: float,
+    *,
+    architecture_only: bool,
+    objective: str,
+    inputs: Any,
+    table: LatencyTable | None,
+    reorder: bool,
+    progress: bool,
 ) -> Rewrite:
     """Return the rewritten module; arguments as for `rewrite`."""
     if torch is None or not isinstance(module, nn.Module):
         way_out = "give the path of an ONNX file, or a torch.nn.Module (which needs PyTorch: pip install torch)"
         raise TypeError(f"model={shown(module)} is {kind_of(module)}: {way_out}")
-    if objective == "multiply_adds" and inputs is None:
-        raise ValueError("objective='multiply_adds' of a module depends on its images: give some as inputs")
+    if objective != "bits" and inputs is None:
+        raise ValueError(f"objective={objective!r} of a module depends on its images: give some as inputs")
     new = copy.deepcopy(module)
     modules, kept = _dense_modules(new)
     before, seen = _seen(new, modules, inputs)
@@ -89,7 +98,9 @@ def rewritten_module(
     layers = [_layer(name, one, seen.get(name)) for name, one in modules.items()]
     fresh, known = partial(DenseLayer.architectures, rng=_generator()), partial(DenseLayer.candidates, reorder=reorder)
     options = fresh if architecture_only else known
-    choices = choices_within(layers, budget, objective, options, alike=architecture_only, progress=progress)
+    choices = choices_within(
+        layers, budget, objective, options, alike=architecture_only, table=table, progress=progress
+    )
     made = substituted(choices, progress)
     others = {id(modules[layer.name]): _module(modules[layer.name], one)
               for layer, one in zip(choices.layers, made, strict=True) if one is not None}  # fmt: skip

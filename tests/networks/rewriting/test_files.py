@@ -19,6 +19,8 @@ from igc_theory.networks.readers.onnx_reader import graph_of
 from igc_theory.networks.rewriting.candidates import candidates
 from igc_theory.networks.rewriting.files.layers import onnx_layers
 from igc_theory.networks.rewriting.files.nodes import with_substitutes
+from igc_theory.structure.chains import Chain
+from igc_theory.structure.factors import GroupConv
 from tests.networks.readers import onnx_models
 
 rewrite = partial(
@@ -209,6 +211,22 @@ def test_multiply_adds_are_a_budget_too(tmp_path):
     counted = read_onnx(found.save(tmp_path / "small.onnx"))
     assert counted.multiply_adds == found.cost
     assert rewrite(path, int(found.cost), objective="multiply_adds").cost <= found.cost
+
+
+def test_milliseconds_are_a_budget_too(tmp_path):
+    from igc_theory.networks import latency, latency_table
+
+    path, table = written(tmp_path, network()), latency_table()
+    found = rewrite(path, 0.8, objective="latency")
+    whole = sum(
+        latency(Chain([conv]), table, height=6).milliseconds
+        for conv in (GroupConv(4, 16, 1, 3), GroupConv(16, 16, 1, 3, 2))
+    )
+    whole += latency(Chain([GroupConv(16, 10)]), table, height=1).milliseconds
+    assert found.choices.before == pytest.approx(whole)
+    assert found.cost <= 0.8 * whole
+    assert "milliseconds left" in found.sentence
+    assert rewrite(path, 0.8, objective="latency", table=table).cost == found.cost
 
 
 def test_weights_used_twice_are_rewritten_for_both_and_stored_once(tmp_path):

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from igc_theory.budget.latency import LatencyTable
 from igc_theory.networks.description.graph import Graph
 from igc_theory.networks.readers.files.file import first_line, parsed
 from igc_theory.networks.readers.files.inputs import checked_sizes
@@ -40,6 +41,7 @@ def rewritten_file(
     objective: str,
     inputs: Any,
     input_shape: Any,
+    table: LatencyTable | None,
     reorder: bool,
     progress: bool,
 ) -> Rewrite:
@@ -64,7 +66,9 @@ def rewritten_file(
     )
     layers = [layer.dense for layer in found.layers]
     options = fresh if architecture_only else known
-    choices = choices_within(layers, budget, objective, options, alike=architecture_only, progress=progress)
+    choices = choices_within(
+        layers, budget, objective, options, alike=architecture_only, table=table, progress=progress
+    )
     made = substituted(choices, progress)
     replaced = [(layer, one) for layer, one in zip(found.layers, made, strict=True) if one is not None]
     new = with_substitutes(model, replaced) if replaced else model
@@ -112,7 +116,9 @@ def _batches(inputs: Any, graph: Graph) -> list[Inputs]:
 def _measured(path: Path, model: Any, new: Any, graph: Graph, choices: Choices, batches: list[Inputs]) -> Measured:
     """Check the new model, and return how far its outputs are from those of the original."""
     _check(path, model, new)
-    work = sum(layer.cost(old, "multiply_adds") for layer, old in zip(choices.layers, choices.originals, strict=True))
+    work = sum(
+        int(layer.cost(old, "multiply_adds")) for layer, old in zip(choices.layers, choices.originals, strict=True)
+    )
     batch = batches[0] if batches else random_inputs(model, graph, np.random.default_rng(0))
     try:
         runtime, run = runner(model, work)
