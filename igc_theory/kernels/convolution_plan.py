@@ -22,7 +22,7 @@ from igc_theory.kernels.image_steps import Step, image_steps, sides_behind
 from igc_theory.kernels.linear_maps import forward, weighted
 from igc_theory.kernels.products.fusion import fused
 from igc_theory.kernels.products.operators import CheckedOperator
-from igc_theory.kernels.products.plan import CALL, ROW_BYTES, checked_dtype, checked_out, run_steps
+from igc_theory.kernels.products.plan import CALL, ROWS, checked_dtype, checked_out, run_steps
 from igc_theory.kernels.products.steps import plan_steps, template
 from igc_theory.kernels.products.weights import checked_weights
 from igc_theory.kernels.threads import one_blas_thread
@@ -211,7 +211,7 @@ def _is_pointwise(part: Part) -> bool:
 
 def _rows_of_a_band(width: int, dtype: np.dtype[Any]) -> int:
     """Return how many rows of an image make a panel of columns."""
-    return max(1, ROW_BYTES // dtype.itemsize // width)
+    return max(1, ROWS[0] // dtype.itemsize // width)
 
 
 def _put_inside(inside: tuple[slice, slice], image: Array, out: Array) -> None:

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 from tqdm.auto import tqdm
 
-__all__ = ["one_blas_thread", "run_together", "threads_for"]
+__all__ = ["blas_libraries", "one_blas_thread", "run_together", "threads_for"]
 
 
 class _Library(NamedTuple):
@@ -52,7 +52,7 @@ _CALLS = [0]
 
 
 @cache
-def _libraries() -> tuple[_Library, ...]:
+def blas_libraries() -> tuple[_Library, ...]:
     """Return the BLAS libraries in this process; none where threadpoolctl or threads are missing."""
     import_module("scipy.linalg")  # a library can be found once it is loaded; NumPy's own is
     try:
@@ -85,7 +85,7 @@ def one_blas_thread() -> Iterator[int]:
     ...     outside == again
     True
     """
-    libraries = _libraries()
+    libraries = blas_libraries()
     with _LOCK:
         _CALLS[0] += 1
         if _CALLS[0] == 1:
@@ -164,7 +164,7 @@ def _forget() -> None:
     global _LOCK
     _LOCK = Lock()
     if _HELD:
-        _set(_libraries(), [1] * len(_HELD), _HELD)
+        _set(blas_libraries(), [1] * len(_HELD), _HELD)
     _HELD.clear()
     _CALLS[0] = 0
 

@@ -14,10 +14,9 @@ from igc_theory.structure import Chain, GroupConv, group, igcv1, igcv2, igcv3, r
 from tests.benchmarks.timing import Row, Verdict, least, number, peer, ratio
 
 TITLE = "Convolving an image"
-NOTES = """One image of C channels, 3×3 window, float32, one thread each: milliseconds, and how many times as long as the peers. `ours` is
-`Product.plan_convolution`, and for one group convolution `convolve` beside it, which has no plan. Torch is eager, layer by layer, channel
-shuffles as reshape and transpose; onnxruntime runs the same layers with its graph optimized. Their calls are prepared as ours is.
-Times are the least of interleaved rounds."""
+NOTES = """One image of C channels, 3×3 window, float32, one thread each: milliseconds of processor time, the least of interleaved
+rounds. `ours` is `Product.plan_convolution`; for one group convolution `convolve`, which has no plan, stands beside it. Torch
+is eager, layer by layer, a channel shuffle as reshape and transpose. onnxruntime runs the same layers, its graph optimized."""
 
 CELLS = ((64, 56), (128, 28), (256, 14), (512, 7))
 PEERS = ("torch", "onnxruntime")
@@ -148,11 +147,9 @@ def _onnx(product: Product, image: Array) -> Call | None:
             pads = [side // 2 for side in factor.window] * 2
             nodes.append(onnx.helper.make_node("Conv", [name, f"w{k}"], [f"y{k}"], group=factor.groups, pads=pads))
         else:
-            for label, shape in (
-                ("split", [1, *factor.interleaved, *image.shape[1:]]),
-                ("join", [1, factor.channels, *image.shape[1:]]),
-            ):
-                arrays.append(onnx.numpy_helper.from_array(np.array(shape), f"{label}{k}"))
+            image_sides = image.shape[1:]
+            for label, shape in (("split", factor.interleaved), ("join", [factor.channels])):
+                arrays.append(onnx.numpy_helper.from_array(np.array([1, *shape, *image_sides]), f"{label}{k}"))
             nodes.append(onnx.helper.make_node("Reshape", [name, f"split{k}"], [f"a{k}"]))
             nodes.append(onnx.helper.make_node("Transpose", [f"a{k}"], [f"b{k}"], perm=[0, 2, 1, 3, 4]))
             nodes.append(onnx.helper.make_node("Reshape", [f"b{k}", f"join{k}"], [f"y{k}"]))

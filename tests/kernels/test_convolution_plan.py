@@ -90,7 +90,7 @@ def test_steps_of_all_shapes_are_scipys_correlation(monkeypatch, widths, window,
 @pytest.mark.parametrize("row", [8, 64, 300])
 @pytest.mark.parametrize("name", ["igcv2", "igcv3", "arbitrary permutations"])
 def test_bands_of_any_height_cover_all_rows_once(monkeypatch, row, name):
-    monkeypatch.setattr(plans, "ROW_BYTES", row)
+    monkeypatch.setattr(plans, "ROWS", (row,))
     rng = np.random.default_rng(4)
     product = random_product(blocks.ALL[name], rng)
     image = rng.standard_normal((product.chain.in_channels, 7, 5))

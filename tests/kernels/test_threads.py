@@ -28,7 +28,7 @@ class Library:
 @pytest.fixture
 def libraries(monkeypatch):
     both = Library(4), Library(2)
-    monkeypatch.setattr(threads, "_libraries", lambda: both)
+    monkeypatch.setattr(threads, "blas_libraries", lambda: both)
     return both
 
 
@@ -79,7 +79,7 @@ def test_a_number_that_somebody_else_sets_meanwhile_stays(libraries):
 
 def test_one_thread_is_left_alone(monkeypatch):
     library = Library(1)
-    monkeypatch.setattr(threads, "_libraries", lambda: (library,))
+    monkeypatch.setattr(threads, "blas_libraries", lambda: (library,))
     with threads.one_blas_thread() as outside:
         assert outside == 1
     assert library.settings == []
@@ -87,7 +87,7 @@ def test_one_thread_is_left_alone(monkeypatch):
 
 def test_the_blas_in_this_process_obeys():
     pytest.importorskip("threadpoolctl")
-    libraries = threads._libraries()
+    libraries = threads.blas_libraries()
     before = numbers_of(libraries)
     assert libraries
     for library in libraries:

@@ -13,6 +13,7 @@ from igc_theory.kernels.compression.low_rank import low_rank
 from igc_theory.kernels.compression.precision import binarize, cluster, quantize
 from igc_theory.kernels.compression.pruning import prune, prune_channels, prune_filters, pruned_bits
 from igc_theory.kernels.compression.structured import block_diagonal, sparse_product
+from igc_theory.kernels.threads import one_blas_thread
 from igc_theory.structure.arguments import real_number
 from igc_theory.structure.divisors import divisors
 from igc_theory.structure.families.two_factor_chains import two_factor_chains
@@ -20,6 +21,7 @@ from igc_theory.structure.families.two_factor_chains import two_factor_chains
 __all__ = ["within_budget"]
 
 
+@one_blas_thread()
 def within_budget(matrix: ArrayLike, bits_per_weight: float) -> list[Approximation]:
     """Return the best approximation of each family that takes at most this many bits per weight.
 

@@ -19,6 +19,7 @@ from igc_theory.kernels.compression import structured as products
 from igc_theory.kernels.compression.approximation import Approximation, real_matrix
 from igc_theory.kernels.compression.low_rank import low_rank
 from igc_theory.kernels.compression.precision import binarize, cluster, quantize
+from igc_theory.kernels.threads import one_blas_thread
 from igc_theory.structure.arguments import flag, generator, instance_of, listed, window_of
 from igc_theory.structure.chains import Chain
 from igc_theory.structure.divisors import divisors
@@ -117,6 +118,7 @@ class Frontier:
         ]
 
 
+@one_blas_thread()
 def frontier(
     matrix: ArrayLike,
     chains: Iterable[Chain] | None = None,

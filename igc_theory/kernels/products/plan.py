@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from math import prod
 from threading import Lock
+from time import thread_time
 from typing import Any
 
 import numpy as np
@@ -27,8 +28,11 @@ from igc_theory.structure.chains import Chain
 
 __all__ = ["Plan", "checked_dtype", "checked_out", "run_steps"]
 
-ROW_BYTES = 1024
-"""Bytes of one channel in a tile: rows this long keep both buffers in the cache and the matrix products efficient."""
+ROWS = 1024, 256, 4096
+"""Bytes of one channel in a tile. With the first, buffers stay in the cache and matrix products are efficient almost everywhere."""
+
+WORTH_MEASURING, MOST_MEASURED, CLEARLY = 2**25, 2**24, 0.92
+"""Multiply-adds of plans that try all three, the most entries of their operand and result, and the share of time that tells."""
 
 MOST_BATCH = 2**20
 MOST_THREADS = 256
@@ -113,31 +117,47 @@ class Plan:
         self.dtype = checked_dtype(weights[0].dtype if weights else np.dtype(np.float64), dtype)
         self._recipe, self._turn = (product, self.batch, self.dtype, self.threads), Lock()
         area = prod(chain.window)
-        self.shape = chain.out_channels, chain.in_channels * area
+        self._window, self.shape = chain.window, (chain.out_channels, chain.in_channels * area)
         buffered = (
             self.batch * area * max(f.out_channels for f in (*chain.factors, *chain.convolutions, chain.factors[0]))
         )
         positive_int(
             "the entries that batch columns take", buffered, maximum=MOST_ENTRIES, beyond="use a smaller batch"
         )
-        tiles = list(_tiles(self.batch, self.threads, max(1, ROW_BYTES // self.dtype.itemsize // area)))
-        width = max(stop - start for start, stop in tiles)
-        self.chain, joined = fused(chain, weights, width, CALL[width > 1])
+        columns = [max(1, row // self.dtype.itemsize // area) for row in ROWS]
+        self.chain, joined = fused(chain, weights, min(columns[0], self.batch), CALL[self.batch > 1])
         kernels = [kernel.astype(self.dtype) for kernel in joined]
-
-        def steps(tiles: Sequence[tuple[int, int]]) -> list[Instruction]:
-            return plan_steps(self.chain, kernels, column_ends(self.chain, chain.window, self.batch, tiles, self.dtype))
-
+        tiles = list(_tiles(self.batch, self.threads, self._panel(kernels, columns)))
         # Stages follow each other; what stands in one stage may be done at the same time.
         self._stages: list[list[list[Instruction]]] = (
-            [[steps(tiles[k :: self.threads]) for k in range(self.threads)]]
+            [[self._steps(kernels, tiles[k :: self.threads]) for k in range(self.threads)]]
             if len(tiles) >= self.threads
-            else [[[part] for part in over_branches(step, self.threads)] for step in steps(tiles)]
+            else [[[part] for part in over_branches(step, self.threads)] for step in self._steps(kernels, tiles)]
         )
         # Below that the BLAS takes one thread by itself, and a call may take less than setting the number does.
         largest = max((conv.parameters // conv.groups for conv in self.chain.convolutions), default=0)
+        width = max(stop - start for start, stop in tiles)
         self._hold = one_blas_thread if largest * width >= SHARED[width > 1] else nullcontext
         self._pool = ThreadPoolExecutor(self.threads - 1) if self.threads > 1 else None
+
+    def _steps(self, kernels: list[Array], tiles: Sequence[tuple[int, int]]) -> list[Instruction]:
+        ends = column_ends(self.chain, self._window, self.batch, tiles, self.dtype)
+        return plan_steps(self.chain, kernels, ends)
+
+    def _panel(self, kernels: list[Array], columns: list[int]) -> int:
+        """Return how many columns to take at a time: the first of `columns`, or others if they are faster on this machine."""
+        first, *others = dict.fromkeys(min(count, self.batch) for count in columns)
+        rows, low = sum(self.shape), WORTH_MEASURING
+        if not others or self.chain.parameters * self.batch < low or rows * self.batch > MOST_MEASURED:
+            return first
+        x, out = np.ones((self.shape[1], self.batch), self.dtype), np.empty((self.shape[0], self.batch), self.dtype)
+        with one_blas_thread():
+            seconds = {
+                count: _seconds(self._steps(kernels, list(_tiles(self.batch, 1, count))), x, out)
+                for count in (first, *others)
+            }
+        best = min(seconds, key=seconds.__getitem__)
+        return best if seconds[best] < CLEARLY * seconds[first] else first
 
     def __call__(self, x: ArrayLike, out: Array | None = None) -> Array:
         """Return the product times `x`.
@@ -190,6 +210,16 @@ class Plan:
         calls = sum(len(steps) for stage in self._stages for steps in stage)
         threads = f", {self.threads} threads" if self.threads > 1 else ""
         return f"Plan({rows}x{columns} on {self.batch} columns, {self.dtype}, {calls} steps{threads})"
+
+
+def _seconds(steps: list[Instruction], x: Array, out: Array) -> float:
+    """Return the least processor time of three runs behind one that warms up."""
+    times = []
+    for _ in range(4):
+        start = thread_time()
+        run_steps(steps, x, out)
+        times.append(thread_time() - start)
+    return min(times[1:])
 
 
 def checked_out(out: Any, shape: tuple[int, ...], operand: Array) -> Array:

@@ -17,6 +17,7 @@ from igc_theory.kernels.projection.channel_order import reordered, search
 from igc_theory.kernels.projection.methods import Fit
 from igc_theory.kernels.projection.sums.nearest import nearest_of, scaled_weights
 from igc_theory.kernels.rank_one_pairs import squared_norm
+from igc_theory.kernels.threads import one_blas_thread
 from igc_theory.structure.arguments import flag, generator, positive_int
 from igc_theory.structure.branches import serial, wiring
 from igc_theory.structure.chains import Chain
@@ -62,7 +63,8 @@ class Projection:
     @cached_property
     def lower_bound(self) -> float | None:
         """No product of the chain has a smaller relative error; computed when first asked for if that takes long."""
-        bound = self._bound()
+        with one_blas_thread():
+            bound = self._bound()
         return None if bound is None else min(bound, self.relative_error)
 
     def __repr__(self) -> str:
@@ -90,6 +92,7 @@ class Projection:
         return f"{found}; no product is below {self.lower_bound:.4g} (error/bound = {ratio:.3f})"
 
 
+@one_blas_thread()
 def project(
     kernel: ArrayLike,
     chain: Chain,

@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 
 from igc_theory.budget.latency import Latency, LatencyTable
+from igc_theory.kernels.threads import one_blas_thread
 from igc_theory.networks.audits.chains import ChainAudit, chain_audits
 from igc_theory.networks.audits.plan import Plan, planned
 from igc_theory.networks.audits.replaceable import Replaceable, options_of, questions_of, timed
@@ -57,6 +58,7 @@ class Audit:
     times: Latency | None = None
 
 
+@one_blas_thread()
 def audit(
     network: LayerGraph,
     *,

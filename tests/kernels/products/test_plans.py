@@ -68,13 +68,39 @@ def test_all_small_permuted_chains():
 @pytest.mark.parametrize("row", [8, 16, 24, 64])
 @pytest.mark.parametrize("name", ["igcv2 pointwise", "arbitrary permutations", "igcv3", "two spatial factors"])
 def test_tiles_of_any_width_cover_all_columns_once(monkeypatch, row, name):
-    monkeypatch.setattr(plans, "ROW_BYTES", row)
+    monkeypatch.setattr(plans, "ROWS", (row,))
     rng = np.random.default_rng(3)
     product = random_product(blocks.ALL[name], rng)
     for batch in (1, 2, 7, 8, 9, 23):
         for threads in (1, 2, 5):
             x = rng.standard_normal((product.shape[1], batch))
             np.testing.assert_allclose(product.plan(batch, threads=threads)(x), product.matrix() @ x, atol=1e-12)
+
+
+@pytest.mark.parametrize("fastest", [0, 1, 2])
+def test_a_plan_takes_the_panels_that_are_faster_on_this_machine(monkeypatch, fastest):
+    monkeypatch.setattr(plans, "ROWS", (64, 16, 256))
+    monkeypatch.setattr(plans, "WORTH_MEASURING", 1)
+    monkeypatch.setattr(plans, "CALL", (0, 0))  # nothing is fused
+    asked = []
+
+    def seconds(steps, x, out):
+        asked.append(len(steps))
+        return 1.0 if len(asked) == fastest + 1 else 2.0
+
+    monkeypatch.setattr(plans, "_seconds", seconds)
+    product = random_product(igcv2([4, 4], 1), np.random.default_rng(3))
+    plan, x = product.plan(64), np.random.default_rng(4).standard_normal((16, 64))
+    np.testing.assert_allclose(plan(x), product.matrix() @ x, atol=1e-12)
+    assert asked == [2 * 8, 2 * 32, 2 * 2]
+    assert len(steps_in(plan)) == asked[fastest]
+
+
+def test_measuring_a_plan_runs_it():
+    product = random_product(igcv2([4, 4], 1), np.random.default_rng(3))
+    plan, x, out = product.plan(64), np.ones((16, 64)), np.zeros((16, 64))
+    assert plans._seconds(steps_in(plan), x, out) > 0
+    np.testing.assert_allclose(out, product @ x, atol=1e-12)
 
 
 @pytest.mark.parametrize("threads", [2, 3, 40])
