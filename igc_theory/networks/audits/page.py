@@ -22,8 +22,9 @@ table { border-collapse: collapse; margin: 2em 0; display: block; overflow-x: au
 caption { text-align: left; font-weight: bold; padding: .4em 0; }
 th, td { padding: .15em .7em; border-bottom: 1px solid #ddd; white-space: nowrap; }
 th { vertical-align: bottom; }
+h1, p { overflow-wrap: anywhere; }
 .first td { white-space: normal; overflow-wrap: anywhere; }
-.first td[style*=right] { white-space: nowrap; }
+.first td:is([style*=right], :nth-child(n+4)) { white-space: nowrap; overflow-wrap: normal; }
 @media (max-width: 44em) {
   .first :is(th, td) { padding: .15em .3em; font-size: 13px; }
   .actions :is(th, td):is(:nth-child(2), :nth-child(4), :nth-child(6)) { display: none; }

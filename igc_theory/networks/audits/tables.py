@@ -8,7 +8,7 @@ from typing import Any
 from igc_theory.networks.audits.audit import Audit
 from igc_theory.networks.audits.chains import ChainAudit
 from igc_theory.networks.audits.data import BYTES, layer_rows
-from igc_theory.networks.audits.plan import Plan
+from igc_theory.networks.audits.plan import Action, Plan
 from igc_theory.networks.audits.replaceable import Replaceable
 from igc_theory.networks.description.table import Table
 from igc_theory.structure.arguments import instance_of
@@ -22,7 +22,7 @@ SPARE = ("multiply–adds", "was")
 
 
 def action_table(plan: Plan, title: str, top: int | None = None) -> Table:
-    """Return the actions as a table, best first: what each changes, and the weights of the network after it.
+    """Return the actions as a table, best first: what each changes, and what of the network is left after it.
 
     Examples
     --------
@@ -46,8 +46,15 @@ def action_table(plan: Plan, title: str, top: int | None = None) -> Table:
     if plan.milliseconds is not None:
         columns["ms"] = [round(action.option.milliseconds or 0.0, 3) for action in shown]
     columns |= {} if None in errors else {"error": [_error(error) for error in errors if error is not None]}
-    columns["network"] = [action.network_parameters for action in shown]
+    columns["network"] = [_left(action, plan.objective) for action in shown]
     return Table(title, columns)
+
+
+def _left(action: Action, objective: str) -> float:
+    """Return what of the network is left after an action: weights, multiply–adds or milliseconds."""
+    if objective == "milliseconds":
+        return round(action.network_milliseconds or 0.0, 3)
+    return action.network_multiply_adds if objective == "multiply_adds" else action.network_parameters
 
 
 def _from(layer: Replaceable) -> str:

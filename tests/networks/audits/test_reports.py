@@ -103,6 +103,18 @@ def test_the_actions_say_what_is_left() -> None:
     assert "not shown" not in first_page(found, 200, top=count)
 
 
+def test_the_network_column_is_in_the_unit_of_the_objective() -> None:
+    for objective, name in (
+        ("bits", "parameters"),
+        ("multiply_adds", "multiply_adds"),
+        ("milliseconds", "milliseconds"),
+    ):
+        plan = audit(trained(), objective=objective, progress=False).plan
+        totals = [getattr(action, f"network_{name}") for action in plan.actions]
+        assert totals
+        assert action_table(plan, "left").columns["network"] == pytest.approx(totals, abs=5e-4)
+
+
 def test_a_first_page_says_what_is_not_exact_and_what_is_not_known() -> None:
     found = audit(trained(), progress=False)
     page = " ".join(first_page(found).split())
