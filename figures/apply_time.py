@@ -18,7 +18,7 @@ from igc_theory.views.plots.columns import stacked, unstacked
 from igc_theory.views.plots.kernels.products import plot_apply_times
 from igc_theory.views.plots.style import PAGE
 
-RESULTS = Path(__file__).resolve().parents[1] / "tests" / "benchmarks" / "results_apply.csv"
+RESULTS = Path(__file__).resolve().parents[1] / "tests" / "benchmarks" / "results" / "amd_epyc_l2_1024k_apply.csv"
 
 
 def _series(rows: list[dict[str, str]]) -> dict[str, NDArray[Any]]:

@@ -14,7 +14,8 @@ from tools.files import ROOT
 LONGEST = 30
 SOURCES = [path for folder in ("igc_theory", "tools", "experiments", "figures", "website", "tests", "notebooks")
            for path in sorted((ROOT / folder).rglob("*.py"))]  # fmt: skip
-PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "tests/benchmarks/results.md")]
+PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")]
+PAGES += sorted((ROOT / "tests" / "benchmarks" / "results").glob("*.md"))
 TEMPLATES = sorted((ROOT / "website" / "templates").glob("*.j2"))
 
 NO_SENTENCES = re.compile(

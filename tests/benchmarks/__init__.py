@@ -1,4 +1,4 @@
-"""Timings, kept apart from the tests: ``python -m tests.benchmarks`` runs them and writes ``results.md``."""
+"""Timings, kept apart from the tests: ``python -m tests.benchmarks`` runs them and writes ``results``."""
 
 import os
 

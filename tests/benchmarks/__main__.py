@@ -1,8 +1,8 @@
-"""Run the benchmarks: ``python -m tests.benchmarks [--quick] [structure] [projection] [apply] [designs] [flow] [latency]``.
+"""Run the benchmarks: ``python -m tests.benchmarks [--only MODULE …] [--quick] [--judge]``.
 
-Each module beside this one offers ``TITLE``, ``NOTES``, ``run(quick) -> list of rows`` and
-``verdicts(rows) -> list of Verdict``. A full run of all of them writes ``results.md``, that of a module its own section there, and
-its rows go to ``results_<module>.csv``.
+Each module beside this one offers ``TITLE``, ``NOTES``, ``run(quick) -> list of rows`` and ``verdicts(rows) -> list of Verdict``.
+Results are kept per processor, in files named after it and its second cache. A run of everything writes
+``results/<processor>.md``, that of a module its own section there, and its rows go to ``results/<processor>_<module>.csv``.
 """
 
 from __future__ import annotations
@@ -15,29 +15,25 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 
-from tests.benchmarks.timing import Row, Verdict, machine
+from tests.benchmarks.timing import Row, Verdict, machine, processor_key
 
-HERE = Path(__file__).parent
+RESULTS = Path(__file__).parent / "results"
 # `apply` takes gigabytes, and leaves the system memory in pieces that slow down whoever needs fresh memory behind it.
-MODULES = ("structure", "projection", "apply", "designs", "flow", "latency")
-PEERS = ("scipy", "lazylinop", "pyfaust", "torch", "threadpoolctl")
+MODULES = ("load", "structure", "projection", "convolution", "apply", "designs", "flow", "latency")
+PEERS = ("scipy", "lazylinop", "pyfaust", "torch", "onnxruntime", "threadpoolctl")
 
 HEAD = """# Benchmarks
 
-Written by `python -m tests.benchmarks`. Times are medians of interleaved rounds, in processor time on one thread. The facts are
-those of the last run of everything; each section is of one run."""
+Written by `python -m tests.benchmarks`. Unless a section says otherwise, times are medians of interleaved rounds, in processor
+time on one thread. The facts are those of the last run of everything; each section is of one run."""
 
 
 def main() -> int:
-    """Run what the command line names; the exit status is 1 if a target is missed."""
-    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
-    parser.add_argument("modules", nargs="*", help="which ones; all by default", metavar=f"{{{','.join(MODULES)}}}")
-    parser.add_argument("--quick", action="store_true", help="small sizes only, nothing written: to see that it runs")
-    options = parser.parse_args()
-    if unknown := set(options.modules) - set(MODULES):
-        parser.error(f"unknown: {', '.join(sorted(unknown))}; there are {', '.join(MODULES)}")
+    """Run what the command line names; the exit status is 0, or with ``--judge`` 1 if a target is missed."""
+    options = _options()
+    names = options.only or options.modules or list(MODULES)
     facts, sections, reached = machine(PEERS), [], True
-    for name in options.modules or MODULES:
+    for name in names:
         module = importlib.import_module(f"tests.benchmarks.{name}")
         rows = module.run(options.quick)
         verdicts = module.verdicts(rows)
@@ -46,14 +42,33 @@ def main() -> int:
         sys.stdout.write(f"{sections[-1]}\n\n")
         sys.stdout.flush()
         if not options.quick:
-            write_csv(HERE / f"results_{name}.csv", rows)
-    if not options.quick and set(options.modules) in (set(), set(MODULES)):
-        parts = [HEAD, table(("fact", "value"), facts), *sections]
-        (HERE / "results.md").write_text("\n\n".join(parts) + "\n", encoding="utf-8")
-    elif not options.quick:
-        for new in sections:
-            replace_section(HERE / "results.md", new)
-    return 0 if reached else 1
+            RESULTS.mkdir(exist_ok=True)
+            write_csv(RESULTS / f"{processor_key()}_{name}.csv", rows)
+    if not options.quick:
+        keep(RESULTS / f"{processor_key()}.md", facts, sections, everything=set(names) == set(MODULES))
+    return 0 if reached or not options.judge else 1
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
+    names = {"choices": MODULES, "metavar": f"{{{','.join(MODULES)}}}"}
+    parser.add_argument("modules", nargs="*", help="which ones; all by default", metavar="MODULE")
+    parser.add_argument("--only", nargs="+", help="the same", **names)
+    parser.add_argument("--quick", action="store_true", help="small sizes only, nothing written: to see that it runs")
+    parser.add_argument("--judge", action="store_true", help="end with status 1 if a target is missed")
+    options = parser.parse_args()
+    if unknown := set(options.modules) - set(MODULES):
+        parser.error(f"unknown: {', '.join(sorted(unknown))}; there are {', '.join(MODULES)}")
+    return options
+
+
+def keep(path: Path, facts: Sequence[tuple[str, str]], sections: Sequence[str], *, everything: bool) -> None:
+    """Write the page of a processor: all of it, or the new sections in place of those of the same titles."""
+    if everything or not path.exists():
+        path.write_text("\n\n".join([HEAD, table(("fact", "value"), facts), *sections]) + "\n", encoding="utf-8")
+        return
+    for new in sections:
+        replace_section(path, new)
 
 
 def section(module: ModuleType, rows: Sequence[Row], verdicts: Sequence[Verdict]) -> str:

@@ -21,6 +21,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from igc_theory.kernels.caches import cache_bytes
+
 Row = dict[str, int | float | str | None]
 """One line of a table; None where a peer is not installed or a method does not apply."""
 
@@ -34,15 +36,23 @@ class Verdict(NamedTuple):
 
 
 def medians(
-    calls: Mapping[str, Callable[[], object]], *, rounds: int = 7, slice_seconds: float = 0.03
+    calls: Mapping[str, Callable[[], object]],
+    *,
+    rounds: int = 7,
+    slice_seconds: float = 0.03,
+    most_seconds: float = 4.0,
 ) -> dict[str, float]:
     """Return the median seconds of each call, the calls taking turns.
 
-    A turn repeats its call for about `slice_seconds`, or once if it takes longer than that.
+    A turn repeats its call for about `slice_seconds`, or once if it takes longer than that. After `most_seconds` there are no more
+    rounds, but for a third one.
     """
     repeats = {name: _repeats(call, slice_seconds) for name, call in calls.items()}
     seconds: dict[str, list[float]] = {name: [] for name in calls}
-    for _ in range(rounds):
+    end = time.process_time() + most_seconds
+    for k in range(rounds):
+        if k >= 3 and time.process_time() > end:
+            break
         for name, call in calls.items():
             start = time.process_time()
             for _ in range(repeats[name]):
@@ -67,11 +77,14 @@ def least(
 
 
 def _repeats(call: Callable[[], object], slice_seconds: float) -> int:
-    """Return how often a call fits into a turn; the first run, which warms up, is not counted."""
-    call()
-    start = time.process_time()
-    call()
-    return max(1, int(slice_seconds / max(time.process_time() - start, 1e-7)))
+    """Return how often a call fits into a turn; the first run warms up, and a short one is timed again."""
+    for _ in range(2):
+        start = time.process_time()
+        call()
+        once = time.process_time() - start
+        if once > slice_seconds:
+            break
+    return max(1, int(slice_seconds / max(once, 1e-7)))
 
 
 def peer(name: str) -> ModuleType | None:
@@ -110,15 +123,19 @@ def _threads() -> str:
 
 
 def _processor() -> str:
-    """Return the processor's name and caches, as far as the system tells."""
+    """Return the processor's name and its data caches."""
+    return ", ".join([_name(), *(f"L{level} {cache_bytes(level) // 1024}K" for level in (1, 2, 3))])
+
+
+def _name() -> str:
     about = Path("/proc/cpuinfo")
     name = re.search(r"model name\s*:\s*(.+)", about.read_text()) if about.exists() else None
-    caches = [
-        f"L{(cache / 'level').read_text().strip()} {(cache / 'size').read_text().strip()}"
-        for cache in sorted(Path("/sys/devices/system/cpu/cpu0/cache").glob("index*"))
-        if (cache / "type").read_text().strip() != "Instruction"
-    ]
-    return ", ".join([name.group(1) if name else platform.processor() or "unknown", *caches])
+    return name.group(1) if name else platform.processor() or "unknown"
+
+
+def processor_key() -> str:
+    """Return what files of this processor are named after: its name and its second cache."""
+    return re.sub(r"[^a-z0-9]+", "_", f"{_name()} L2 {cache_bytes(2) // 1024}K".lower()).strip("_")
 
 
 def number(row: Row, column: str) -> float | None:
