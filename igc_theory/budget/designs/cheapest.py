@@ -9,9 +9,8 @@ increasing order.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from itertools import islice
 from math import prod
 
 from igc_theory.budget.designs.design import Design, kernel_window
@@ -63,11 +62,20 @@ def factorizations(channels: int, min_width: int = 2) -> list[tuple[int, ...]]:
     )
     smallest = limits(None, min_width, 1).min_width
     widths = [width for width in divisors(C) if width >= smallest]
-    found = [()] if C == 1 else list(islice(_factorizations(C, widths), MOST_LISTED + 1)) if widths else []
-    if len(found) > MOST_LISTED:
+    if (number := _number_of_factorizations(C, widths)) > MOST_LISTED:
         way_out = "use a larger min_width, or strict_designs, which gives them one by one"
-        raise ValueError(f"channels={C} has more than {MOST_LISTED} factorizations: {way_out}")
-    return sorted(found)
+        raise ValueError(f"channels={C} has {number} factorizations, more than {MOST_LISTED}: {way_out}")
+    return sorted(_factorizations(C, widths)) if number and C > 1 else [()] * number
+
+
+def _number_of_factorizations(C: int, widths: Sequence[int]) -> int:
+    """Return how many multisets of these widths have the product `C`."""
+    ways = dict.fromkeys(divisors(C), 0) | {1: 1}
+    for width in widths:
+        for divisor in ways:
+            if divisor % width == 0:
+                ways[divisor] += ways[divisor // width]
+    return ways[C]
 
 
 def best_strict(
