@@ -9,9 +9,9 @@ from functools import partial
 import numpy as np
 
 from igc_theory.kernels.arrays import Array
+from igc_theory.kernels.projection.alternating.canonical_polyadic import depthwise_middle
 from igc_theory.kernels.projection.alternating.starts import fitted, random_weights
 from igc_theory.kernels.projection.bounds import chain_bound
-from igc_theory.kernels.projection.canonical_polyadic import depthwise_middle
 from igc_theory.kernels.projection.chain_kernel import window_of_one
 from igc_theory.kernels.projection.channel_trees import ChannelTrees, channel_trees
 from igc_theory.kernels.projection.hierarchical import columns_in_order, in_tree_order, split_bound, split_factors

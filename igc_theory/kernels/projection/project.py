@@ -38,8 +38,8 @@ class Projection:
         The product found.
     relative_error : float
         :math:`‖K - W‖_F / ‖K‖_F`; 0 for a zero kernel.
-    lower_bound : float
-        No product of the chain has a smaller relative error.
+    lower_bound : float or None
+        No product of the chain has a smaller relative error. None if paths limit the rank of no block of the kernel.
     method : str
         How it was found, in words.
 
@@ -119,6 +119,15 @@ def project(
     polyadic decomposition of each block, from a start by singular value decompositions. It ends in a local optimum. A product
     comes back exactly if its branches have at least as many inputs, and as many outputs, as there are paths between them.
 
+    **Any other chain** (more paths than channels, branches that share unevenly, several windows, strides in front of one):
+    alternating least squares from random starts. With all other factors fixed, the best one is a linear least-squares problem.
+    Where its branches g serve different entries of the kernel its solution is
+
+    .. math:: W_g = A_g^+ R B_g^+,
+
+    with `A` what follows, `B` what precedes, and `R` the kernel without the other branches; elsewhere conjugate gradients solve it.
+    Joint steps on all factors (Levenberg, Marquardt) take turns with it, and the error never rises. It ends in a local optimum.
+
     **Chains side by side.** A `DirectSum` is projected branch by branch. From a `Sum` shortcuts are subtracted. If one branch is
     left, or each of them has one convolution, the nearest product is found in closed form, as far as it is for that branch.
     Otherwise all weights descend together from random starts.
@@ -131,20 +140,24 @@ def project(
     kernel : array_like, shape (C_out, C_in, kh, kw), or (C_out, C_in * kh * kw)
         Finite numbers, real or complex. Entries that no path of the chain reaches count in the error. Not modified.
     chain : Chain
-        With at most one spatial convolution, and no stride in front of it.
+        With at least one convolution.
     reorder : bool, default False
         Also look for an order of the input and of the output channels that lowers the error; see Notes.
     rng : numpy.random.Generator, optional
         Draws the starts of `restarts` and `reorder`; None stands for ``numpy.random.default_rng(0)``.
     restarts : int, default 0
         Random starts besides the first: of alternating least squares, and of the search for an order.
+    polish : bool, default False
+        Go on by alternating least squares from a product that need not be the nearest. That takes much longer than the product:
+        for 512 channels and five factors 1.5 s instead of 0.04 s, and lowers the error of a random kernel from 0.976 to 0.966.
 
     Returns
     -------
     Projection
-        With `product`, `relative_error` and `lower_bound`. For three factors and more the bound is the largest error of two
-        factors over all splits of the chain. The product found is at most error/bound times as far as the nearest one. The bound
-        takes longer than the product, so it is computed when first asked for, from a copy of the kernel.
+        With `product`, `relative_error` and `lower_bound`. For three factors and more the bound comes from blocks whose rank the
+        channels on their paths limit. The product found is at most error/bound times as far as the nearest one. The bound takes
+        longer than most products, so it is computed when first asked for, from a copy of the kernel. It is None where paths limit
+        the rank of no block.
 
     Notes
     -----
@@ -163,7 +176,7 @@ def project(
     TypeError
         If the kernel is not made of numbers, or `chain` or `rng` are something else.
     ValueError
-        If the shapes do not match, the kernel is not finite, or no method projects onto the chain.
+        If the shapes do not match, the kernel is not finite, or the chain has no convolution.
 
     Examples
     --------
@@ -180,6 +193,14 @@ def project(
     >>> projection = project(hadamard(16), igcv2([2, 2, 2, 2], kernel_size=1))
     >>> projection.relative_error < 1e-13
     True
+
+    Two windows of 3×3 after one another see 5×5, here through one channel:
+
+    >>> from igc_theory import regular
+    >>> kernel = np.random.default_rng(0).standard_normal((4, 4, 5, 5))
+    >>> found = project(kernel, regular(4, 1) + regular(1, 4))
+    >>> found.method, 0.1 < found.lower_bound < found.relative_error
+    ('alternating least squares', True)
     """
     array, rng = chain_kernel(kernel, chain), generator("rng", rng, optional=True)
     reorder, polish = flag("reorder", reorder), flag("polish", polish)

@@ -8,7 +8,7 @@ from scipy.optimize import minimize
 
 from igc_theory import Chain, igcv3
 from igc_theory.kernels import project, random_product
-from igc_theory.kernels.projection.canonical_polyadic import Terms, alternate, random_start, start
+from igc_theory.kernels.projection.alternating.canonical_polyadic import Terms, alternate, random_start, start
 from igc_theory.structure import inverted_residual, shufflenet_unit
 
 SHAPES = [((3, 4, 5, 6), 2), ((1, 4, 4, 9), 4), ((2, 3, 2, 9), 7), ((2, 4, 4, 3), 1)]
