@@ -277,3 +277,20 @@ def test_structure_tells_families_apart_and_noise_does_not():
     says(
         "family_errors", "within 0.08", "up to 0.41 apart", "from 0.03 to 0.54", "from 0.40 to 0.64", "none of the six"
     )
+
+
+def test_time_falls_less_than_weights_and_the_fewest_weights_are_not_the_fastest():
+    table = rows("time_beside_weights")
+    by_block = {(row["panel"], row["block"]): (float(row["weights"]), float(row["time"])) for row in table}
+    panels = {panel for panel, _ in by_block}
+    assert len(panels) == 3
+    interleaved = ("IGCV1, M = 2", "IGCV2, three factors", "IGCV2, fewest weights", "found by time", "IGCV3")
+    for panel in panels:
+        for block in interleaved:
+            weights, time = by_block[panel, block]
+            assert time > weights, (panel, block)
+        weights, time = by_block[panel, "IGCV2, fewest weights"]
+        assert by_block[panel, "found by time"][0] > weights
+        assert by_block[panel, "found by time"][1] < time
+        assert by_block[panel, "regular, as few weights"][1] < min(time, by_block[panel, "found by time"][1])
+    says("time_beside_weights", "saves more weights than time", "faster than IGCV2 with the fewest weights")

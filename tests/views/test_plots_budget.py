@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from igc_theory.budget.curves import blocks as gains
 from igc_theory.budget.curves import tradeoffs
 from igc_theory.views import plots
-from igc_theory.views.plots.budget import blocks, curves, maps
+from igc_theory.views.plots.budget import blocks, curves, latency, maps
 
 Table = dict[str, Any]
 
@@ -24,6 +24,7 @@ TABLES: dict[Callable[..., Axes], Table] = {
     blocks.plot_igcv1_designs: gains.width_of_igcv1_designs(500, points=9),
     curves.plot_integer_optima: tradeoffs.integer_optima(30),
     blocks.plot_width_gain: gains.width_gain_of_igcv3([16, 64, 256]),
+    latency.plot_time_beside_weights: {"block": ["a", "b"], "weights": [0.1, 0.2], "time": [0.3, 0.1]},
     maps.plot_imbalance: gains.price_of_imbalance(points=9),
     maps.plot_width_theorem: gains.width_gain_of_igcv1(points=9),
     lambda columns, ax=None: blocks.plot_equal_branches(columns, "width", ax): tradeoffs.width_of_equal_branches(

@@ -96,7 +96,6 @@ def machine(runtime: str, threads: int) -> dict[str, str]:
         "caches": ", ".join(_caches()) or "unknown",
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
-        "igc_theory": _version("igc_theory"),
     }
 
 
