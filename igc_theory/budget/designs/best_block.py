@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import lru_cache
 
-from igc_theory.budget.designs.clock import Clock
 from igc_theory.budget.designs.design import LayerDesign
-from igc_theory.budget.designs.layer_search import LayerSearch
+from igc_theory.budget.designs.layers.clock import Clock
+from igc_theory.budget.designs.layers.layer_search import LayerSearch
 from igc_theory.budget.latency import LatencyTable
 from igc_theory.structure.arguments import MOST_AREA, choice_of, instance_of, pair_of, positive_int, window_of
 

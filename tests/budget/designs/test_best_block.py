@@ -14,9 +14,9 @@ from igc_theory.budget import (
     best_strict,
     regular_parameters,
 )
-from igc_theory.budget.designs import layer_search
 from igc_theory.budget.designs.best_block import best_blocks
 from igc_theory.budget.designs.design import LayerDesign
+from igc_theory.budget.designs.layers import layer_search
 from igc_theory.budget.latency import LatencyTable, Timed, chain_latency
 from igc_theory.structure import Chain, GroupConv, grade, interleave, path_counts
 from igc_theory.structure.blocks import with_interleaving

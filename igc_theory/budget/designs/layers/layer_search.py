@@ -22,8 +22,8 @@ from typing import NamedTuple
 
 from tqdm import tqdm
 
-from igc_theory.budget.designs.clock import Clock
 from igc_theory.budget.designs.katona import katona_number
+from igc_theory.budget.designs.layers.clock import Clock
 from igc_theory.structure.divisors import divisors, prime_factors
 from igc_theory.structure.factors import GroupConv
 
