@@ -18,7 +18,8 @@ from igc_theory.commands.words import image, positive, share, workers
 
 __all__ = ["add_audit"]
 
-OBJECTIVES = ("bits", "multiply_adds", "milliseconds")
+OBJECTIVES = ("bits", "multiply_adds", "latency")
+"""What can be saved, in the words of the library, which is not loaded yet."""
 
 HELP = """\
 Reads a network and says what it costs, whether its channels meet, and which dense layers to replace by what: the
@@ -65,7 +66,13 @@ def add_audit(commands: Any) -> None:
         metavar="SHARE",
         help="share of the cost of these layers that is left (default 0.5)",
     )
-    add("--objective", choices=OBJECTIVES, default="bits", help="what is saved (default bits: of weights and indices)")
+    add(
+        "--objective",
+        choices=OBJECTIVES,
+        default="bits",
+        metavar="UNIT",
+        help="what the share is of: bits of weights and indices (default), multiply_adds, or latency, as predicted for a machine",
+    )
     add("--table", metavar="FILE", help="times of layers on a machine, by which milliseconds are predicted")
     add("--top", type=positive, default=10, metavar="N", help="how many actions to print (default 10)")
     add("--full", action="store_true", help="print every layer, block and chain too")
@@ -134,15 +141,17 @@ def _one(options: argparse.Namespace) -> Iterator[str]:
 
 def _next(name: str, options: argparse.Namespace, found: networks.Audit) -> Iterator[str]:
     """Yield what to do next."""
+    size = "" if options.input is None else f" --input {'x'.join(map(str, options.input))}"
+    network = shlex.quote(name) + size
     yield "\nNext"
     if found.network.has_weights and found.plan.actions:
         small = f"{Path(name).stem}_small.onnx"
-        by = "" if options.objective == "bits" else " --objective multiply_adds"  # the nearest to time that it knows
-        yield f"  igc-theory rewrite {shlex.quote(name)} --keep {options.keep:g}{by} -o {shlex.quote(small)}"
+        by = "" if options.objective == "bits" else f" --objective {options.objective}"
+        yield f"  igc-theory rewrite {network} --keep {options.keep:g}{by} -o {shlex.quote(small)}"
     if found.plan.actions:
         yield f"  igc-theory design {_layer_words(found.plan.actions[0].layer.convolution)}"
     if not options.full:
-        yield f"  igc-theory audit {shlex.quote(name)} --full"
+        yield f"  igc-theory audit {network} --full"
 
 
 def _layer_words(conv: structure.GroupConv) -> str:

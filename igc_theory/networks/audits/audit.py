@@ -15,12 +15,12 @@ from igc_theory.networks.description.layer_graph import LayerGraph
 from igc_theory.networks.description.network import Network
 from igc_theory.networks.paths.flow import NetworkFlow, channel_flow
 from igc_theory.networks.timing.prediction import latency
-from igc_theory.networks.timing.tables import latency_table
+from igc_theory.networks.timing.tables import known_table
 from igc_theory.structure.arguments import choice_of, flag, instance_of, real_number
 
 __all__ = ["OBJECTIVES", "Audit", "audit"]
 
-OBJECTIVES = ("bits", "multiply_adds", "milliseconds")
+OBJECTIVES = ("bits", "multiply_adds", "latency")
 """What is to be saved."""
 
 
@@ -77,10 +77,10 @@ def audit(
         chains are listed, to be trained anew.
     keep : float, default 0.5
         Share of the cost of the layers that can be replaced which may be left, from 0 to 1.
-    objective : {"bits", "multiply_adds", "milliseconds"}, default "bits"
+    objective : {"bits", "multiply_adds", "latency"}, default "bits"
         What is to be saved: 32 bits per weight, and indices of channels; multiply–adds; or predicted time.
     table : LatencyTable, str or path-like, optional
-        What `measure` returned, or its file: then times are predicted. To save milliseconds without it takes the table that comes
+        What `measure` returned, or its file: then times are predicted. To save time without it takes the table that comes
         with the library, of another machine.
     workers : int, default 1
         Processes that share the layers, through joblib (the extra ``onnx``); -1 for one per core, never more than there are layers
@@ -115,8 +115,8 @@ def audit(
     how = {"workers": workers, "progress": progress, "what": "auditing", "unit": "layer"}
     layers = in_order(options_of, [(question,) for question in questions_of(network)], **how)
     times: Latency | None = None
-    if table is not None or objective == "milliseconds":
-        known = table if isinstance(table, LatencyTable) else latency_table(table)
+    if table is not None or objective == "latency":
+        known = known_table(table)
         layers, times = [timed(layer, known) for layer in layers], latency(network, known)
     plan = planned(network, layers, keep, objective, times.milliseconds if times else None)
     joined = isinstance(network, Network) or network.graph is not None

@@ -159,7 +159,7 @@ def _title(plan: Plan) -> str:
     """Return what the actions are."""
     if plan.relative_error is None:
         return "What chains of sparse factors would cost, trained anew; largest saving first"
-    unit = plan.objective.replace("_", "–").replace("bits", "weights")
+    unit = {"bits": "weights", "multiply_adds": "multiply–adds", "latency": "milliseconds"}[plan.objective]
     return f"What to replace so that {plan.keep:.0%} of their {unit} are left with the least error; best first"
 
 

@@ -91,7 +91,7 @@ def planned(
         Of that network.
     keep : float
         Share of the cost of all layers whose errors are measured that may be left.
-    objective : {"bits", "multiply_adds", "milliseconds"}
+    objective : {"bits", "multiply_adds", "latency"}
         What the cost is.
     milliseconds : float, optional
         Predicted time of the network.

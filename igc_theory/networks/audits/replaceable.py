@@ -83,8 +83,8 @@ class Option:
     milliseconds: float | None = None
 
     def cost(self, objective: str) -> float:
-        """Return bits, multiply–adds or milliseconds."""
-        return float(getattr(self, objective) or 0)
+        """Return bits, multiply–adds or, for latency, milliseconds."""
+        return float(getattr(self, "milliseconds" if objective == "latency" else objective) or 0)
 
 
 @dataclass(frozen=True)

@@ -52,7 +52,7 @@ def action_table(plan: Plan, title: str, top: int | None = None) -> Table:
 
 def _left(action: Action, objective: str) -> float:
     """Return what of the network is left after an action: weights, multiply–adds or milliseconds."""
-    if objective == "milliseconds":
+    if objective == "latency":
         return round(action.network_milliseconds or 0.0, 3)
     return action.network_multiply_adds if objective == "multiply_adds" else action.network_parameters
 

@@ -9,7 +9,7 @@ from igc_theory.budget.latency import SHUFFLE, Latency, LatencyTable, Work, chai
 from igc_theory.networks.description.layer import Layer
 from igc_theory.networks.description.layer_graph import LayerGraph
 from igc_theory.networks.description.layers import Conv, Linear, Shuffle
-from igc_theory.networks.timing.tables import latency_table
+from igc_theory.networks.timing.tables import known_table
 from igc_theory.structure.arguments import kind_of, shown
 from igc_theory.structure.chains import Chain
 
@@ -52,7 +52,7 @@ def latency(
     >>> latency(network("resnet18")).passed_over
     2
     """
-    known = table if isinstance(table, LatencyTable) else latency_table(table)
+    known = known_table(table)
     if isinstance(chain_or_network, Chain):
         if height is None:
             raise ValueError(

@@ -15,7 +15,7 @@ from igc_theory.structure.arguments import path_of, shown
 from igc_theory.structure.branches import serial_factors
 from igc_theory.structure.chains import Chain
 
-__all__ = ["latency_table", "read_table", "write_rows", "write_table"]
+__all__ = ["known_table", "latency_table", "read_table", "write_rows", "write_table"]
 
 FORMAT = "igc_theory latency 1"
 STORED = Path(__file__).with_name("stored.json")
@@ -48,6 +48,27 @@ def latency_table(path: str | os.PathLike[str] | None = None) -> LatencyTable:
     ('onnxruntime', True)
     """
     return _stored() if path is None else read_table(path)
+
+
+def known_table(table: LatencyTable | str | os.PathLike[str] | None) -> LatencyTable:
+    """Return the table that an argument called `table` stands for; what is wrong with its file is a ValueError that names it.
+
+    Examples
+    --------
+    >>> known_table(None) is latency_table()
+    True
+    """
+    if table is None or isinstance(table, LatencyTable):
+        return latency_table() if table is None else table
+    path = path_of("table", table)
+    try:
+        return read_table(path)
+    except OSError as error:
+        raise ValueError(
+            f"table={shown(str(path))} cannot be read ({error}): give a file that measure wrote"
+        ) from error
+    except ValueError as error:
+        raise ValueError(str(error).replace("path=", "table=", 1)) from error
 
 
 @cache

@@ -184,7 +184,7 @@ def test_missing_joblib_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"workers": 0}, "workers=0 is nobody: give a number of processes, or -1 for one per core"),
         ({"workers": -2}, "workers=-2 is below -1: give a number of processes"),
         ({"keep": 1.5}, "keep=1.5 is outside 0 … 1"),
-        ({"objective": "time"}, "objective='time' is not known: use 'bits', 'multiply_adds', 'milliseconds'"),
+        ({"objective": "time"}, "objective='time' is not known: use 'bits', 'multiply_adds', 'latency'"),
     ],
 )
 def test_bad_arguments(arguments: dict[str, object], sentence: str) -> None:
@@ -266,7 +266,7 @@ def test_times_are_those_of_the_table() -> None:
     ]
     table = LatencyTable({"runtime": "an example"}, layers, call=0.5)
     read = trained()
-    found = audit(read, objective="milliseconds", keep=0.6, table=table, progress=False)
+    found = audit(read, objective="latency", keep=0.6, table=table, progress=False)
     assert found.times is not None
     assert found.times.milliseconds == pytest.approx(latency(read, table).milliseconds)
     assert found.plan.milliseconds == found.times.milliseconds
