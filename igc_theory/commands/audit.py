@@ -66,13 +66,8 @@ def add_audit(commands: Any) -> None:
         metavar="SHARE",
         help="share of the cost of these layers that is left (default 0.5)",
     )
-    add(
-        "--objective",
-        choices=OBJECTIVES,
-        default="bits",
-        metavar="UNIT",
-        help="what the share is of: bits of weights and indices (default), multiply_adds, or latency, as predicted for a machine",
-    )
+    unit = "what the share is of: bits of weights and indices (default), multiply_adds, or latency, as predicted"
+    add("--objective", choices=OBJECTIVES, default="bits", metavar="UNIT", help=unit)
     add("--table", metavar="FILE", help="times of layers on a machine, by which milliseconds are predicted")
     add("--top", type=positive, default=10, metavar="N", help="how many actions to print (default 10)")
     add("--full", action="store_true", help="print every layer, block and chain too")

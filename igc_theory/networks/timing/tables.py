@@ -65,7 +65,7 @@ def known_table(table: LatencyTable | str | os.PathLike[str] | None) -> LatencyT
         return read_table(path)
     except OSError as error:
         raise ValueError(
-            f"table={shown(str(path))} cannot be read ({error}): give a file that measure wrote"
+            f"table={shown(str(path))} cannot be read ({error.strerror}): give a file that measure wrote"
         ) from error
     except ValueError as error:
         raise ValueError(str(error).replace("path=", "table=", 1)) from error
