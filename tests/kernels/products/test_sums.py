@@ -129,6 +129,8 @@ def test_blocks_keep_the_promises_of_an_operator_and_convolve_images(chain, dtyp
         expected = convolve(image, kernel, stride=strides, padding=padding)
         np.testing.assert_allclose(product.convolve(image, padding), expected, atol=10 * tolerance)
         np.testing.assert_allclose(product.merged().convolve(image, padding), expected, atol=10 * tolerance)
+        plan = product.plan_convolution(image.shape, np.result_type(dtype, np.float64), padding)
+        np.testing.assert_allclose(plan(image), expected, atol=10 * tolerance)
     x = rng.standard_normal((product.shape[1], 130)).astype(dtype)
     for threads in (1, 3):
         plan = product.plan(130, threads=threads)
