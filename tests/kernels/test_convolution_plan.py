@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 from scipy.signal import correlate as scipys
 
-from igc_theory.kernels import Product, convolve, image_steps, random_product
+from igc_theory.kernels import Product, convolution_matrix, convolve, image_steps, random_product
 from igc_theory.kernels import convolution_plan as plans
 from igc_theory.kernels.caches import cache_bytes
 from igc_theory.kernels.convolution_plan import ConvolutionPlan
 from igc_theory.structure import Chain, ChannelPermutation, GroupConv, Sum, igcv1, igcv2, igcv3, interleave
 from tests.kernels import blocks
-from tests.kernels.test_convolution import by_loops, rims_of
+from tests.kernels.test_convolution import rims_of
 
 
 def product_of(chain, rng, dtype=np.float64):
@@ -26,9 +26,14 @@ def product_of(chain, rng, dtype=np.float64):
 
 
 def expected_of(product, image, padding):
-    """The convolution with the dense kernel, an output at a time."""
-    rims = rims_of(padding, product.window)
-    return by_loops(image, product.kernel(), 1, product.stride, rims)
+    """The sparse matrix of the dense kernel on whole images, which has its own way to patches."""
+    kernel, stride = product.kernel(), product.stride
+    result = convolution_matrix(kernel, image.shape, stride=stride, padding=padding) @ image.ravel()
+    sides = [
+        (n + sum(rim) - k) // s + 1
+        for n, rim, k, s in zip(image.shape[1:], rims_of(padding, product.window), product.window, stride, strict=True)
+    ]
+    return result.reshape(len(kernel), *sides)
 
 
 @pytest.mark.parametrize("padding", ["same", "valid", 2, (0, 1)])
@@ -75,7 +80,7 @@ def test_steps_of_all_shapes_are_scipys_correlation(monkeypatch, widths, window,
         for o in range(len(kernel))
     ]
     np.testing.assert_allclose(convolve(image, kernel, groups, stride, "valid"), expected, atol=1e-12)
-    for bytes_at_once, parts in ((1, 1), (2**9, 1), (2**11, 2), (2**20, 1), (2**20, 7)):
+    for bytes_at_once, parts in ((1, 1), (2**9, 2), (2**20, 7)):
         monkeypatch.setattr(image_steps, "cache_bytes", lambda _, size=bytes_at_once: size)
         monkeypatch.setattr(image_steps, "FEWEST_COLUMNS", 4)
         for work in (None, []):
@@ -100,7 +105,7 @@ def test_bands_of_any_height_cover_all_rows_once(monkeypatch, row, name):
 @pytest.mark.parametrize("side", [4, 5, 6])
 def test_every_stride_and_window_of_a_depthwise_factor_and_a_dense_one(side):
     rng = np.random.default_rng(5)
-    for k, s, groups in pairs((1, 2, 3, 4), (1, 2, 3), (1, 4)):
+    for k, s, groups in pairs((1, 2, 4), (1, 2, 3), (1, 4)):
         product = random_product(Chain([GroupConv(4, 4, groups, k, s), interleave(2, 2), GroupConv(4, 4, 2)]), rng)
         image = rng.standard_normal((4, side, side))
         np.testing.assert_allclose(
@@ -218,7 +223,7 @@ def test_two_threads_that_call_one_plan_get_their_own_results():
     plan, expected = SHARED.plan_convolution((16, 20, 20)), [SHARED.convolve(image) for image in IMAGES]
 
     def wrong(k):
-        return sum(not np.allclose(plan(IMAGES[k]), expected[k], atol=1e-12) for _ in range(60))
+        return sum(not np.allclose(plan(IMAGES[k]), expected[k], atol=1e-12) for _ in range(25))
 
     with ThreadPoolExecutor(2) as pool:
         assert list(pool.map(wrong, (0, 1))) == [0, 0]

@@ -146,7 +146,7 @@ def test_convolutions_in_several_threads_are_those_in_one(monkeypatch, groups):
 
 def test_cache_sizes_are_read_as_linux_writes_them(tmp_path):
     for index, (kind, level, size) in enumerate(
-        [("Data", "1", "48K"), ("Instruction", "1", "32K"), ("Unified", "2", "2048K"), ("Unified", "3", "105M")]
+        [("Instruction", "1", "32K"), ("Data", "1", "48K"), ("Unified", "2", "2048K"), ("Unified", "3", "105M")]
     ):
         folder = tmp_path / f"index{index}"
         folder.mkdir()
