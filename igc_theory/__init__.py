@@ -9,4 +9,17 @@ import lazy_loader as _lazy
 
 __version__ = "0.1.0"
 
-__getattr__, __dir__, __all__ = _lazy.attach_stub(__name__, __file__)
+_attribute, __dir__, __all__ = _lazy.attach_stub(__name__, __file__)
+
+
+def __getattr__(name: str) -> object:
+    """Return a name of the package, loaded now; one that a room has is refused with the room's name."""
+    try:
+        return _attribute(name)
+    except AttributeError as error:
+        rooms = [
+            room for room in ("structure", "kernels", "budget", "networks", "views") if name in _attribute(room).__all__
+        ]
+        if not rooms or name.startswith("_"):
+            raise
+        raise AttributeError(f"igc_theory has no {name!r} at the top: use igc_theory.{rooms[0]}.{name}") from error

@@ -217,3 +217,12 @@ def test_what_stands_at_the_top_reads_well_in_a_terminal():
     assert [name for name in names if ":math:" in inspect.getdoc(getattr(igc_theory, name))] == []
     for name in ("igcv1", "igcv2", "igcv3", "interleaved", "regular", "group", "depthwise_separable"):
         assert ".. math::" not in inspect.getdoc(getattr(igc_theory, name))
+
+
+def test_a_name_that_stands_in_a_room_is_refused_with_the_room():
+    package = importlib.import_module("igc_theory")
+    with pytest.raises(AttributeError, match=r"no 'best_block' at the top: use igc_theory\.budget\.best_block"):
+        package.best_block  # noqa: B018  # looking it up is what is tested
+    with pytest.raises(AttributeError, match="nothing_of_the_kind"):
+        package.nothing_of_the_kind  # noqa: B018  # as above
+    assert not hasattr(package, "__wrapped__")

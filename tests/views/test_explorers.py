@@ -274,6 +274,7 @@ def test_a_budget_that_pays_for_nothing_is_refused():
     (lambda: block_answer(0, 3), ValueError, "L=0 is below 1"),
     (lambda: block_answer(4, 2.5), TypeError, "M=2.5 is a float"),
     (lambda: budget_answer(4672, families=["all"]), ValueError, "families='all' is not known: use 'regular'"),
+    (lambda: budget_answer(10**9), ValueError, "budget=1000000000 is above 10000000: an explorer answers at once"),
     (lambda: budget_answer("many"), TypeError, "budget='many' is a str"),
     (lambda: balance_answer(64, [5, 8]), ValueError, r"branch_widths\[0\]=5 does not divide channels=64"),
     (lambda: balance_answer(64, []), ValueError, "branch_widths"),

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from igc_theory.budget.curves.tradeoffs import width_against_parameters
 from igc_theory.budget.designs.design import Design
-from igc_theory.budget.designs.widest import MOST_BUDGET, widest_dense, widest_igcv1, widest_strict
+from igc_theory.budget.designs.widest import widest_dense, widest_igcv1, widest_strict
 from igc_theory.networks.description.table import Table
 from igc_theory.structure.arguments import choice_of, listed, positive_int
 from igc_theory.structure.blocks import depthwise_separable, group, igcv3, regular
@@ -63,6 +63,9 @@ _BUDGETS = (
 )
 """Where the slider stops; two are the budgets of the experiments of IGCV1, figure 3."""
 
+MOST_AT_ONCE = 10**7
+"""Weights that are answered within a second; the sieves of ten times as many take ten times as long."""
+
 _CURVE = np.unique(np.geomspace(10, 10**5, 33).round().astype(int))
 
 
@@ -103,7 +106,7 @@ def budget_answer(budget: int, kernel_size: int = 3, families: Iterable[str] = F
     """
     side, way_out = positive_int("kernel_size", kernel_size, maximum=1000), f"use some of {', '.join(FAMILIES)}"
     chosen = [choice_of("families", family, FAMILIES) for family in listed("families", families, way_out, empty=True)]
-    budget = positive_int("budget", budget, maximum=MOST_BUDGET)
+    budget = _answered_at_once(budget)
     table = _widest(budget, side)
     by_name = dict(zip(table.columns["design"], table.columns["channels"], strict=True))
     widest, regular = by_name["dense"], by_name.get("regular", 0)
@@ -137,7 +140,7 @@ def explore_budget(budget: int = 4672, kernel_size: int = 3) -> Any:
     >>> explore_budget().children[0].children[0].label
     '4,672'
     """
-    budget = positive_int("budget", budget, maximum=MOST_BUDGET)
+    budget = _answered_at_once(budget)
     budgets = sorted({*_BUDGETS, budget})
     controls = {
         "budget": choice("weights", budget, [(f"{T:,}", T) for T in budgets], name="budget", as_slider=True),
@@ -147,6 +150,12 @@ def explore_budget(budget: int = 4672, kernel_size: int = 3) -> Any:
         **{family: checkbox(family) for family in FAMILIES},
     }
     return panel(controls, _ticked)
+
+
+def _answered_at_once(budget: int) -> int:
+    """Return the budget if its answer comes within a second or so; refuse one that would keep an explorer waiting."""
+    beyond = "an explorer answers at once, so ask widest_strict and widest_dense, which show how far they are"
+    return positive_int("budget", budget, maximum=MOST_AT_ONCE, beyond=beyond)
 
 
 def _ticked(budget: int, kernel_size: int, **ticks: bool) -> Answer:
