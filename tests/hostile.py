@@ -43,7 +43,7 @@ SECONDS, BYTES = 3, 6 << 30
 
 RESULTS = {
     "Answer", "Approximation", "Audit", "BlockFlow", "Derivation", "Explanation", "Factor", "Frontier", "Grade", "LayerGraph",
-    "Layer", "OperatorCheck", "PassedOver", "Projection", "PublishedTable", "Recount", "Step", "Witness", "Window", "Derived",
+    "Layer", "OperatorCheck", "PassedOver", "Projection", "PublishedTable", "Recount", "Rewrite", "Step", "Witness", "Window", "Derived",
     "NetworkFlow", "Verdict",
 }  # fmt: skip
 """Classes that the library returns and nobody makes: only their methods are called."""
@@ -384,7 +384,7 @@ def _outcome(call: Call, argument: str, value: Any) -> tuple[str, Any]:
         said = "AssertionError" in (call.function.__doc__ or "")
         return _refusal(error, argument) if said else ("internal error", repr(error)[:100])
     except OSError as error:  # what the system says of a file stays as it is
-        return ("refused", str(error)) if argument == "path" else ("internal error", repr(error)[:100])
+        return ("refused", str(error)) if argument in ("path", "model") else ("internal error", repr(error)[:100])
     except TooLongError:
         return "too long", f"more than {SECONDS} s"
     except Exception as error:

@@ -170,6 +170,18 @@ class Rewrite:
             If it is a module: export it with ``torch.onnx.export``, or save its ``state_dict``.
         ValueError
             If the file is there and `force` is False, or its folder is not there.
+
+        Examples
+        --------
+        >>> import pytest, pathlib, tempfile
+        >>> onnx = pytest.importorskip("onnx", reason="the extra onnx is not installed")
+        >>> from igc_theory.networks import rewrite
+        >>> folder = pathlib.Path(onnx.__file__).parent / "backend/test/data/light"
+        >>> found = rewrite(folder / "light_squeezenet.onnx", 0.9, architecture_only=True)
+        >>> target = pathlib.Path(tempfile.gettempdir(), "igc_theory_small.onnx")
+        >>> found.save(target, force=True).name
+        'igc_theory_small.onnx'
+        >>> target.unlink()
         """
         if self._content is None:
             raise TypeError(
@@ -196,7 +208,7 @@ def writable(path: str | os.PathLike[str], *, force: bool) -> Path:
             f"path={shown(str(path))} is in a folder that is not there: make {target.parent}, or give another"
         )
     if target.exists() and not force:
-        raise ValueError(f"path={shown(str(path))} is there already: give another file, or replace it by force")
+        raise ValueError(f"path={shown(str(path))} is there already, and force=False: give another file, or force=True")
     return target
 
 

@@ -20,7 +20,7 @@ from igc_theory.networks.rewriting.files.layers import OnnxLayers, onnx_layers
 from igc_theory.networks.rewriting.files.nodes import with_substitutes
 from igc_theory.networks.rewriting.files.runs import Inputs, input_moments, random_inputs, runner
 from igc_theory.networks.rewriting.result import Measured, Rewrite, substituted
-from igc_theory.structure.arguments import array_of, shown
+from igc_theory.structure.arguments import array_of, kind_of, shown
 
 try:
     import onnx
@@ -110,7 +110,11 @@ def _batches(inputs: Any, graph: Graph) -> list[Inputs]:
     if unknown or missing:
         wrong = f"has {unknown[0]!r}, which is none of its inputs" if unknown else f"lacks its input {missing[0]!r}"
         raise ValueError(f"inputs {wrong}: give an array for each of {', '.join(graph.inputs)}")
-    return [{name: array_of(f"inputs[{shown(name)}]", values) for name, values in given.items()}]
+    arrays = {name: array_of(f"inputs[{shown(name)}]", values) for name, values in given.items()}
+    for name, array in arrays.items():
+        if array.dtype.kind not in "fiub" or not array.size:
+            raise TypeError(f"inputs[{shown(name)}] is {kind_of(given[name])} without numbers: give an array of them")
+    return [arrays]
 
 
 def _measured(path: Path, model: Any, new: Any, graph: Graph, choices: Choices, batches: list[Inputs]) -> Measured:
