@@ -191,7 +191,7 @@ def _selected(
     most = allowed(budget, before)
     if most < least:
         raise ValueError(
-            f"budget={budget} is {most:,.6g} of {before:,.6g} {unit_of(objective)}, but the cheapest substitutes of all layers "
+            f"budget={budget} is {most:,.6g} of {before:,.6g} {unit_of(objective)}, but the cheapest layers of the model "
             f"take {least:,.6g}: use at least {least / before + 5e-4:.3f}"
         )
     return Choices(layers, options, objective, most, before, select(costs, losses, most), alike, table)

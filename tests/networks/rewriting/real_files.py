@@ -88,7 +88,7 @@ def main() -> None:
     """Write the rows that are missing."""
     done = list(csv.DictReader(TABLE.read_text("utf-8").splitlines())) if TABLE.exists() else []
     seen = {(entry["file"], entry["budget"]) for entry in done}
-    for path in [*LIGHT, *trained().values()]:
+    for path in [*trained().values(), *LIGHT]:
         for budget in BUDGETS:
             if (path.stem, str(budget)) in seen:
                 continue
