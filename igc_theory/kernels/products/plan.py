@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
-from math import prod
+from math import inf, prod
 from threading import Lock
 from time import thread_time
 from typing import Any
@@ -151,11 +151,9 @@ class Plan:
         if not others or self.chain.parameters * self.batch < low or rows * self.batch > MOST_MEASURED:
             return first
         x, out = np.ones((self.shape[1], self.batch), self.dtype), np.empty((self.shape[0], self.batch), self.dtype)
+        panels = {count: self._steps(kernels, list(_tiles(self.batch, 1, count))) for count in (first, *others)}
         with one_blas_thread():
-            seconds = {
-                count: _seconds(self._steps(kernels, list(_tiles(self.batch, 1, count))), x, out)
-                for count in (first, *others)
-            }
+            seconds = _seconds(panels, x, out)
         best = min(seconds, key=seconds.__getitem__)
         return best if seconds[best] < CLEARLY * seconds[first] else first
 
@@ -212,14 +210,15 @@ class Plan:
         return f"Plan({rows}x{columns} on {self.batch} columns, {self.dtype}, {calls} steps{threads})"
 
 
-def _seconds(steps: list[Instruction], x: Array, out: Array) -> float:
-    """Return the least processor time of three runs behind one that warms up."""
-    times = []
-    for _ in range(4):
-        start = thread_time()
-        run_steps(steps, x, out)
-        times.append(thread_time() - start)
-    return min(times[1:])
+def _seconds(panels: dict[int, list[Instruction]], x: Array, out: Array) -> dict[int, float]:
+    """Return the least processor time of steps that take turns, four times behind once that warms up."""
+    least = dict.fromkeys(panels, inf)
+    for k in range(5):
+        for count, steps in panels.items():
+            start = thread_time()
+            run_steps(steps, x, out)
+            least[count] = min(least[count], thread_time() - start) if k else inf
+    return least
 
 
 def checked_out(out: Any, shape: tuple[int, ...], operand: Array) -> Array:
