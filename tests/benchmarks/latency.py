@@ -41,7 +41,7 @@ Case = tuple[str, Chain]
 
 def run(quick: bool = False) -> list[Row]:
     """Time the table of layers first, then every family; a full run keeps the table as the one of the library."""
-    table = measure(seconds=5 if quick else 120)
+    table = measure(seconds=5 if quick else 100)
     if not quick:
         write_table(STORED, table)
     sizes = [(C, side) for side in (SIDES[:1] if quick else SIDES) for C in (WIDTHS[:1] if quick else WIDTHS)]

@@ -109,6 +109,9 @@ def test_what_folds_away_and_what_stays() -> None:
     assert shuffles(fold_shuffles(regular(6, 6) + interleave(2, 3) + regular(6, 6)).chain) == []
     (left,) = shuffles(fold_shuffles(igcv1(4, 2), free_output=True).chain)
     assert left == interleave(4, 2)
+    # Sorted by branches the blocks would be uneven, and the shuffle no transposition.
+    (uneven,) = shuffles(fold_shuffles(interleaved(12, [1, 4, 4])).chain)
+    assert transposition(uneven) is not None
     folded = fold_shuffles(igcv3(8, 8, 2, (2, 2), stride=2), free_output=True)
     assert [type(factor) for factor in folded.chain.factors] == [GroupConv, GroupConv, ChannelPermutation, GroupConv]
     assert transposition(folded.chain.factors[2]) == ((2, 2, 4), (1, 0, 2))  # whole blocks, behind the stride

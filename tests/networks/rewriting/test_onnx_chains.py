@@ -87,7 +87,8 @@ def test_shuffles_are_spared_turned_or_gathered():
 @pytest.mark.parametrize("free", [False, True])
 def test_bias_pads_and_dilation_as_a_layer_has_them(free):
     rng = np.random.default_rng(2)
-    product, image, bias = random_product(igcv1(4, 3), rng), rng.standard_normal((12, 9, 8)), rng.standard_normal(12)
+    chain = igcv1(4, 3) + ChannelPermutation(rng.permutation(12))
+    product, image, bias = random_product(chain, rng), rng.standard_normal((12, 9, 8)), rng.standard_normal(12)
     written = chain_nodes(
         product, "x", "y", bias=bias, pads=(2, 0, 1, 3), dilation=2, free_input=free, free_output=free, prefix="p"
     )

@@ -10,7 +10,10 @@ from igc_theory.budget.latency import SHUFFLE, LatencyTable, Work, conv_work
 from igc_theory.structure.divisors import divisors
 from igc_theory.structure.factors import GroupConv
 
-__all__ = ["Clock"]
+__all__ = ["PASSED", "Clock"]
+
+DUE, PASSED = 1, 2
+"""A shuffle is due behind a factor, unless the chain ends there; or a depthwise factor has passed it on, and it has to come."""
 
 ROUNDING = 1 - 1e-9
 """A bound is a sum of floats in another order than the time that it bounds."""
@@ -39,7 +42,7 @@ class Clock:
     high: int
     out: int
 
-    def time(self, conv: GroupConv, behind: bool, shuffle: bool) -> tuple[float, bool]:
+    def time(self, conv: GroupConv, behind: bool, shuffle: int) -> tuple[float, int]:
         """Return the milliseconds of a factor with the shuffle in front of it, and whether one is due behind it.
 
         Behind a factor a shuffle is due if it has branches that write more than one channel. A dense factor spares it, a depthwise
@@ -51,23 +54,29 @@ class Clock:
             The factor.
         behind : bool
             Whether it stands behind the stride.
-        shuffle : bool
-            Whether a shuffle is due in front of it.
+        shuffle : int
+            Whether a shuffle is due in front of it: 0, `DUE` or `PASSED`.
         """
         key = conv, behind, shuffle
         if key not in self._times:
             self._times[key] = self._time(*key)
         return self._times[key]
 
-    def _time(self, conv: GroupConv, behind: bool, shuffle: bool) -> tuple[float, bool]:
+    def _time(self, conv: GroupConv, behind: bool, shuffle: int) -> tuple[float, int]:
         height, width = self._after if behind else (self.height, self.width)
         time = self.table.operator(conv_work(conv, height, width))
         if conv.groups > 1 and conv.in_width == conv.out_width == 1:
-            return time, shuffle
+            return time, PASSED if shuffle else 0
         if shuffle and conv.groups > 1:
-            moved = conv.in_channels * height * width
-            time += self.table.operator(Work(SHUFFLE, 1, 0, moved, moved))
-        return time, conv.groups > 1 and conv.out_width > 1
+            time += self._shuffle(conv.in_channels * height * width)
+        return time, DUE if conv.groups > 1 and conv.out_width > 1 else 0
+
+    def last_shuffle(self) -> float:
+        """Return the milliseconds of a shuffle behind the last factor."""
+        return self._shuffle(self.out * self._positions)
+
+    def _shuffle(self, moved: int) -> float:
+        return self.table.operator(Work(SHUFFLE, 1, 0, moved, moved))
 
     def rest(self, channels: int, need: int, placed: bool) -> float:
         """Return the least milliseconds in which a chain that has come to so many channels can end its need.
@@ -117,7 +126,7 @@ class Clock:
         return min(self.table.operator(Work(kind, *amounts)) for kind in kinds)
 
     @cached_property
-    def _times(self) -> dict[tuple[GroupConv, bool, bool], tuple[float, bool]]:
+    def _times(self) -> dict[tuple[GroupConv, bool, int], tuple[float, int]]:
         return {}
 
     @cached_property

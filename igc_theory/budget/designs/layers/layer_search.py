@@ -23,7 +23,7 @@ from typing import NamedTuple
 from tqdm import tqdm
 
 from igc_theory.budget.designs.katona import katona_number
-from igc_theory.budget.designs.layers.clock import Clock
+from igc_theory.budget.designs.layers.clock import PASSED, Clock
 from igc_theory.structure.divisors import divisors, prime_factors
 from igc_theory.structure.factors import GroupConv
 
@@ -42,7 +42,7 @@ class _State(NamedTuple):
     channels: int
     need: int
     placed: bool
-    shuffle: bool = False
+    shuffle: int = 0
 
 
 class _Factor(NamedTuple):
@@ -162,12 +162,10 @@ class LayerSearch:
         return found
 
     def _complete(self, label: _Label) -> bool:
-        state = label.state
-        return label.cost[1] >= self.fewest_factors and (state.channels, state.need, state.placed) == (
-            self.out,
-            1,
-            True,
-        )
+        return label.cost[1] >= self.fewest_factors and self._at_end(label.state) and label.state.shuffle != PASSED
+
+    def _at_end(self, state: _State) -> bool:
+        return state[:3] == (self.out, 1, True)
 
     def _dominated(self, label: _Label, kept: dict[tuple[int, int], list[_Label]], most: int) -> bool:
         """Return whether as many beginnings as are wanted dominate this one; else keep it."""
@@ -192,6 +190,9 @@ class LayerSearch:
 
     def _grown(self, label: _Label, multiple: int, known: Cost | None) -> Iterator[_Label]:
         """Yield the beginnings with one factor more that keep to the limits and may still be as good as what is known."""
+        if self.clock is not None and label.state.shuffle == PASSED and self._at_end(label.state):
+            cost = label.cost[0] + self.clock.last_shuffle(), *label.cost[1:]
+            yield label._replace(bound=cost, cost=cost, state=label.state._replace(shuffle=0))
         if label.cost[1] == self.most_factors:
             return
         for step, after in self._steps(label.state, multiple, self._most_weights(label, known)):
