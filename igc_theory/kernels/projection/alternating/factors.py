@@ -26,7 +26,7 @@ from igc_theory.structure.chains import Chain, Parallel, Placement
 from igc_theory.structure.factors import GroupConv
 from igc_theory.structure.permutations import ChannelPermutation
 
-__all__ = ["Branches", "Convolution", "Gather", "Node", "Series", "chain_node"]
+__all__ = ["Branches", "Convolution", "Node", "Reordering", "Series", "chain_node"]
 
 Pull = Callable[[Array], Array]
 
@@ -107,13 +107,13 @@ class Convolution:
         slope: Array = np.matmul(pulled, seen.conj().mT)
         return {self: slope.reshape(self.weights.shape)}
 
-    def metric(self) -> Metric:
+    def metric(self) -> _Metric:
         """Return the curvature of the squared distance for these weights, windows and other branches left out."""
         conv = self.conv
         pulled = self._pulled.reshape(conv.groups, conv.out_width, -1)
         unit = np.eye(conv.in_channels, dtype=pulled.dtype)[:, None, None]
         prefix = np.moveaxis(self._prefix(unit), -1, 0).reshape(conv.groups, conv.in_width, -1)
-        return Metric(pulled @ pulled.conj().mT, prefix.conj() @ prefix.mT)
+        return _Metric(pulled @ pulled.conj().mT, prefix.conj() @ prefix.mT)
 
     def columns(self) -> Array:
         """Return the change of what was pulled for a unit step of each weight, shape (C_in * H * W * N, weights)."""
@@ -140,7 +140,7 @@ class Convolution:
         return product.reshape(-1, *columns.shape[1:])
 
 
-class Metric:
+class _Metric:
     r"""For every branch the map :math:`w → A w B` with two positive semidefinite matrices."""
 
     def __init__(self, outputs: Array, inputs: Array) -> None:
@@ -163,7 +163,7 @@ def _inverse(matrices: Array) -> Array:
     return inverse
 
 
-class Gather:
+class Reordering:
     """A channel permutation."""
 
     convolutions: Sequence[Convolution] = ()
@@ -328,7 +328,7 @@ def _series(chain: Chain, weights: Sequence[Array]) -> Series:
     nodes = list[Node]()
     for factor, own in weighted(chain.factors, weights):
         if isinstance(factor, ChannelPermutation):
-            nodes.append(Gather(factor))
+            nodes.append(Reordering(factor))
         elif isinstance(factor, Parallel):
             branches = weighted(factor.branches, own)
             nodes.append(Branches(factor, [_series(branch, inner) for branch, inner in branches]))

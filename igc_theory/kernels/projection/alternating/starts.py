@@ -13,7 +13,7 @@ from igc_theory.kernels.projection.alternating.factors import Node, chain_node
 from igc_theory.kernels.rank_one_pairs import squared_norm
 from igc_theory.structure.chains import Chain
 
-__all__ = ["best_descent", "fitted", "random_weights"]
+__all__ = ["fitted", "random_weights"]
 
 _WORK, _FEWEST, _MOST = 2**24, 8, 80
 """Steps of a descent: so many entries of the kernel, times convolutions, over all of them; at least and at most so many."""
@@ -22,7 +22,7 @@ _EXACT = 1e-24
 """Squared relative error below which no other start is tried."""
 
 
-def best_descent(nodes: Iterable[Node], target: Array, tolerance: float = 1e-4) -> Descent:
+def _best_descent(nodes: Iterable[Node], target: Array, tolerance: float = 1e-4) -> Descent:
     """Return the descent that ends nearest to a kernel, of one from each start; the rest is spared once one is exact.
 
     Parameters
@@ -68,7 +68,7 @@ def fitted(kernel: Array, chain: Chain, starts: Iterable[Sequence[Array]]) -> tu
     dtype = np.result_type(kernel, np.float64)
     target = np.ascontiguousarray(kernel.astype(dtype).conj().transpose(1, 2, 3, 0))
     nodes = (chain_node(chain, [weights.astype(dtype) for weights in start]) for start in starts)
-    best = best_descent(nodes, target)
+    best = _best_descent(nodes, target)
     return [conv.weights.astype(kernel.dtype) for conv in best.node.convolutions], best.error
 
 
