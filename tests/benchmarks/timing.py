@@ -35,6 +35,10 @@ class Verdict(NamedTuple):
     reached: bool | None
 
 
+SLOW = 1.0
+"""Seconds beyond which a call is timed once."""
+
+
 def medians(
     calls: Mapping[str, Callable[[], object]],
     *,
@@ -45,18 +49,19 @@ def medians(
     """Return the median seconds of each call, the calls taking turns.
 
     A turn repeats its call for about `slice_seconds`, or once if it takes longer than that. After `most_seconds` there are no more
-    rounds, but for a third one.
+    rounds, but for a third one. Calls of more than a second are timed once: they are peers that are far behind.
     """
-    repeats = {name: _repeats(call, slice_seconds) for name, call in calls.items()}
-    seconds: dict[str, list[float]] = {name: [] for name in calls}
+    once = {name: _once(call, slice_seconds) for name, call in calls.items()}
+    repeats = {name: max(1, int(slice_seconds / max(time_, 1e-7))) for name, time_ in once.items()}
+    seconds = {name: [time_] if time_ > SLOW else [] for name, time_ in once.items()}
     end = time.process_time() + most_seconds
     for k in range(rounds):
         if k >= 3 and time.process_time() > end:
             break
-        for name, call in calls.items():
+        for name in (name for name in calls if once[name] <= SLOW):
             start = time.process_time()
             for _ in range(repeats[name]):
-                call()
+                calls[name]()
             seconds[name].append((time.process_time() - start) / repeats[name])
     return {name: statistics.median(values) for name, values in seconds.items()}
 
@@ -65,7 +70,7 @@ def least(
     calls: Mapping[str, Callable[[], object]], *, rounds: int = 15, slice_seconds: float = 0.01
 ) -> dict[str, float]:
     """Return the least seconds of each call, the calls taking turns: what short calls take on a machine that others use too."""
-    repeats = {name: _repeats(call, slice_seconds) for name, call in calls.items()}
+    repeats = {name: max(1, int(slice_seconds / max(_once(call, slice_seconds), 1e-7))) for name, call in calls.items()}
     seconds = dict.fromkeys(calls, float("inf"))
     for _ in range(rounds):
         for name, call in calls.items():
@@ -76,15 +81,15 @@ def least(
     return seconds
 
 
-def _repeats(call: Callable[[], object], slice_seconds: float) -> int:
-    """Return how often a call fits into a turn; the first run warms up, and a short one is timed again."""
+def _once(call: Callable[[], object], slice_seconds: float) -> float:
+    """Return the seconds of one call; the first run warms up, and a short one is timed again."""
     for _ in range(2):
         start = time.process_time()
         call()
         once = time.process_time() - start
         if once > slice_seconds:
             break
-    return max(1, int(slice_seconds / max(once, 1e-7)))
+    return once
 
 
 def peer(name: str) -> ModuleType | None:
