@@ -41,7 +41,7 @@ def test_errors_and_weights_are_those_of_the_dense_kernel(conv, known):
     moments = None if known == "nothing" else second_moments(conv, rng)
     moments = np.diagonal(moments) if known == "diagonal" else moments
     scales = rng.uniform(0.3, 2, conv.out_channels) * rng.choice([-1, 1], conv.out_channels)
-    reorder = conv == LAYERS[2] and known == "pairs"
+    reorder = conv == LAYERS[2] and known == "diagonal"
     found = candidates(weight, conv, (4, 3), moments=moments, scales=scales, reorder=reorder)
     dense, rows = kernel_matrix(weight, conv.groups), scales[:, None]
     assert len(found) > 3
