@@ -198,4 +198,7 @@ def _as_chain(k: int, entry: Any) -> Chain:
         raise TypeError(
             f"branches[{k}]={shown(entry)} is {kind_of(entry)}: give a Chain, GroupConv, ChannelPermutation or a list of these"
         )
-    return Chain(entry if isinstance(entry, (list, tuple)) else [entry])
+    try:
+        return Chain(entry if isinstance(entry, (list, tuple)) else [entry])
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"branches[{k}]: {error}") from None

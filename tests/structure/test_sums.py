@@ -177,7 +177,7 @@ def test_counts_beyond_int64_are_exact_or_refused() -> None:
         (
             lambda: Sum([[GroupConv(2, 3), GroupConv(2, 2)]]),
             ValueError,
-            r"factors\[1\]=GroupConv\(2, 2\) reads 2 channels",
+            r"branches\[0\]: factors\[1\]=GroupConv\(2, 2\) reads 2 channels",
         ),
     ],
 )
