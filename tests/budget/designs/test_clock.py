@@ -3,12 +3,24 @@
 import pytest
 
 from igc_theory.budget.designs.layers.clock import PASSED, Clock
-from igc_theory.budget.latency import chain_latency
+from igc_theory.budget.latency import LatencyTable, Timed, chain_latency, conv_work
 from igc_theory.structure import Chain, GroupConv
 from igc_theory.structure.blocks import with_interleaving
 from tests.budget.designs.test_best_block import every_chain, random_table, strided
 
 LAYERS = [(4, 2, 1), (4, 6, 1), (6, 3, 1), (4, 4, 2), (2, 4, 2), (6, 6, 1)]
+
+
+def costly_branches(branch: float = 1.0, work_unit: float = 1e-3) -> LatencyTable:
+    """Return a table in which starting a branch is what takes most of the time."""
+    factors = [GroupConv(4 * g, 8 * g, k, window) for g in (1, 2, 3) for k in (1, 2 * g, 4 * g) for window in (1, 3)]
+    layers = []
+    for factor in factors:
+        for side in (1, 2, 5):
+            work = conv_work(factor, side, side)
+            time = 0.01 + branch * work.branches + work_unit * (work.multiply_adds + work.read + work.written)
+            layers.append(Timed(Chain([factor]), side, side, time))
+    return LatencyTable({}, layers)
 
 
 def times(chain: Chain, clock: Clock) -> list[float]:
@@ -22,9 +34,10 @@ def times(chain: Chain, clock: Clock) -> list[float]:
     return found
 
 
+@pytest.mark.parametrize("table", [random_table(3), costly_branches()], ids=["random", "branches"])
 @pytest.mark.parametrize(("into", "out", "area"), LAYERS)
-def test_the_factors_add_up_and_the_rest_is_bounded(into: int, out: int, area: int) -> None:
-    table, shuffled = random_table(3), 0
+def test_the_factors_add_up_and_the_rest_is_bounded(into: int, out: int, area: int, table: LatencyTable) -> None:
+    shuffled = 0
     for convolutions in every_chain(into, out, area, area * into * out + 6):
         chain = strided(convolutions, 2)
         window = max((conv.window for conv in chain.convolutions), default=(1, 1))
@@ -33,10 +46,11 @@ def test_the_factors_add_up_and_the_rest_is_bounded(into: int, out: int, area: i
         assert sum(found) + table.call == pytest.approx(whole.milliseconds), chain
         shuffled += whole.shuffles > 0
         need, placed = into, area == 1
+        assert clock.rest(into, need, placed) <= sum(found) or not ends(chain, -1, need)
         for k, conv in enumerate(chain.convolutions[:-1]):
             need, placed = -(-need // conv.in_width), placed or not conv.is_pointwise
             assert clock.rest(conv.out_channels, need, placed) <= sum(found[k + 1 :]) or not ends(chain, k, need)
-    assert shuffled or into < 4 or out < 4
+    assert shuffled or into < 4 or out < 4 or not any(table.coefficients["shuffle"])
 
 
 def ends(chain: Chain, k: int, need: int) -> bool:
@@ -44,6 +58,15 @@ def ends(chain: Chain, k: int, need: int) -> bool:
     for conv in chain.convolutions[k + 1 :]:
         need = -(-need // conv.in_width)
     return need == 1
+
+
+def test_the_rest_is_bounded_where_branches_and_arithmetic_weigh_alike() -> None:
+    table = costly_branches(0.01, 1e-4)
+    chain = Chain([GroupConv(64, 64, 8), GroupConv(64, 64, 8)])
+    clock = Clock(table, 1, 1, (1, 1), (1, 1), 64, 64, 64)
+    least = chain_latency(chain, table, 1, 1).milliseconds
+    assert least < chain_latency(Chain([GroupConv(64, 64)]), table, 1, 1).milliseconds
+    assert clock.rest(64, 64, True) == pytest.approx(least)
 
 
 def test_a_shuffle_is_due_only_behind_branches_that_write_several_channels() -> None:
