@@ -1,6 +1,7 @@
 # ruff: noqa: E501  # models stand in one line each
 """Rewritten ONNX models, run by ONNX's reference implementation; the dense kernels of the substitutes are the oracle."""
 
+import contextlib
 import io
 from functools import partial
 from pathlib import Path
@@ -14,6 +15,7 @@ from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
 from igc_theory import networks
+from igc_theory.__main__ import main
 from igc_theory.networks import read_onnx
 from igc_theory.networks.readers.onnx_reader import graph_of
 from igc_theory.networks.rewriting.candidates import candidates
@@ -413,3 +415,34 @@ def test_what_was_done_is_shown(tmp_path):
     assert "<table>" in found._repr_html_()
     assert found.layers.totals["left"] == sum(found.layers.columns["left"])
     assert len(found.table.rows) == found.replaced
+
+
+def test_the_command_compares_budgets_writes_a_file_and_says_what_comes_next(tmp_path, capsys):
+    path, target = str(written(tmp_path, network())), str(tmp_path / "small.onnx")
+    assert main(["rewrite", path, "--no-reorder"]) == 0
+    page = capsys.readouterr().out
+    assert "0.50" in page
+    assert "Nothing was written. Next: choose a share" in page
+    assert main(["rewrite", path, "--no-reorder", "--keep", "0.5", "-o", target]) == 0
+    page = capsys.readouterr().out
+    assert "Next: fine-tune it" in page
+    assert f"Written to {target}" in page
+    content = Path(target).read_bytes()
+    assert main(["rewrite", path, "--keep", "0.9", "-o", target]) == 1
+    assert "is there already" in capsys.readouterr().err
+    assert main(["rewrite", path, "--keep", "0.9", "-o", path, "--force"]) == 1
+    assert "is the model itself" in capsys.readouterr().err
+    assert Path(target).read_bytes() == content
+
+
+@pytest.mark.parametrize(("words", "sentence"), [
+    (["--keep", "5"], "'5' is not a share"), (["--keep", "nan"], "'nan' is not a share"), (["-o", "small.onnx"], "an output needs a budget"),
+    (["--keep", "0.0001"], "--keep 0.0001 is"), (["--inputs", "none.npy"], "is no NumPy file of numbers"),
+])  # fmt: skip
+def test_the_command_refuses_what_cannot_be_meant(tmp_path, capsys, words, sentence):
+    path = str(written(tmp_path, network()))
+    status = 2
+    with contextlib.suppress(SystemExit):
+        status = main(["rewrite", path, "--no-reorder", *words])
+    assert status > 0
+    assert sentence in capsys.readouterr().err
