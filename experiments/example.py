@@ -26,8 +26,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import onnxruntime
 import torch
-from igc_theory.networks.rewriting.dense_layers import Choices, DenseLayer, choices_within
-from igc_theory.networks.rewriting.rewrite import rewrite
 from torch import nn
 from torch.nn.utils import prune
 from tqdm import tqdm
@@ -43,6 +41,8 @@ from igc_theory.kernels.threads import one_blas_thread
 from igc_theory.networks.audits.audit import audit
 from igc_theory.networks.audits.page import first_page
 from igc_theory.networks.readers.onnx_reader import read_onnx
+from igc_theory.networks.rewriting.dense_layers import Choices, DenseLayer, choices_within
+from igc_theory.networks.rewriting.rewrite import rewrite
 from igc_theory.networks.rewriting.torch_modules import to_torch
 from igc_theory.networks.timing.runtimes import fastest, machine
 from tools.files import BuildError, shown

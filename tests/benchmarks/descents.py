@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 
@@ -140,8 +141,8 @@ def _peers(matrix: Array, supports: list[Array]) -> tuple[Callable[[], object], 
     )
 
 
-def _error(found: object, matrix: Array) -> float:
-    return float(np.linalg.norm(np.asarray(found.toarray()) - matrix) / np.linalg.norm(matrix))  # type: ignore[attr-defined]
+def _error(found: Any, matrix: Array) -> float:
+    return float(np.linalg.norm(np.asarray(found.toarray()) - matrix) / np.linalg.norm(matrix))
 
 
 warnings.filterwarnings("ignore", module="pyfaust")

@@ -60,7 +60,7 @@ def widest_block(
     ------
     TypeError, ValueError
         If an argument is not what it should be, the budget pays for no such block, or too many numbers of channels lie between
-        those of the layer: the message says what to do instead.
+        those of the layer. The message says what to do instead.
 
     Examples
     --------

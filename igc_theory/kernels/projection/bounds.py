@@ -6,13 +6,13 @@ All that goes from some inputs to some outputs passes through the channels on th
 .. math:: r = \min_{cut} \sum_{v ∈ cut} c_{k(v)}
 
 over the sets of channels that meet all the paths: by the theorem of Menger, a maximum flow. By Eckart and Young the singular values
-beyond the r-th are lost, whatever the weights, and disjoint blocks lose theirs independently. The tiling of a gap takes inputs that
-reach the same channels there as the columns of a tile, and outputs that are reached from the same channels as its rows. The largest
+beyond the r-th are lost, whatever the weights, and disjoint blocks lose theirs independently. In the tiling of a gap, the columns
+of a tile are inputs that reach the same channels there. Its rows are outputs that are reached from the same channels. The largest
 bound of all tilings counts. For two convolutions, at most one of them spatial, it is the error itself.
 
 *Windows* belong to the rows or to the columns of a block, each axis on its own. Let the convolutions in front of gap k see h rows
 of pixels, and those behind it h'. A channel adds at most rank h to a block with the vertical axis in its rows, and h' with that
-axis in its columns; so too for the horizontal axis. What a stride leaves out of the window, no weight reaches.
+axis in its columns. So too for the horizontal axis. What a stride leaves out of the window, no weight reaches.
 """
 
 from __future__ import annotations

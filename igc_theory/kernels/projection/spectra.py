@@ -56,8 +56,8 @@ def block_spectra(
     before, after = _split(serial(chain), split)
     if not window_of_one(chain):
         raise ValueError(
-            f"chain={chain.name or 'Chain'!r} has several spatial convolutions, or a stride in front of one: "
-            "its blocks are no matrices, so make the others pointwise and move the stride to the spatial one or behind it"
+            f"chain={chain.name or 'Chain'!r} has several spatial convolutions, or a stride in front of one, "
+            "so its blocks are no matrices. Make the others pointwise, and move the stride to the spatial one or behind it"
         )
     array = finite("kernel", chain_kernel(kernel, chain))
     reads, writes = path_counts(before).T > 0, path_counts(after) > 0

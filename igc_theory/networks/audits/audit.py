@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from igc_theory.budget.latency import Latency, LatencyTable
 from igc_theory.kernels.threads import one_blas_thread
 from igc_theory.networks.audits.chains import ChainAudit, chain_audits
-from igc_theory.networks.audits.plan import Plan, planned
+from igc_theory.networks.audits.plan import ReplacementPlan, planned
 from igc_theory.networks.audits.replaceable import Replaceable, options_of, questions_of, timed
 from igc_theory.networks.audits.workers import in_order, worker_count
 from igc_theory.networks.description.layer_graph import LayerGraph
@@ -35,7 +35,7 @@ class Audit:
         Runs of convolutions with branches, with their grades.
     layers : tuple of Replaceable
         Every layer that is a matrix between channels, and the ways to compute it.
-    plan : Plan
+    plan : ReplacementPlan
         Which of them to replace by what.
     flow : NetworkFlow or None
         How its blocks and stages connect channels; None where only its layers are known, not what joins them.
@@ -53,7 +53,7 @@ class Audit:
     network: LayerGraph
     chains: tuple[ChainAudit, ...]
     layers: tuple[Replaceable, ...]
-    plan: Plan
+    plan: ReplacementPlan
     flow: NetworkFlow | None = None
     times: Latency | None = None
 

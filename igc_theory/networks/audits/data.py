@@ -3,20 +3,17 @@
 `FORMAT` is the first entry of what is written. It changes when an entry is renamed, removed or means something else, not when one
 is added. Counts are integers; shapes are lists, channels first; an entry that is not known is null.
 
-=====================  ==========================================================================================================
-``network``            name; beside it ``source``, ``input_shape``, and ``exact``: whether every operator is counted
-``parameters``         trained numbers; beside it ``buffers``, and ``counts`` by what they do
-``multiply_adds``      of weights with activations, one image; beside it ``activation_multiply_adds`` and ``peak_activation_bytes``
-``plan``               which layers to replace: ``keep``, ``objective``, ``reached``, ``gap``, ``relative_error``; the totals of the
-                       network after all actions, ``parameters``, ``multiply_adds`` and, where a table of times was given,
-                       ``milliseconds`` (beside ``milliseconds_before``); and ``actions``, best first, each with the totals of the
-                       network after it and those ranked before it
-``layers``             a row for each layer
-``replaceable``        a row for each layer that is a matrix between channels, and its ``options``
-``flow``               how blocks connect channels, null if only layers are known; ``flow_of_stages`` likewise
-``chains``             consecutive convolutions with branches, and their grades
-``passed_over``        operators that are not counted
-=====================  ==========================================================================================================
+- ``network``: name; beside it ``source``, ``input_shape``, and ``exact``: whether every operator is counted
+- ``parameters``: trained numbers; beside it ``buffers``, and ``counts`` by what they do
+- ``multiply_adds``: of weights with activations, one image; beside it ``activation_multiply_adds`` and ``peak_activation_bytes``
+- ``plan``: which layers to replace: ``keep``, ``objective``, ``reached``, ``gap``, ``relative_error``. Then the totals of the
+  network after all actions: ``parameters``, ``multiply_adds`` and, where a table of times was given, ``milliseconds`` (beside
+  ``milliseconds_before``). Last ``actions``, best first, each with the totals of the network after it and those ranked before it
+- ``layers``: a row for each layer
+- ``replaceable``: a row for each layer that is a matrix between channels, and its ``options``
+- ``flow``: how blocks connect channels, null if only layers are known; ``flow_of_stages`` likewise
+- ``chains``: consecutive convolutions with branches, and their grades
+- ``passed_over``: operators that are not counted
 """
 
 from __future__ import annotations
@@ -25,7 +22,7 @@ from typing import Any
 
 from igc_theory.networks.audits.audit import Audit
 from igc_theory.networks.audits.chains import ChainAudit
-from igc_theory.networks.audits.plan import Action, Plan
+from igc_theory.networks.audits.plan import Action, ReplacementPlan
 from igc_theory.networks.audits.replaceable import Option, Replaceable
 from igc_theory.networks.description.layer_graph import LayerGraph
 from igc_theory.networks.paths.block_flow import BlockFlow
@@ -86,7 +83,7 @@ def audit_data(audit: Audit) -> dict[str, Any]:
     }
 
 
-def _plan_data(plan: Plan, network: LayerGraph) -> dict[str, Any]:
+def _plan_data(plan: ReplacementPlan, network: LayerGraph) -> dict[str, Any]:
     last = plan.actions[-1] if plan.actions else None
     return {
         "keep": plan.keep,

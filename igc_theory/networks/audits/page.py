@@ -8,7 +8,7 @@ from textwrap import wrap
 
 from igc_theory.networks.audits.audit import Audit
 from igc_theory.networks.audits.data import BYTES
-from igc_theory.networks.audits.plan import Plan
+from igc_theory.networks.audits.plan import ReplacementPlan
 from igc_theory.networks.audits.survey import Survey
 from igc_theory.networks.audits.tables import SPARE, action_table, audit_tables
 from igc_theory.networks.description.layer_graph import NO_SHAPE, LayerGraph
@@ -155,7 +155,7 @@ def _share(part: int, whole: int) -> str:
     return f"{part / whole:.1%}" if whole else "none"
 
 
-def _title(plan: Plan) -> str:
+def _title(plan: ReplacementPlan) -> str:
     """Return what the actions are."""
     if plan.relative_error is None:
         return "What chains of sparse factors would cost, trained anew; largest saving first"
@@ -194,7 +194,7 @@ def _time(audit: Audit) -> str:
     return f"{times}, with {before.machine}{passed}."
 
 
-def _caveat(plan: Plan) -> str:
+def _caveat(plan: ReplacementPlan) -> str:
     if plan.relative_error is None:
         return " Accuracy is not known before training."
     return " Errors are relative, of the weights; accuracy asks for fine-tuning."

@@ -17,7 +17,7 @@ from igc_theory.networks.audits.replaceable import Option, Replaceable
 from igc_theory.networks.description.layer_graph import LayerGraph
 from igc_theory.networks.rewriting.knapsack import select
 
-__all__ = ["Action", "Plan", "planned"]
+__all__ = ["Action", "ReplacementPlan", "planned"]
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Action:
 
 
 @dataclass(frozen=True)
-class Plan:
+class ReplacementPlan:
     """The actions, best first.
 
     Attributes
@@ -81,7 +81,7 @@ def planned(
     keep: float,
     objective: str = "bits",
     milliseconds: float | None = None,
-) -> Plan:
+) -> ReplacementPlan:
     """Return which layers to replace by what.
 
     Parameters
@@ -98,13 +98,15 @@ def planned(
 
     Returns
     -------
-    Plan
+    ReplacementPlan
         For a network with weights the choice of least error. Without weights every layer that a chain can make cheaper, the largest
         saving first.
     """
     if not network.has_weights:
         anew = [(layer, min(layer.options, key=lambda option: option.cost(objective))) for layer in layers]
-        return Plan(keep, objective, _ranked(network, anew, objective, milliseconds), milliseconds=milliseconds)
+        return ReplacementPlan(
+            keep, objective, _ranked(network, anew, objective, milliseconds), milliseconds=milliseconds
+        )
     measured = [layer for layer in layers if not layer.unmeasured]
     costs = [[option.cost(objective) for option in layer.options] for layer in measured]
     losses = [[(option.relative_error or 0.0) ** 2 for option in layer.options] for layer in measured]
@@ -112,7 +114,7 @@ def planned(
     found = select(costs, losses, max(budget, least))
     chosen = [(layer, layer.options[option]) for layer, option in zip(measured, found.options, strict=True)]
     actions = _ranked(network, chosen, objective, milliseconds)
-    return Plan(keep, objective, actions, budget >= least, found.gap, milliseconds)
+    return ReplacementPlan(keep, objective, actions, budget >= least, found.gap, milliseconds)
 
 
 def _ranked(

@@ -21,7 +21,7 @@ from igc_theory.networks.readers.onnx_reader import read_onnx
 from igc_theory.networks.zoo.catalogue import network
 from igc_theory.structure.arguments import choice_of, flag, listed, path_of, real_number, shown
 
-__all__ = ["Row", "Survey", "files_of", "survey"]
+__all__ = ["Row", "Settings", "Survey", "files_of", "survey"]
 
 SUFFIX = ".onnx"
 

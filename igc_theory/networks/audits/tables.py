@@ -8,7 +8,7 @@ from typing import Any
 from igc_theory.networks.audits.audit import Audit
 from igc_theory.networks.audits.chains import ChainAudit
 from igc_theory.networks.audits.data import BYTES, layer_rows
-from igc_theory.networks.audits.plan import Action, Plan
+from igc_theory.networks.audits.plan import Action, ReplacementPlan
 from igc_theory.networks.audits.replaceable import Replaceable
 from igc_theory.networks.description.table import Table
 from igc_theory.structure.arguments import instance_of
@@ -21,7 +21,7 @@ SPARE = ("multiply–adds", "was")
 """Columns of the actions that a narrow terminal does without, the first of them first."""
 
 
-def action_table(plan: Plan, title: str, top: int | None = None) -> Table:
+def action_table(plan: ReplacementPlan, title: str, top: int | None = None) -> Table:
     """Return the actions as a table, best first: what each changes, and what of the network is left after it.
 
     Examples

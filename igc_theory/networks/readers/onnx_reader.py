@@ -29,7 +29,7 @@ from igc_theory.networks.readers.files.inputs import (
     settled,
 )
 from igc_theory.networks.readers.files.nodes import Reading, Scope, operation, opsets_of
-from igc_theory.networks.readers.files.order import check_names, in_order, read_by
+from igc_theory.networks.readers.files.order import check_names, read_by, topological_order
 from igc_theory.networks.readers.operators.layers import layer_graph
 from igc_theory.structure.arguments import path_of
 
@@ -156,7 +156,9 @@ def _inputs(graph: Any) -> list[Input]:
     if twice:
         raise ValueError(f"two of its inputs are called {twice[0]!r}: give each one name")
     if not inputs:
-        in_order(list(graph.node), ChainMap(dict.fromkeys(["", *stored, *(entry.name for entry in graph.input)], "")))
+        topological_order(
+            list(graph.node), ChainMap(dict.fromkeys(["", *stored, *(entry.name for entry in graph.input)], ""))
+        )
         raise ValueError("it has no input that a node reads as a tensor: export the network with its input")
     return inputs
 

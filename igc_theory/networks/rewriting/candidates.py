@@ -1,7 +1,7 @@
 r"""What may stand in place of one dense layer: products of factors, low rank, structured pruning.
 
 Every candidate is a chain on some of the layer's inputs, behind which pruned outputs are filled up, so that one kind of object
-covers all families. Paths are rank: with `g` branches in both of two factors and `p` paths per pair of branches, each of the
+covers all families. Paths are rank. With `g` branches in both of two factors and `p` paths per pair of branches, each of the
 :math:`g^2` blocks of the kernel may be any matrix of rank `p`. One branch is low rank, one path a Monarch matrix. So the singular
 values of the blocks give the errors for all `p` at once, and weights are computed only for the candidate that is chosen.
 

@@ -48,7 +48,7 @@ def rewrite(
     objective : {"bits", "multiply_adds", "latency"}, default "bits"
         What is counted: 32 bits per weight, and indices; multiply–adds for one image; or the milliseconds that `latency` predicts.
     inputs : optional
-        Calibration inputs, by which the error is that of each layer's output instead of its weights: for a module a batch, or
+        Calibration inputs, by which the error is that of each layer's output instead of its weights. For a module a batch, or
         a tuple of arguments; for a file an array, or a mapping from names of inputs to arrays. A hundred images do.
     input_shape : tuple of int or mapping, optional
         As for `read_onnx`, where a file leaves sizes open. A module needs `inputs` instead, to count multiply–adds and be run.

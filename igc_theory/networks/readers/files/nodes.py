@@ -22,7 +22,7 @@ from igc_theory.networks.readers.files.folding import (
     tensor_type,
     types_written,
 )
-from igc_theory.networks.readers.files.order import in_order
+from igc_theory.networks.readers.files.order import topological_order
 
 try:
     import onnx
@@ -94,7 +94,7 @@ class Reading:
 
     def nodes(self, nodes: Iterable[Any], scope: Scope) -> None:
         """Read nodes, in an order in which each reads what has been written."""
-        for entry in in_order(list(nodes), scope.names):
+        for entry in topological_order(list(nodes), scope.names):
             self.steps += 1
             node = _settled(entry, scope)
             body = "call" if self.function(node) else node.op_type if node.domain in ("", "ai.onnx") else ""

@@ -9,10 +9,10 @@ from typing import Any
 
 from igc_theory.networks.readers.files.folding import label
 
-__all__ = ["check_names", "in_order", "read_by"]
+__all__ = ["check_names", "read_by", "topological_order"]
 
 
-def in_order(nodes: list[Any], known: ChainMap[str, str]) -> list[Any]:
+def topological_order(nodes: list[Any], known: ChainMap[str, str]) -> list[Any]:
     """Return nodes so that each reads what is known or has been written; ValueError if there is no such order."""
     written = _written(nodes, known)
     if written is None:

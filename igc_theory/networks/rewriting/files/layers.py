@@ -20,7 +20,7 @@ try:
 except ImportError:  # rewrite says what to install; to import this module is no error yet
     onnx = None
 
-__all__ = ["OnnxLayer", "OnnxLayers", "attributes", "onnx_layers", "read_inside"]
+__all__ = ["Kept", "OnnxLayer", "OnnxLayers", "attributes", "onnx_layers", "read_inside"]
 
 LARGEST_LAYER = 2**26
 """Weights of a layer up to which substitutes are compared: in double precision half a gigabyte."""
