@@ -5,8 +5,8 @@ The conjugate transpose of a kernel is pulled back from the outputs, one factor 
 .. math:: K^H = W_1^H P_1^T ⋯ W_L^H,
 
 so the window grows as it does in `correlate_adjoint`, behind strides too. A residual is pushed forward the other way. At a
-convolution the two meet: with `Y` what was pulled to its outputs and `X` what was pushed to its inputs, the squared distance has
-the slope :math:`Y X^H`, branch by branch. Whatever pulls and pushes is a node: a convolution, a permutation, nodes in series, and
+convolution the two meet: `Y` is what was pulled to its outputs, `X` what was pushed to its inputs. The squared distance has the
+slope :math:`Y X^H` there, branch by branch. Whatever pulls and pushes is a node: a convolution, a permutation, nodes in series, and
 nodes side by side.
 """
 
