@@ -53,7 +53,7 @@ def drawn_chain(data: st.DataObject) -> Chain:
 
 
 @given(st.data())
-@settings(max_examples=60)
+@settings(max_examples=30)
 def test_no_product_has_blocks_beyond_the_bound(data: st.DataObject) -> None:
     """A product loses nothing: its own bound is zero, up to rounding, whatever the chain."""
     chain = drawn_chain(data)
@@ -77,7 +77,7 @@ def test_products_of_windows_lose_nothing_and_descents_stay_above(name: str, com
 
 
 @given(st.data())
-@settings(max_examples=40)
+@settings(max_examples=25)
 def test_two_convolutions_reach_the_bound(data: st.DataObject) -> None:
     first, second = data.draw(st.sampled_from(list(cases.rectangular(2, 6))))
     middle = ChannelPermutation(data.draw(st.permutations(range(first.out_channels))))

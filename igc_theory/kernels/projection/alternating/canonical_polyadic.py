@@ -98,6 +98,8 @@ def _best(blocks: Array, rank: int, rng: np.random.Generator, restarts: int) -> 
     """Return the best terms found from the start by singular value decomposition and from random ones, block by block."""
     best, _ = alternate(blocks, start(blocks, rank))
     for _ in range(restarts):
+        if best.errors(blocks).sum() <= (1e-14 * np.linalg.norm(blocks)) ** 2:
+            break
         other, _ = alternate(blocks, random_start(blocks, rank, rng))
         best = best.where(best.errors(blocks) <= other.errors(blocks), other)
     return best
