@@ -73,6 +73,17 @@ def test_everything_kept_is_no_action_and_nothing_kept_is_out_of_reach() -> None
     assert least.actions[-1].network_parameters == sum(min(o.parameters for o in layer.options) for layer in layers)
 
 
+def test_layers_that_cannot_be_measured_do_not_count_in_the_budget() -> None:
+    network, layers = made([3, 3, 3], 3)
+    unmeasured = replace(
+        layers[0], question=layers[0].question._replace(unmeasured="complex"), options=layers[0].options[:1]
+    )
+    found = planned(network, [unmeasured, *layers[1:]], 0.6)
+    alone = planned(network, layers[1:], 0.6)
+    assert [action.option for action in found.actions] == [action.option for action in alone.actions]
+    assert found.reached
+
+
 def test_without_errors_the_largest_saving_comes_first() -> None:
     network, layers = made([1, 1, 1], 2)
     bare = LayerGraph(

@@ -96,6 +96,8 @@ def test_what_would_come_out_differently_is_done_again(
     assert audited([path], results=kept)[1] == []
     assert audited([path], results=kept, keep=0.25)[1] == ["a.onnx"]
     assert audited([path], results=kept, keep=0.25, input_shape=(3, 5, 5))[1] == ["a.onnx"]
+    assert audited([path], results=kept)[1] == ["a.onnx"]
+    assert audited([path], results=kept)[1] == []
     write_model(path, 16)
     first, seen = audited([path], results=kept)
     assert seen == ["a.onnx"]
