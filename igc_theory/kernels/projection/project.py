@@ -166,14 +166,14 @@ def project(
     correlated channels, and from `restarts` random ones, and keeps the best. So the result is at least as good as in the given
     order. The product's chain then begins and ends with the permutations found; the bound is for these orders.
 
-    Alternating least squares finds a hidden random product mostly, not surely. With eight restarts all of twenty came back for BLAST,
-    canonical polyadic, spatially separable and most other chains. Of three group-and-shuffle factors of 16 channels, with four
-    paths per pair, 17 did; of a kaleidoscope of 4 channels 18, of 8 channels 3.
+    Alternating least squares finds a hidden random product mostly, not surely. With eight restarts all of twenty came back for
+    BLAST, canonical polyadic, spatially separable and most other chains. Of three group-and-shuffle factors of 16 channels, with
+    four paths per pair, 17 did; of a kaleidoscope of 4 channels 18, of 8 channels 3.
 
-    The reordering is a local optimum as well. A hidden reordering of a random product of two factors comes back when branches are wide: with 64
-    and with 256 channels in each of five trials. With 16 channels it came back in two trials without restarts, and in four with
-    twenty. With three factors it mostly does not: with 8 channels in two trials of five, with 64 in none. Nor do matrices with
-    uncorrelated channels, such as Hadamard's, whose clusters cannot be told apart.
+    The order found is a local optimum as well. A hidden reordering of a random product of two factors comes back when branches
+    are wide: with 64 and with 256 channels in each of five trials. With 16 channels it came back in two trials without restarts,
+    and in four with twenty. With three factors it mostly does not: with 8 channels in two trials of five, with 64 in none. Nor do
+    matrices with uncorrelated channels, such as Hadamard's, whose clusters cannot be told apart.
 
     Raises
     ------
