@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from igc_theory.kernels import Product, project, random_product
-from igc_theory.structure import Chain, DirectSum, GroupConv, Sum, igcv1, igcv2, interleave
+from igc_theory.structure import Chain, ChannelPermutation, DirectSum, GroupConv, Sum, igcv1, igcv2, interleave
 
 LINEAR = {
     "RepVGG": Sum([GroupConv(4, 4, kernel_size=3), GroupConv(4, 4), []]),
@@ -14,7 +14,7 @@ LINEAR = {
     "groups of two widths": Sum([GroupConv(6, 6, 3), [interleave(2, 3), GroupConv(6, 6, 2), interleave(3, 2)]]),
     "one branch and a shortcut": Sum([[interleave(2, 2), GroupConv(4, 4, 2, (3, 1))], []]),
     "MixNet": DirectSum([GroupConv(2, 2, 2, size) for size in (3, 5)]),
-    "blocks between shuffles": Chain([interleave(2, 3), DirectSum([GroupConv(2, 3), GroupConv(4, 1, 1, 3)]), interleave(2, 2)]),
+    "blocks between shuffles": Chain([interleave(2, 3), DirectSum([GroupConv(2, 3), GroupConv(4, 1, 1, 3)]), ChannelPermutation([1, 2, 3, 0])]),
     "sums inside": DirectSum([Sum([GroupConv(2, 2), []]), Sum([interleave(1, 2), interleave(2, 1)]), GroupConv(1, 2)]),
 }  # fmt: skip
 
