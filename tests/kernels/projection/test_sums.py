@@ -14,7 +14,9 @@ LINEAR = {
     "groups of two widths": Sum([GroupConv(6, 6, 3), [interleave(2, 3), GroupConv(6, 6, 2), interleave(3, 2)]]),
     "one branch and a shortcut": Sum([[interleave(2, 2), GroupConv(4, 4, 2, (3, 1))], []]),
     "MixNet": DirectSum([GroupConv(2, 2, 2, size) for size in (3, 5)]),
-    "blocks between shuffles": Chain([interleave(2, 3), DirectSum([GroupConv(2, 3), GroupConv(4, 1, 1, 3)]), ChannelPermutation([1, 2, 3, 0])]),
+    "blocks between shuffles": Chain([
+        interleave(2, 3), DirectSum([GroupConv(2, 3), GroupConv(4, 1, 1, 3)]), ChannelPermutation([1, 2, 3, 0]),
+    ]),
     "sums inside": DirectSum([Sum([GroupConv(2, 2), []]), Sum([interleave(1, 2), interleave(2, 1)]), GroupConv(1, 2)]),
 }  # fmt: skip
 
