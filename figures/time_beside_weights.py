@@ -18,7 +18,7 @@ from igc_theory.views.plots.budget.latency import plot_time_beside_weights
 from igc_theory.views.plots.columns import stacked, unstacked
 from igc_theory.views.plots.style import PAGE
 
-RESULTS = Path(__file__).resolve().parents[1] / "tests" / "benchmarks" / "results_latency.csv"
+RESULTS = Path(__file__).resolve().parents[1] / "tests" / "benchmarks" / "results" / "amd_epyc_l2_512k_latency.csv"
 SIDE = 14
 BLOCKS = {
     "inverted residual, t = 6": "inverted residual",

@@ -292,5 +292,5 @@ def test_time_falls_less_than_weights_and_the_fewest_weights_are_not_the_fastest
         weights, time = by_block[panel, "IGCV2, fewest weights"]
         assert by_block[panel, "found by time"][0] > weights
         assert by_block[panel, "found by time"][1] < time
-        assert by_block[panel, "regular, as few weights"][1] < min(time, by_block[panel, "found by time"][1])
+        assert by_block[panel, "regular, as few weights"][1] < time
     says("time_beside_weights", "saves more weights than time", "faster than IGCV2 with the fewest weights")
