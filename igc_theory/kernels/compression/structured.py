@@ -102,7 +102,7 @@ def sparse_product(
     Raises
     ------
     TypeError, ValueError
-        If the matrix does not fit the chain, or no method projects onto it.
+        If the matrix does not fit the chain, or `reorder` is asked for with a chain that holds a sum.
 
     Examples
     --------
