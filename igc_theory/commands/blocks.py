@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from igc_theory import budget
-from igc_theory.budget.designs.design import LayerDesign
 from igc_theory.commands.words import table_lines
+
+if TYPE_CHECKING:  # it takes NumPy along, which is loaded where Ctrl-C is answered
+    from igc_theory.budget.designs.design import LayerDesign
 
 __all__ = ["OBJECTIVES", "block_lines"]
 
