@@ -9,11 +9,13 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from experiments.records import key, read, still_valid, write
 from igc_theory import __main__ as command_line
 from igc_theory.kernels.products.files import replacing
+from igc_theory.networks import latency_table
 from tools import files, processes
 from tools.files import BuildError, replace_files
 
@@ -296,6 +298,8 @@ COMMANDS = {
     "design": "design --channels 64 --top 1",
     "grade": "grade --igcv1 4 2",
     "audit": "audit igc_l4m8",
+    "rewrite": "rewrite model.onnx --keep 0.5",
+    "measure": "measure -o machine.json",
 }
 
 
@@ -308,6 +312,21 @@ def test_every_command_is_tried_here():
     assert {f"add_{name}" for name in COMMANDS} == {add.__name__ for add in command_line.COMMANDS}
 
 
+@pytest.fixture
+def workshop(tmp_path, monkeypatch):
+    """A folder to run in with a model of one layer; nothing is timed in it, the library's own table stands for that."""
+    onnx = pytest.importorskip("onnx", reason="the extra onnx is not installed")
+    ends = [onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [1, 16, 8, 8]) for name in "xy"]
+    weights = onnx.numpy_helper.from_array(np.random.default_rng(0).standard_normal((16, 16, 1, 1), np.float32), "w")
+    graph = onnx.helper.make_graph(
+        [onnx.helper.make_node("Conv", ["x", "w"], ["y"])], "", ends[:1], ends[1:], [weights]
+    )
+    onnx.save(onnx.helper.make_model(graph), tmp_path / "model.onnx")
+    monkeypatch.setattr("igc_theory.networks.measure", lambda *_, **__: latency_table())
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.usefixtures("workshop")
 @pytest.mark.parametrize("name", COMMANDS)
 def test_exit_statuses_of_answers_and_wrong_use(capsys, name):
     status, out, err = answered(capsys, COMMANDS[name].split())
