@@ -33,9 +33,11 @@ __all__ = [
     "LatencyTable",
     "Timed",
     "Work",
+    "call_time",
     "chain_latency",
     "chain_work",
     "conv_work",
+    "operator_time",
     "predicted",
 ]
 
@@ -211,7 +213,7 @@ class LatencyTable:
     @cached_property
     def errors(self) -> NDArray[np.float64]:
         """Measured time of each chain kept from the fit, divided by the predicted one."""
-        expected = [self.milliseconds(chain_work(timed.chain, timed.height, timed.width)) for timed in self.chains]
+        expected = [call_time(self, chain_work(timed.chain, timed.height, timed.width)) for timed in self.chains]
         errors: NDArray[np.float64] = np.array([timed.milliseconds for timed in self.chains]) / np.array(expected)
         return errors
 
@@ -231,21 +233,6 @@ class LatencyTable:
         measured = np.array([timed.milliseconds for timed in self.chains])
         return float(spearmanr(measured / self.errors, measured).statistic)
 
-    def milliseconds(self, works: Iterable[Work]) -> float:
-        """Return what operators take that follow one another in one call."""
-        return self.call + sum(self.operator(work) for work in works)
-
-    def operator(self, work: Work) -> float:
-        """Return what one operator takes, without the call."""
-        fixed, branch, multiply_add, read, written = self.coefficients[work.kind]
-        return (
-            fixed
-            + branch * work.branches
-            + multiply_add * work.multiply_adds
-            + read * work.read
-            + written * work.written
-        )
-
     def __repr__(self) -> str:
         counted = f"{len(self.layers)} layers, {len(self.chains)} chains"
         return f"LatencyTable({self.machine.get('runtime', 'unknown')}, {counted})"
@@ -261,6 +248,19 @@ class LatencyTable:
     def _stand_ins(self, kind: str) -> list[str]:
         nearest = [other for other in LIKE[kind] if other in self._by_kind]
         return nearest or [other for other in self._by_kind if SHUFFLE not in (kind, other)]
+
+
+def operator_time(table: LatencyTable, work: Work) -> float:
+    """Return the milliseconds of one operator, without the call."""
+    fixed, branch, multiply_add, read, written = table.coefficients[work.kind]
+    return (
+        fixed + branch * work.branches + multiply_add * work.multiply_adds + read * work.read + written * work.written
+    )
+
+
+def call_time(table: LatencyTable, works: Iterable[Work]) -> float:
+    """Return the milliseconds of one call of operators that follow one another."""
+    return table.call + sum(operator_time(table, work) for work in works)
 
 
 def chain_latency(chain: Chain, table: LatencyTable, height: int, width: int) -> Latency:
@@ -307,8 +307,8 @@ def predicted(works: Sequence[Work], table: LatencyTable, passed_over: int = 0) 
     >>> predicted([], table).milliseconds
     0.1
     """
-    total = table.milliseconds(works)
-    shuffles = sum(table.operator(work) for work in works if work.kind == SHUFFLE)
+    total = call_time(table, works)
+    shuffles = sum(operator_time(table, work) for work in works if work.kind == SHUFFLE)
     low, high = table.interval
     share = shuffles / total if total else 0.0
     return Latency(total, low * total, high * total, share, table.machine.get("runtime", "unknown"), passed_over)

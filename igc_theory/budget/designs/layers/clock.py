@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from math import prod
 
-from igc_theory.budget.latency import SHUFFLE, LatencyTable, Work, conv_work
+from igc_theory.budget.latency import SHUFFLE, LatencyTable, Work, conv_work, operator_time
 from igc_theory.structure.divisors import divisors
 from igc_theory.structure.factors import GroupConv
 
@@ -64,7 +64,7 @@ class Clock:
 
     def _time(self, conv: GroupConv, behind: bool, shuffle: int) -> tuple[float, int]:
         height, width = self._after if behind else (self.height, self.width)
-        time = self.table.operator(conv_work(conv, height, width))
+        time = operator_time(self.table, conv_work(conv, height, width))
         if conv.groups > 1 and conv.in_width == conv.out_width == 1:
             return time, PASSED if shuffle else 0
         if shuffle and conv.groups > 1:
@@ -76,7 +76,7 @@ class Clock:
         return self._shuffle(self.out * self._positions)
 
     def _shuffle(self, moved: int) -> float:
-        return self.table.operator(Work(SHUFFLE, 1, 0, moved, moved))
+        return operator_time(self.table, Work(SHUFFLE, 1, 0, moved, moved))
 
     def rest(self, channels: int, need: int, placed: bool) -> float:
         """Return the least milliseconds in which a chain that has come to so many channels can end its need.
@@ -123,7 +123,7 @@ class Clock:
         area = prod(self.window) if spatial else 1
         written = self.low * self._positions
         amounts = groups, width * area * written, reads * self._positions, written
-        return min(self.table.operator(Work(kind, *amounts)) for kind in kinds)
+        return min(operator_time(self.table, Work(kind, *amounts)) for kind in kinds)
 
     @cached_property
     def _times(self) -> dict[tuple[GroupConv, bool, int], tuple[float, int]]:
