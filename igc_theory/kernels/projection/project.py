@@ -14,7 +14,7 @@ from igc_theory.kernels.arrays import Array, exponent_of, finite
 from igc_theory.kernels.products.product import Product
 from igc_theory.kernels.projection.chain_kernel import chain_kernel
 from igc_theory.kernels.projection.channel_order import reordered, search
-from igc_theory.kernels.projection.methods import Fit
+from igc_theory.kernels.projection.methods import Fit, method_of
 from igc_theory.kernels.projection.sums.nearest import nearest_of, scaled_weights
 from igc_theory.kernels.rank_one_pairs import squared_norm
 from igc_theory.kernels.threads import one_blas_thread
@@ -214,13 +214,13 @@ def project(
     if scale != 1:
         energy = _energy(array := array / array.dtype.type(scale))
     if reorder:
-        serial(chain, "leave reorder=False, which projects onto any chain")
-    nearest = nearest_of(chain, rng, 0 if reorder else restarts, polish=polish)
-    if reorder:
-        found, rows, columns = search(array, chain, wiring(chain), nearest, rng, restarts)
+        wires = wiring(serial(chain, "leave reorder=False, which projects onto any chain"))
+        found, rows, columns = search(
+            array, chain, wires, method_of(chain, wires, rng, 0, polish=polish), rng, restarts
+        )
         chain = reordered(chain, rows, columns)
     else:
-        found = nearest(array)
+        found = nearest_of(chain, rng, restarts, polish=polish)(array)
     return _projection(chain, found, scale, float(np.sqrt(energy)))
 
 

@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime
 
 from igc_theory.networks import read_onnx, rewrite
 from tests.networks.readers.onnx_models import LIGHT, trained
@@ -33,6 +32,8 @@ def size_of(name: str) -> tuple[int, int, int] | None:
 
 def outputs(path: Path, inputs: dict[str, np.ndarray]) -> list[np.ndarray]:
     """Return what onnxruntime computes from a file."""
+    import onnxruntime  # in the extra zoo
+
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
     return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"]).run(None, inputs)
