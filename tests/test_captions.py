@@ -256,8 +256,8 @@ def test_structure_tells_families_apart_and_noise_does_not():
     table = rows("family_errors")
     errors = grouped(table, "panel", "kernel", value="relative_error")
     spread = {key: max(values) - min(values) for key, values in errors.items()}
-    assert max(value for (_, kind), value in spread.items() if kind == "random") < 0.08
-    assert round(max(value for (_, kind), value in spread.items() if kind == "smooth"), 2) == 0.41
+    assert round(max(value for (_, kind), value in spread.items() if kind == "random"), 2) == 0.09
+    assert round(max(value for (_, kind), value in spread.items() if kind == "smooth"), 2) == 0.42
     for panel in {panel for panel, _ in errors}:
         assert spread[panel, "random"] < min(spread[panel, "smooth"], spread[panel, "trained"])
     nearest = {
@@ -273,9 +273,9 @@ def test_structure_tells_families_apart_and_noise_does_not():
         assert min(weights[panel,]) > 0.96 * max(weights[panel,])
         assert abs(max(weights[panel,]) / regular - (0.25 if "1×1" in panel else 0.3)) < 0.01
     ends = {kind: [e for (_, k), es in errors.items() if k == kind for e in es] for kind in ("smooth", "trained")}
-    assert [round(f(ends[kind]), 2) for kind in ends for f in (min, max)] == [0.03, 0.54, 0.4, 0.64]
+    assert [round(f(ends[kind]), 2) for kind in ends for f in (min, max)] == [0.03, 0.54, 0.39, 0.64]
     says(
-        "family_errors", "within 0.08", "up to 0.41 apart", "from 0.03 to 0.54", "from 0.40 to 0.64", "none of the six"
+        "family_errors", "within 0.09", "up to 0.42 apart", "from 0.03 to 0.54", "from 0.39 to 0.64", "none of the six"
     )
 
 

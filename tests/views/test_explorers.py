@@ -234,7 +234,6 @@ def kernels():
     ("5, 8", "branch_widths[0]=5 does not divide channels=64"),
     ("8; 8", "are not integers with commas between"),
     ("", "are not integers with commas between"),
-    ("2, 4, 8, 8", "cannot be projected onto"),
     ("64", "give a chain of at least two convolutions"),
     ("&lt;", "'&amp;lt;' are not integers"),
 ])  # fmt: skip
