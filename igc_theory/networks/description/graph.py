@@ -168,14 +168,6 @@ class Graph:
         """Return the number of entries of a tensor; 0 if its shape is not known."""
         return prod(self.shapes[name]) if name in self.shapes else 0
 
-    def held(self, operation: Operation) -> int:
-        """Return the numbers an operator holds itself: entries of constants, single numbers and integers left out."""
-        return sum(self.size(name) for name in operation.inputs if self.is_learned(name))
-
-    def is_learned(self, name: str) -> bool:
-        """Return whether a tensor is a constant array of real numbers: a weight, to all appearances."""
-        return name in self.constants and self.size(name) > 1 and "float" in self.constants[name].dtype
-
 
 def words(text: str) -> frozenset[str]:
     """Return the set of words of a text.

@@ -41,11 +41,12 @@ def model(
     return helper.make_model(graph, opset_imports=sets, ir_version=9, **options)
 
 
-def real_constants(loaded: Any) -> Iterator[np.ndarray]:
-    """Yield the float initializers and Constant nodes of a model."""
-    tensors = [*loaded.graph.initializer]
-    tensors += [entry.t for node in loaded.graph.node if node.op_type == "Constant" for entry in node.attribute]
-    for tensor in tensors:
+def real_constants(loaded: Any) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield the float initializers and Constant nodes of a model, by name."""
+    tensors = [(tensor.name, tensor) for tensor in loaded.graph.initializer]
+    nodes = [node for node in loaded.graph.node if node.op_type == "Constant"]
+    tensors += [(node.output[0], entry.t) for node in nodes for entry in node.attribute]
+    for name, tensor in tensors:
         array = numpy_helper.to_array(tensor)
         if array.dtype.kind == "f":
-            yield array
+            yield name, array

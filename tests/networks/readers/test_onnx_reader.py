@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 from igc_theory.networks import LayerGraph, network
 from igc_theory.networks.description.layers import Conv, Linear, Norm, Pool, Shuffle
 from igc_theory.networks.readers import onnx_reader as reader
+from igc_theory.networks.readers.operators.numbers import is_setting
 from igc_theory.structure.permutations import interleave
 
 pytest.importorskip("onnx", reason="the extra onnx is not installed")
@@ -107,7 +109,9 @@ def test_trained_network_line_by_line(name: str) -> None:
 def test_every_number_of_a_trained_network_is_accounted_for(name: str) -> None:
     found = reader.read_onnx(TRAINED[name], input_shape=SIZES[name])
     loaded = onnx.load(TRAINED[name])
-    held = sum(array.size for array in real_constants(loaded) if array.size > 1)
+    # The exporter names parameters after their layers, and numbers that it wrote itself "p2o.helper.constant.3", "Constant@3".
+    arrays = real_constants(loaded)
+    held = sum(array.size for name, array in arrays if array.size > 1 or not re.search("constant[.@]", name.lower()))
     # Resize holds scales, which are no parameters; batch-norms hold running means and variances besides scale and shift.
     nodes = loaded.graph.node
     sizes = {node.output[0]: prod(node.attribute[0].t.dims) for node in nodes if node.op_type == "Constant"}
@@ -115,6 +119,53 @@ def test_every_number_of_a_trained_network_is_accounted_for(name: str) -> None:
     running = sum(2 * sizes[node.input[3]] for node in nodes if node.op_type == "BatchNormalization")
     passed = sum(entry.parameters for entry in found.passed_over)
     assert held - resized == found.parameters + running + passed
+
+
+# Beside each lone number of this network: whether it is trained. Each is stored in the shape () and in (1,), as exporters do.
+LONE = {
+    "scale": (0.94316906, True), "offset": (0.5042972, True), "three": (3.0, False), "six": (6.0, False),
+    "twice": (1.0398001, True), "attention": (15**-0.5, False), "square": (2.0, False), "epsilon": (1e-5, False),
+    "cubic": (0.044715, False), "gelu": (0.7978845608, False), "one": (1.0, False), "power": (2.8713, True),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("shape", [(), (1,)])
+def test_lone_numbers_are_parameters_where_they_are_trained(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    steps = [
+        ("Conv", "x", "kernel"), ("Mul", "scale", 0), ("Add", 1, "offset"),
+        ("Add", 2, "three"), ("Clip", 3, "zero", "six"), ("Mul", 2, 4), ("Div", 5, "six"),
+        ("Mul", 6, "twice"), ("Mul", 7, "twice"), ("Mul", 8, "attention"), ("Softmax", 9),
+        ("Pow", 10, "square"), ("Add", 11, "epsilon"), ("Sqrt", 12), ("Mul", 13, "cubic"), ("Mul", 14, "gelu"),
+        ("Tanh", 15), ("Mul", 16, "one"), ("Abs", 17), ("Pow", 18, "power"), ("Relu", 19),
+    ]  # fmt: skip
+    nodes = [helper.make_node(step, [*map(str, inputs)], [str(k)]) for k, (step, *inputs) in enumerate(steps)]
+    nodes[-1].output[0] = "y"
+    constants = {name: np.full(shape, value, np.float32) for name, (value, _) in LONE.items()}
+    constants |= {"kernel": weights(5, 4, 3, 3), "zero": np.float32(0), "six": np.float32(6)}
+    found = read(model(nodes, constants), tmp_path)
+    assert found.parameters == 5 * 4 * 9 + 4 == 180 + sum(trained for _, trained in LONE.values())
+    assert not found.passed_over
+
+
+@pytest.mark.parametrize("bias", [[], ["own"]])
+def test_lone_number_behind_one_channel_is_the_bias_that_it_lacks(tmp_path: Path, bias: list[str]) -> None:
+    nodes = [helper.make_node("Conv", ["x", "kernel", *bias], ["a"]), helper.make_node("Add", ["a", "zero"], ["y"])]
+    constants = {"kernel": weights(1, 4, 3, 3), "own": weights(1), "zero": np.zeros((1, 1, 1), np.float32)}
+    assert read(model(nodes, constants), tmp_path).parameters == 36 + 1
+
+
+@pytest.mark.parametrize(("dtype", "most"), [("float64", 0.0), ("float32", 0.002), ("float16", 0.1)])
+def test_few_trained_numbers_are_taken_for_settings(dtype: str, most: float) -> None:
+    drawn = np.random.default_rng(3).standard_normal(5000).astype(dtype)
+    assert sum(is_setting(float(number), dtype) for number in drawn) <= most * drawn.size
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_numbers_that_people_write_are_settings(dtype: str) -> None:
+    roots = [root for n in (15, 32, 72, 80, 768, 4096) for root in (n**0.5, n**-0.5, n**-0.25)]
+    decimals = [0.0, 1.0, -1e9, 1e-12, 1.702, 127.5, 224.0, 1 / 3, 1 / 6, 1 / 255, 2 / 255, np.inf, np.finfo(dtype).min]
+    numbers = np.array([*roots, *decimals, np.sqrt(2 / np.pi), 0.044715], dtype)
+    assert [number for number in numbers if not is_setting(float(number), dtype)] == []
 
 
 @pytest.mark.parametrize(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import prod
 
 from igc_theory.networks.description.graph import Operation, Sizes, words
 from igc_theory.networks.description.layers import Conv, Linear, Norm, Operator, Scale
 from igc_theory.networks.readers.operators.numbers import is_real, numbers_behind
-from igc_theory.networks.readers.operators.walk import Cost, Walk, uses
+from igc_theory.networks.readers.operators.walk import Cost, Draft, Walk, uses
 
 __all__ = ["UNKNOWN", "addition", "embedding", "multiplication", "slopes", "weightless"]
 
@@ -51,12 +52,7 @@ def addition(walk: Walk, operation: Operation) -> None:
         return
     owner = walk.owner(source)
     is_bias = operation.operator == "Add" and owner is not None and _per_channel(walk, source, constant)
-    if (
-        not is_bias
-        or owner is None
-        or not _takes_bias(owner.node)
-        or any(use.purpose == "bias" for use in owner.cost.uses)
-    ):
+    if not is_bias or owner is None or not _takes_bias(owner):
         _append(walk, operation, source, constant)
         return
     if isinstance(owner.node, (Conv, Linear)):
@@ -66,9 +62,10 @@ def addition(walk: Walk, operation: Operation) -> None:
     walk.raw[operation.outputs[0]] = walk.raw[source]
 
 
-def _takes_bias(node: object) -> bool:
-    """Return whether a bias may still be given to a layer: a normalisation behind it has not been counted with it."""
-    return not (isinstance(node, Conv) and node.batch_norm)
+def _takes_bias(owner: Draft) -> bool:
+    """Return whether a bias may still be given to a layer: it has none, nor is a normalisation behind it counted with it."""
+    normalised = isinstance(owner.node, Conv) and owner.node.batch_norm
+    return not normalised and all(use.purpose != "bias" for use in owner.cost.uses)
 
 
 def multiplication(walk: Walk, operation: Operation) -> None:
@@ -119,7 +116,17 @@ def _with_constant(walk: Walk, operation: Operation) -> tuple[str, str]:
     first, second = operation.inputs
     if walk.is_constant(first):
         first, second = second, first
-    return (first, second) if walk.holds(second) and not walk.is_constant(first) else (first, "")
+    held = walk.holds(second) or (operation.operator == "Add" and _is_lone_bias(walk, first, second))
+    return (first, second) if held and not walk.is_constant(first) else (first, "")
+
+
+def _is_lone_bias(walk: Walk, source: str, constant: str) -> bool:
+    """Return whether a stored number, of whatever value, is the bias that a layer of one channel lacks."""
+    owner, shape = walk.owner(source), walk.shapes.get(constant)
+    if owner is None or not shape or prod(shape) != 1 or not walk.is_constant(constant):
+        return False
+    trained = any(numbers_behind(walk.graph, constant)[0]) and is_real(walk.graph.constants[constant].dtype)
+    return trained and _takes_bias(owner) and _per_channel(walk, source, constant) == 1
 
 
 def _channel_axis(walk: Walk, name: str) -> int:

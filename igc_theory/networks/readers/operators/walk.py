@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from math import prod
 from typing import Any
 
+import numpy as np
+
 from igc_theory.networks.description.graph import Array, Graph, Operation, Sizes
 from igc_theory.networks.description.layer_graph import NO_SHAPE
 from igc_theory.networks.description.layers import Conv, Leaf, Linear, Operator, Shuffle
-from igc_theory.networks.readers.operators.numbers import Use, is_real, numbers_behind
+from igc_theory.networks.readers.operators.numbers import Use, is_real, is_setting, numbers_behind
 from igc_theory.networks.readers.operators.orders import Axes, Layout, untouched
 from igc_theory.structure.permutations import ChannelPermutation
 
@@ -86,11 +88,19 @@ class Walk:
         return [name for name in operation.inputs if name and not self.is_constant(name)]
 
     def holds(self, name: str) -> bool:
-        """Return whether a constant in arithmetic is, or comes from, trained numbers; a lone number of a file is a setting."""
+        """Return whether a constant in arithmetic is, or comes from, trained numbers.
+
+        A file does not say whether a lone number is trained: it is taken for a setting if it is one that people write down.
+        """
         if name not in self.graph.constants or not is_real(self.graph.constants[name].dtype):
             return False
         trained, _ = numbers_behind(self.graph, name)
-        return bool(trained) and (self.graph.known_parameters or bool(self.shapes.get(name, (0,))))
+        if not trained or self.graph.known_parameters or prod(self.shapes.get(name, ())) != 1:
+            return bool(trained)
+        number = self.values(name)
+        return (
+            number is None or np.iscomplexobj(number) or not is_setting(number.item(), self.graph.constants[name].dtype)
+        )
 
     def images(self, name: str, channels: int) -> Sizes | None:
         """Return a tensor's shape for one image, channels first; None if it is not known or is not a whole number of images."""
