@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from igc_theory.budget.chain_cost import multiply_adds
 from igc_theory.budget.designs.best_block import best_block
-from igc_theory.budget.latency import LatencyTable, chain_work
+from igc_theory.budget.latency import LatencyTable, chain_work, operator_time
 from igc_theory.kernels.compression.approximation import REAL_BITS
 from igc_theory.networks.description.graph import Graph, Operation
 from igc_theory.networks.description.layer_graph import Layer, LayerGraph
@@ -274,6 +274,7 @@ def _image(conv: GroupConv, size: tuple[int, int]) -> tuple[int, int]:
 def timed(layer: Replaceable, table: LatencyTable) -> Replaceable:
     """Return a layer with the time of each option for one image, that of a call left out."""
     image = _image(layer.convolution, layer.question.size)
-    times = [sum(map(table.operator, chain_work(option.chain, *image))) for option in layer.options]
+    works = [chain_work(option.chain, *image) for option in layer.options]
+    times = [sum(operator_time(table, work) for work in of_option) for of_option in works]
     options = tuple(replace(option, milliseconds=time) for option, time in zip(layer.options, times, strict=True))
     return replace(layer, options=options)
