@@ -33,7 +33,6 @@ __all__ = [
     "LatencyTable",
     "Timed",
     "Work",
-    "call_time",
     "chain_latency",
     "chain_work",
     "conv_work",
@@ -213,7 +212,7 @@ class LatencyTable:
     @cached_property
     def errors(self) -> NDArray[np.float64]:
         """Measured time of each chain kept from the fit, divided by the predicted one."""
-        expected = [call_time(self, chain_work(timed.chain, timed.height, timed.width)) for timed in self.chains]
+        expected = [_call_time(self, chain_work(timed.chain, timed.height, timed.width)) for timed in self.chains]
         errors: NDArray[np.float64] = np.array([timed.milliseconds for timed in self.chains]) / np.array(expected)
         return errors
 
@@ -258,7 +257,7 @@ def operator_time(table: LatencyTable, work: Work) -> float:
     )
 
 
-def call_time(table: LatencyTable, works: Iterable[Work]) -> float:
+def _call_time(table: LatencyTable, works: Iterable[Work]) -> float:
     """Return the milliseconds of one call of operators that follow one another."""
     return table.call + sum(operator_time(table, work) for work in works)
 
@@ -307,7 +306,7 @@ def predicted(works: Sequence[Work], table: LatencyTable, passed_over: int = 0) 
     >>> predicted([], table).milliseconds
     0.1
     """
-    total = call_time(table, works)
+    total = _call_time(table, works)
     shuffles = sum(operator_time(table, work) for work in works if work.kind == SHUFFLE)
     low, high = table.interval
     share = shuffles / total if total else 0.0

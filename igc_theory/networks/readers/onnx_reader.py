@@ -49,9 +49,9 @@ def read_onnx(
     Every operator that holds numbers or does multiply–adds is among the layers, or in `passed_over` with the numbers it holds; then
     `exact` is False. A bias or a batch normalisation right behind a convolution is counted with it. Products of activations, as in
     attention, are counted apart, in `activation_multiply_adds`. Kernels that are computed from stored numbers count as those. Each
-    stored number is counted once in `parameters`, however many layers use it. All real numbers of a file are taken for parameters,
-    but for running statistics, quantization scales, and lone numbers in arithmetic that people write down, such as 6, 1e-5 or 1/√d:
-    a file does not say which of them are trained. Channels put in another order, in any
+    stored number is counted once in `parameters`, however many layers use it. A file does not say which
+    numbers are trained. All real ones are taken for parameters, but for running statistics, quantization scales, and lone numbers
+    that people write down, such as 6, 1e-5 or 1/√d. Channels put in another order, in any
     spelling, become the permutation that they are.
 
     Parameters

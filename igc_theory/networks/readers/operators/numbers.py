@@ -40,9 +40,9 @@ def _is_short(dtype: str) -> bool:
 def is_setting(number: float, dtype: str) -> bool:
     """Return whether a lone number is one that people write down, such as 6, 1e-5 or 1/√15; training leaves others.
 
-    Those are short decimals, infinities and bounds of a type; and n, √n, ⁴√n, √(n/π) and one over these, for small multiples n
-    of 1/2: scales of attention, of pictures and of the approximate GELU. By chance, fewer than one in five hundred trained numbers
-    of 32 bits are like that, and one in ten of 16 bits.
+    Those are short decimals, infinities and bounds of a type. So are n, √n, ⁴√n, √(n/π) and one over these, for small multiples
+    n of 1/2: the scales of attention, of pictures and of the approximate GELU. By chance, fewer than one in five hundred trained
+    numbers of 32 bits are like that, and one in ten of 16 bits.
     """
     bits, digits, most = _SHORT.get(dtype, _SHORT["bfloat16"])
     size = abs(number)
