@@ -19,7 +19,6 @@ from .designs.pareto import pareto_front as pareto_front
 from .designs.widest import widest_dense as widest_dense
 from .designs.widest import widest_igcv1 as widest_igcv1
 from .designs.widest import widest_strict as widest_strict
-from .designs.widest_block import widest_block as widest_block
 from .formulas.cost import igcv1_parameters as igcv1_parameters
 from .formulas.cost import igcv2_parameters as igcv2_parameters
 from .formulas.cost import igcv3_parameters as igcv3_parameters

@@ -20,7 +20,7 @@ MOST_BETWEEN = 2**13
 """Numbers of channels that are tried between those of the layer."""
 
 MOST_TOP = 1000
-MOST_FACTORS = 64
+MOST_ASKED = 16
 """Designs in one answer, and factors that can be asked for at least."""
 
 OBJECTIVES = ("parameters", "multiply_adds", "latency")
@@ -142,6 +142,9 @@ def best_blocks(
     beyond = f"use at most {min(into, out)}, the narrower side of the layer: no branch is wider"
     window = window_of("kernel_size", kernel_size, most_area=MOST_AREA)
     strides, by = pair_of("stride", stride), choice_of("objective", objective, OBJECTIVES)
+    size = pair_of("image", image)
+    if table is not None:
+        instance_of("table", table, LatencyTable, "give networks.latency_table()")
     search = LayerSearch(
         into,
         out,
@@ -154,7 +157,7 @@ def best_blocks(
         budget=None if budget is None else positive_int("budget", budget),
         by_multiply_adds=by == "multiply_adds",
         fewest_factors=_fewest(min_factors, max_factors),
-        clock=_clock(table, image, window, strides, into, out) if by == "latency" else None,
+        clock=_clock(table, size, window, strides, into, out) if by == "latency" else None,
     )
     found = searched(_checked_between(search), positive_int("top", top, maximum=MOST_TOP))
     if not found:
@@ -164,21 +167,24 @@ def best_blocks(
 
 def _fewest(min_factors: int, max_factors: int | None) -> int:
     """Return the fewest factors, checked against the most."""
-    fewest = positive_int("min_factors", min_factors, maximum=MOST_FACTORS)
-    if max_factors is not None and fewest > max_factors:
-        raise ValueError(f"min_factors={fewest} is above max_factors={max_factors}: use at most {max_factors}")
+    fewest = positive_int("min_factors", min_factors, maximum=MOST_ASKED)
+    if max_factors is not None and fewest > (most := positive_int("max_factors", max_factors)):
+        raise ValueError(f"min_factors={fewest} is above max_factors={most}: use at most {most}")
     return fewest
 
 
 def _clock(
-    table: LatencyTable | None, image: Pair, window: tuple[int, int], strides: tuple[int, int], into: int, out: int
+    table: LatencyTable | None,
+    size: tuple[int, int],
+    window: tuple[int, int],
+    strides: tuple[int, int],
+    into: int,
+    out: int,
 ) -> Clock:
     """Return what tells the time of the factors of a layer."""
-    height, width = pair_of("image", image)
     if table is None:
         raise ValueError("objective='latency' needs the table of a machine: give table=networks.latency_table()")
-    instance_of("table", table, LatencyTable, "give networks.latency_table()")
-    return Clock(table, height, width, window, strides, min(into, out), max(into, out), out)
+    return Clock(table, *size, window, strides, min(into, out), max(into, out), out)
 
 
 def _nothing(search: LayerSearch, paths: str) -> str:

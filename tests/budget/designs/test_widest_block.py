@@ -4,7 +4,8 @@ from fractions import Fraction
 
 import pytest
 
-from igc_theory.budget import best_block, widest_block, widest_dense, widest_strict
+from igc_theory.budget import best_block, widest_dense, widest_strict
+from igc_theory.budget.designs.widest_block import widest_block
 
 LIMITS = [
     (1, 3, {}),
