@@ -10,7 +10,7 @@ from igc_theory.networks.rewriting.dense_layers import OBJECTIVES, allowed
 from igc_theory.networks.rewriting.files.rewriting import rewritten_file
 from igc_theory.networks.rewriting.result import Rewrite
 from igc_theory.networks.rewriting.torch_networks import rewritten_module
-from igc_theory.networks.timing.tables import latency_table
+from igc_theory.networks.timing.tables import known_table
 from igc_theory.structure.arguments import choice_of, flag, kind_of, path_of, shown
 
 __all__ = ["rewrite"]
@@ -89,9 +89,7 @@ def rewrite(
     """
     choice_of("objective", objective, OBJECTIVES)
     allowed(budget, 1)
-    known = table
-    if not isinstance(table, LatencyTable):
-        known = latency_table(table) if table is not None or objective == "latency" else None
+    known = known_table(table) if table is not None or objective == "latency" else None
     if isinstance(inputs, (bytes, bytearray, memoryview)):
         raise TypeError(f"inputs={shown(inputs)} is {kind_of(inputs)}: give an array, or a mapping of names to arrays")
     options = {"objective": objective, "inputs": inputs, "table": known}
