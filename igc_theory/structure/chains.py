@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -190,7 +191,7 @@ class Placement(NamedTuple):
         return slice(rows, height - rows), slice(columns, width - columns)
 
 
-class Parallel(Chain):
+class Parallel(Chain, ABC):
     """Chains side by side: what `Sum` and `DirectSum` have in common."""
 
     branches: tuple[Chain, ...]
@@ -214,10 +215,10 @@ class Parallel(Chain):
         """The group convolutions of all branches, one branch after the other."""
         return tuple(conv for branch in self.branches for conv in branch.convolutions)
 
-    @cached_property
+    @property
+    @abstractmethod
     def parts(self) -> tuple[Placement, ...]:
         """The branches with the channels that each reads and writes."""
-        raise NotImplementedError
 
     @property
     def kind(self) -> str:
@@ -239,9 +240,9 @@ class Parallel(Chain):
         rows, columns = zip(*(branch.window for branch in self.branches), strict=True)
         return (max(rows), max(columns)), self.branches[0].strides
 
+    @abstractmethod
     def _checked(self, entries: list[Any]) -> tuple[Chain, ...]:
         """Return the branches as chains, after checking kinds and channels."""
-        raise NotImplementedError
 
     def _check_images(self) -> None:
         """Refuse branches whose outputs would not lie under each other, or whose windows have no common centre."""

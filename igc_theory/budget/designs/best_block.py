@@ -142,9 +142,7 @@ def best_blocks(
     beyond = f"use at most {min(into, out)}, the narrower side of the layer: no branch is wider"
     window = window_of("kernel_size", kernel_size, most_area=MOST_AREA)
     strides, by = pair_of("stride", stride), choice_of("objective", objective, OBJECTIVES)
-    size = pair_of("image", image)
-    if table is not None:
-        instance_of("table", table, LatencyTable, "give networks.latency_table()")
+    size, known = pair_of("image", image), _table(table, needed=by == "latency")
     search = LayerSearch(
         into,
         out,
@@ -157,12 +155,11 @@ def best_blocks(
         budget=None if budget is None else positive_int("budget", budget),
         by_multiply_adds=by == "multiply_adds",
         fewest_factors=_fewest(min_factors, max_factors),
-        clock=_clock(table, size, window, strides, into, out) if by == "latency" else None,
+        clock=Clock(known, *size, window, strides, min(into, out), max(into, out), out) if known else None,
     )
-    found = searched(_checked_between(search), positive_int("top", top, maximum=MOST_TOP))
-    if not found:
-        raise ValueError(_nothing(search, paths))
-    return list(found)
+    if found := searched(_checked_between(search), positive_int("top", top, maximum=MOST_TOP)):
+        return list(found)
+    raise ValueError(_nothing(search, paths))
 
 
 def _fewest(min_factors: int, max_factors: int | None) -> int:
@@ -173,18 +170,13 @@ def _fewest(min_factors: int, max_factors: int | None) -> int:
     return fewest
 
 
-def _clock(
-    table: LatencyTable | None,
-    size: tuple[int, int],
-    window: tuple[int, int],
-    strides: tuple[int, int],
-    into: int,
-    out: int,
-) -> Clock:
-    """Return what tells the time of the factors of a layer."""
-    if table is None:
+def _table(table: LatencyTable | None, *, needed: bool) -> LatencyTable | None:
+    """Return the table that tells the time, None where none is needed; what is no table is refused in either case."""
+    if table is not None:
+        instance_of("table", table, LatencyTable, "give networks.latency_table()")
+    elif needed:
         raise ValueError("objective='latency' needs the table of a machine: give table=networks.latency_table()")
-    return Clock(table, *size, window, strides, min(into, out), max(into, out), out)
+    return table if needed else None
 
 
 def _nothing(search: LayerSearch, paths: str) -> str:

@@ -127,6 +127,7 @@ def at_any_scale(
 
     @wraps(approximate)
     def rescaled(matrix: ArrayLike, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Approximation:
+        """Approximate a matrix at an ordinary scale, and bring the result back to its own."""
         kernel = real_matrix(matrix)
         exponent = exponent_of(kernel) // 2 * 2  # even, so that square roots scale exactly too
         if abs(exponent) <= ORDINARY:

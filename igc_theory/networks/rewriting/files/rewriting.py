@@ -51,21 +51,13 @@ def rewritten_file(
     content, sizes = path.read_bytes(), checked_sizes(input_shape)
     try:
         graph = graph_of(parsed(path, content), sizes)[0]
-        model = _loaded(path, content, graph)
-        batches = _batches(inputs, graph)
-        found = onnx_layers(model, graph, shapes_only=architecture_only)
-        if not found.layers:
-            raise ValueError(_nothing(found))
-        if batches and not architecture_only:
-            found = onnx_layers(model, graph, input_moments(model, found.layers, batches))
+        model, batches = _loaded(path, content, graph), _batches(inputs, graph)
+        found = _layers_of(model, graph, batches, architecture_only)
     except ValueError as error:
         raise ValueError(f"path={str(path)!r}: {error}") from error
-    fresh, known = (
-        partial(DenseLayer.architectures, rng=np.random.default_rng(0)),
-        partial(DenseLayer.candidates, reorder=reorder),
-    )
+    fresh = partial(DenseLayer.architectures, rng=np.random.default_rng(0))
+    options = fresh if architecture_only else partial(DenseLayer.candidates, reorder=reorder)
     layers = [layer.dense for layer in found.layers]
-    options = fresh if architecture_only else known
     choices = choices_within(
         layers, budget, objective, options, alike=architecture_only, table=table, progress=progress
     )
@@ -77,6 +69,16 @@ def rewritten_file(
     written = new.SerializeToString if replaced else lambda: content
     measured = Measured(runtime=measured.runtime, unmeasured="its weights are fresh") if architecture_only else measured
     return Rewrite(new, choices, errors, found.kept, measured, path.stem, written)
+
+
+def _layers_of(model: Any, graph: Graph, batches: list[Inputs], architecture_only: bool) -> OnnxLayers:
+    """Return the layers that can be replaced, with the moments of what they read where there are inputs."""
+    found = onnx_layers(model, graph, shapes_only=architecture_only)
+    if not found.layers:
+        raise ValueError(_nothing(found))
+    if batches and not architecture_only:
+        found = onnx_layers(model, graph, input_moments(model, found.layers, batches))
+    return found
 
 
 def _nothing(found: OnnxLayers) -> str:
