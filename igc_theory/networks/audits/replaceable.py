@@ -17,7 +17,7 @@ from igc_theory.kernels.compression.approximation import REAL_BITS
 from igc_theory.networks.description.graph import Graph, Operation
 from igc_theory.networks.description.layer_graph import Layer, LayerGraph
 from igc_theory.networks.description.layers import Conv, Linear
-from igc_theory.networks.rewriting.candidates import candidates
+from igc_theory.networks.rewriting.candidates.candidates import candidates
 from igc_theory.structure.chains import Chain
 from igc_theory.structure.factors import GroupConv
 

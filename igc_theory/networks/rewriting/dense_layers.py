@@ -10,7 +10,9 @@ from tqdm.auto import tqdm
 
 from igc_theory.budget.latency import LatencyTable, chain_latency
 from igc_theory.kernels.arrays import Array
-from igc_theory.networks.rewriting.candidates import Candidate, architectures, candidates
+from igc_theory.networks.rewriting.candidates.architectures import architectures
+from igc_theory.networks.rewriting.candidates.candidate import Candidate
+from igc_theory.networks.rewriting.candidates.candidates import candidates
 from igc_theory.networks.rewriting.knapsack import Selection, select
 from igc_theory.structure.arguments import LARGEST, positive_int, real_number
 from igc_theory.structure.factors import GroupConv

@@ -14,7 +14,7 @@ from tqdm.auto import tqdm
 
 from igc_theory.kernels.products.files import replacing
 from igc_theory.networks.description.table import Table
-from igc_theory.networks.rewriting.candidates import Substitute
+from igc_theory.networks.rewriting.candidates.candidate import Substitute
 from igc_theory.networks.rewriting.dense_layers import Choices, unit_of
 from igc_theory.structure.arguments import flag, kind_of, path_of, shown
 

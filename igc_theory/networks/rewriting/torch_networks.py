@@ -18,7 +18,7 @@ import numpy as np
 
 from igc_theory.budget.latency import LatencyTable
 from igc_theory.kernels.arrays import Array
-from igc_theory.networks.rewriting.candidates import Substitute
+from igc_theory.networks.rewriting.candidates.candidate import Substitute
 from igc_theory.networks.rewriting.dense_layers import DenseLayer, choices_within
 from igc_theory.networks.rewriting.moments import Moments
 from igc_theory.networks.rewriting.result import Measured, Rewrite, substituted

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from igc_theory.kernels.convolution import kernel_matrix
-from igc_theory.networks.rewriting.candidates import candidates
+from igc_theory.networks.rewriting.candidates.candidates import candidates
 from igc_theory.structure.chains import Chain
 from igc_theory.structure.factors import GroupConv
 

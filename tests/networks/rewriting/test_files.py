@@ -18,7 +18,7 @@ from igc_theory import networks
 from igc_theory.__main__ import main
 from igc_theory.networks import read_onnx
 from igc_theory.networks.readers.onnx_reader import graph_of
-from igc_theory.networks.rewriting.candidates import candidates
+from igc_theory.networks.rewriting.candidates.candidates import candidates
 from igc_theory.networks.rewriting.files.layers import onnx_layers
 from igc_theory.networks.rewriting.files.nodes import with_substitutes
 from igc_theory.structure.chains import Chain

@@ -11,7 +11,7 @@ torch = pytest.importorskip("torch", reason="the extra torch is not installed")
 from torch import nn
 
 from igc_theory import networks
-from igc_theory.networks.rewriting.candidates import candidates
+from igc_theory.networks.rewriting.candidates.candidates import candidates
 from igc_theory.networks.rewriting.torch_networks import _convolution, _module
 
 rewrite = partial(networks.rewrite, reorder=False, progress=False)  # orders of channels are looked for once below
