@@ -21,6 +21,9 @@ from tests.networks.readers.onnx_models import LIGHT, trained
 
 TABLE = Path(__file__).with_name("real_files.csv")
 BUDGETS = (0.75, 0.5, 0.25)
+LARGER = {"light_shufflenet": (0.9, 0.75, 0.65)}
+"""Its convolutions have branches already: what may stand in their place takes 0.643 of the bits, and less is refused."""
+
 SIZES = {"cls": (3, 48, 192), "rec": (3, 48, 320), "det": (3, 96, 96)}
 """Images of the networks that leave their size open."""
 
@@ -90,7 +93,7 @@ def main() -> None:
     done = list(csv.DictReader(TABLE.read_text("utf-8").splitlines())) if TABLE.exists() else []
     seen = {(entry["file"], entry["budget"]) for entry in done}
     for path in [*trained().values(), *LIGHT]:
-        for budget in BUDGETS:
+        for budget in LARGER.get(path.stem, BUDGETS):
             if (path.stem, str(budget)) in seen:
                 continue
             entry = row(path, budget)

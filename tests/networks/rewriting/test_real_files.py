@@ -40,3 +40,9 @@ def test_one_file_again():
     found = rewrite(path, 1.0, architecture_only=True).choices.within(0.25)
     assert sum(one.parameters for one in found.candidates) == int(row["weights_after"])
     assert sum(one.family != "keep" for one in found.candidates) == int(row["replaced"])
+
+
+def test_a_share_that_no_choice_reaches_is_refused_with_the_least():
+    path = next(path for path in LIGHT if path.stem == "light_shufflenet")
+    with pytest.raises(ValueError, match=r"budget=0.5 .* use at least 0\.643"):
+        rewrite(path, 0.5, architecture_only=True)
