@@ -33,7 +33,7 @@ from tqdm import tqdm
 from experiments.comparisons import KEEPS, METHODS, ORIGINAL, STORED, budget, rows, summary_table
 from experiments.data import Data, load
 from experiments.records import Row, key, read, still_valid, write
-from experiments.run import versions
+from experiments.run import LARGEST_GRADIENT, versions
 from experiments.training import Schedule, accuracy, train
 from experiments.verdicts import chosen_rate
 from igc_theory.kernels.products.files import replacing
@@ -105,12 +105,17 @@ def fresh(seed: int) -> nn.Sequential:
     return nn.Sequential(*layers, nn.AvgPool2d(2), nn.Conv2d(widths[-1], 10, 1, bias=False), nn.Flatten())
 
 
+def from_fresh_weights(steps: int) -> Schedule:
+    """Return how a network is trained from the start; without a largest gradient some chains of factors diverge."""
+    return Schedule(chosen_rate("digits", "linear"), steps, largest_gradient=LARGEST_GRADIENT["residual"])
+
+
 def original(seed: int, folder: Path) -> nn.Sequential:
     """Return the trained network of a seed, which is trained once and kept."""
     network, path = fresh(seed), folder / f"{seed}.pt"
     if not path.exists():
         data = load("digits")
-        train(network, data, Schedule(chosen_rate("digits", "linear"), TRAINED), seed)
+        train(network, data, from_fresh_weights(TRAINED), seed)
         with replacing(path) as file:
             torch.save(network.state_dict(), file)
     network.load_state_dict(torch.load(path))
@@ -199,10 +204,10 @@ def _performed(task: Task, folder: Path) -> Row:
     torch.manual_seed(1000 + task.seed)
     data, network = load("digits"), original(task.seed, folder)
     new, choices = CHANGES[task.method](network, task.keep, data)
-    anew = task.method == "products from scratch"
+    fresh_weights = task.method == "products from scratch"
     before = accuracy(new, data.test)
-    rate = chosen_rate("digits", "linear") if anew else TUNING_RATE
-    train(new, data, Schedule(rate, TRAINED + TUNED if anew else TUNED), 100 + task.seed)
+    schedule = from_fresh_weights(TRAINED + TUNED) if fresh_weights else Schedule(TUNING_RATE, TUNED)
+    train(new, data, schedule, 100 + task.seed)
     for part in new.modules():
         if prune.is_pruned(part) and hasattr(part, "weight_orig"):
             prune.remove(part, "weight")

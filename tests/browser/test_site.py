@@ -79,13 +79,14 @@ def formulas(source):
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_a_page_opens_with_typeset_formulas_and_fits_a_phone(visit, site, name):
+def test_a_page_opens_with_typeset_formulas_and_fits_its_screen(visit, site, name):
     page = visit(name)
     assert page.locator("h1").first.is_visible()
     assert (page.locator("mjx-container").count() > 0) == (formulas((site / name).read_text(encoding="utf-8")) > 0)
     assert page.locator("[data-mml-node=merror]").all_inner_texts() == []
-    page.set_viewport_size({"width": 390, "height": 800})
-    page.wait_for_function("document.documentElement.scrollWidth <= 390", timeout=10_000)
+    for width in (390, 1280):
+        page.set_viewport_size({"width": width, "height": 800})
+        page.wait_for_function(f"document.documentElement.scrollWidth <= {width}", timeout=10_000)
 
 
 def test_formulas_are_where_they_are_expected(visit):
