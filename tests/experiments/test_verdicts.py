@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from scipy.stats import norm, spearmanr, t
 
 from experiments import verdicts
-from experiments.verdicts import CLAIMS, DATASETS, Claim, difference, expanded_interval, verdict
+from experiments.claims import CLAIMS, Claim, difference
+from experiments.verdicts import DATASETS, expanded_interval, verdict
 from tools.files import update_section
 
 EXPERIMENTS = {claim.experiment for claim in CLAIMS}
