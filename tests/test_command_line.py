@@ -25,6 +25,7 @@ from igc_theory.budget import (
 from igc_theory.budget.designs.best_block import best_blocks
 from igc_theory.networks import latency, latency_table
 from igc_theory.networks.timing.tables import write_table
+from igc_theory.structure import Chain
 
 
 def run(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
@@ -48,7 +49,7 @@ def test_best_block_of_a_layer(capsys: pytest.CaptureFixture[str]) -> None:
     assert status == 0
     assert "A regular convolution has 129,600 weights, 49.5 times as many as the first." in out
     assert "GroupConv(100, 100, groups=100, kernel_size=3, stride=2)" in out
-    assert "Next\n  in Python: igc_theory.budget.best_block(" in out
+    assert "Next\n  in Python:\n      from igc_theory import budget\n      budget.best_block(" in out
     assert "parameters" not in out
     found = designs(capsys, *words[1:], "--dense", "--top", "3")
     best = best_blocks(3, 100, 144, stride=2, budget=3000)
@@ -79,12 +80,39 @@ def test_blocks_are_ranked_by_the_time_of_a_machine(capsys: pytest.CaptureFixtur
 def test_the_best_few_are_timed_and_ranked_by_that(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("igc_theory.networks.timing.measure.chain_time", lambda chain, *_: 1e3 / chain.parameters)
+    def paced(chain: Chain, *_: int, **setting: object) -> float:
+        assert setting == {"runtime": "onnxruntime", "threads": 1}
+        return 1e3 / chain.parameters
+
+    monkeypatch.setattr("igc_theory.networks.timing.measure.chain_time", paced)
     found = designs(capsys, "--in", "16", "--out", "24", "--dense", "--measure", "4")
     weights = [row["parameters"] for row in found]
     assert len(found) == 4
     assert weights == sorted(weights, reverse=True)
     assert [row["measured ms"] for row in found] == pytest.approx([1e3 / count for count in weights], rel=0.01)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "--in 48 --out 96 --budget 3000",
+        "--in 48 --out 96 --dense --stride 2 --factors 3-4 --min-width 3 --objective multiply-adds --kernel 3x5",
+        "--in 24 --out 24 --multiple-of 8 --objective latency --image 14x28",
+        "--in 24 --out 36 --dense --objective latency --measure 3",
+    ],
+)
+def test_the_lines_of_python_give_the_first_design(
+    words: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("igc_theory.networks.timing.measure.chain_time", lambda chain, *_, **__: 1e3 / chain.parameters)
+    (first, *_), out = designs(capsys, *words.split()), run(capsys, "design", *words.split())[1]
+    lines = [line for line in out.partition("in Python:\n")[2].splitlines() if line.startswith(6 * " ")]
+    assert max(map(len, lines)) <= 80
+    *imports, call = "\n".join(line[6:] for line in lines).partition("budget.best_block")[::2]
+    names: dict[str, object] = {}
+    exec("".join(imports), names)  # what the command prints
+    found = eval(f"budget.best_block{call}", names)
+    assert [repr(factor) for factor in found.convolutions] == first["convolutions"]
 
 
 def test_measure_says_how_well_it_predicts(

@@ -36,6 +36,7 @@ __all__ = [
     "chain_latency",
     "chain_work",
     "conv_work",
+    "layer_time",
     "operator_time",
     "predicted",
 ]
@@ -255,6 +256,19 @@ def operator_time(table: LatencyTable, work: Work) -> float:
     return (
         fixed + branch * work.branches + multiply_add * work.multiply_adds + read * work.read + written * work.written
     )
+
+
+def layer_time(table: LatencyTable, chain: Chain, height: int, width: int) -> float:
+    """Return the milliseconds of a chain as a part of a network: a call of its own is left out.
+
+    Examples
+    --------
+    >>> from igc_theory.structure import regular
+    >>> table = LatencyTable({"runtime": "an example"}, [Timed(regular(8, 8), 7, 7, 0.5)], call=0.1)
+    >>> layer_time(table, regular(8, 8), 7, 7)
+    0.5
+    """
+    return sum(operator_time(table, work) for work in chain_work(chain, height, width))
 
 
 def _call_time(table: LatencyTable, works: Iterable[Work]) -> float:

@@ -69,6 +69,9 @@ def add_audit(commands: Any) -> None:
     unit = "what the share is of: bits of weights and indices (default), multiply_adds, or latency, as predicted"
     add("--objective", choices=OBJECTIVES, default="bits", metavar="UNIT", help=unit)
     add("--table", metavar="FILE", help="times of layers on a machine, by which milliseconds are predicted")
+    add(
+        "--measure", type=positive, default=0, metavar="N", help="time the first N actions here; by latency, rank by it"
+    )
     add("--top", type=positive, default=10, metavar="N", help="how many actions to print (default 10)")
     add("--full", action="store_true", help="print every layer, block and chain too")
     add("--input", type=image, metavar="CxHxW", help="size of the image, where the file leaves it open")
@@ -91,6 +94,8 @@ def _audit(options: argparse.Namespace) -> Iterator[str]:
     if options.html:
         _check_page(options.html)
     if len(options.networks) > 1 or _is_folder(options.networks[0]):
+        if options.measure:
+            options.usage_error("--measure goes with one network: layers are timed one after the other")
         yield from _survey(options)
         return
     if options.results:
@@ -120,7 +125,7 @@ def _one(options: argparse.Namespace) -> Iterator[str]:
 
     (name,) = options.networks
     audited = _audited(name, options.input)
-    how = {"objective": options.objective, "table": options.table, "workers": options.workers}
+    how = {name: getattr(options, name) for name in ("objective", "table", "measure", "workers")}
     found = networks.audit(audited, keep=options.keep, **how)
     if options.html:
         _write(options.html, page.audit_page(found))
@@ -145,6 +150,8 @@ def _next(name: str, options: argparse.Namespace, found: networks.Audit) -> Iter
         yield f"  igc-theory rewrite {network} --keep {options.keep:g}{by} -o {shlex.quote(small)}"
     if found.plan.actions:
         yield f"  igc-theory design {_layer_words(found.plan.actions[0].layer.convolution)}"
+    if found.plan.actions and not options.measure:
+        yield f"  igc-theory audit {network} --objective latency --measure 5"
     if not options.full:
         yield f"  igc-theory audit {network} --full"
 

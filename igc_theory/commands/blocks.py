@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 from igc_theory import budget
@@ -23,8 +24,9 @@ FIRST = {"weights": "fewest weights", "multiply-adds": "fewest multiply-adds", "
 
 def block_lines(options: argparse.Namespace) -> Iterator[str]:
     """Yield the answer: a sentence, the regular convolution beside it, a table, and what to do next."""
-    designs = _ranked(options)
-    columns = _columns(options, designs)
+    timer = _timer(options)
+    designs = _ranked(options, timer)
+    columns = _columns(options, designs, timer)
     if options.json:
         yield _as_json(designs, columns)
         return
@@ -44,35 +46,52 @@ def block_lines(options: argparse.Namespace) -> Iterator[str]:
     yield from _next(options, kind)
 
 
-def _ranked(options: argparse.Namespace) -> Sequence[LayerDesign]:
+def _timer(options: argparse.Namespace) -> Callable[..., float] | None:
+    """Return what times chains here, each once, if that is asked."""
+    if not options.measure:
+        return None
+    from igc_theory.networks.timing.measure import timer
+
+    return timer(_table(options) if options.table else None)
+
+
+def _ranked(options: argparse.Namespace, timer: Callable[..., float] | None) -> Sequence[LayerDesign]:
     """Return the best designs."""
     from igc_theory.budget.designs.best_block import best_blocks
 
-    fewest, most = options.factors or (1, None)
-    limits: dict[str, Any] = {"budget": options.budget, "multiple_of": options.multiple_of}
-    if options.min_width > 2:
-        limits["min_width"] = options.min_width
-    found = best_blocks(
+    return best_blocks(
         options.measure or options.top,
         options.into,
         options.out,
         options.kernel,
         options.stride,
-        objective=OBJECTIVES[options.objective],
-        paths="dense" if options.dense else "strict",
-        min_factors=fewest,
-        max_factors=most,
-        image=options.image,
         table=_table(options) if options.objective == "latency" else None,
-        **limits,
+        timer=timer,
+        shortlist=options.measure or 1,
+        **_limits(options),
     )
-    if not options.measure:
-        return found
-    times = {id(design): _time(design, options) for design in found}
-    return sorted(found, key=lambda design: times[id(design)])
 
 
-def _columns(options: argparse.Namespace, designs: Sequence[LayerDesign]) -> dict[str, list[str]]:
+def _limits(options: argparse.Namespace) -> dict[str, Any]:
+    """Return what is asked beyond the layer, by the names of `best_block`, as far as it is not what that takes by default."""
+    fewest, most = options.factors or (1, None)
+    asked = {
+        "budget": (options.budget, None),
+        "objective": (OBJECTIVES[options.objective], "parameters"),
+        "paths": ("dense" if options.dense else "strict", "dense"),
+        "multiple_of": (options.multiple_of, 1),
+        # Two is what the command takes by default, where a narrower branch would only scale.
+        "min_width": (options.min_width if options.min_width > 2 else 1, 1),
+        "max_factors": (most, None),
+        "min_factors": (fewest, 1),
+        "image": (options.image, (56, 56)),
+    }
+    return {name: given for name, (given, default) in asked.items() if given != default}
+
+
+def _columns(
+    options: argparse.Namespace, designs: Sequence[LayerDesign], timer: Callable[..., float] | None
+) -> dict[str, list[str]]:
     """Return the columns of the table as text."""
     regular = budget.regular_parameters(options.into, options.out, designs[0].kernel_area)
     height, width = options.image
@@ -89,8 +108,8 @@ def _columns(options: argparse.Namespace, designs: Sequence[LayerDesign]) -> dic
         table = _table(options)
         times = [chain_latency(design.chain, table, height, width).milliseconds for design in designs]
         columns["predicted ms"] = [f"{time:.3g}" for time in times]
-    if options.measure:
-        columns["measured ms"] = [f"{_time(design, options):.3g}" for design in designs]
+    if timer is not None:
+        columns["measured ms"] = [f"{timer(design.chain, height, width):.3g}" for design in designs]
     return columns
 
 
@@ -106,21 +125,6 @@ def _table(options: argparse.Namespace) -> budget.LatencyTable:
     return latency_table(options.table)
 
 
-_TIMES: dict[tuple[LayerDesign, tuple[int, int]], float] = {}
-"""Of this run of the command."""
-
-
-def _time(design: LayerDesign, options: argparse.Namespace) -> float:
-    """Return the milliseconds of a design on this machine, measured once."""
-    from igc_theory.networks.timing.measure import chain_time
-
-    key = design, options.image
-    if key not in _TIMES:
-        height, width = options.image
-        _TIMES[key] = chain_time(design.chain, height, width, "onnxruntime")
-    return _TIMES[key]
-
-
 def _window(options: argparse.Namespace) -> str:
     stride = f", stride {options.stride}" if options.stride > 1 else ""
     return f"{'×'.join(map(str, options.kernel))} kernel{stride}"
@@ -128,11 +132,8 @@ def _window(options: argparse.Namespace) -> str:
 
 def _next(options: argparse.Namespace, kind: str) -> Iterator[str]:
     """Yield what a reader may do with the answer."""
-    limits = [f"paths={kind!r}"] + [f"budget={options.budget}"] * (options.budget is not None)
-    if options.objective == "latency":
-        limits += ["objective='latency'", "table=igc_theory.networks.latency_table()", f"image={options.image}"]
-    yield "  in Python: igc_theory.budget.best_block("
-    yield f"      {options.into}, {options.out}, {options.kernel}, {options.stride}, {', '.join(limits)}).chain"
+    yield "  in Python:"
+    yield from (f"      {line}" for line in _code(options))
     if not options.dense:
         yield "  --dense: more than one path per pair allowed, often fewer weights"
     if options.objective != "latency":
@@ -142,6 +143,22 @@ def _next(options: argparse.Namespace, kind: str) -> Iterator[str]:
         yield f"  this machine; the ones above are of {_table(options).machine.get('processor', 'another one')}"
     if options.objective == "latency" and not options.measure:
         yield "  --measure 5: time the five best here (needs onnxruntime)"
+
+
+def _code(options: argparse.Namespace) -> Iterator[str]:
+    """Yield lines of Python that give the first design."""
+    by_time = options.objective == "latency"
+    yield "from igc_theory import budget" + ", networks" * (by_time or bool(options.measure and options.table))
+    if options.measure:
+        yield "from igc_theory.networks.timing.measure import timer"
+    words = [str(options.into), str(options.out), str(options.kernel), str(options.stride)]
+    words += [f"{name}={value!r}" for name, value in _limits(options).items()]
+    table = f"networks.latency_table({options.table!r})" if options.table else ""
+    words += [f"table={table or 'networks.latency_table()'}"] * by_time
+    words += [f"timer=timer({table})", f"shortlist={options.measure}"] * bool(options.measure)
+    yield from wrap(
+        f"budget.best_block({', '.join(words)}).chain", 74, subsequent_indent=4 * " ", break_long_words=False
+    )
 
 
 def _as_json(designs: Sequence[LayerDesign], columns: dict[str, list[str]]) -> str:

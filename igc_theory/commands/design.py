@@ -81,6 +81,7 @@ def add_design(commands: Any) -> None:
     _add_words_of_layers(add)
     add("--json", action="store_true", help="print JSON instead of a table")
     flags = {"in_channels": "--in", "out_channels": "--out", "kernel_size": "--kernel", "path": "--table"}
+    flags |= {"shortlist": "--measure"}
     parser.set_defaults(run=_design, usage_error=parser.error, flags=flags)
 
 

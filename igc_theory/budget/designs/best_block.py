@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import lru_cache
+from typing import Any
+
+from tqdm import tqdm
 
 from igc_theory.budget.designs.design import LayerDesign
 from igc_theory.budget.designs.layers.clock import Clock
 from igc_theory.budget.designs.layers.layer_search import LayerSearch
 from igc_theory.budget.latency import LatencyTable
-from igc_theory.structure.arguments import MOST_AREA, choice_of, instance_of, pair_of, positive_int, window_of
+from igc_theory.structure.arguments import (
+    MOST_AREA,
+    choice_of,
+    instance_of,
+    kind_of,
+    pair_of,
+    positive_int,
+    real_number,
+    shown,
+    window_of,
+)
+from igc_theory.structure.chains import Chain
 
 __all__ = ["MOST_BETWEEN", "MOST_CHANNELS", "PATHS", "best_block", "best_blocks", "limits_of", "searched"]
 
@@ -25,8 +40,11 @@ MOST_ASKED = 16
 
 OBJECTIVES = ("parameters", "multiply_adds", "latency")
 PATHS = ("dense", "strict")
+SHORTLIST = 5
+"""Designs that are timed where times are measured."""
 
 Pair = int | tuple[int, int]
+Timer = Callable[[Chain, int, int], float]
 
 
 def best_block(
@@ -44,6 +62,8 @@ def best_block(
     min_factors: int = 1,
     table: LatencyTable | None = None,
     image: Pair = 56,
+    timer: Timer | None = None,
+    shortlist: int = SHORTLIST,
 ) -> LayerDesign:
     r"""Return the cheapest interleaved chain from `in_channels` to `out_channels`, with a window and a stride.
 
@@ -81,7 +101,13 @@ def best_block(
     table : LatencyTable, optional
         Of a machine, for ``objective="latency"``: what `networks.measure` or `networks.latency_table` returns.
     image : int or (int, int), default 56
-        Size of the image that the layer reads, for ``objective="latency"``.
+        Size of the image that the layer reads, for ``objective="latency"`` and `timer`.
+    timer : callable, optional
+        Returns the milliseconds of a chain, given height and width of the image that it reads, as
+        ``networks.timing.measure.chain_time`` does on this machine. Then the `shortlist` best designs by `objective` are timed, and
+        the fastest of these is the answer.
+    shortlist : int, default 5
+        How many designs `timer` is asked about.
 
     Returns
     -------
@@ -106,6 +132,11 @@ def best_block(
 
     >>> [(conv.in_channels, conv.groups) for conv in best_block(100, 144, 1).convolutions]
     [(100, 25), (100, 20), (120, 24)]
+
+    Of the five with the fewest weights the one with the fewest factors, by a timer that counts these:
+
+    >>> print(best_block(64, 64, timer=lambda chain, height, width: len(chain.convolutions)))
+    channels 64, branch widths 1 × 4 × 4 × 4, window 3×3, parameters 1,344, paths per pair 1
     """
     (best,) = best_blocks(1, **locals())
     return best
@@ -127,10 +158,13 @@ def best_blocks(
     min_factors: int = 1,
     table: LatencyTable | None = None,
     image: Pair = 56,
+    timer: Timer | None = None,
+    shortlist: int = SHORTLIST,
 ) -> list[LayerDesign]:
     """Return the best designs of a layer, at most `top`, the best first: `best_block` and what comes next.
 
-    Two designs have different factors; another order of the same ones is the same design.
+    Two designs have different factors; another order of the same ones is the same design. With a `timer` the first `shortlist`, or
+    `top` if that is more, are put in the order of their times.
 
     Examples
     --------
@@ -157,9 +191,27 @@ def best_blocks(
         fewest_factors=_fewest(min_factors, max_factors),
         clock=Clock(known, *size, window, strides, min(into, out), max(into, out), out) if known else None,
     )
-    if found := searched(_checked_between(search), positive_int("top", top, maximum=MOST_TOP)):
-        return list(found)
+    few, top = positive_int("shortlist", shortlist, maximum=MOST_TOP), positive_int("top", top, maximum=MOST_TOP)
+    timed = _callable(timer)
+    if found := searched(_checked_between(search), top if timed is None else max(top, few)):
+        return list(found) if timed is None else _by_time(found, timed, size)[:top]
     raise ValueError(_nothing(search, paths))
+
+
+def _by_time(designs: Sequence[LayerDesign], timer: Timer, size: tuple[int, int]) -> list[LayerDesign]:
+    """Return designs in the order of the times that a timer tells."""
+    bar = tqdm(designs, desc="timing", unit="design", delay=2, leave=False, disable=None)
+    times = [real_number("timer(chain, height, width)", timer(design.chain, *size), least=0) for design in bar]
+    return [designs[k] for k in sorted(range(len(designs)), key=times.__getitem__)]
+
+
+def _callable(timer: Any) -> Timer | None:
+    """Return what times chains; what cannot be called is refused."""
+    if timer is not None and not callable(timer):
+        way_out = "give a function of a chain, a height and a width, such as networks.timing.measure.chain_time"
+        raise TypeError(f"timer={shown(timer)} is {kind_of(timer)}: {way_out}")
+    known: Timer | None = timer
+    return known
 
 
 def _fewest(min_factors: int, max_factors: int | None) -> int:

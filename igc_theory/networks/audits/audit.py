@@ -8,15 +8,17 @@ from dataclasses import dataclass
 from igc_theory.budget.latency import Latency, LatencyTable
 from igc_theory.kernels.threads import one_blas_thread
 from igc_theory.networks.audits.chains import ChainAudit, chain_audits
-from igc_theory.networks.audits.plan import ReplacementPlan, planned
+from igc_theory.networks.audits.plan import ReplacementPlan, planned, timed_plan
 from igc_theory.networks.audits.replaceable import Replaceable, options_of, questions_of, timed
 from igc_theory.networks.audits.workers import in_order, worker_count
 from igc_theory.networks.description.layer_graph import LayerGraph
 from igc_theory.networks.description.network import Network
 from igc_theory.networks.paths.flow import NetworkFlow, channel_flow
+from igc_theory.networks.timing.measure import layer_timer, setting
 from igc_theory.networks.timing.prediction import latency
+from igc_theory.networks.timing.runtimes import machine
 from igc_theory.networks.timing.tables import known_table
-from igc_theory.structure.arguments import choice_of, flag, instance_of, real_number
+from igc_theory.structure.arguments import choice_of, flag, instance_of, positive_int, real_number
 
 __all__ = ["OBJECTIVES", "Audit", "audit"]
 
@@ -65,6 +67,7 @@ def audit(
     keep: float = 0.5,
     objective: str = "bits",
     table: LatencyTable | str | os.PathLike[str] | None = None,
+    measure: int = 0,
     workers: int = 1,
     progress: bool = True,
 ) -> Audit:
@@ -82,6 +85,9 @@ def audit(
     table : LatencyTable, str or path-like, optional
         What `measure` returned, or its file: then times are predicted. To save time without it takes the table that comes
         with the library, of another machine.
+    measure : int, default 0
+        How many of the best actions are timed on this machine, in the runtime of the table: the layer, and what stands in for it.
+        To save time, they are ranked by that. It takes about a second each.
     workers : int, default 1
         Processes that share the layers, through joblib (the extra ``onnx``); -1 for one per core, never more than there are layers
         or cores. Within ``joblib.parallel_config`` another backend, such as Dask's or Ray's, takes the work over.
@@ -95,9 +101,9 @@ def audit(
     Raises
     ------
     ImportError
-        If more than one worker is asked for and joblib is missing.
+        If more than one worker is asked for and joblib is missing; or if layers are to be timed, and the runtime is.
     TypeError, ValueError
-        If `network` is not a network, or an argument is none of those above.
+        If `network` is not a network, an argument is none of those above, or nothing can be timed in the runtime of the table.
 
     Examples
     --------
@@ -112,13 +118,16 @@ def audit(
     instance_of("network", network, LayerGraph, "give one from network(name) or read_onnx(path)")
     keep, objective = real_number("keep", keep, least=0, most=1), choice_of("objective", objective, OBJECTIVES)
     workers, progress = worker_count(workers), flag("progress", progress)
+    measure = positive_int("measure", measure, minimum=0, way_out="give a number of actions, or 0 to time none")
     how = {"workers": workers, "progress": progress, "what": "auditing", "unit": "layer"}
     layers = in_order(options_of, [(question,) for question in questions_of(network)], **how)
     times: Latency | None = None
-    if table is not None or objective == "latency":
+    if table is not None or objective == "latency" or measure:
         known = known_table(table)
         layers, times = [timed(layer, known) for layer in layers], latency(network, known)
     plan = planned(network, layers, keep, objective, times.milliseconds if times else None)
+    if measure:
+        plan = timed_plan(network, plan, measure, layer_timer(known), machine(*setting(known)), progress)
     joined = isinstance(network, Network) or network.graph is not None
     flow = channel_flow(network) if joined else None
     return Audit(network, chain_audits(network), tuple(layers), plan, flow, times)

@@ -8,7 +8,9 @@ is added. Counts are integers; shapes are lists, channels first; an entry that i
 - ``multiply_adds``: of weights with activations, one image; beside it ``activation_multiply_adds`` and ``peak_activation_bytes``
 - ``plan``: which layers to replace: ``keep``, ``objective``, ``reached``, ``gap``, ``relative_error``. Then the totals of the
   network after all actions: ``parameters``, ``multiply_adds`` and, where a table of times was given, ``milliseconds`` (beside
-  ``milliseconds_before``). Last ``actions``, best first, each with the totals of the network after it and those ranked before it
+  ``milliseconds_before``). ``machine``: where actions were timed, null if none was. Last ``actions``, best first, each with the
+  totals of the network after it and those ranked before it. Of an action ``milliseconds`` are predicted. ``measured_milliseconds``
+  were taken on ``machine``, null for an action that was not timed
 - ``layers``: a row for each layer
 - ``replaceable``: a row for each layer that is a matrix between channels, and its ``options``
 - ``flow``: how blocks connect channels, null if only layers are known; ``flow_of_stages`` likewise
@@ -95,6 +97,7 @@ def _plan_data(plan: ReplacementPlan, network: LayerGraph) -> dict[str, Any]:
         "milliseconds": last.network_milliseconds if last else plan.milliseconds,
         "parameters": last.network_parameters if last else network.parameters,
         "multiply_adds": last.network_multiply_adds if last else network.multiply_adds,
+        "machine": dict(plan.machine) or None,
         "actions": [_action_data(action) for action in plan.actions],
     }
 
@@ -112,6 +115,8 @@ def _action_data(action: Action) -> dict[str, Any]:
         "multiply_adds_after": after.multiply_adds,
         "milliseconds": before.milliseconds,
         "milliseconds_after": after.milliseconds,
+        "measured_milliseconds": before.measured_milliseconds,
+        "measured_milliseconds_after": after.measured_milliseconds,
         "relative_error": after.relative_error,
         "network_parameters": action.network_parameters,
         "network_multiply_adds": action.network_multiply_adds,

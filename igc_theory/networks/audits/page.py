@@ -67,8 +67,8 @@ def first_page(audit: Audit, width: int = 80, top: int = 10) -> str:
     linear1  linear 192→10  96 × 2     1,920      980   19,410
     not shown: multiply–adds
     After all 2 actions: 19,410 parameters (90.0%), 3,920,852 multiply–adds
-    (75.9%). Fewer weights are not less time: --table predicts it. Accuracy
-    is not known before training.
+    (75.9%). Fewer weights are not less time: --measure 5 times the first
+    five here, --table predicts it. Accuracy is not known before training.
     """
     totals, *others = paragraphs(audit)
     lines = [line for paragraph in (totals, *others) for line in wrap(paragraph, width, break_on_hyphens=False)]
@@ -176,14 +176,14 @@ def _after(audit: Audit, top: int) -> str:
     error = "" if plan.relative_error is None else f", error {plan.relative_error:.3f}"
     short = "" if plan.reached else " No choice of these leaves as few as asked for."
     gap = f" The squared error may be {plan.gap:.1%} above the least one." if plan.gap > 0 else ""
-    return f"{left}{error}.{short}{gap}{_time(audit)}{_caveat(plan)}"
+    return f"{left}{error}.{short}{gap}{_time(audit)}{_measured(plan)}{_caveat(plan)}"
 
 
 def _time(audit: Audit) -> str:
     """Return the predicted time before and after, and where it holds."""
     before, last = audit.times, audit.plan.actions[-1].network_milliseconds
     if before is None or last is None:
-        return " Fewer weights are not less time: --table predicts it."
+        return " Fewer weights are not less time: --measure 5 times the first five here, --table predicts it."
     low, high = (
         factor / before.milliseconds * last if before.milliseconds else 0.0 for factor in (before.low, before.high)
     )
@@ -192,6 +192,20 @@ def _time(audit: Audit) -> str:
         f" Predicted for one image: {before.milliseconds:.3g} ms before, {last:.3g} ms after ({low:.3g} to {high:.3g})"
     )
     return f"{times}, with {before.machine}{passed}."
+
+
+def _measured(plan: ReplacementPlan) -> str:
+    """Return what was measured here, and what is no faster."""
+    timed = [action for action in plan.actions if action.measured]
+    if not timed:
+        return ""
+    before, after = (sum(times) for times in zip(*(action.measured or () for action in timed), strict=True))
+    slower = [action.layer.layer for action in timed if action.measured and action.measured[0] <= action.measured[1]]
+    layers = "the layer" if len(timed) == 1 else f"the {len(timed)} layers"
+    runtime, threads = plan.machine.get("runtime"), plan.machine.get("threads")
+    with_ = f"{runtime} on {threads} thread{'s' * (threads != '1')}"
+    no_faster = f"; not faster there: {', '.join(slower)}" if slower else ""
+    return f" Measured here with {with_}: {layers} {before:.3g} ms before, {after:.3g} ms after{no_faster}."
 
 
 def _caveat(plan: ReplacementPlan) -> str:

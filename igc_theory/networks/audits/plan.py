@@ -2,22 +2,32 @@ r"""Which layers of a network to replace by what: the choice of least error with
 
 The choice is that of `rewrite`: one option per layer, so that the squared relative errors add up to the least that the budget
 allows. Its actions stand in the order of what they save for the error they bring. All of them together are the best choice for
-their budget; the first few are, in general, not the best choice for the weights that they leave.
+their budget; the first few are, in general, not the best choice for the weights that they leave. The first few can be timed on this
+machine: to save time, they stand in the order of what they saved there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import accumulate
-from math import sqrt
+from math import copysign, inf, sqrt
 from typing import Any
+
+from tqdm.auto import tqdm
 
 from igc_theory.networks.audits.replaceable import Option, Replaceable
 from igc_theory.networks.description.layer_graph import LayerGraph
 from igc_theory.networks.rewriting.knapsack import select
+from igc_theory.networks.timing.measure import Timer
 
-__all__ = ["Action", "ReplacementPlan", "planned"]
+__all__ = ["Action", "ReplacementPlan", "planned", "timed_plan"]
+
+LARGEST_TIMED = 2**26
+"""Weights of a layer up to which it is timed: a quarter of a gigabyte."""
+
+Pair = tuple[Replaceable, Option]
+"""A layer, and what stands in for it."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +42,7 @@ class Action:
     network_parameters, network_multiply_adds : int
         Of the whole network after this action and those ranked before it.
     network_milliseconds : float or None
-        Likewise, where times are predicted.
+        Likewise, where times are predicted: by the table, whatever was measured.
     """
 
     layer: Replaceable
@@ -40,6 +50,12 @@ class Action:
     network_parameters: int
     network_multiply_adds: int
     network_milliseconds: float | None = None
+
+    @property
+    def measured(self) -> tuple[float, float] | None:
+        """Milliseconds of the layer and of what stands in for it on this machine; None if they were not timed."""
+        before, after = self.layer.options[0].measured_milliseconds, self.option.measured_milliseconds
+        return None if before is None or after is None else (before, after)
 
 
 @dataclass(frozen=True)
@@ -59,6 +75,8 @@ class ReplacementPlan:
         How far the squared error may be above the least one, relative to it; 0 for the optimum.
     milliseconds : float or None
         Predicted time of the network as it is.
+    machine : mapping of str to str
+        Where the first actions were timed; empty if none was.
     """
 
     keep: float
@@ -67,6 +85,7 @@ class ReplacementPlan:
     reached: bool = True
     gap: float = 0.0
     milliseconds: float | None = None
+    machine: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def relative_error(self) -> float | None:
@@ -117,17 +136,79 @@ def planned(
     return ReplacementPlan(keep, objective, actions, budget >= least, found.gap, milliseconds)
 
 
+def timed_plan(
+    network: LayerGraph,
+    plan: ReplacementPlan,
+    count: int,
+    timer: Timer,
+    machine: Mapping[str, str],
+    progress: bool = True,
+) -> ReplacementPlan:
+    """Return a plan whose first actions are timed; to save time, these are ranked by what they saved.
+
+    A layer, and what stands in for it, are timed alone: a linear layer as a pointwise convolution, a dilated window as one that is
+    not. Layers of more than 67 million weights are not timed.
+
+    Parameters
+    ----------
+    network : LayerGraph
+    plan : ReplacementPlan
+        Of that network.
+    count : int
+        How many actions are timed.
+    timer : callable
+        Milliseconds of a chain, given height and width of the image that it reads.
+    machine : mapping of str to str
+        Where it does so, in words.
+    progress : bool, default True
+        Whether a progress bar is shown in a terminal.
+    """
+    first, rest = plan.actions[:count], plan.actions[count:]
+    bar = tqdm(first, desc="timing", unit="layer", leave=False, disable=None if progress else True)
+    pairs = [_timed(action, timer) if action.layer.parameters <= LARGEST_TIMED else _pair(action) for action in bar]
+    if plan.objective == "latency":
+        pairs.sort(key=lambda pair: _gain(pair, plan.objective), reverse=True)
+    actions = _actions(network, [*pairs, *map(_pair, rest)], plan.milliseconds)
+    return replace(plan, actions=actions, machine=machine if first else {})
+
+
+def _pair(action: Action) -> Pair:
+    return action.layer, action.option
+
+
+def _timed(action: Action, timer: Timer) -> Pair:
+    """Return a layer and what stands in for it, both timed."""
+    (keep, *others), image = action.layer.options, action.layer.image
+    before, after = (
+        replace(option, measured_milliseconds=timer(option.timed_chain, *image)) for option in (keep, action.option)
+    )
+    options = (before, *(after if option is action.option else option for option in others))
+    return replace(action.layer, options=options), after
+
+
 def _ranked(
-    network: LayerGraph, chosen: Sequence[tuple[Replaceable, Option]], objective: str, milliseconds: float | None
+    network: LayerGraph, chosen: Iterable[Pair], objective: str, milliseconds: float | None
 ) -> tuple[Action, ...]:
     """Return the layers that change, those first that save most for their squared error, with the totals after each."""
     changed = [(layer, option) for layer, option in chosen if option is not layer.options[0]]
+    changed.sort(key=lambda pair: _gain(pair, objective), reverse=True)
+    return _actions(network, changed, milliseconds)
 
-    def gain(pair: tuple[Replaceable, Option]) -> tuple[float, float]:
-        saved, error = pair[0].options[0].cost(objective) - pair[1].cost(objective), pair[1].relative_error
-        return saved / error**2 if error else float("inf") if error == 0 else saved, saved
 
-    changed.sort(key=gain, reverse=True)
+def _gain(pair: Pair, objective: str) -> tuple[float, float]:
+    """Return what a change saves for its squared error, and what it saves: measured time counts before predicted time."""
+    layer, option = pair
+    before, after, error = layer.options[0], option, option.relative_error
+    saved = before.cost(objective) - after.cost(objective)
+    if objective == "latency" and before.measured_milliseconds is not None and after.measured_milliseconds is not None:
+        saved = before.measured_milliseconds - after.measured_milliseconds
+    if error is None:
+        return saved, saved
+    return saved / error**2 if error else copysign(inf, saved), saved
+
+
+def _actions(network: LayerGraph, changed: Sequence[Pair], milliseconds: float | None) -> tuple[Action, ...]:
+    """Return changes with the totals of the network after each."""
     weights = _running(network.parameters, changed, "parameters")
     products = _running(network.multiply_adds, changed, "multiply_adds")
     times = [None] * len(changed) if milliseconds is None else _running(milliseconds, changed, "milliseconds")
@@ -135,7 +216,7 @@ def _ranked(
     return tuple(Action(*pair, *total) for pair, total in zip(changed, totals, strict=True))
 
 
-def _running(start: float, changed: Sequence[tuple[Replaceable, Option]], name: str) -> list[Any]:
+def _running(start: float, changed: Sequence[Pair], name: str) -> list[Any]:
     """Return a total of the network after each change."""
     changes = (getattr(option, name) - getattr(layer.options[0], name) for layer, option in changed)
     return [*accumulate(changes, initial=start)][1:]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from igc_theory.budget.chain_cost import multiply_adds
 from igc_theory.budget.designs.best_block import best_block
-from igc_theory.budget.latency import LatencyTable, chain_work, operator_time
+from igc_theory.budget.latency import LatencyTable, layer_time
 from igc_theory.kernels.compression.approximation import REAL_BITS
 from igc_theory.networks.description.graph import Graph, Operation
 from igc_theory.networks.description.layer_graph import Layer, LayerGraph
@@ -66,21 +66,27 @@ class Option:
         layer as it is.
     chain : Chain
         Its convolutions and permutations.
+    timed_chain : Chain
+        What is timed: the same, with a shuffle where channels are selected.
     parameters, bits, multiply_adds : int
         Weights; bits of these and of indices; multiply–adds for one image.
     relative_error : float or None
         Of its weights, :math:`‖K - W‖ / ‖K‖`; None for a chain that would be trained anew.
     milliseconds : float or None
         What a table of timed layers predicts for it.
+    measured_milliseconds : float or None
+        What it took on this machine, if it was timed.
     """
 
     name: str
     chain: Chain
+    timed_chain: Chain
     parameters: int
     bits: int
     multiply_adds: int
     relative_error: float | None
     milliseconds: float | None = None
+    measured_milliseconds: float | None = None
 
     def cost(self, objective: str) -> float:
         """Return bits, multiply–adds or, for latency, milliseconds."""
@@ -120,6 +126,11 @@ class Replaceable:
     def convolution(self) -> GroupConv:
         """Its channels, window and stride."""
         return self.question.convolution
+
+    @property
+    def image(self) -> tuple[int, int]:
+        """Height and width of an image of which it writes as many positions as it does."""
+        return _image(self.convolution, self.question.size)
 
     @property
     def unmeasured(self) -> str:
@@ -244,10 +255,11 @@ def options_of(question: Question) -> Replaceable:
     conv, size = question.convolution, question.size
     strict, dense = (_cheapest(conv, paths) if conv.groups == 1 else None for paths in ("strict", "dense"))
     products = conv.parameters * prod(size)
-    options = [Option("keep", Chain([conv]), conv.parameters, REAL_BITS * conv.parameters, products, 0.0)]
+    keep = Chain([conv])
+    options = [Option("keep", keep, keep, conv.parameters, REAL_BITS * conv.parameters, products, 0.0)]
     if question.weight is not None:
         found = candidates(question.weight, conv, size, scales=question.scales)[1:]
-        names = ("name", "chain", "parameters", "storage_bits", "multiply_adds", "relative_error")
+        names = ("name", "chain", "timed_chain", "parameters", "storage_bits", "multiply_adds", "relative_error")
         options += [Option(*(getattr(one, name) for name in names)) for one in found]
     elif not question.unmeasured and dense is not None and dense.parameters < conv.parameters:
         options.append(_anew(dense, conv, size))
@@ -263,7 +275,7 @@ def _cheapest(conv: GroupConv, paths: str) -> Chain:
 def _anew(chain: Chain, conv: GroupConv, size: tuple[int, int]) -> Option:
     """Return a chain with weights still to be trained."""
     products = multiply_adds(chain, *_image(conv, size))
-    return Option(chain.name, chain, chain.parameters, REAL_BITS * chain.parameters, products, None)
+    return Option(chain.name, chain, chain, chain.parameters, REAL_BITS * chain.parameters, products, None)
 
 
 def _image(conv: GroupConv, size: tuple[int, int]) -> tuple[int, int]:
@@ -272,9 +284,7 @@ def _image(conv: GroupConv, size: tuple[int, int]) -> tuple[int, int]:
 
 
 def timed(layer: Replaceable, table: LatencyTable) -> Replaceable:
-    """Return a layer with the time of each option for one image, that of a call left out."""
-    image = _image(layer.convolution, layer.question.size)
-    works = [chain_work(option.chain, *image) for option in layer.options]
-    times = [sum(operator_time(table, work) for work in of_option) for of_option in works]
+    """Return a layer with the predicted time of each option for one image, that of a call left out."""
+    times = [layer_time(table, option.timed_chain, *layer.image) for option in layer.options]
     options = tuple(replace(option, milliseconds=time) for option, time in zip(layer.options, times, strict=True))
     return replace(layer, options=options)

@@ -17,7 +17,7 @@ from igc_theory.structure.factors import GroupConv
 
 __all__ = ["SPARE", "action_table", "audit_tables"]
 
-SPARE = ("multiply–adds", "was")
+SPARE = ("multiply–adds", "was", "weights", "from", "network")
 """Columns of the actions that a narrow terminal does without, the first of them first."""
 
 
@@ -44,7 +44,11 @@ def action_table(plan: ReplacementPlan, title: str, top: int | None = None) -> T
         "multiply–adds": [action.option.multiply_adds for action in shown],
     }
     if plan.milliseconds is not None:
-        columns["ms"] = [round(action.option.milliseconds or 0.0, 3) for action in shown]
+        columns["predicted ms"] = [
+            _change(action.layer.options[0].milliseconds, action.option.milliseconds) for action in shown
+        ]
+    if plan.machine:
+        columns["measured ms"] = [_change(*(action.measured or (None, None))) for action in shown]
     columns |= {} if None in errors else {"error": [_error(error) for error in errors if error is not None]}
     columns["network"] = [_left(action, plan.objective) for action in shown]
     return Table(title, columns)
@@ -55,6 +59,13 @@ def _left(action: Action, objective: str) -> float:
     if objective == "latency":
         return round(action.network_milliseconds or 0.0, 3)
     return action.network_multiply_adds if objective == "multiply_adds" else action.network_parameters
+
+
+def _change(before: float | None, after: float | None) -> str | None:
+    """Return milliseconds before and after."""
+    if before is None or after is None:
+        return None
+    return "→".join(f"{time:.3f}" if time < 1 else f"{time:.2f}" for time in (before, after))
 
 
 def _from(layer: Replaceable) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from tqdm.auto import tqdm
 
-from igc_theory.budget.latency import LatencyTable, chain_latency
+from igc_theory.budget.latency import LatencyTable, layer_time
 from igc_theory.kernels.arrays import Array
 from igc_theory.networks.rewriting.candidates.architectures import architectures
 from igc_theory.networks.rewriting.candidates.candidate import Candidate
@@ -86,7 +86,7 @@ class DenseLayer:
             assert table is not None, "choices by time have a table"
             steps, chain = self.convolution.strides, candidate.timed_chain
             sides = [(height * steps[0], width * steps[1]) for height, width in self.sizes]
-            return sum(chain_latency(chain, table, *pair).milliseconds for pair in sides)
+            return sum(layer_time(table, chain, *pair) for pair in sides)
         if not self.sizes:
             return candidate.multiply_adds
         positions = sum(height * width for height, width in self.sizes)

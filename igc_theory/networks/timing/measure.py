@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import cache, partial
 from pathlib import Path
 
 from tqdm.auto import tqdm
@@ -17,7 +18,13 @@ from igc_theory.structure.arguments import choice_of, flag, path_of, positive_in
 from igc_theory.structure.chains import Chain
 from igc_theory.structure.permutations import ChannelPermutation, interleave
 
-__all__ = ["chain_time", "measure"]
+__all__ = ["Timer", "chain_time", "layer_timer", "measure", "setting", "timer"]
+
+Timer = Callable[[Chain, int, int], float]
+"""Milliseconds of a chain, given height and width of the image that it reads."""
+
+EMPTY = Chain([interleave(1, 8)])
+"""A chain that computes nothing: its time is that of a call."""
 
 SERIES = 8
 """Shuffles timed in one call: alone they would be lost in it."""
@@ -82,7 +89,7 @@ def measure(
     known = {} if place is None or not place.exists() else _known(place, facts)
     cases = [*sample.layers(), *sample.chains()]
     share = seconds / len(cases)
-    call = fastest(chain_call(Chain([interleave(1, 8)]), 7, 7, runtime, threads=threads), share, threads=threads)
+    call = chain_time(EMPTY, 7, 7, runtime, threads=threads, seconds=share)
     found, saved = dict(known), time.monotonic()
     todo = [case for case in cases if case not in known]
     for chain, side in tqdm(todo, desc="timing", unit="layer", leave=False, disable=None if progress else True):
@@ -95,9 +102,53 @@ def measure(
     return LatencyTable(facts, *_split(found.values()), call)
 
 
-def chain_time(chain: Chain, height: int, width: int, runtime: str, *, threads: int = 1, seconds: float = 0.5) -> float:
+def chain_time(
+    chain: Chain, height: int, width: int, runtime: str = "onnxruntime", *, threads: int = 1, seconds: float = 0.5
+) -> float:
     """Return the milliseconds that a chain takes for one image on this machine, the call included."""
     return fastest(chain_call(chain, height, width, runtime, threads=threads), seconds, threads=threads)
+
+
+def timer(table: LatencyTable | None = None) -> Timer:
+    """Return what times chains on this machine, each once, in the runtime and with the threads of a table.
+
+    Parameters
+    ----------
+    table : LatencyTable, optional
+        By default onnxruntime on one thread.
+
+    Raises
+    ------
+    ValueError
+        If the table is of a runtime that is not timed here.
+    """
+    runtime, threads = ("onnxruntime", 1) if table is None else setting(table)
+    return cache(partial(chain_time, runtime=runtime, threads=threads))
+
+
+def layer_timer(table: LatencyTable) -> Timer:
+    """Return what times chains as parts of a network: the time of a call is left out, as `layer_time` does."""
+    timed = timer(table)
+    return lambda chain, height, width: max(timed(chain, height, width) - timed(EMPTY, 7, 7), 0.0)
+
+
+def setting(table: LatencyTable) -> tuple[str, int]:
+    """Return the runtime and the threads of a table.
+
+    Examples
+    --------
+    >>> from igc_theory.networks import latency_table
+    >>> setting(latency_table())
+    ('onnxruntime', 1)
+    """
+    name, threads = table.machine.get("runtime", ""), table.machine.get("threads", "1")
+    runtime = name.split(" ")[0]
+    if runtime not in RUNTIMES or not threads.isdecimal() or not 1 <= int(threads) <= MOST_THREADS:
+        known = " or ".join(RUNTIMES)
+        raise ValueError(
+            f"table is of {threads} threads of {shown(name)}, which cannot be timed here: give one of {known} to measure"
+        )
+    return runtime, int(threads)
 
 
 def _timed(chain: Chain, side: int, runtime: str, threads: int, seconds: float, call: float) -> Timed:

@@ -241,6 +241,23 @@ def test_the_best_come_in_order_each_once(into: int, out: int, area: int, paths:
         assert all(connects(list(design.convolutions), paths) for design in found)
 
 
+@pytest.mark.parametrize("objective", ["parameters", "latency"])
+def test_a_timer_decides_among_the_shortlist(objective: str) -> None:
+    """The image reaches the timer; each design of the shortlist is timed, and no other."""
+    known = {"objective": objective, "table": TABLE, "image": (7, 9)}
+    listed, asked = best_blocks(6, 24, 36, **known), []
+
+    def timer(chain: Chain, height: int, width: int) -> float:
+        asked.append((chain, height, width))
+        return [3.0, 1.0, 2.0, 0.5, 4.0, 0.1][[design.chain for design in listed].index(chain)]
+
+    assert best_block(24, 36, **known, timer=timer, shortlist=3) == listed[1]
+    assert asked == [(design.chain, 7, 9) for design in listed[:3]]
+    ranked = best_blocks(4, 24, 36, **known, timer=timer, shortlist=2)
+    assert ranked == [listed[k] for k in (3, 1, 2, 0)]
+    assert best_block(24, 36, **known, timer=timer) == listed[3]
+
+
 def test_limits_are_kept_and_cost_no_more_than_they_must() -> None:
     for into, out in [(4, 6), (6, 6), (6, 3)]:
         for width, factors, step in [(2, None, 1), (1, 2, 1), (1, 1, 1), (1, None, 2), (2, 3, 2)]:
@@ -308,6 +325,10 @@ def test_grade_of_large_designs() -> None:
         ),
         (lambda: best_block(7, 7, min_factors=3, max_factors=2), "min_factors=3 is above max_factors=2"),
         (lambda: best_blocks(0, 7, 7), "top=0"),
+        (lambda: best_block(4, 8, timer="clock"), "timer='clock' is a str: give a function of a chain, a height"),
+        (lambda: best_block(4, 8, timer=lambda *_: "fast"), r"timer\(chain, height, width\)='fast'"),
+        (lambda: best_block(4, 8, timer=lambda *_: -1), r"timer\(chain, height, width\)=-1"),
+        (lambda: best_block(4, 8, timer=len, shortlist=0), "shortlist=0"),
         (lambda: best_block(8, 10**6), "numbers of channels between them .*: use multiple_of=123"),
         (
             lambda: best_block(64, 64, 9, budget=99, max_factors=3),

@@ -10,7 +10,7 @@ import pytest
 
 from igc_theory.budget import best_block
 from igc_theory.budget.latency import LatencyTable, Timed, chain_latency
-from igc_theory.networks import Network, audit, latency, network, read_onnx
+from igc_theory.networks import Network, audit, latency, latency_table, network, read_onnx
 from igc_theory.networks.audits.chains import consecutive
 from igc_theory.networks.audits.data import audit_data
 from igc_theory.networks.audits.replaceable import Replaceable
@@ -185,6 +185,7 @@ def test_missing_joblib_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"workers": -2}, "workers=-2 is below -1: give a number of processes"),
         ({"keep": 1.5}, "keep=1.5 is outside 0 … 1"),
         ({"objective": "time"}, "objective='time' is not known: use 'bits', 'multiply_adds', 'latency'"),
+        ({"measure": -1}, "measure=-1 is below 0: give a number of actions, or 0 to time none"),
     ],
 )
 def test_bad_arguments(arguments: dict[str, object], sentence: str) -> None:
@@ -257,6 +258,74 @@ def test_group_convolutions_with_weights_can_be_replaced_too() -> None:
     assert all(option.chain.in_channels == 12 for option in found.options if "pruning" not in option.name)
 
 
+def paced(chain: Chain, height: int, width: int, **setting: object) -> float:
+    """Time that has nothing to do with that of a table, with a call of 2; a chain that computes nothing is a call."""
+    assert setting == {"runtime": "onnxruntime", "threads": 1}
+    return 2 + (len(repr(chain)) * 7919 % 101 + height + width if chain.convolutions else 0)
+
+
+@pytest.mark.parametrize("objective", ["latency", "bits"])
+@pytest.mark.parametrize("read", [trained(), network("alexnet")], ids=["trained", "alexnet"])
+def test_the_first_actions_are_timed_and_by_latency_ranked_anew(
+    read: LayerGraph, objective: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("igc_theory.networks.timing.measure.chain_time", paced)
+    known = {"objective": objective, "keep": 0.3 if objective == "latency" else 0.8, "progress": False}
+    before = audit(read, **known, table=latency_table()).plan.actions
+    count = len(before) - 1
+    assert count > 0
+    plan = audit(read, **known, measure=count).plan
+    assert [bool(action.measured) for action in plan.actions] == count * [True] + [False]
+    assert plan.actions[-1].layer.layer == before[-1].layer.layer
+    scores = {}
+    for action in before[:count]:
+        image = [side * action.layer.convolution.strides[0] for side in action.layer.question.size]
+        times = [paced(chain, *image, runtime="onnxruntime", threads=1) - 2
+                 for chain in (Chain([action.layer.convolution]), action.option.timed_chain)]  # fmt: skip
+        (same,) = [other for other in plan.actions if other.layer.layer == action.layer.layer]
+        assert same.measured == tuple(times)
+        assert same.layer.options.index(same.option) == action.layer.options.index(action.option)
+        scores[action.layer.layer] = (times[0] - times[1]) / (action.option.relative_error or 1) ** 2
+    order = [action.layer.layer for action in before[:count]]
+    expected = sorted(order, key=scores.__getitem__, reverse=True) if objective == "latency" else order
+    assert [action.layer.layer for action in plan.actions[:count]] == expected
+    weights, time = read.parameters, latency(read).milliseconds
+    for action in plan.actions:
+        weights += action.option.parameters - action.layer.parameters
+        time += action.option.milliseconds - action.layer.options[0].milliseconds
+        assert action.network_parameters == weights
+        assert action.network_milliseconds == pytest.approx(time)
+    assert plan.machine["runtime"].startswith("onnxruntime")
+
+
+def test_layers_too_large_to_be_timed_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    """alexnet's first linear layer has 37,748,736 weights."""
+    monkeypatch.setattr("igc_theory.networks.timing.measure.chain_time", paced)
+    monkeypatch.setattr("igc_theory.networks.audits.plan.LARGEST_TIMED", 2**24)
+    plan = audit(network("alexnet"), measure=3, progress=False).plan
+    assert [action.measured is None for action in plan.actions[:4]] == [
+        action.layer.parameters > 2**24 or k == 3 for k, action in enumerate(plan.actions[:4])
+    ]
+    assert plan.actions[0].measured is None
+
+
+def test_layers_are_timed_in_the_runtime_of_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = []
+    monkeypatch.setattr(
+        "igc_theory.networks.timing.measure.chain_time", lambda *_, **setting: settings.append(setting) or 1.0
+    )
+    layers = [Timed(regular(8, 8), 4, 4, 1.0)]
+    for name, threads in (("torch 2.0", "3"), ("onnxruntime 1.0", "1")):
+        table = LatencyTable({"runtime": name, "threads": threads}, layers)
+        audit(trained(), table=table, measure=1, progress=False)
+        assert settings.pop() == {"runtime": name.split()[0], "threads": int(threads)}
+    for facts in ({"runtime": "an example"}, {"runtime": "torch 2.0", "threads": "many"}, {}):
+        with pytest.raises(
+            ValueError, match=r"table is of .*, which cannot be timed here: give one of onnxruntime or torch"
+        ):
+            audit(trained(), table=LatencyTable(facts, layers), measure=1, progress=False)
+
+
 def test_times_are_those_of_the_table() -> None:
     layers = [
         Timed(regular(C, C, k), side, side, 1e-6 * k**2 * C**2 * side**2)
@@ -272,8 +341,9 @@ def test_times_are_those_of_the_table() -> None:
     assert found.plan.milliseconds == found.times.milliseconds
     for layer in found.layers:
         image = [side * layer.convolution.strides[0] for side in layer.question.size]
-        for option in layer.options[:5]:
-            assert option.milliseconds == pytest.approx(chain_latency(option.chain, table, *image).milliseconds - 0.5)
+        for option in layer.options:
+            time = chain_latency(option.timed_chain, table, *image).milliseconds - 0.5
+            assert option.milliseconds == pytest.approx(time)
     before = sum(layer.options[0].milliseconds or 0 for layer in found.layers)
     saved = sum((a.layer.options[0].milliseconds or 0) - (a.option.milliseconds or 0) for a in found.plan.actions)
     assert saved >= 0.4 * before

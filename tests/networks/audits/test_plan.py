@@ -24,10 +24,12 @@ def made(counts: list[int], seed: int) -> tuple[LayerGraph, list[Replaceable]]:
         chain = Chain([conv])
         shape = (8, 1, 1)
         layers.append(Layer(f"layer{k}", Linear(8, 8, bias=False), shape, shape, weight=np.eye(8)))
-        found = [Option("keep", chain, 64, 64 * 32, 64, 0.0)]
+        found = [Option("keep", chain, chain, 64, 64 * 32, 64, 0.0)]
         for j in range(count):
             weights, products = (int(number) for number in rng.integers(1, 64, 2))
-            found.append(Option(f"option {j}", chain, weights, 32 * weights, products, float(rng.uniform(0.01, 1))))
+            found.append(
+                Option(f"option {j}", chain, chain, weights, 32 * weights, products, float(rng.uniform(0.01, 1)))
+            )
         options.append(Replaceable(Question(f"layer{k}", "linear", conv, (1, 1)), chain, chain, tuple(found)))
     return LayerGraph("made", (8, 1, 1), tuple(layers), len(layers)), options
 

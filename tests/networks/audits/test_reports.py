@@ -28,11 +28,12 @@ KEYS = {
 }  # fmt: skip
 PLAN = {
     "keep", "objective", "reached", "gap", "relative_error", "parameters", "multiply_adds", "milliseconds", "milliseconds_before",
-    "actions",
+    "machine", "actions",
 }  # fmt: skip
 ACTION = {
     "layer", "from", "to", "factors", "parameters", "parameters_after", "multiply_adds", "multiply_adds_after", "milliseconds",
-    "milliseconds_after", "relative_error", "network_parameters", "network_multiply_adds", "network_milliseconds",
+    "milliseconds_after", "measured_milliseconds", "measured_milliseconds_after", "relative_error",
+    "network_parameters", "network_multiply_adds", "network_milliseconds",
 }  # fmt: skip
 REPLACEABLE = {
     "layer", "kind", "in_channels", "out_channels", "window", "stride", "parameters", "multiply_adds", "strict", "dense", "options",
@@ -115,6 +116,39 @@ def test_the_network_column_is_in_the_unit_of_the_objective() -> None:
         assert action_table(plan, "left").columns["network"] == pytest.approx(totals, abs=5e-4)
 
 
+def test_measured_times_are_in_all_reports(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """Every chain but the first layer of its action takes longer than that."""
+    monkeypatch.setattr(
+        "igc_theory.networks.timing.measure.chain_time",
+        lambda chain, *_, **__: 0.5 + 2.25 * len(chain.convolutions),
+    )
+    status, out, _ = said(capsys, "alexnet", "--measure", "2", "--html", str(tmp_path / "audit.html"))
+    plan = json.loads(said(capsys, "alexnet", "--measure", "2", "--json")[1])["plan"]
+    page = (tmp_path / "audit.html").read_text(encoding="utf-8")
+    assert status == 0
+    assert set(plan["machine"]) >= {"runtime", "threads", "processor"}
+    for k, action in enumerate(plan["actions"]):
+        factors = sum("Conv" in factor for factor in action["factors"])
+        times = (2.25, 2.25 * factors) if k < 2 else (None, None)
+        assert (action["measured_milliseconds"], action["measured_milliseconds_after"]) == times
+        assert min(action["milliseconds"], action["milliseconds_after"]) > 0
+        if k < 2:
+            change = "→".join(f"{time:.2f}" for time in times)
+            assert (change in out, change in page) == (True, True)
+    names = ", ".join(action["layer"] for action in plan["actions"][:2])
+    sentence = (
+        f"the 2 layers 4.5 ms before, {sum(a['measured_milliseconds_after'] for a in plan['actions'][:2]):.3g} ms after"
+    )
+    for text in (out, page):
+        assert f"{sentence}; not faster there: {names}." in " ".join(text.split())
+        assert "predicted ms" in text
+    assert "--measure" not in out
+    plain = json.loads(said(capsys, "alexnet", "--json")[1])["plan"]
+    assert plain["machine"] is plain["actions"][0]["measured_milliseconds"] is None
+
+
 def test_a_first_page_says_what_is_not_exact_and_what_is_not_known() -> None:
     found = audit(trained(), progress=False)
     page = " ".join(first_page(found).split())
@@ -193,9 +227,9 @@ def test_rewrite_chooses_what_the_audit_names(tmp_path: Path) -> None:
     pytest.importorskip("onnx", reason="the extra onnx is not installed")
     path = tmp_path / "model.onnx"
     write_model(path, 24)
-    for objective in ("bits", "multiply_adds"):
-        plan = audit(read_onnx(path), keep=0.4, objective=objective, progress=False).plan
-        found = rewrite(path, 0.4, objective=objective, progress=False)
+    for objective, keep in (("bits", 0.4), ("multiply_adds", 0.4), ("latency", 0.8)):
+        plan = audit(read_onnx(path), keep=keep, objective=objective, progress=False).plan
+        found = rewrite(path, keep, objective=objective, progress=False)
         pairs = zip(found.choices.layers, found.choices.candidates, strict=True)
         changed = {layer.name: one.name for layer, one in pairs if one.family != "keep"}
         assert {action.layer.layer: action.option.name for action in plan.actions} == changed
@@ -260,6 +294,9 @@ def test_sizes_that_are_none(size: str, capsys: pytest.CaptureFixture[str]) -> N
         ("alexnet -j 0", "'0' is not a number of processes"),
         ("alexnet -j -2", "'-2' is not a number of processes"),
         ("alexnet --results kept", "--results goes with several networks"),
+        ("alexnet vgg16 --measure 2", "--measure goes with one network"),
+        ("alexnet --measure 0", "'0' is not a whole number of at least 1"),
+        ("alexnet --measure few", "'few' is not a whole number of at least 1"),
     ],
 )
 def test_wrong_use(words: str, sentence: str, capsys: pytest.CaptureFixture[str]) -> None:
