@@ -52,9 +52,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Strict designs of 64 channels, 3×3 kernel, fewest weights first.
     A regular convolution of this width has 36,864 weights.
     <BLANKLINE>
-       branch widths          factors  weights  per channel  of regular  paths
-    1  1 × 4 × 4 × 4                4    1,344         21        3.6%      1
-    2  1 × 2 × 2 × 4 × 4            5    1,344         21        3.6%      1
+       branch widths      factors  weights  per channel  of regular  paths
+    1  1 × 4 × 4 × 4            4    1,344           21        3.6%      1
+    2  1 × 2 × 2 × 4 × 4        5    1,344           21        3.6%      1
+    <BLANKLINE>
+    Next
+      in Python:
+          from igc_theory.budget import Design
+          Design(64, (1, 4, 4, 4), (3, 3)).chain
+      --dense: more than one path per pair allowed, often fewer weights
+      igc-theory design --channels 64 --kernel 3x3 --objective latency
+          fewer weights need not be faster: rank by time
     0
     """
     for stream in (sys.stdout, sys.stderr):

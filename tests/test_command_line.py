@@ -24,7 +24,7 @@ from igc_theory.budget import (
 )
 from igc_theory.budget.designs.best_block import best_blocks
 from igc_theory.networks import latency, latency_table
-from igc_theory.networks.timing.tables import write_table
+from igc_theory.networks.timing.tables import STORED, write_table
 from igc_theory.structure import Chain
 
 
@@ -159,12 +159,23 @@ def test_budget_alone_finds_the_widest(capsys: pytest.CaptureFixture[str]) -> No
 
 def test_table(capsys: pytest.CaptureFixture[str]) -> None:
     status, out, err = run(capsys, "design", "--channels", "416", "--dense", "--top", "4")
-    title, note, blank, head, *rows = out.splitlines()
+    answer, _, further = out.partition("\n\nNext\n")
+    title, note, blank, head, *rows = answer.splitlines()
     assert (status, err, blank, len(rows)) == (0, "", "", 4)
     assert title.startswith("Dense designs of 416 channels, 3×3 kernel")
     assert f"{416 * 416 * 9:,}" in note
     assert len({len(line) for line in (head, *rows)}) == 1
-    assert f"{best_dense(416, 9).parameters:,}" in rows[0]
+    best = best_dense(416, 9)
+    assert f"{best.parameters:,}" in rows[0]
+    assert f"Design(416, {best.branch_widths}, (3, 3)).chain" in further
+    assert "igc-theory design --channels 416 --kernel 3x3 --dense --objective latency" in further
+
+
+def test_the_blocks_of_a_width_are_those_between_equal_channels(capsys: pytest.CaptureFixture[str]) -> None:
+    for words in ("--objective latency --image 14", "--objective multiply-adds --stride 2 --dense", "--stride 2"):
+        same = designs(capsys, "--in", "48", "--out", "48", "--top", "3", *words.split())
+        assert designs(capsys, "--channels", "48", "--top", "3", *words.split()) == same
+    assert designs(capsys, "--channels", "48", "--table", str(STORED), "--top", "1")[0]["predicted ms"] > 0
 
 
 @pytest.mark.parametrize(
@@ -197,11 +208,14 @@ def test_nothing_satisfies_the_limits(capsys: pytest.CaptureFixture[str], words:
         ("design --in 3", "give --in and --out together"),
         ("design --in 3 --out 4 --channels 8", "give --in and --out together, and no --channels"),
         ("design --in 3 --out 4 --min-spatial-width 2", "--min-spatial-width goes with"),
-        ("design --channels 8 --objective latency", "--objective goes with --in and --out"),
-        ("design --channels 8 --measure 2", "--measure goes with --in and --out"),
+        ("design --budget 800 --objective latency", "--objective goes with --channels, or with --in and --out"),
+        ("design --budget 800 --measure 2", "--measure goes with --channels, or with --in and --out"),
+        ("design --channels 8 --measure 2 --min-spatial-width 2", "--min-spatial-width does not go with --measure"),
+        ("design --channels 8 --image 7", "--image goes with --objective latency, --table or --measure"),
+        ("design --channels 8 --measure 0", "'0' is not a whole number of at least 1"),
         ("design --in 3 --out 4 --objective speed", "invalid choice"),
         ("measure", "-o"),
-        ("design --channels 8 --stride 2", "--stride goes with --in and --out"),
+        ("design --budget 800 --stride 2", "--stride goes with --channels, or with --in and --out"),
         ("design --channels 0", "'0' is not a whole number"),
         ("design --channels 8.5", "'8.5' is not a whole number"),
         ("design --channels 64 --kernel 3x", "'3x' is not a window"),

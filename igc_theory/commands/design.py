@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain, islice, takewhile
 from math import prod
@@ -16,6 +16,9 @@ from igc_theory.commands.help_pages import add_command
 from igc_theory.commands.words import MOST_TOP, factor_range, positive, table_lines, top, window
 
 __all__ = ["add_design"]
+
+IMAGE = (56, 56)
+"""Size of the image that a layer reads, unless it is given."""
 
 HELP = """\
 A design is a list of branch widths K1 K2 … KL, divisors of the C channels: a spatial group convolution with K1
@@ -38,8 +41,8 @@ exactly three factors, as data for another program
     igc-theory design --channels 144 --factors 3 --json
 the best block for a layer from 256 to 384 channels with a stride, at most 20000 weights
     igc-theory design --in 256 --out 384 --stride 2 --budget 20000
-the three fastest blocks, by the times of a machine, on images of 14×14
-    igc-theory design --in 192 --out 192 --objective latency --image 14 --top 3
+the three fastest blocks of 192 channels, by the times of a machine, on images of 14×14
+    igc-theory design --channels 192 --objective latency --image 14 --top 3
 """
 
 
@@ -51,7 +54,7 @@ def add_design(commands: Any) -> None:
     add("--channels", type=positive, metavar="C", help="rank the designs of this width")
     add("--in", dest="into", type=positive, metavar="C", help="with --out: input channels of a layer")
     add("--out", type=positive, metavar="C", help="with --in: output channels of a layer")
-    add("--stride", type=positive, default=1, metavar="N", help="with --in and --out: stride of the layer (default 1)")
+    add("--stride", type=positive, default=1, metavar="N", help="stride of the layer (default 1)")
     add(
         "--budget",
         type=positive,
@@ -86,43 +89,55 @@ def add_design(commands: Any) -> None:
 
 
 def _add_words_of_layers(add: Callable[..., Any]) -> None:
-    """Add what only the blocks of a layer have."""
+    """Add what the blocks of a layer have, whose channels are given by --in and --out, or by --channels."""
     add(
         "--objective",
         choices=tuple(OBJECTIVES),
         default="weights",
         metavar="WORD",
-        help=f"with --in and --out: rank by {', '.join(OBJECTIVES)} (default weights)",
+        help=f"rank by {', '.join(OBJECTIVES)} (default weights)",
     )
     add("--table", metavar="FILE", help="times of a machine, from igc-theory measure (default: those of the library)")
-    add("--image", type=window, default=(56, 56), metavar="N", help="image for --objective latency (default 56)")
-    add("--measure", type=top, default=0, metavar="N", help="with --in and --out: time the N best here, and rank by it")
+    add("--image", type=window, default=IMAGE, metavar="N", help="image that is timed: 14, or 14x28 (default 56)")
+    add("--measure", type=top, default=0, metavar="N", help="time the N best here, and rank by it")
 
 
 def _design(options: argparse.Namespace) -> Iterator[str]:
-    """Answer `design`: the designs of a width, or the widest ones at a budget."""
-    if options.into is not None or options.out is not None:
-        if options.into is None or options.out is None or options.channels is not None:
-            options.usage_error("give --in and --out together, and no --channels")
-        if options.min_spatial_width != 1:
-            options.usage_error("--min-spatial-width goes with --channels or --budget alone")
+    """Answer `design`: the designs of a width, the widest ones at a budget, or the blocks of a layer."""
+    if _asks_for_blocks(options):
         return block_lines(options)
-    _refuse_words_of_layers(options)
     if options.channels is None and options.budget is None:
         options.usage_error("give --channels, --budget or both; or --in and --out")
     if options.channels is not None and options.multiple_of != 1:
         options.usage_error("--multiple-of goes with --budget alone: the width is given by --channels")
     title, designs = _ranked(options)
-    return _as_json(designs) if options.json else _as_table(title, designs)
+    return _as_json(designs) if options.json else _as_table(title, designs, options)
 
 
-def _refuse_words_of_layers(options: argparse.Namespace) -> None:
-    """Refuse what only the blocks of a layer have."""
+def _asks_for_blocks(options: argparse.Namespace) -> bool:
+    """Return whether the blocks of a layer are asked for; options that do not go together are refused."""
+    words = _words_of_layers(options)
+    if options.image != IMAGE and not {"--table", "--measure"}.intersection(words) and options.objective != "latency":
+        options.usage_error("--image goes with --objective latency, --table or --measure: it changes nothing else")
+    if options.into is None and options.out is None:
+        if options.channels is None and words:
+            options.usage_error(f"{words[0]} goes with --channels, or with --in and --out")
+        if words and options.min_spatial_width != 1:
+            options.usage_error(f"--min-spatial-width does not go with {words[0]}: the window may be in any factor")
+        options.into = options.out = options.channels if words else None
+        return bool(words)
+    if options.into is None or options.out is None or options.channels is not None:
+        options.usage_error("give --in and --out together, and no --channels")
+    if options.min_spatial_width != 1:
+        options.usage_error("--min-spatial-width goes with --channels or --budget alone")
+    return True
+
+
+def _words_of_layers(options: argparse.Namespace) -> list[str]:
+    """Return the options given that ask for the blocks of a layer, which are ranked by more than weights."""
     given = {"--stride": options.stride != 1, "--objective": options.objective != "weights"}
     given |= {"--table": options.table is not None, "--measure": bool(options.measure)}
-    for word, is_given in given.items():
-        if is_given:
-            options.usage_error(f"{word} goes with --in and --out")
+    return [word for word, is_given in given.items() if is_given]
 
 
 def _ranked(options: argparse.Namespace) -> tuple[str, list[budget.Design]]:
@@ -161,11 +176,19 @@ def _limits(options: argparse.Namespace) -> dict[str, Any]:
     return {"S": prod(options.kernel), **{name: getattr(options, name) for name in names}}
 
 
-def _as_table(title: str, designs: Iterable[budget.Design]) -> Iterator[str]:
-    """Yield what the table shows, and its lines."""
+def _as_table(title: str, designs: Sequence[budget.Design], options: argparse.Namespace) -> Iterator[str]:
+    """Yield what the table shows, its lines, and what to do next."""
     head = ("", "branch widths", "factors", "weights", "per channel", "of regular", "paths")
     yield from (title, "")
     yield from table_lines(head, [(str(rank), *_row(design)) for rank, design in enumerate(designs, start=1)])
+    first, kernel = designs[0], "x".join(map(str, options.kernel))
+    yield from ("", "Next", "  in Python:", "      from igc_theory.budget import Design")
+    yield f"      Design({first.channels}, {first.branch_widths}, {first.kernel_size}).chain"
+    if not options.dense:
+        yield "  --dense: more than one path per pair allowed, often fewer weights"
+    kind = " --dense" * options.dense
+    yield f"  igc-theory design --channels {first.channels} --kernel {kernel}{kind} --objective latency"
+    yield "      fewer weights need not be faster: rank by time"
 
 
 def _row(design: budget.Design) -> tuple[str, ...]:

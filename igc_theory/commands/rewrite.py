@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from collections.abc import Iterator
 from math import sqrt
 from pathlib import Path
@@ -31,6 +32,9 @@ half of the weights, into a new file
     igc-theory rewrite model.onnx --keep 0.5 -o small.onnx
 a third of the multiply-adds, errors measured on images in a NumPy file (N, C, H, W)
     igc-theory rewrite model.onnx --keep 0.33 --objective multiply_adds --inputs images.npy -o small.onnx
+two thirds of the time that this machine takes, by its own table of times
+    igc-theory measure -o machine.json
+    igc-theory rewrite model.onnx --keep 0.67 --objective latency --table machine.json -o small.onnx
 """
 
 SHARES = (0.9, 0.75, 0.5, 0.33, 0.25)
@@ -65,6 +69,11 @@ def add_rewrite(commands: Any) -> None:
         help="what the share is of: bits (default), multiply_adds, or latency, as predicted for a machine",
     )
     parser.add_argument(
+        "--table",
+        metavar="FILE",
+        help="times of a machine, from igc-theory measure, for --objective latency (default: those of the library)",
+    )
+    parser.add_argument(
         "--inputs", type=Path, metavar="FILE", help="calibration inputs: a .npy, or .npz with their names"
     )
     parser.add_argument(
@@ -97,6 +106,8 @@ def _rewrite(options: argparse.Namespace) -> Iterator[str]:
     from igc_theory.networks.rewriting.result import writable
 
     _check_model(options.model)
+    if options.table is not None and options.objective != "latency":
+        options.usage_error("--table goes with --objective latency")
     if options.output is not None:
         if options.output.exists() and options.output.samefile(options.model):
             raise ValueError(f"output={str(options.output)!r} is the model itself: give another file")
@@ -119,6 +130,7 @@ def _called(options: argparse.Namespace, keep: float) -> networks.Rewrite:
         options.model,
         keep,
         objective=options.objective,
+        table=options.table,
         inputs=_inputs(options.inputs),
         input_shape=options.input,
         reorder=not options.no_reorder,
@@ -147,7 +159,7 @@ def _rewritten(options: argparse.Namespace) -> Iterator[str]:
     yield from _kept_lines(found)
     name = str(options.model)
     if options.output is None:
-        yield f"\nNothing was written: add -o FILE to write it, such as -o {options.model.stem}_small.onnx."
+        yield f"\nNothing was written: add -o FILE to write it, such as -o {_small(options.model)}."
         return
     written = found.save(options.output, force=options.force)
     before, after = options.model.stat().st_size, written.stat().st_size
@@ -174,9 +186,25 @@ def _compared(options: argparse.Namespace) -> Iterator[str]:
     layers = len(found.choices.layers)
     yield repr(networks.Table(f"{options.model.name}: {layers} layers that can be replaced", columns))
     yield from _kept_lines(found)
-    example = f"igc-theory rewrite {options.model} --keep {shares[len(shares) // 2]} -o {options.model.stem}_small.onnx"
+    example = f"igc-theory rewrite {_words(options)} --keep {shares[len(shares) // 2]} -o {_small(options.model)}"
     yield f"\nNothing was written. Next: choose a share and write it, such as\n    {example}"
     yield "An error of 1 is as large as the outputs: fine-tune behind it, or give calibration inputs (--inputs)."
+
+
+def _words(options: argparse.Namespace) -> str:
+    """Return the model and what else was asked, as words of a command."""
+    words = [str(options.model)]
+    words += ["--objective", options.objective] * (options.objective != "bits")
+    for name in ("table", "inputs"):
+        words += [f"--{name}", str(getattr(options, name))] * (getattr(options, name) is not None)
+    words += ["--input", "x".join(map(str, options.input or ()))] * (options.input is not None)
+    words += ["--no-reorder"] * options.no_reorder
+    return shlex.join(words)
+
+
+def _small(model: Path) -> str:
+    """Return a name for the new file, as a word of a command."""
+    return shlex.quote(f"{model.stem}_small.onnx")
 
 
 def _cost(cost: float) -> float:

@@ -15,7 +15,7 @@ from igc_theory.structure.arguments import path_of, shown
 from igc_theory.structure.branches import serial_factors
 from igc_theory.structure.chains import Chain
 
-__all__ = ["known_table", "latency_table", "read_table", "write_rows", "write_table"]
+__all__ = ["STORED", "known_table", "latency_table", "read_table", "write_rows", "write_table"]
 
 FORMAT = "igc_theory latency 1"
 STORED = Path(__file__).with_name("stored.json")
