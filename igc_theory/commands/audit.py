@@ -147,6 +147,7 @@ def _next(name: str, options: argparse.Namespace, found: networks.Audit) -> Iter
     if found.network.has_weights and found.plan.actions:
         small = f"{Path(name).stem}_small.onnx"
         by = "" if options.objective == "bits" else f" --objective {options.objective}"
+        by += f" --table {shlex.quote(options.table)}" if options.table and options.objective == "latency" else ""
         yield f"  igc-theory rewrite {network} --keep {options.keep:g}{by} -o {shlex.quote(small)}"
     if found.plan.actions:
         yield f"  igc-theory design {_layer_words(found.plan.actions[0].layer.convolution)}"

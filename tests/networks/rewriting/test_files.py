@@ -3,6 +3,7 @@
 
 import contextlib
 import io
+import shlex
 from functools import partial
 from pathlib import Path
 
@@ -16,11 +17,13 @@ from onnx.reference import ReferenceEvaluator
 
 from igc_theory import networks
 from igc_theory.__main__ import main
+from igc_theory.budget.latency import LatencyTable, Timed
 from igc_theory.networks import read_onnx
 from igc_theory.networks.readers.onnx_reader import graph_of
 from igc_theory.networks.rewriting.candidates.candidates import candidates
 from igc_theory.networks.rewriting.files.layers import onnx_layers
 from igc_theory.networks.rewriting.files.nodes import with_substitutes
+from igc_theory.networks.timing.tables import write_table
 from igc_theory.structure.chains import Chain
 from igc_theory.structure.factors import GroupConv
 from tests.networks.readers import onnx_models
@@ -438,7 +441,30 @@ def test_the_command_compares_budgets_writes_a_file_and_says_what_comes_next(tmp
     assert Path(target).read_bytes() == content
 
 
+def test_the_command_predicts_times_by_a_table_of_its_own(tmp_path, capsys):
+    """A machine on which branches cost nothing and a regular convolution much chooses something else than that of the library."""
+    layers = [Timed(Chain([GroupConv(size, size, groups, window)]), 6, 6, size * size * window / groups**2)
+              for size in (8, 16, 32) for groups in (1, 2, 4) for window in (1, 3)]  # fmt: skip
+    table, path = tmp_path / "my machine.json", str(written(tmp_path, network()))
+    write_table(table, LatencyTable({"runtime": "onnxruntime of an example"}, layers))
+    words = ["rewrite", path, "--objective", "latency"]
+    assert main([*words, "--keep", "0.8", "--table", str(table), "-o", str(tmp_path / "a.onnx")]) == 0
+    own, general = (rewrite(path, 0.8, objective="latency", table=known) for known in (str(table), None))
+    assert own.sentence in capsys.readouterr().out
+    assert own.choices.before > 100 * general.choices.before
+    assert (tmp_path / "a.onnx").read_bytes() == own.model.SerializeToString()
+    assert main([*words, "--table", str(table)]) == 0
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.strip().startswith("igc-theory rewrite")]
+    given = shlex.split(line)[1:]
+    assert given[1:6] == [path, "--objective", "latency", "--table", str(table)]
+    assert main([*given[:-1], str(tmp_path / "b.onnx")]) == 0
+    assert (tmp_path / "b.onnx").stat().st_size > 0
+
+
 @pytest.mark.parametrize(("words", "sentence"), [
+    (["--table", "none.json"], "--table goes with --objective latency"),
+    (["--table", "none.json", "--objective", "latency"], "--table 'none.json' cannot be read (No such file or directory): give a file that measure"),
+    (["--table", __file__, "--objective", "latency"], "is not a table that measure wrote"),
     (["--keep", "5"], "'5' is not a share"), (["--keep", "nan"], "'nan' is not a share"), (["-o", "small.onnx"], "an output needs a budget"),
     (["--keep", "0.0001"], "--keep 0.0001 is"), (["--inputs", "none.npy"], "is no NumPy file of numbers"),
 ])  # fmt: skip
