@@ -19,7 +19,7 @@ FIGURES := $(shell sed -n 's/^name = "\(.*\)"/\1/p' figures/manifest.toml)
 PICTURES := $(foreach name,$(FIGURES),figures/data/$(name).csv $(addprefix figures/out/$(name).,svg pdf png))
 
 # What the stored runs of the experiments say; the runs themselves are made by `make experiment` alone.
-RUNS := experiments/claims.py experiments/verdicts.py experiments/comparisons.py experiments/records.py $(wildcard experiments/*.csv)
+RUNS := experiments/bootstrap.py experiments/claims.py experiments/verdicts.py experiments/comparisons.py experiments/records.py $(wildcard experiments/*.csv)
 
 MATHJAX := .make/npm/node_modules/mathjax/es5/tex-svg.js
 

@@ -8,14 +8,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from itertools import product
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from experiments.bootstrap import interval
 from experiments.records import Row, read
-from experiments.verdicts import expanded_interval
 
 __all__ = ["KEEPS", "METHODS", "ORIGINAL", "Difference", "column", "difference", "rows", "summary_table"]
 
@@ -80,11 +79,10 @@ def column(name: str, method: str, keep: float = 1.0, of: Sequence[Row] | None =
 def difference(name: str, method: str, other: str, keep: float, other_keep: float | None = None) -> Difference:
     """Return by how much a method is above another one in some column; seeds are paired.
 
-    The interval is over all ways to draw the seeds again, expanded as for the claims (`experiments.verdicts`).
+    The interval is over all ways to draw the seeds again, expanded as for the claims (`experiments.bootstrap`).
     """
     apart = column(name, method, keep) - column(name, other, keep if other_keep is None else other_keep)
-    draws = np.array([*product(range(apart.size), repeat=apart.size)])
-    return Difference(float(apart.mean()), *expanded_interval(apart[draws].mean(axis=1), apart.size))
+    return Difference(float(apart.mean()), *interval(lambda means: means[0], apart[:, None]))
 
 
 def summary_table() -> str:

@@ -1,54 +1,144 @@
-"""What the stored runs say of the claims: margins with bootstrap intervals, verdicts, rank correlations; nothing is trained."""
+"""What the stored runs say of the claims: margins with intervals, a word for each, alone and for all together; nothing is trained.
+
+python -m experiments.verdicts            write the table into README.md; say every verdict, and what would decide the open ones
+python -m experiments.verdicts --check    change nothing, and say whether the table is up to date
+"""
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache
-from itertools import product
+from functools import cache, partial
+from itertools import count
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm, spearmanr, t
+from scipy.stats import norm, t
 
+from experiments.bootstrap import CONFIDENCE, Statistic, critical_value, estimates, interval
 from experiments.claims import CLAIMS, Claim
 from experiments.records import Row, read
 from tools.files import update_section
 
 __all__ = [
+    "DATASETS",
+    "MARGIN",
+    "WORDS",
     "Verdict",
+    "accuracies",
+    "chosen_rate",
     "claims_markdown",
-    "correlations",
-    "expanded_interval",
-    "rank_correlations",
+    "datasets_of",
+    "left_out",
+    "mean_accuracy",
+    "readme_section",
     "runs",
+    "seeds_needed",
+    "summary",
+    "validation_by_rate",
     "verdict",
     "verdicts",
+    "word",
 ]
 
 HERE = Path(__file__).resolve().parent
-DATASETS = {"digits": "digits", "mnist1d": "MNIST-1D"}
-CONFIDENCE = 0.95
+DATASETS = {"digits": "digits", "mnist1d": "MNIST-1D", "mnist": "MNIST"}
+
+MARGIN = 0.25
+"""In points of test accuracy: an effect that is surely smaller is called no difference; written down before the runs."""
+
+WORDS = ("supported", "refuted", "no difference", "undecided")
+
+
+def word(low: float, high: float) -> str:
+    """Return what an interval of a margin says.
+
+    The sign goes first: an interval above 0 supports the claim and one below 0 refutes it, be it by less than `MARGIN`. For the
+    claims are about what is better, and an effect that is known to be there must not be called none. *No difference* is said only
+    of an interval that holds 0 and lies within ±`MARGIN`.
+
+    Examples
+    --------
+    >>> word(0.1, 0.9), word(-0.9, -0.1), word(-0.1, 0.2), word(-0.1, 0.3)
+    ('supported', 'refuted', 'no difference', 'undecided')
+    >>> word(0.1, 0.2)
+    'supported'
+    """
+    if low > 0 or high < 0:
+        return "supported" if low > 0 else "refuted"
+    return "no difference" if low >= -MARGIN and high <= MARGIN else "undecided"
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the runs on one data set say of one claim: the margin in points of test accuracy, its interval, and a word."""
+    """What the runs on one data set say of one claim.
+
+    Attributes
+    ----------
+    claim, dataset, seeds
+        What is judged, and from how many seeds.
+    margin, low, high : float
+        In points of test accuracy, with the ends of the 95 % interval of this margin alone.
+    error : float
+        The standard error of the margin.
+    critical : float
+        How many standard errors the interval reaches that holds for all verdicts of the family together.
+    """
 
     claim: Claim
     dataset: str
+    seeds: int
     margin: float
     low: float
     high: float
+    error: float
+    critical: float
 
     @property
     def word(self) -> str:
-        """Supported or not supported if the interval leaves zero out, on the claim's side or on the other; else undecided."""
-        return "supported" if self.low > 0 else "not supported" if self.high < 0 else "undecided"
+        """What the margin's own interval says."""
+        return word(self.low, self.high)
+
+    @property
+    def simultaneous(self) -> tuple[float, float]:
+        """The interval that holds for all verdicts of the family together, in 95 % of cases."""
+        return self.margin - self.critical * self.error, self.margin + self.critical * self.error
+
+    @property
+    def simultaneous_word(self) -> str:
+        """What is said if one wrong word among all verdicts of the family is to come up in at most one case of twenty."""
+        return word(*self.simultaneous)
+
+    @property
+    def small(self) -> bool:
+        """Whether the effect is surely smaller than `MARGIN`, whatever its sign."""
+        return self.low >= -MARGIN and self.high <= MARGIN
+
+    @property
+    def holds(self) -> bool:
+        """Whether a decided verdict stays the same when all are judged together."""
+        return self.word == self.simultaneous_word != "undecided"
+
+    @property
+    def sentence(self) -> str:
+        """The verdict in words and numbers."""
+        size = ", but by less than the margin" if self.small and self.word in ("supported", "refuted") else ""
+        together = (
+            "" if self.holds or self.word == "undecided" else f"; judged with all others {self.simultaneous_word}"
+        )
+        return (
+            f"{self.claim.words} ({DATASETS[self.dataset]}): {self.word}{size}, {self.margin:+.2f} points "
+            f"[{self.low:+.2f}, {self.high:+.2f}]{together}."
+        )
+
+    def __str__(self) -> str:
+        return self.sentence
+
+
+# --- the stored runs ------------------------------------------------------------------------------------------------
 
 
 @cache
@@ -75,139 +165,174 @@ def chosen_rate(dataset: str, family: str) -> float:
     return max(means, key=means.__getitem__)
 
 
+def datasets_of(experiment: str) -> list[str]:
+    """Return the data sets that an experiment was run on, in the order of `DATASETS`; none before its first run."""
+    found = {row["dataset"] for row in read(HERE / f"{experiment}.csv")}
+    return [dataset for dataset in DATASETS if dataset in found]
+
+
 def accuracies(experiment: str, dataset: str) -> tuple[dict[str, Row], NDArray[np.float64]]:
-    """Return one row per design by ``"budget: role"``, and the test accuracies, shape (seeds, designs), one row per seed."""
+    """Return one row per design by ``"budget: role"``, and the test accuracies, shape (seeds, designs), one row per seed.
+
+    Designs that share budget and role have their names behind it.
+    """
     found = [row for row in runs(experiment) if row["dataset"] == dataset]
+    if not found:
+        raise ValueError(f"experiments/{experiment}.csv has no runs on {dataset}: run python -m experiments.run")
+    keys = _keys(found)
     seeds = sorted({int(row["seed"]) for row in found})
-    designs = {f"{row['budget']}: {row['role']}": row for row in found if int(row["seed"]) == seeds[0]}
-    table = {(f"{row['budget']}: {row['role']}", int(row["seed"])): float(row["test"]) for row in found}
+    designs = {key: row for key, row in zip(keys, found, strict=True) if int(row["seed"]) == seeds[0]}
+    table = {(key, int(row["seed"])): float(row["test"]) for key, row in zip(keys, found, strict=True)}
+    if not len(found) == len(table) == len(designs) * len(seeds):
+        raise ValueError(
+            f"experiments/{experiment}.csv, {dataset}: {len(found)} runs for {len(designs)} designs and {len(seeds)} seeds, "
+            "not one for each: run python -m experiments.run"
+        )
     return designs, np.array([[table[design, seed] for design in designs] for seed in seeds])
 
 
-def expanded_interval(replicates: NDArray[np.float64], runs_resampled: int) -> tuple[float, float]:
-    r"""Return the percentile interval of bootstrap replicates, expanded for a small sample.
+def _keys(rows: Sequence[Row]) -> list[str]:
+    """Return the key of each row's design."""
+    sharing: dict[str, set[str]] = {}
+    for row in rows:
+        sharing.setdefault(f"{row['budget']}: {row['role']}", set()).add(str(row["design"]))
+    return [
+        role if len(sharing[role]) == 1 else f"{role}, {row['design']}"
+        for row, role in ((row, f"{row['budget']}: {row['role']}") for row in rows)
+    ]
 
-    The percentiles are :math:`Φ(∓\sqrt{n/(n-1)}\, t_{n-1})`, which makes the interval of a mean of normal numbers as wide as
-    Student's [Hesterberg2015]. For five runs it reaches almost from the smallest replicate to the largest.
 
-    Examples
-    --------
-    >>> expanded_interval(np.arange(1001.0), runs_resampled=1000)
-    (24.0, 976.0)
-    """
-    n = runs_resampled
-    tail = norm.cdf(-np.sqrt(n / (n - 1)) * t.ppf((1 + CONFIDENCE) / 2, n - 1))
-    low, high = np.quantile(replicates, [tail, 1 - tail], method="inverted_cdf")
-    return float(low), float(high)
+def mean_accuracy(dataset: str) -> float:
+    """Return the mean test accuracy of all runs on a data set that the claims ask for."""
+    names = sorted({claim.experiment for claim in CLAIMS if _why_left_out(claim, dataset) is None})
+    return float(np.mean(np.concatenate([accuracies(name, dataset)[1].ravel() for name in names])))
+
+
+# --- verdicts -------------------------------------------------------------------------------------------------------
+
+
+def _margin(claim: Claim, designs: dict[str, Row], means: NDArray[np.float64]) -> NDArray[np.float64]:
+    return claim.margin(designs, dict(zip(designs, means, strict=True)))
+
+
+def _statistic(claim: Claim, dataset: str) -> tuple[Statistic, NDArray[np.float64]]:
+    """Return the margin as a function of mean accuracies, and the accuracies, shape (seeds, designs)."""
+    designs, table = accuracies(claim.experiment, dataset)
+    return partial(_margin, claim, designs), table
+
+
+def _why_left_out(claim: Claim, dataset: str) -> str | None:
+    """Return why a claim cannot be judged by what is stored, or None if it can."""
+    try:
+        statistic, table = _statistic(claim, dataset)
+        statistic(table.T[:, :1])
+    except ValueError as error:
+        return str(error)
+    except KeyError as error:
+        return f"experiments/{claim.experiment}.csv has no design {error}: run python -m experiments.run"
+    return None
+
+
+def left_out(claims: Sequence[Claim] = CLAIMS) -> list[str]:
+    """Return a sentence for each claim and data set that cannot be judged yet, with the reason."""
+    asked = ((claim, name, _why_left_out(claim, dataset)) for claim in claims for dataset, name in DATASETS.items())
+    return [f"{claim.words} ({name}): left out, as {reason}." for claim, name, reason in asked if reason]
+
+
+def verdicts(claims: Sequence[Claim] = CLAIMS, datasets: Iterable[str] = tuple(DATASETS)) -> list[Verdict]:
+    """Return the verdict on every claim and data set for which there are runs, judged as one family."""
+    asked = [(claim, dataset) for claim in claims for dataset in datasets if _why_left_out(claim, dataset) is None]
+    family = [_statistic(claim, dataset) for claim, dataset in asked]
+    critical = critical_value(family)
+    return [_judged(*pair, *judged, critical) for pair, judged in zip(asked, family, strict=True)]
 
 
 def verdict(claim: Claim, dataset: str) -> Verdict:
-    """Return the margin of a claim, its interval over all n**n ways to draw n seeds again, and the verdict.
-
-    A seed is drawn for all designs at once, so that differences are paired: the runs of one seed saw the same batches.
-    """
-    designs, table = accuracies(claim.experiment, dataset)
-    n = len(table)
-    draws = np.array([*product(range(n), repeat=n)])
-    resampled = claim.margin(designs, dict(zip(designs, table[draws].mean(axis=1).T, strict=True)))
-    measured = claim.margin(designs, dict(zip(designs, table.mean(axis=0)[:, None], strict=True)))
-    return Verdict(claim, dataset, float(measured[0]), *expanded_interval(resampled, n))
+    """Return the verdict on one claim by itself: a family of one."""
+    judged = _statistic(claim, dataset)
+    return _judged(claim, dataset, *judged, critical_value([judged]))
 
 
-def verdicts() -> list[Verdict]:
-    """Return the verdict on every claim and data set."""
-    return [verdict(claim, dataset) for claim in CLAIMS for dataset in DATASETS]
+def _judged(claim: Claim, dataset: str, statistic: Statistic, table: NDArray[np.float64], critical: float) -> Verdict:
+    (value,), (error,) = estimates(statistic, table)
+    low, high = interval(statistic, table)
+    return Verdict(claim, dataset, len(table), round(float(value), 9), low, high, float(error), critical)
 
 
-def claims_markdown() -> str:
-    """Return the verdicts as a table in Markdown, one row per claim."""
-    head = ["claim", "made by", *DATASETS.values()]
-    rows = [[claim.words, claim.source, *(_cell(verdict(claim, dataset)) for dataset in DATASETS)] for claim in CLAIMS]
-    return "\n".join(f"|{'|'.join(cells)}|" for cells in (head, ["---"] * len(head), *rows))
+def seeds_needed(found: Verdict) -> int:
+    """Return how many seeds would decide a claim, if the margin and its spread stay as they were measured.
 
-
-def _cell(found: Verdict) -> str:
-    return f"**{found.word}**, {found.margin:+.2f} [{found.low:+.2f}, {found.high:+.2f}]"
-
-
-# --- correlations ---------------------------------------------------------------------------------------------------
-
-PREDICTORS = {"width": "width", "evenness": "path evenness", "effective_rank": "effective rank"}
-_COMPARABLE = ("igcv1_sweep", "factor_count", "balance", "permutations", "path_counts")
-_RESAMPLES = 2000
-
-
-def comparable_runs(dataset: str) -> dict[str, NDArray[Any]]:
-    """Return the runs with linear blocks and about the same weights, whatever the experiment: predictors, design and accuracy.
-
-    A run that several experiments share, because they compare the same design, is taken once.
-    """
-    rows = [
-        row for name in _COMPARABLE for row in runs(name) if row["dataset"] == dataset and row["budget"] != "scarce"
-    ]
-    same = ("seed", "width", "factors", "weights", "effective_rank", "train", "validation", "test")
-    rows = list({tuple(row[name] for name in same): row for row in reversed(rows)}.values())[::-1]
-    columns: dict[str, NDArray[Any]] = {
-        name: np.array([float(row[name]) for row in rows]) for name in (*PREDICTORS, "test")
-    }
-    return columns | {"design": np.array([f"{row['budget']}: {row['design']}" for row in rows])}
-
-
-def correlations(rng: np.random.Generator) -> list[tuple[str, str, float, float, float]]:
-    """Return dataset, predictor, Spearman's rank correlation with test accuracy over all comparable runs, and its interval.
-
-    The percentile interval is over resamples of designs with all their runs: runs of one design are not independent evidence.
-    """
-    return [
-        (dataset, predictor, *_correlation(columns, predictor, rng))
-        for dataset, columns in ((dataset, comparable_runs(dataset)) for dataset in DATASETS)
-        for predictor in PREDICTORS
-    ]
-
-
-def _correlation(
-    columns: Mapping[str, NDArray[Any]], predictor: str, rng: np.random.Generator
-) -> tuple[float, float, float]:
-    x, y = columns[predictor], columns["test"]
-    designs = [*dict.fromkeys(columns["design"])]
-    draws = rng.integers(len(designs), size=(_RESAMPLES, len(designs)))
-    times_drawn = (draws[:, :, None] == np.arange(len(designs))).sum(axis=1)
-    found = rank_correlations(x, y, times_drawn[:, [designs.index(design) for design in columns["design"]]])
-    low, high = np.quantile(found, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
-    return float(spearmanr(x, y).statistic), float(low), float(high)
-
-
-def rank_correlations(x: NDArray[np.float64], y: NDArray[np.float64], times: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return Spearman's rank correlation of each resample, in which run `k` stands ``times[resample, k]`` times.
+    The half-width of Student's interval must fall below the larger of the margin and what is left of `MARGIN` beside it. One of the
+    two is at least `MARGIN` / 2, so there is an end: four times as many seeds for twice the spread.
 
     Examples
     --------
-    >>> rank_correlations(np.array([1.0, 2, 3]), np.array([5.0, 9, 7]), np.array([[1, 1, 1], [2, 0, 1]])).round(3)
-    array([0.5, 1. ])
+    >>> from experiments.claims import CLAIMS
+    >>> found = Verdict(CLAIMS[0], "digits", seeds=5, margin=0.1, low=-0.2, high=0.4, error=0.1, critical=3.0)
+    >>> seeds_needed(found)
+    12
     """
-    ranks = np.array([_ranks(values, times) for values in (x, y)])
-    total = times.sum(axis=1)
-    deviations = ranks - (total[:, None] + 1) / 2  # a rank is (n + 1)/2 in the mean, whatever ties there are
-    covariance, *variances = (
-        np.einsum("rk,rk,rk->r", times, deviations[a], deviations[b]) for a, b in ((0, 1), (0, 0), (1, 1))
+    spread = found.error * np.sqrt(found.seeds)
+    target = max(abs(found.margin), MARGIN - abs(found.margin))
+    fewest = int((norm.ppf((1 + CONFIDENCE) / 2) * spread / target) ** 2)  # Student's interval is wider
+    return next(n for n in count(max(2, fewest)) if t.ppf((1 + CONFIDENCE) / 2, n - 1) * spread < target * np.sqrt(n))
+
+
+# --- tables and sentences -------------------------------------------------------------------------------------------
+
+
+def claims_markdown(found: Sequence[Verdict], *, intervals: bool = True) -> str:
+    """Return verdicts as a table in Markdown, one row per claim; bold ones hold when all are judged together."""
+    cells = {(verdict.claim, verdict.dataset): _cell(verdict, intervals=intervals) for verdict in found}
+    datasets = [dataset for dataset in DATASETS if dataset in {verdict.dataset for verdict in found}]
+    head = ["claim", *(f"{DATASETS[dataset]}<br>{mean_accuracy(dataset):.1f} %" for dataset in datasets)]
+    rows = [
+        [f"{claim.words} ({claim.source})", *(cells.get((claim, dataset), "not run") for dataset in datasets)]
+        for claim in dict.fromkeys(verdict.claim for verdict in found)
+    ]
+    return "\n".join(f"|{'|'.join(line)}|" for line in (head, ["---"] * len(head), *rows))
+
+
+def _cell(found: Verdict, *, intervals: bool) -> str:
+    said = f"**{found.word}**" if found.holds else found.word
+    ends = f" [{found.low:+.2f}, {found.high:+.2f}]" if intervals else ""
+    return f"{said}<br>{found.margin:+.2f}{ends}"
+
+
+def summary(found: Sequence[Verdict]) -> str:
+    """Return in sentences how many verdicts there are of each word, alone and together, and from how many seeds."""
+    seeds = sorted({verdict.seeds for verdict in found})
+    numbers = [
+        [[v.word for v in found].count(name), [v.simultaneous_word for v in found].count(name)] for name in WORDS
+    ]
+    alone, together = (
+        ", ".join(f"{n} {name}" for n, name in zip(counts, WORDS, strict=True)) for counts in zip(*numbers, strict=True)
     )
-    return np.asarray(covariance / np.sqrt(variances[0] * variances[1]))
+    reach = f"at {found[0].critical:.2f} standard errors" if np.isfinite(found[0].critical) else "from too few seeds"
+    return (
+        f"{len(found)} verdicts from {' to '.join(map(str, seeds))} seeds per design: {alone}. "
+        f"Judged together, {reach}: {together}."
+    )
 
 
-def _ranks(values: NDArray[np.float64], times: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return the rank of each run in each resample; ties share the mean of their ranks."""
-    distinct, place = np.unique(values, return_inverse=True)
-    copies = times @ (place[:, None] == np.arange(distinct.size))
-    return np.asarray((copies.cumsum(axis=1) - (copies - 1) / 2)[:, place])
+def readme_section(found: Sequence[Verdict]) -> str:
+    """Return what stands in README.md: the numbers of verdicts by word, and the table without intervals."""
+    waiting = f" {len(left_out())} verdicts wait for runs." if left_out() else ""
+    return f"{summary(found)}{waiting}\n\n{claims_markdown(found, intervals=False)}"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write the table of verdicts into README.md, or with --check only say whether it is up to date."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--check", action="store_true", help="change nothing")
-    stale = update_section("verdicts", claims_markdown(), check=parser.parse_args(arguments).check)
-    print("\n".join(stale), end="\n" if stale else "")
-    return int(bool(stale))
+    check = parser.parse_args(arguments).check
+    found = verdicts()
+    stale = update_section("verdicts", readme_section(found), check=check)
+    for verdict in found:
+        more = f" Decided with about {seeds_needed(verdict)} seeds." if verdict.word == "undecided" else ""
+        print(f"{verdict}{more}")
+    print("\n".join([*left_out(), summary(found), *stale]))
+    return int(bool(stale) and check)
 
 
 if __name__ == "__main__":

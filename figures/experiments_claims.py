@@ -1,4 +1,4 @@
-"""The claims of the papers against our runs: margins with intervals and verdicts."""
+"""The claims of the papers against our runs: margins with intervals, and what they say."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from experiments.verdicts import DATASETS, verdicts
+from experiments.verdicts import DATASETS, MARGIN, verdicts
 from igc_theory.views.plots.networks.experiments import plot_claims
 from igc_theory.views.plots.style import PAGE
 
@@ -20,12 +20,13 @@ def data() -> dict[str, list[Any]]:
         "claim": [verdict.claim.words for verdict in found],
         "dataset": [DATASETS[verdict.dataset] for verdict in found],
         **{name: [getattr(verdict, name) for verdict in found] for name in ("margin", "low", "high")},
-        "verdict": [verdict.word for verdict in found],
+        "word": [verdict.word for verdict in found],
+        "together": [verdict.simultaneous_word for verdict in found],
     }
 
 
 def draw(columns: dict[str, NDArray[Any]]) -> Figure:
     """Draw one row per claim."""
-    figure, ax = plt.subplots(figsize=(PAGE, 3.4))
-    plot_claims(columns, ax)
+    figure, ax = plt.subplots(figsize=(PAGE, 0.6 + 0.27 * len({*columns["claim"]})))
+    plot_claims(columns, MARGIN, ax)
     return figure

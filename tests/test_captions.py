@@ -2,10 +2,11 @@
 
 import csv
 from collections import defaultdict
-from statistics import mean, median, stdev
+from statistics import mean, median
 
 import pytest
 
+from experiments.verdicts import DATASETS, chosen_rate
 from figures.build import manifest
 from igc_theory.networks import path_polynomial, published
 from tools.files import ROOT
@@ -199,26 +200,37 @@ def test_products_are_faster_than_dense_matrices_where_the_caption_says():
     says("apply_time", "At 1,024 and 4,096 channels the products were faster")
 
 
-def test_correlations_are_as_the_caption_says():
-    said = {
-        row["panel"]: (float(row["rho"]), float(row["low"]) * float(row["high"]) > 0)
-        for row in rows("experiment_correlations")
-    }
-    decided = {panel: round(rho, 2) for panel, (rho, away) in said.items() if away}
-    assert decided == {"MNIST-1D: width": -0.47, "MNIST-1D: path evenness": 0.32}
-    says("experiment_correlations", "width (−0.47) and path evenness (0.32)", "on the digits none")
+def test_words_of_claims_are_those_of_their_intervals():
+    for row in rows("experiments_claims"):
+        low, high = float(row["low"]), float(row["high"])
+        assert (row["word"] in ("supported", "refuted")) == (low > 0 or high < 0)
+        assert (row["word"] == "no difference") == (low <= 0 <= high and low >= -0.25 and high <= 0.25)
+        assert (row["word"] == "supported") == (low > 0)
+    says("experiments_claims", "leave zero out", "hold zero and lie in the shaded band, ±0.25 points")
 
 
-def test_runs_differ_between_designs_and_seeds_as_the_caption_says():
-    runs = grouped(rows("experiment_runs"), "panel", "label", value="accuracy")
-    panels = {panel for panel, _ in runs}
-    spread = [max(means) - min(means) for means in ([mean(v) for k, v in runs.items() if k[0] == p] for p in panels)]
-    noise = [mean(stdev(v) for k, v in runs.items() if k[0] == p) for p in panels]
-    assert [round(value, 1) for value in (min(spread), max(spread), min(noise), max(noise))] == [0.2, 2.5, 0.2, 0.6]
-    says("experiment_runs", "differ by 0.2 to 2.5 points", "by 0.2 to 0.6")
-    for data, best in ("digits", "3 factors"), ("MNIST-1D", "2 factors"):
-        means = {label: mean(v) for (panel, label), v in runs.items() if panel == f"{data}: number of factors"}
-        assert max(means, key=means.get) == best
+def test_dots_are_runs_less_the_mean_of_their_seed():
+    runs = grouped(rows("experiment_runs"), "panel", "label", value="deviation")
+    for panel in {panel for panel, _ in runs}:
+        budgets = defaultdict(list)
+        for (here, label), values in runs.items():
+            if here == panel:
+                budgets[label.rpartition(": ")[0]].append(values)
+        for designs in budgets.values():
+            assert max(abs(mean(seed)) for seed in zip(*designs, strict=True)) < 0.006  # rounded to 0.01
+    balanced = {label for panel, label in runs if panel.endswith(": balance")}
+    assert sum(label.endswith("balanced") for label in balanced) >= 1
+    says("experiment_runs", "less the mean over all designs of its seed and its weights", "The balanced design is red")
+
+
+def test_the_ringed_rate_is_the_one_that_was_used():
+    found = grouped(rows("experiment_rates"), "panel", "rate", value="accuracy")
+    for panel in {panel for panel, _ in found}:
+        family, _, name = panel.partition(" blocks: ")
+        dataset = next(key for key, shown in DATASETS.items() if shown == name)
+        best = max((mean(values), float(rate)) for (here, rate), values in found.items() if here == panel)[1]
+        assert best == chosen_rate(dataset, family)
+    says("experiment_rates", "the rate at which all runs of the family were trained")
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import ast
 import doctest
 import importlib
 import inspect
+import os
 import re
 import subprocess
 import sys
@@ -267,6 +268,18 @@ def test_builds_share_only_tools(folder):
             name.partition(".")[0] for name in imported_modules(tree_of(path.read_text(encoding="utf-8")), [folder])
         }
         assert tops & (SCRIPTS_USE.keys() - {folder, "tools"}) <= SCRIPTS_USE[folder], path
+
+
+def test_what_notebooks_import_is_installed_with_an_editable_install(tmp_path):
+    """Wherever a notebook runs, and without a path of its own."""
+    code = "from importlib.util import find_spec; print([find_spec(name) is None for name in ('experiments.verdicts', 'figures')])"
+    free = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path, env=free
+    )
+    assert done.stdout.strip() == "[False, False]"
+    notebooks = (ROOT / "notebooks").glob("*.ipynb")
+    assert [path.name for path in notebooks if "sys.path" in path.read_text(encoding="utf-8")] == []
 
 
 def test_importing_the_package_loads_nothing_heavy():

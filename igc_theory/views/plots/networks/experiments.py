@@ -1,31 +1,127 @@
-"""Pictures of trained networks: runs by design, margins of claims with their intervals, accuracy over what might explain it."""
+"""Pictures of trained networks: what runs say of claims, every run, accuracy over weights, depth and learning rate."""
 
 from __future__ import annotations
 
+from textwrap import fill
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import LogLocator, NullLocator
 from numpy.typing import NDArray
 
 from igc_theory.views.plots.columns import Columns, axes_or_new, checked_columns
 from igc_theory.views.plots.style import PALETTE
 
-__all__ = ["plot_accuracy_over", "plot_claims", "plot_runs"]
+__all__ = ["BALANCED", "plot_claims", "plot_factorizations", "plot_gains", "plot_rates", "plot_runs"]
 
-VERDICTS = {"supported": PALETTE[0], "undecided": "#8C8C8C", "not supported": PALETTE[5]}
-"""Colour of each verdict."""
+WORDS = {"supported": PALETTE[0], "refuted": PALETTE[5], "no difference": "black", "undecided": "#767676"}
+"""Colour of each word of a verdict."""
 
-_MARKERS = "osD^"
+BALANCED = PALETTE[5]
+"""Colour of balanced designs: the red of the figure in the talk on IGCV2."""
+
+SERIES = (("o", PALETTE[0]), ("s", PALETTE[1]), ("D", "black"))
+"""Marker and colour of each data set, in order; apart in grey too."""
+
+_LABEL = 46
+"""Characters of a claim on one line."""
 
 
-def plot_runs(columns: Columns, ax: Axes | None = None) -> Axes:
-    """Draw the accuracy of every run as a dot and the mean of each design as a line, in the order given.
+def plot_claims(columns: Columns, band: float = 0.25, ax: Axes | None = None) -> Axes:
+    """Draw the margin of each claim with its interval, one marker per data set, and the words of the verdicts to the right.
 
     Parameters
     ----------
     columns : mapping of str to sequence
-        `label`, one row per run, the runs of a design under one label; `accuracy` in per cent.
+        One row per claim and data set: `claim`, `dataset`, `word` and `together`, the verdicts alone and with all others;
+        `margin`, `low`, `high` in points of accuracy. Words on which both agree are bold; markers of undecided ones are hollow.
+    band : float, default 0.25
+        Half the width of the shaded band: effects that are called no difference.
+    ax : matplotlib.axes.Axes, optional
+        Drawn on; by default the axes of a new figure.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a column is missing or of the wrong kind, or a word is unknown, or there are more than three data sets.
+
+    Examples
+    --------
+    >>> row = {"claim": ["wider is better"], "dataset": ["digits"], "word": ["supported"], "together": ["undecided"]}
+    >>> ax = plot_claims(row | {"margin": [0.4], "low": [0.1], "high": [0.7]})
+    >>> [label.get_text() for label in ax.get_yticklabels()], [text.get_text() for text in ax.texts]
+    (['wider is better'], ['digits', 'supported'])
+    """
+    table = checked_columns(columns, numbers=("margin", "low", "high"), words=("claim", "dataset", "word", "together"))
+    for word in sorted({*table["word"].tolist(), *table["together"].tolist()} - set(WORDS)):
+        raise ValueError(f"columns['word'] or ['together'] holds {word!r}: use {', '.join(WORDS)}")
+    claims, datasets = (list(dict.fromkeys(table[name].tolist())) for name in ("claim", "dataset"))
+    ax = axes_or_new(ax)
+    left, right, end = _reach(table, band, len(datasets))
+    ax.axvspan(-band, band, color="#E4E4E4", linewidth=0, zorder=0)
+    ax.axvline(0, color="black", linewidth=0.6, zorder=0.5)
+    ax.hlines(np.arange(len(claims) - 1) + 0.5, left, end, color="#CCCCCC", linewidth=0.4)
+    for k, (dataset, (marker, colour)) in enumerate(zip(datasets, _series(datasets), strict=True)):
+        rows = table["dataset"] == dataset
+        place = np.array([claims.index(claim) for claim in table["claim"][rows]])
+        shown = {name: column[rows] for name, column in table.items()}
+        _intervals(ax, shown, place + 0.24 * (k - (len(datasets) - 1) / 2), marker, colour)
+        _words(ax, shown, place, right + (end - right) * (k + 0.12) / len(datasets), marker, colour)
+    ax.set_yticks(range(len(claims)), [fill(claim, _LABEL) for claim in claims], linespacing=0.9)
+    ax.tick_params(axis="y", length=0)
+    ax.set(xlim=(left, end), ylim=(len(claims) - 0.5, -1.2), xlabel="margin of the claim (points of test accuracy)")
+    ax.set_xticks([tick for tick in ax.get_xticks() if left <= tick <= right])
+    ax.spines.bottom.set_bounds(left, right)
+    ax.xaxis.label.set(ha="center", x=(right - left) / (2 * (end - left)))
+    return ax
+
+
+def _reach(table: dict[str, NDArray[Any]], band: float, datasets: int) -> tuple[float, float, float]:
+    """Return where the intervals begin and end, and where the words beside them end."""
+    left, right = min(table["low"].min(), -band), max(table["high"].max(), band)
+    space = 0.04 * (right - left)
+    return left - space, right + space, right + space + 0.32 * datasets * (right - left)
+
+
+def _series(datasets: list[str]) -> tuple[tuple[str, str], ...]:
+    """Return marker and colour of each data set."""
+    if len(datasets) > len(SERIES):
+        raise ValueError(f"columns['dataset'] holds {len(datasets)} data sets: use at most {len(SERIES)}")
+    return SERIES[: len(datasets)]
+
+
+def _intervals(ax: Axes, table: dict[str, NDArray[Any]], place: NDArray[Any], marker: str, colour: str) -> None:
+    """Draw the intervals of one data set; the markers of undecided claims are hollow."""
+    ax.hlines(place, table["low"], table["high"], color=colour, linewidth=1.1)
+    for undecided in (False, True):
+        rows = (table["word"] == "undecided") == undecided
+        fill_colour = "white" if undecided else colour
+        ax.plot(table["margin"][rows], place[rows], marker, color=colour, markersize=3.4, markerfacecolor=fill_colour)
+
+
+def _words(ax: Axes, table: dict[str, NDArray[Any]], place: NDArray[Any], x: float, marker: str, colour: str) -> None:
+    """Write the words of one data set below each other, under its marker and name."""
+    ax.plot(x, -0.85, marker, color=colour, markersize=4)
+    ax.annotate(str(table["dataset"][0]), (x, -0.85), (6, 0), textcoords="offset points", va="center")
+    for row, word in enumerate(table["word"].tolist()):
+        both = word == table["together"][row] and word != "undecided"
+        ax.text(x, place[row], word, va="center", color=WORDS[word], fontweight="bold" if both else "normal")
+
+
+def plot_runs(columns: Columns, reach: float, ax: Axes | None = None) -> Axes:
+    """Draw by how much every run is above the mean of its seed, a line of dots per design, and the mean of each as a bar.
+
+    Parameters
+    ----------
+    columns : mapping of str to sequence
+        `label`, one row per run, the runs of a design under one label; `deviation` in points. What is labelled balanced is red.
+    reach : float
+        Half the width of the axis; runs further out stand at its ends as arrowheads.
     ax : matplotlib.axes.Axes, optional
         Drawn on; by default the axes of a new figure.
 
@@ -40,96 +136,42 @@ def plot_runs(columns: Columns, ax: Axes | None = None) -> Axes:
 
     Examples
     --------
-    >>> ax = plot_runs({"label": ["M=1", "M=1", "M=2"], "accuracy": [97.0, 98.0, 96.0]})
-    >>> [label.get_text() for label in ax.get_xticklabels()], ax.collections[-1].get_segments()[0][0].tolist()
-    (['M=1', 'M=2'], [-0.3, 97.5])
+    >>> ax = plot_runs({"label": ["M=1", "M=1", "M=2"], "deviation": [0.5, 0.25, -3]}, reach=1)
+    >>> [label.get_text() for label in ax.get_yticklabels()], [*map(float, ax.get_xlim())]
+    (['M=1', 'M=2'], [-1.0, 1.0])
     """
-    table = checked_columns(columns, numbers=("accuracy",), words=("label",))
-    labels = list(dict.fromkeys(table["label"]))
-    place = np.array([labels.index(label) for label in table["label"]])
-    means = [table["accuracy"][place == k].mean() for k in range(len(labels))]
+    table = checked_columns(columns, numbers=("deviation",), words=("label",))
     ax = axes_or_new(ax)
-    ax.scatter(place + _spread(place), table["accuracy"], s=8, color=PALETTE[0], alpha=0.65, linewidths=0)
-    ax.hlines(means, np.arange(len(labels)) - 0.3, np.arange(len(labels)) + 0.3, color="black", linewidth=1.2)
-    ax.set_xticks(range(len(labels)), labels)
-    ax.set(xlim=(-0.6, len(labels) - 0.4), ylabel="test accuracy (%)")
-    return ax
-
-
-def _spread(place: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return small shifts that set the runs of one design side by side."""
-    seen = np.array([np.sum(place[:k] == place[k]) for k in range(place.size)])
-    total = np.array([np.sum(place == here) for here in place])
-    return np.asarray(0.4 * (seen - (total - 1) / 2) / np.maximum(total - 1, 1))
-
-
-def plot_claims(columns: Columns, ax: Axes | None = None) -> Axes:
-    """Draw the margin of each claim with its interval, one marker per data set, in the colour of the verdict.
-
-    Parameters
-    ----------
-    columns : mapping of str to sequence
-        One row per claim and data set: `claim`, `dataset`, `verdict` (supported, undecided, not supported); `margin`, `low`, `high`
-        in points of accuracy.
-    ax : matplotlib.axes.Axes, optional
-        Drawn on; by default the axes of a new figure.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
-
-    Raises
-    ------
-    TypeError, ValueError
-        If a column is missing or of the wrong kind, or a verdict is unknown.
-
-    Examples
-    --------
-    >>> row = {"claim": ["wider is better"], "dataset": ["digits"], "verdict": ["supported"]}
-    >>> ax = plot_claims(row | {"margin": [0.4], "low": [0.1], "high": [0.7]})
-    >>> [label.get_text() for label in ax.get_yticklabels()]
-    ['wider is better']
-    """
-    table = checked_columns(columns, numbers=("margin", "low", "high"), words=("claim", "dataset", "verdict"))
-    for word in sorted(set(table["verdict"].tolist()) - set(VERDICTS)):
-        raise ValueError(f"columns['verdict'] holds {word!r}: use {', '.join(VERDICTS)}")
-    claims, datasets = (list(dict.fromkeys(table[name].tolist())) for name in ("claim", "dataset"))
-    ax = axes_or_new(ax)
-    for k, dataset in enumerate(datasets):
-        shift = 0.34 * (k - (len(datasets) - 1) / 2)
-        for word, colour in VERDICTS.items():
-            rows = (table["dataset"] == dataset) & (table["verdict"] == word)
-            place = np.array([claims.index(claim) for claim in table["claim"][rows]], float) + shift
-            _intervals(ax, table, rows, place, colour, _MARKERS[k % len(_MARKERS)])
+    labels = list(dict.fromkeys(table["label"].tolist()))
+    for place, label in enumerate(labels):
+        colour = BALANCED if label.endswith("balanced") else PALETTE[0]
+        _strip(ax, table["deviation"][table["label"] == label], place, reach, colour)
     ax.axvline(0, color="black", linewidth=0.6, zorder=0.5)
-    ax.set_yticks(range(len(claims)), claims)
+    ax.set_yticks(range(len(labels)), labels)
     ax.tick_params(axis="y", length=0)
-    ax.set(ylim=(len(claims) - 0.4, -0.6), xlabel="margin of the claim (points of test accuracy)")
-    _keys(ax, datasets)
+    ax.set(xlim=(-reach, reach), ylim=(len(labels) - 0.5, -0.5))
     return ax
 
 
-def _intervals(ax: Axes, table: dict[str, NDArray[Any]], rows: Any, place: Any, colour: str, marker: str) -> None:
-    ax.hlines(place, table["low"][rows], table["high"][rows], color=colour, linewidth=1.1)
-    ax.plot(table["margin"][rows], place, marker, color=colour, markersize=4)
+def _strip(ax: Axes, deviations: NDArray[np.float64], place: int, reach: float, colour: str) -> None:
+    """Draw the runs of one design, set apart across their line in the order of the seeds, and their mean."""
+    across = place + 0.6 * (np.arange(deviations.size) / max(deviations.size - 1, 1) - 0.5)
+    inside = np.abs(deviations) <= reach
+    ax.scatter(deviations[inside], across[inside], s=3, color=colour, alpha=0.5, linewidths=0)
+    for side, marker in (-1, "<"), (1, ">"):
+        beyond = side * deviations > reach
+        ends = np.full(beyond.sum(), side * reach)
+        ax.scatter(ends, across[beyond], s=7, color=colour, marker=marker, clip_on=False, linewidths=0)
+    ax.vlines(deviations.mean(), place - 0.42, place + 0.42, color="black", linewidth=1.2)
 
 
-def _keys(ax: Axes, datasets: list[str]) -> None:
-    """Say above the picture what colours and markers mean."""
-    for word, colour in VERDICTS.items():
-        ax.plot([], [], "-", color=colour, linewidth=2.5, label=word)
-    for k, dataset in enumerate(datasets):
-        ax.plot([], [], _MARKERS[k % len(_MARKERS)], color="black", markersize=4, label=dataset)
-    ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=len(VERDICTS) + len(datasets), borderaxespad=0.2)
-
-
-def plot_accuracy_over(columns: Columns, ax: Axes | None = None) -> Axes:
-    r"""Draw the accuracy of runs over a property of their design; the title holds Spearman's rank correlation and its interval.
+def plot_factorizations(columns: Columns, ax: Axes | None = None) -> Axes:
+    """Draw the mean accuracy of all factorizations of one width over their weights, as numbers of factors, balanced ones in red.
 
     Parameters
     ----------
     columns : mapping of str to sequence
-        `property`, `accuracy`: one row per run. `rho`, `low`, `high`: the rank correlation and its interval, the same in every row.
+        One row per design: `weights`, `factors`, `accuracy`, its interval `low`, `high`, and `balanced`, 1 for those in red.
     ax : matplotlib.axes.Axes, optional
         Drawn on; by default the axes of a new figure.
 
@@ -140,19 +182,125 @@ def plot_accuracy_over(columns: Columns, ax: Axes | None = None) -> Axes:
     Raises
     ------
     TypeError, ValueError
-        If a column is missing or holds something else than numbers.
+        If a column is missing or of the wrong kind.
 
     Examples
     --------
-    >>> interval = {"rho": [1.0] * 2, "low": [0.5] * 2, "high": [1.0] * 2}
-    >>> plot_accuracy_over({"property": [16, 48], "accuracy": [96.0, 97.0]} | interval).get_title()
-    '$\\rho = +1.00$ [$+0.50$, $+1.00$]'
+    >>> columns = {"weights": [100, 200], "factors": [2, 3], "accuracy": [96.0, 97], "low": [95.0, 96], "high": [97.0, 98]}
+    >>> ax = plot_factorizations(columns | {"balanced": [0, 1]})
+    >>> [text.get_text() for text in ax.texts], ax.lines[1].get_xydata().tolist(), ax.lines[1].get_marker()
+    (['balanced'], [[200.0, 97.0]], '$3$')
     """
-    table = checked_columns(columns, numbers=("property", "accuracy", "rho", "low", "high"))
-    rho, low, high = (table[name][0] for name in ("rho", "low", "high"))
-    decided = low > 0 or high < 0
-    colour = PALETTE[0] if decided else VERDICTS["undecided"]
+    names = ("weights", "accuracy", "low", "high")
+    table = checked_columns(columns, numbers=names, places=("factors", "balanced"))
     ax = axes_or_new(ax)
-    ax.plot(table["property"], table["accuracy"], "o", color=colour, markersize=2.5, alpha=0.5, markeredgewidth=0)
-    ax.set_title(f"$\\rho = {rho:+.2f}$ [${low:+.2f}$, ${high:+.2f}$]", color=PALETTE[0] if decided else "black")
+    for row, balanced in enumerate(table["balanced"]):
+        weights, accuracy = table["weights"][row], table["accuracy"][row]
+        colour = BALANCED if balanced else "#555555"
+        ax.vlines(weights, table["low"][row], table["high"][row], color=colour, linewidth=2.4, alpha=0.25)
+        digit = f"${table['factors'][row]}$"
+        ax.plot(weights, accuracy, marker=digit, color=colour, markersize=4.2, markeredgewidth=0.3)
+    for row in np.flatnonzero(table["balanced"])[:1]:
+        ax.annotate(
+            "balanced", (table["weights"][row], table["high"][row]), (0, 3), textcoords="offset points",
+            ha="center", va="bottom", color=BALANCED, fontsize=7,
+        )  # fmt: skip
+    ax.set_xscale("log")
+    ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    ax.xaxis.set_major_formatter("{x:,.0f}")
+    ax.xaxis.set_minor_locator(NullLocator())
+    ax.margins(x=0.12)
+    ax.set(xlabel="weights", ylabel="test accuracy (%)")
+    return ax
+
+
+def plot_gains(columns: Columns, band: float = 0.25, ax: Axes | None = None) -> Axes:
+    """Draw by how much one kind of block is ahead of another, over the number of blocks, a line per data set.
+
+    Parameters
+    ----------
+    columns : mapping of str to sequence
+        One row per data set and depth: `dataset`, `blocks`; `gain`, `low`, `high` in points.
+    band : float, default 0.25
+        Half the width of the shaded band: effects that are called no difference.
+    ax : matplotlib.axes.Axes, optional
+        Drawn on; by default the axes of a new figure.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a column is missing or of the wrong kind, or there are more than three data sets.
+
+    Examples
+    --------
+    >>> columns = {"dataset": ["digits"] * 2, "blocks": [2, 4], "gain": [0.1, 0.3], "low": [0.0, 0.2], "high": [0.2, 0.4]}
+    >>> ax = plot_gains(columns)
+    >>> [tick.get_text() for tick in ax.get_xticklabels()], [text.get_text() for text in ax.texts]
+    (['2', '4'], ['digits'])
+    """
+    table = checked_columns(columns, numbers=("gain", "low", "high"), places=("blocks",), words=("dataset",))
+    datasets = list(dict.fromkeys(table["dataset"].tolist()))
+    ax = axes_or_new(ax)
+    ax.axhspan(-band, band, color="#E4E4E4", linewidth=0, zorder=0)
+    ax.axhline(0, color="black", linewidth=0.6, zorder=0.5)
+    depths = np.unique(table["blocks"])
+    for k, (dataset, (marker, colour)) in enumerate(zip(datasets, _series(datasets), strict=True)):
+        shown = {name: column[table["dataset"] == dataset] for name, column in table.items()}
+        place = np.searchsorted(depths, shown["blocks"]) + 0.09 * (k - (len(datasets) - 1) / 2)
+        ax.vlines(place, shown["low"], shown["high"], color=colour, linewidth=1.1)
+        ax.plot(place, shown["gain"], marker=marker, color=colour, markersize=4, linewidth=0.8)
+        ax.annotate(
+            dataset, (place[-1], shown["gain"][-1]), (7, 0), textcoords="offset points", color=colour, va="center"
+        )
+    ax.set_xticks(range(depths.size), [str(depth) for depth in depths])
+    ax.set(xlabel="blocks", xlim=(-0.3, depths.size - 0.3))
+    return ax
+
+
+def plot_rates(columns: Columns, ax: Axes | None = None) -> Axes:
+    """Draw validation accuracy over the learning rate: thin lines are designs, the thick one is their mean, the ring is chosen.
+
+    Parameters
+    ----------
+    columns : mapping of str to sequence
+        One row per design and rate: `design`, `rate`, and the mean `accuracy` over seeds.
+    ax : matplotlib.axes.Axes, optional
+        Drawn on; by default the axes of a new figure.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a column is missing or of the wrong kind.
+
+    Examples
+    --------
+    >>> ax = plot_rates({"design": ["a", "a", "b", "b"], "rate": [0.1, 0.2] * 2, "accuracy": [90.0, 92, 91, 95]})
+    >>> ax.lines[-1].get_xydata().tolist(), [text.get_text() for text in ax.texts]
+    ([[0.2, 93.5]], ['0.2'])
+    """
+    table = checked_columns(columns, numbers=("rate", "accuracy"), words=("design",))
+    ax = axes_or_new(ax)
+    for design in dict.fromkeys(table["design"].tolist()):
+        rows = table["design"] == design
+        ax.plot(table["rate"][rows], table["accuracy"][rows], color="#767676", linewidth=0.6)
+    rates = np.unique(table["rate"])
+    means = np.array([table["accuracy"][table["rate"] == rate].mean() for rate in rates])
+    best = int(np.argmax(means))
+    ax.plot(rates, means, "o-", color=PALETTE[0], markersize=3)
+    ax.plot(rates[best], means[best], "o", color="black", markersize=8, markerfacecolor="none", markeredgewidth=1)
+    ax.annotate(
+        f"{rates[best]:g}", (rates[best], means[best]), (0, 6), textcoords="offset points", ha="center", fontsize=7
+    )
+    ax.set_xscale("log")
+    ax.margins(y=0.2)
+    ax.xaxis.set_minor_locator(NullLocator())
+    ax.set_xticks(rates, [f"{rate:g}" for rate in rates])
     return ax
