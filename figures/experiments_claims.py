@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from experiments.verdicts import DATASETS, MARGIN, verdicts
+from experiments.verdicts import DATASETS, MARGIN, Verdict, verdicts
 from igc_theory.views.plots.networks.experiments import plot_claims
 from igc_theory.views.plots.style import PAGE
 
 
-def data() -> dict[str, list[Any]]:
-    """Return the verdicts on the stored runs, a row per claim and data set; nothing is trained."""
-    found = verdicts()
+def data(found: Sequence[Verdict] | None = None) -> dict[str, list[Any]]:
+    """Return the verdicts, a row per claim and data set, by default those on the stored runs; nothing is trained."""
+    found = verdicts() if found is None else found
     return {
         "claim": [verdict.claim.words for verdict in found],
         "dataset": [DATASETS[verdict.dataset] for verdict in found],

@@ -39,13 +39,13 @@ def test_five_seeds_are_drawn_in_all_ways(differences):
     assert interval(first, np.array(differences, float)[:, None]) == pytest.approx((means[2], means[-3]))
 
 
-@pytest.mark.parametrize("seeds", [2, 6, 7, 32])
+@pytest.mark.parametrize("seeds", [2, 5, 6, 32])
 def test_resamples_are_shares_of_whole_draws(seeds):
     shares = resamples(seeds)
     counts = np.rint(shares * seeds)
     np.testing.assert_allclose(shares * seeds, counts, atol=1e-9)
     assert (counts.sum(axis=1) == seeds).all()
-    assert len(shares) == (seeds**seeds if seeds <= 6 else RESAMPLES)
+    assert len(shares) == (seeds**seeds if seeds <= 5 else RESAMPLES)
     # The variance of a mean over the resamples is that over the seeds, with divisor n, over n.
     values = np.random.default_rng(seeds).normal(size=seeds)
     assert np.var(shares @ values) == pytest.approx(np.var(values) / seeds, rel=0.05)

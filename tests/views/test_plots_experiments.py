@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from matplotlib.collections import PathCollection
 from matplotlib.colors import to_hex, to_rgb
 
 from igc_theory.views.plots.networks.experiments import (
@@ -88,12 +87,16 @@ def test_runs_stand_in_the_line_of_their_design_with_its_mean():
     columns = {"label": ["b", "a", "b", "a, balanced", "b"], "deviation": [0.5, -0.5, 0.25, 0.1, -3]}
     ax = plot_runs(columns, reach=1)
     assert [label.get_text() for label in ax.get_yticklabels()] == ["b", "a", "a, balanced"]
-    scattered = [found for found in ax.collections if isinstance(found, PathCollection) and len(found.get_offsets())]
-    dots, beyond = ([found for found in scattered if found.get_sizes()[0] == size] for size in (3, 7))
-    assert [sorted(dot.get_offsets()[:, 0]) for dot in dots] == [[0.25, 0.5], [-0.5], [0.1]]
-    assert [bool((np.rint(dot.get_offsets()[:, 1]) == line).all()) for line, dot in enumerate(dots)] == [True] * 3
-    assert [to_hex(dot.get_facecolor()[0]) == BALANCED.lower() for dot in dots] == [False, False, True]
-    assert [found.get_offsets()[:, 0].tolist() for found in beyond] == [[-1]]
+    dots = {(x, y): line for line in ax.lines if line.get_marker() in "o<>" for x, y in line.get_xydata()}
+    found = {(x, int(np.rint(y))): (line.get_marker(), line.get_color()) for (x, y), line in dots.items()}
+    blue = ("o", SERIES[0][1])
+    assert found == {
+        (0.5, 0): blue,
+        (0.25, 0): blue,
+        (-1, 0): ("<", SERIES[0][1]),
+        (-0.5, 1): blue,
+        (0.1, 2): ("o", BALANCED),
+    }
     assert segments(ax) == sorted([(-0.75, -0.75), (-0.5, -0.5), (0.1, 0.1)])
 
 

@@ -143,9 +143,18 @@ def plot_runs(columns: Columns, reach: float, ax: Axes | None = None) -> Axes:
     table = checked_columns(columns, numbers=("deviation",), words=("label",))
     ax = axes_or_new(ax)
     labels = list(dict.fromkeys(table["label"].tolist()))
-    for place, label in enumerate(labels):
-        colour = BALANCED if label.endswith("balanced") else PALETTE[0]
-        _strip(ax, table["deviation"][table["label"] == label], place, reach, colour)
+    place = np.array([labels.index(label) for label in table["label"]])
+    across = place + 0.6 * (_ranks(place) - 0.5)
+    side = np.where(np.abs(table["deviation"]) > reach, np.sign(table["deviation"]), 0)
+    for red, colour in (False, PALETTE[0]), (True, BALANCED):
+        for here, marker, size in (0, "o", 1.6), (-1, "<", 3), (1, ">", 3):
+            rows = (side == here) & (np.char.endswith(table["label"], "balanced") == red)
+            if rows.any():
+                x = np.clip(table["deviation"][rows], -reach, reach)
+                style: dict[str, Any] = {"color": colour, "alpha": 0.5, "markeredgewidth": 0, "clip_on": here == 0}
+                ax.plot(x, across[rows], marker, markersize=size, **style)
+    means = [table["deviation"][place == line].mean() for line in range(len(labels))]
+    ax.vlines(means, np.arange(len(labels)) - 0.42, np.arange(len(labels)) + 0.42, color="black", linewidth=1.2)
     ax.axvline(0, color="black", linewidth=0.6, zorder=0.5)
     ax.set_yticks(range(len(labels)), labels)
     ax.tick_params(axis="y", length=0)
@@ -153,16 +162,11 @@ def plot_runs(columns: Columns, reach: float, ax: Axes | None = None) -> Axes:
     return ax
 
 
-def _strip(ax: Axes, deviations: NDArray[np.float64], place: int, reach: float, colour: str) -> None:
-    """Draw the runs of one design, set apart across their line in the order of the seeds, and their mean."""
-    across = place + 0.6 * (np.arange(deviations.size) / max(deviations.size - 1, 1) - 0.5)
-    inside = np.abs(deviations) <= reach
-    ax.scatter(deviations[inside], across[inside], s=3, color=colour, alpha=0.5, linewidths=0)
-    for side, marker in (-1, "<"), (1, ">"):
-        beyond = side * deviations > reach
-        ends = np.full(beyond.sum(), side * reach)
-        ax.scatter(ends, across[beyond], s=7, color=colour, marker=marker, clip_on=False, linewidths=0)
-    ax.vlines(deviations.mean(), place - 0.42, place + 0.42, color="black", linewidth=1.2)
+def _ranks(place: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return for each run how many of its design stand before it, as a share: 0 for the first, 1 for the last."""
+    seen = np.array([np.sum(place[:k] == place[k]) for k in range(place.size)])
+    total = np.array([np.sum(place == here) for here in place])
+    return np.asarray(seen / np.maximum(total - 1, 1))
 
 
 def plot_factorizations(columns: Columns, ax: Axes | None = None) -> Axes:
