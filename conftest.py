@@ -19,6 +19,7 @@ _TORCH = [
     "igc_theory/networks/readers/torch_modules.py",
     "igc_theory/networks/rewriting/torch_modules.py",
     "tests/networks/paths/jacobians.py",
+    "tests/experiments/full_scale.py",
 ]
 collect_ignore = [] if find_spec("torch") else _TORCH
 
