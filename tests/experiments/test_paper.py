@@ -133,15 +133,24 @@ def test_other_images_are_refused(data, whole, tmp_path):
 
 
 @pytest.mark.parametrize("place", [0, 30, 60, -1])
-def test_a_torn_checkpoint_is_refused(data, whole, tmp_path, place):
+def test_a_torn_checkpoint_is_refused(whole, tmp_path, place):
+    path = tmp_path / "checkpoint.pt"
     written = bytearray((whole / "checkpoint.pt").read_bytes())
+    for size in (len(written) // 2, 40, 3, 0):
+        path.write_bytes(written[:size])
+        with pytest.raises(BuildError, match=r"checkpoint.pt is (torn|no checkpoint)"):
+            load(path)
     written[place] ^= 1
-    (tmp_path / "checkpoint.pt").write_bytes(written)
-    with pytest.raises(SystemExit, match=r"checkpoint.pt is (torn, .*remove it|no checkpoint .*--out)"):
+    path.write_bytes(written)
+    with pytest.raises(BuildError, match=r"checkpoint.pt is (torn, .*remove it|no checkpoint .*--out)"):
+        load(path)
+
+
+def test_a_torn_checkpoint_is_not_trained_over(data, tmp_path):
+    (tmp_path / "checkpoint.pt").write_bytes(b"torn")
+    with pytest.raises(SystemExit, match=r"paper: .*checkpoint.pt is no checkpoint"):
         command(data, tmp_path)
-    (tmp_path / "checkpoint.pt").write_bytes(written[: len(written) // 2])
-    with pytest.raises(SystemExit, match=r"checkpoint.pt is (torn|no checkpoint)"):
-        command(data, tmp_path)
+    assert (tmp_path / "checkpoint.pt").read_bytes() == b"torn"
 
 
 def test_a_checkpoint_runs_nothing(tmp_path):
@@ -247,8 +256,3 @@ def test_help_teaches_and_the_list_names_the_papers_networks(capsys):
     lines = capsys.readouterr().out
     assert re.search(r"igc_l24m2 +155,962 parameters", lines)
     assert "igcv3_d" not in lines
-
-
-def test_errors_of_the_reader_are_the_commands(tmp_path):
-    with pytest.raises(BuildError):
-        paper.read_cifar(tmp_path)
