@@ -55,10 +55,15 @@ def on_partitions(*partitions: Partition) -> Chain:
     """The chain whose factor l connects the channels of each branch of partition l, channel numbers kept throughout."""
     factors: list[Factor] = []
     for partition in partitions:
-        gather = ChannelPermutation([channel for branch in partition for channel in branch])
-        channels = gather.channels
-        factors += [gather, GroupConv(channels, channels, len(partition)), gather.inverse()]
+        factors += on_partition(partition)
     return Chain(factors)
+
+
+@cache  # chains on the same partitions share these
+def on_partition(partition: Partition) -> tuple[Factor, ...]:
+    """A factor that connects the channels of each branch, between the permutations that gather and spread them."""
+    gather = ChannelPermutation([channel for branch in partition for channel in branch])
+    return gather, GroupConv(gather.channels, gather.channels, len(partition)), gather.inverse()
 
 
 FOUR_CYCLE = on_partitions(

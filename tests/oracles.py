@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import lru_cache, reduce
 from itertools import product
+from math import prod
+
+import numpy as np
+from numpy.typing import NDArray
 
 from igc_theory.structure.chains import Chain, Factor
 from igc_theory.structure.factors import GroupConv
@@ -21,58 +25,55 @@ def arrows(factor: Factor) -> list[tuple[int, int]]:
 
 
 def count_paths(factors: Sequence[Factor]) -> list[list[int]]:
-    """counts[output][input], by walking from each input along every arrow."""
-    return [list(row) for row in _count_paths(tuple(factors))]
+    """counts[output][input], from the arrows of each factor."""
+    found: list[list[int]] = _count_paths(tuple(factors)).tolist()
+    return found
+
+
+@lru_cache(maxsize=1024)
+def support(factor: Factor) -> NDArray[np.int64]:
+    """One at [output, input] for each arrow."""
+    matrix = np.zeros((factor.out_channels, factor.in_channels), np.int64)
+    for source, target in arrows(factor):
+        matrix[target, source] = 1
+    return matrix
 
 
 @lru_cache(maxsize=4096)  # the parts of neighbouring designs are mostly the same
-def _count_paths(factors: tuple[Factor, ...]) -> tuple[tuple[int, ...], ...]:
-    channels_in = factors[0].in_channels
-    ends = [{source: 1} for source in range(channels_in)]  # channel reached: in how many ways
-    for factor in factors:
-        onward: dict[int, list[int]] = {}
-        for source, target in arrows(factor):
-            onward.setdefault(source, []).append(target)
-        ends = [_step(end, onward) for end in ends]
-    return tuple(
-        tuple(ends[source].get(output, 0) for source in range(channels_in))
-        for output in range(factors[-1].out_channels)
-    )
+def _count_paths(factors: tuple[Factor, ...]) -> NDArray[np.int64]:
+    """A path to an output comes over one of its arrows: the product of the supports, by its definition."""
+    assert prod(int(support(factor).sum(axis=1).max()) for factor in factors) < 2**62, "too many for int64"
+    return reduce(lambda counts, factor: support(factor) @ counts, factors[1:], support(factors[0]))
 
 
-def _step(end: dict[int, int], onward: dict[int, list[int]]) -> dict[int, int]:
-    after: dict[int, int] = {}
-    for channel, ways in end.items():
-        for target in onward[channel]:
-            after[target] = after.get(target, 0) + ways
-    return after
+@lru_cache(maxsize=4096)
+def branches_of_part(factors: tuple[Factor, ...], side: str) -> NDArray[np.int64] | None:
+    """The branches of a part that is a group convolution up to order: a row each, with ones at its output (or input) channels.
 
-
-def branches_of_part(factors: list[Factor], side: str) -> list[set[int]] | None:
-    """The branches, as sets of output (or input) channels, of a part that is a group convolution up to order; None if it is not."""
-    counts = count_paths(factors)
-    if side == "inputs":
-        counts = [list(column) for column in zip(*counts, strict=True)]
-    reach = [frozenset(k for k, ways in enumerate(row) if ways) for row in counts]
-    if any(one != other and one & other for one in reach for other in reach):
+    None if it is no group convolution: two channels that see some of the same channels must see all the same.
+    """
+    counts = _count_paths(factors)
+    seen = (counts if side == "outputs" else counts.T) > 0
+    alike = (seen[:, None] == seen[None]).all(axis=2)
+    if ((seen[:, None] & seen[None]).any(axis=2) & ~alike).any():
         return None
-    return [{k for k, seen in enumerate(reach) if seen == one} for one in set(reach)]
+    return np.array([row for k, row in enumerate(alike) if row.argmax() == k], np.int64)
 
 
-def shared_at_split(before: list[Factor], after: list[Factor]) -> set[int] | None:
+def shared_at_split(before: tuple[Factor, ...], after: tuple[Factor, ...]) -> set[int] | None:
     """The numbers of channels that a branch of one part shares with one of the other; None if a part is no group convolution."""
     first, second = branches_of_part(before, "outputs"), branches_of_part(after, "inputs")
     if first is None or second is None:
         return None
-    return {len(one & other) for one in first for other in second}
+    return {*(first @ second.T).ravel().tolist()}
 
 
 @lru_cache(maxsize=1)  # the strict and the loose condition ask for the same
 def splits(chain: Chain) -> list[set[int] | None]:
     """`shared_at_split` at every place where the chain can be cut, with a single channel's wire at either end as a part too."""
-    wires_in = [GroupConv(chain.in_channels, chain.in_channels, chain.in_channels)]
-    wires_out = [GroupConv(chain.out_channels, chain.out_channels, chain.out_channels)]
-    factors = list(chain.factors)
+    wires_in = (GroupConv(chain.in_channels, chain.in_channels, chain.in_channels),)
+    wires_out = (GroupConv(chain.out_channels, chain.out_channels, chain.out_channels),)
+    factors = chain.factors
     parts = [(factors[:k] or wires_in, factors[k:] or wires_out) for k in range(len(factors) + 1)]
     return [shared_at_split(before, after) for before, after in parts]
 

@@ -36,9 +36,14 @@ HAVE_PAIRS = {"Pool", "Window"}
 
 
 @cache
+def tree_of(path):
+    """Return a module, parsed."""
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
 def trees():
     """Return every module of the package, parsed, by its path."""
-    return {path: ast.parse(path.read_text(encoding="utf-8")) for path in sorted(PACKAGE.rglob("*.py"))}
+    return {path: tree_of(path) for path in sorted(PACKAGE.rglob("*.py"))}
 
 
 def public_things():
@@ -154,10 +159,10 @@ CHECKED_BEFORE = {"interleaved_weights", "igcv1_pairs"}
 
 def takes_an_area():
     """Yield every function of the formulas, curves and designs that has an argument `S`, but the insides of searches."""
-    for path, tree in trees().items():
+    for path in sorted(PACKAGE.rglob("*.py")):
         if path.parent.name in ("formulas", "curves") or path.stem in ("cheapest", "widest"):
             module = importlib.import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
-            for name in sorted(offered(tree) - CHECKED_BEFORE):
+            for name in sorted(offered(tree_of(path)) - CHECKED_BEFORE):
                 function = getattr(module, name)
                 if inspect.isfunction(function) and "S" in inspect.signature(function).parameters:
                     yield pytest.param(function, id=name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from igc_theory.structure import (
     Chain,
     ChannelPermutation,
     GroupConv,
+    branches,
     explain_complementarity,
     grade,
     group,
@@ -25,14 +27,26 @@ from igc_theory.structure import (
     is_dense,
     is_loosely_complementary,
     path_counts,
+    paths,
     uniform_path_count,
 )
 from igc_theory.structure.branches import branch_graph
+from igc_theory.structure.conditions import explanations, grades
 from tests import cases, oracles
 
 FAMILIES = [cases.partition_chains, cases.permuted_rectangular_chains]
 
 
+@pytest.fixture
+def _each_chain_is_parted_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let all questions about one chain share its branches and splits, which each would find again."""
+    shared = lru_cache(maxsize=1)(branches.branch_graph)
+    for module in (grades, explanations, paths):
+        monkeypatch.setattr(module, "branch_graph", shared)
+    monkeypatch.setattr(grades, "_splits", lru_cache(maxsize=1)(grades._splits))
+
+
+@pytest.mark.usefixtures("_each_chain_is_parted_once")
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_condition_grade_and_witness_follows_its_definition(family: Callable[[], tuple[Chain, ...]]) -> None:
     rng = np.random.default_rng(0)
@@ -216,6 +230,7 @@ def test_two_named_chains() -> None:
 # --- conditions are not nested ------------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("_each_chain_is_parted_once")
 def test_every_condition_that_holds_is_named() -> None:
     for chain in (*cases.partition_chains()[::5], *cases.interleaved_chains()[::29], cases.FOUR_CYCLE):
         counts = np.array(oracles.count_paths(list(chain.factors)))

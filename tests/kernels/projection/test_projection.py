@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from itertools import accumulate
 from itertools import product as pairs_of
 
 import numpy as np
@@ -14,7 +15,7 @@ from scipy.linalg import dft, hadamard
 from scipy.optimize import minimize
 
 from igc_theory import Chain, GroupConv, depthwise_separable, group, igcv1, igcv2, igcv3, interleave
-from igc_theory.kernels import Product, Projection, project, random_product
+from igc_theory.kernels import Projection, project, random_product
 from igc_theory.kernels import rank_one_pairs as pairs
 from igc_theory.kernels.projection import hierarchical
 from igc_theory.structure import ChannelPermutation, interleaved, inverted_residual, regular, xception
@@ -23,7 +24,7 @@ from tests import cases, oracles
 Matrix = NDArray[np.float64]
 
 
-def split_error(kernel: Matrix, before: list, after: list) -> float:
+def split_error(kernel: Matrix, before: tuple, after: tuple) -> float:
     """The distance to the nearest product of two parts that are group convolutions, block by block from the definition."""
     first, second = oracles.count_paths(before), oracles.count_paths(after)
     middles = range(len(first))
@@ -40,18 +41,18 @@ def split_error(kernel: Matrix, before: list, after: list) -> float:
 def split_error_of(kernel: Matrix):
     """The same as a function of the pair, 0 if a part is not a group convolution."""
 
-    def error(parts: tuple[list, list]) -> float:
-        grouped = oracles.branches_of_part(parts[0], "outputs") and oracles.branches_of_part(parts[1], "inputs")
-        return split_error(kernel, *parts) if grouped else 0.0
+    def error(parts: tuple[tuple, tuple]) -> float:
+        branches = oracles.branches_of_part(parts[0], "outputs"), oracles.branches_of_part(parts[1], "inputs")
+        return 0.0 if any(part is None for part in branches) else split_error(kernel, *parts)
 
     return error
 
 
-def two_parts(chain: Chain, convolution: int) -> tuple[list, list]:
+def two_parts(chain: Chain, convolution: int) -> tuple[tuple, tuple]:
     """The factors up to a convolution, and those behind it."""
     at = [k for k, factor in enumerate(chain.factors) if isinstance(factor, GroupConv)][convolution]
     wires = GroupConv(chain.out_channels, chain.out_channels, chain.out_channels)
-    return list(chain.factors[: at + 1]), [*chain.factors[at + 1 :], wires]
+    return chain.factors[: at + 1], (*chain.factors[at + 1 :], wires)
 
 
 def check(kernel: Matrix, projection: Projection, chain: Chain) -> float:
@@ -192,15 +193,26 @@ def test_no_optimizer_goes_below_the_bound_of_three_factors() -> None:
 
 
 def minimized(kernel: Matrix, chain: Chain, rng: np.random.Generator) -> float:
-    """The squared distance that a general optimizer reaches from a random start."""
-    shapes = [weights.shape for weights in random_product(chain, rng).weights]
-    ends = np.cumsum([np.prod(shape) for shape in shapes])
+    """The squared distance that a general optimizer reaches from a random start; the product is multiplied out arrow by arrow."""
+    supports = [oracles.support(factor).astype(float) for factor in chain.factors]
+    at = [np.nonzero(support) for support in supports]
+    free = [isinstance(factor, GroupConv) for factor in chain.factors]
+    ends = np.cumsum([len(rows) if varies else 0 for (rows, _), varies in zip(at, free, strict=True)])
 
-    def distance(flat: Matrix) -> float:
-        parts = [part.reshape(shape) for part, shape in zip(np.split(flat, ends[:-1]), shapes, strict=True)]
-        return float(np.linalg.norm(Product(chain, parts).matrix() - kernel) ** 2)
+    def distance_and_slopes(flat: Matrix) -> tuple[float, Matrix]:
+        for support, place, varies, values in zip(supports, at, free, np.split(flat, ends[:-1]), strict=True):
+            if varies:
+                support[place] = values
+        before = [*accumulate(supports, lambda done, factor: factor @ done, initial=np.eye(chain.in_channels))]
+        apart = before[-1] - kernel
+        behind, slopes = apart, []
+        for support, done, place, varies in zip(supports[::-1], before[-2::-1], at[::-1], free[::-1], strict=True):
+            slopes.append((2 * behind @ done.T)[place] if varies else np.empty(0))
+            behind = support.T @ behind
+        return float((apart**2).sum()), np.concatenate(slopes[::-1])
 
-    return float(minimize(distance, rng.standard_normal(ends[-1]), options={"maxiter": 200}).fun)
+    start = rng.standard_normal(ends[-1])
+    return float(minimize(distance_and_slopes, start, jac=True, options={"maxiter": 200}).fun)
 
 
 def bit_reversal(bits: int) -> ChannelPermutation:
