@@ -17,6 +17,7 @@ from igc_theory.kernels.compression.approximation import REAL_BITS
 from igc_theory.networks.description.graph import Graph, Operation
 from igc_theory.networks.description.layer_graph import Layer, LayerGraph
 from igc_theory.networks.description.layers import Conv, Linear
+from igc_theory.networks.description.norms import norms_behind
 from igc_theory.networks.rewriting.candidates.candidates import candidates
 from igc_theory.structure.chains import Chain
 from igc_theory.structure.factors import GroupConv
@@ -185,19 +186,9 @@ def _is_among(layer: Layer, shared: Sequence[Array]) -> bool:
 
 def _scales(graph: Graph | None) -> dict[str, Array]:
     """Return by what each convolution's outputs are multiplied right behind it, by the name of the convolution."""
-    found = {}
-    for norm in graph.operations if graph else ():
-        before = graph.writers.get(norm.reads(0)) if graph and norm.operator == "BatchNormalization" else None
-        if graph and before and before.operator == "Conv" and graph.readers[norm.reads(0)] == 1:
-            gamma, variance = (_constant(graph, norm.reads(place)) for place in (1, 4))
-            if gamma is not None and variance is not None:
-                epsilon = norm.attributes.get("epsilon", 1e-5)
-                found[_name(before)] = gamma.astype(float) / np.sqrt(np.maximum(variance, 0) + epsilon)
-    return {name: values for name, values in found.items() if np.isfinite(values).all()}
-
-
-def _constant(graph: Graph, name: str) -> Array | None:
-    return graph.constants[name].values() if name in graph.constants else None
+    norms = norms_behind(graph) if graph else {}
+    pairs = [(graph.writers[name], norm) for name, norm in norms.items()] if graph else []
+    return {_name(before): norm.scales for before, norm in pairs if before.operator == "Conv"}
 
 
 def _name(operation: Operation) -> str:

@@ -26,6 +26,7 @@ def rewrite(
     architecture_only: bool = False,
     table: LatencyTable | str | os.PathLike[str] | None = None,
     reorder: bool = True,
+    fold: bool = True,
     progress: bool = True,
 ) -> Rewrite:
     r"""Return a network in which products of factors, low rank or pruned layers stand for dense ones, within one budget.
@@ -36,7 +37,9 @@ def rewrite(
     .. math:: \min \sum_i e_i^2 \quad \text{where the layers together cost at most the budget,}
 
     by dynamic programming. Layers that stay are the same to the bit; so are all other parts of the network. A batch normalisation
-    behind a layer stays where it is, and weighs the errors of the layer's outputs.
+    behind a layer weighs the errors of its outputs, so that folding it would not change the choice. In files it is folded into what
+    replaces the layer all the same. That saves its arrays, and a pass over the image where a shuffle comes last, since runtimes
+    fold into convolutions only. In modules it stays, for training.
 
     Parameters
     ----------
@@ -60,6 +63,9 @@ def rewrite(
     reorder : bool, default True
         Whether products look for an order of the channels, in layers of at most 131,072 weights. It takes time and two shuffles,
         so that ``objective="latency"`` does not.
+    fold : bool, default True
+        Whether what replaces a layer of a file takes over the batch normalisation that alone reads it; equal up to rounding. Not
+        with ``architecture_only=True``.
     progress : bool, default True
         Whether progress bars are shown in a terminal.
 
@@ -94,10 +100,11 @@ def rewrite(
         raise TypeError(f"inputs={shown(inputs)} is {kind_of(inputs)}: give an array, or a mapping of names to arrays")
     options = {"objective": objective, "inputs": inputs, "table": known}
     options |= {"reorder": flag("reorder", reorder) and objective != "latency"}
+    fold = flag("fold", fold)
     options |= {
         "architecture_only": flag("architecture_only", architecture_only),
         "progress": flag("progress", progress),
     }
     if isinstance(model, (str, os.PathLike)):
-        return rewritten_file(path_of("model", model), budget, input_shape=input_shape, **options)
+        return rewritten_file(path_of("model", model), budget, input_shape=input_shape, fold=fold, **options)
     return rewritten_module(model, budget, **options)

@@ -108,6 +108,121 @@ def test_every_substitute_computes_what_its_dense_kernel_does(tmp_path, case):
         assert np.allclose(found_values, expected, atol=2e-5), candidate.name
 
 
+def norm(outputs, kind=np.float32, name="y", reads="h", **options):
+    """Return a batch normalisation behind a layer, and its arrays; some scales are negative, one is zero."""
+    signs = np.where(np.arange(outputs) % 3, 1, -1) * (np.arange(outputs) != 4)
+    arrays = {"gamma": signs * RNG.uniform(0.2, 3, outputs), "beta": drawn(outputs), "mean": RNG.standard_normal(outputs), "var": RNG.uniform(0.2, 2, outputs)}  # fmt: skip
+    return helper.make_node("BatchNormalization", [reads, *arrays], [name], **options), {
+        n: a.astype(kind) for n, a in arrays.items()
+    }
+
+
+def kinds(made):
+    return [node.op_type for node in made.graph.node]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_what_replaces_a_layer_takes_over_its_normalisation(tmp_path, case):
+    """The oracle is the dense kernel of the substitute with the normalisation behind it."""
+    node, constants, shape = CASES[case]
+    dtype, outputs = (
+        constants["w"].dtype,
+        constants["w"].shape[0 if "matmul" not in case and case != "gemm, no bias" else 1],
+    )
+    behind, arrays = norm(outputs if "matmul" not in case else shape[1], dtype, epsilon=0.5)
+    conv = helper.make_node(node.op_type, node.input, ["h"])
+    conv.attribute.extend(node.attribute)
+    made = model([conv, behind], constants | arrays, shape)
+    kind = TensorProto.DOUBLE if dtype == np.float64 else TensorProto.FLOAT
+    made.graph.input[0].type.tensor_type.elem_type = made.graph.output[0].type.tensor_type.elem_type = kind
+    made.graph.output[0].type.tensor_type.shape.CopyFrom(
+        helper.make_tensor_value_info("y", kind, [None] * len(shape)).type.tensor_type.shape
+    )
+    made, found = parts(written(tmp_path, made))
+    (layer,) = found.layers
+    dense, x = layer.dense, RNG.standard_normal(shape).astype(dtype)
+    options = candidates(dense.weight, dense.convolution, dense.sizes[0], scales=dense.scales, reorder=False)
+    by_family = {candidate.family: candidate for candidate in options if candidate.family != "keep"}
+    for candidate in by_family.values():
+        new, plain = (with_substitutes(made, [(layer, candidate.substitute)], fold=fold) for fold in (True, False))
+        onnx.checker.check_model(new, full_check=True)
+        oracle = onnx.ModelProto.FromString(made.SerializeToString())
+        kernel = candidate.substitute.kernel(dense.convolution.in_channels)
+        oracle.graph.initializer[0].CopyFrom(numpy_helper.from_array(as_stored(node, kernel, constants["w"]), "w"))
+        expected = run(oracle, x)
+        assert np.allclose(run(new, x), expected, atol=5e-5), candidate.name
+        assert np.allclose(run(plain, x), expected, atol=5e-5), candidate.name
+        assert "BatchNormalization" in kinds(plain)
+        assert ("BatchNormalization" in kinds(new)) == ("matmul" in case)  # there it is of positions, not of outputs
+        stored = {entry.name for entry in new.graph.initializer}
+        assert stored.isdisjoint(arrays) == ("matmul" not in case)
+    assert (dense.scales is None) == ("matmul" in case)
+
+
+def test_a_normalisation_that_others_need_or_that_learns_is_not_folded(tmp_path):
+    conv = helper.make_node("Conv", ["x", "w"], ["h"])
+    weights = {"w": drawn(12, 8, 1, 1)}
+
+    def made(nodes, constants, outputs=("y",)):
+        found = model(nodes, constants, (1, 8, 4, 4))
+        found.graph.output.extend(
+            helper.make_tensor_value_info(name, TensorProto.FLOAT, [None] * 4) for name in outputs if name != "y"
+        )
+        return found
+
+    behind, arrays = norm(12)
+    training, _ = norm(12, training_mode=1)
+    training.output.extend(["mean of now", "variance of now"])
+    unseen = {name: array for name, array in arrays.items() if name != "var"}
+    inner = helper.make_graph(
+        [helper.make_node("Relu", ["h"], ["r"])],
+        "then",
+        [],
+        [helper.make_tensor_value_info("r", TensorProto.FLOAT, None)],
+    )
+    other = helper.make_graph(
+        [helper.make_node("Neg", ["h"], ["s"])],
+        "else",
+        [],
+        [helper.make_tensor_value_info("s", TensorProto.FLOAT, None)],
+    )
+    cases = {
+        "folded": (made([conv, behind], weights | arrays), True),
+        "an output of the model": (made([conv, behind], weights | arrays, ("y", "h")), False),
+        "read twice": (made([conv, norm(12, name="n")[0], helper.make_node("Add", ["n", "h"], ["y"])], weights | arrays), False),
+        "read within a node": (made([conv, norm(12, name="n")[0], helper.make_node("If", ["c"], ["i"], then_branch=inner, else_branch=other), helper.make_node("Add", ["n", "i"], ["y"])], weights | arrays | {"c": np.array(True)}), False),
+        "in training": (made([conv, training], weights | arrays), False),
+        "statistics of the input": (made([conv, helper.make_node("ReduceMax", ["x"], ["m"], axes=[0, 2, 3], keepdims=0), helper.make_node("Concat", ["m", "part"], ["var"], axis=0), behind], weights | unseen | {"part": np.ones(4, np.float32)}), False),
+        "infinite": (made([conv, behind], weights | arrays | {"gamma": np.full(12, np.inf, np.float32)}), False),
+        "a negative variance": (made([conv, behind], weights | arrays | {"var": np.full(12, -1, np.float32)}), False),
+    }  # fmt: skip
+    for name, (one, is_folded) in cases.items():
+        model_, found = parts(written(tmp_path, one))
+        (layer,) = found.layers
+        assert (layer.norm is not None) == is_folded, name
+        assert (layer.dense.scales is not None) == is_folded, name
+        option = candidates(layer.dense.weight, layer.dense.convolution, layer.dense.sizes[0], reorder=False)[1]
+        new = with_substitutes(model_, [(layer, option.substitute)])
+        assert ("BatchNormalization" in kinds(new)) != is_folded, name
+
+
+def test_rewrite_folds_behind_what_it_replaces_and_nowhere_else(tmp_path):
+    path, x = written(tmp_path, network()), drawn(3, 4, 6, 6)
+    folded, plain = (rewrite(path, 0.2, fold=fold) for fold in (True, False))
+    assert folded.choices.selection == plain.choices.selection
+    assert np.allclose(run(folded.model, x), run(plain.model, x), atol=1e-5)
+    names = folded.table.columns["layer"]
+    assert ("first" in names) == ("BatchNormalization" not in kinds(folded.model))
+    assert "first" in names
+    assert "BatchNormalization" in kinds(plain.model)
+    assert folded.model.ByteSize() < plain.model.ByteSize()
+    assert "BatchNormalization" in kinds(rewrite(path, 0.2, architecture_only=True).model)
+    kept = rewrite(path, 1.0)
+    assert kept.model.SerializeToString() == path.read_bytes()
+    with pytest.raises(TypeError, match="fold='yes'"):
+        rewrite(path, 0.3, fold="yes")
+
+
 def as_stored(node, kernel, weight):
     """Return a dense kernel as the node stores its weights."""
     if node.op_type == "Conv":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from igc_theory.kernels.arrays import Array
 from igc_theory.kernels.products.product import Product
+from igc_theory.structure.branches import wiring
 from igc_theory.structure.chains import Chain
 from igc_theory.structure.permutations import ChannelPermutation
 
-__all__ = ["Candidate", "Indices", "Substitute"]
+__all__ = ["Candidate", "Indices", "Substitute", "scaled_outputs"]
 
 Indices = NDArray[np.int64]
 
@@ -48,6 +49,20 @@ class Substitute:
         dense = np.zeros((len(kernel), in_channels, *kernel.shape[2:]), kernel.dtype)
         dense[:, self.inputs] = kernel
         return dense
+
+    def scaled(self, scales: Array) -> Substitute:
+        """Return what computes the same outputs, each times a number of its own; shape (C_out,)."""
+        written = np.ones(self.product.chain.out_channels)
+        written[slice(None) if self.outputs is None else self.outputs] = scales
+        return replace(self, product=scaled_outputs(self.product, written))
+
+
+def scaled_outputs(product: Product, scales: Array) -> Product:
+    """Return the product whose outputs are those of another one, each times a number of its own; shape (C_out,)."""
+    *others, last = product.weights
+    rows = np.empty(len(last))
+    rows[wiring(product.chain)[-1]] = scales
+    return Product(product.chain, [*others, rows[:, None, None, None] * last])
 
 
 @dataclass(frozen=True, eq=False)

@@ -20,7 +20,7 @@ from igc_theory.kernels.compression.frontier import SHARES
 from igc_theory.kernels.products.product import Product
 from igc_theory.kernels.projection.project import project
 from igc_theory.kernels.projection.spectra import block_spectra
-from igc_theory.networks.rewriting.candidates.candidate import Candidate, Substitute
+from igc_theory.networks.rewriting.candidates.candidate import Candidate, Substitute, scaled_outputs
 from igc_theory.networks.rewriting.candidates.target import Target, combined
 from igc_theory.structure.blocks import with_interleaving
 from igc_theory.structure.branches import wiring
@@ -191,15 +191,11 @@ def _low_rank(target: Target, chain: Chain) -> Substitute:
 
 def _unscaled(product: Product, columns: Array, target: Target) -> list[Array]:
     """Return the weights of a product found for scaled rows and columns as those for the layer itself."""
-    first, last, wires = product.chain.convolutions[0], product.chain.convolutions[-1], wiring(product.chain)
-    weights = [np.array(weight) for weight in product.weights]
-    scales = columns.reshape(target.conv.in_channels, *target.conv.window)[wires[0]]
+    first, weights = product.chain.convolutions[0], [*scaled_outputs(product, 1 / target.scales).weights]
+    scales = columns.reshape(target.conv.in_channels, *target.conv.window)[wiring(product.chain)[0]]
     scales = scales if first.window == target.conv.window else scales[:, :1, :1]
     reads = scales.reshape(first.groups, first.in_width, *first.window)
-    weights[0] /= np.repeat(reads, first.out_width, axis=0)
-    written = np.empty(last.out_channels)
-    written[wires[-1]] = target.scales
-    weights[-1] /= written[:, None, None, None]
+    weights[0] = weights[0] / np.repeat(reads, first.out_width, axis=0)
     return weights
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from igc_theory.kernels.arrays import Array
 from igc_theory.networks.description.graph import Graph
+from igc_theory.networks.description.norms import OutputNorm, norms_behind
 from igc_theory.networks.rewriting.dense_layers import DenseLayer
 from igc_theory.structure.factors import GroupConv
 
@@ -47,6 +48,8 @@ class OnnxLayer:
         Of each node.
     rank : int
         How many axes they read; 0 if that is not known.
+    norm : OutputNorm or None
+        The batch normalisation that alone reads its outputs, and can be folded.
     """
 
     dense: DenseLayer
@@ -54,6 +57,7 @@ class OnnxLayer:
     weight: str
     biases: tuple[Array | None, ...]
     rank: int
+    norm: OutputNorm | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,13 +106,14 @@ def onnx_layers(
         kept += [(node.name or node.output[0], f"{node.op_type} has a graph of its own, which stays")] * _has_body(node)
         if node.op_type in _READERS and node.domain in ("", "ai.onnx") and len(node.input) > 1:
             users[node.input[1]].append(node)
-    layers = []
+    layers, norms = [], _norms(model, graph)
     for weight, nodes in users.items():
         name = nodes[0].name or nodes[0].output[0]
         if nodes[0].op_type == "MatMul" and weight not in graph.constants:
             continue  # a product of activations is no layer
         try:
-            layers.append(_layer(model, graph, weight, nodes, opset, moments or {}, shapes_only))
+            found = _layer(model, graph, weight, nodes, opset, moments or {}, shapes_only)
+            layers.append(_with_norm(found, norms.get(nodes[0].output[0])))
         except Kept as reason:
             kept.append((name, str(reason)))
     return OnnxLayers(tuple(layers), tuple(kept))
@@ -148,8 +153,7 @@ def _layer(
         first.convolution,
         tuple(_size(graph, node) for node in nodes),
         first.kernel,
-        _scales(model, graph, nodes),
-        np.mean(known, axis=0) if len(known) == len(nodes) else None,
+        moments=np.mean(known, axis=0) if len(known) == len(nodes) else None,
         plain=opset < FIRST_SHUFFLES or rank not in (2, 3, 4),
     )
     return OnnxLayer(dense, tuple(nodes), weight, tuple(one.bias for one in read), rank)
@@ -284,19 +288,21 @@ def _bias(graph: Graph, node: Any, outputs: int) -> Array | None:
         raise Kept("its bias is not one number per output") from None
 
 
-def _scales(model: Any, graph: Graph, nodes: list[Any]) -> Array | None:
-    """Return the scales of the batch normalisation that alone reads what a node writes."""
-    if len(nodes) > 1:
-        return None
-    readers = [node for node in model.graph.node if nodes[0].output[0] in node.input]
-    if len(readers) != 1 or readers[0].op_type != "BatchNormalization":
-        return None
-    constants = [graph.constants.get(name) for name in (readers[0].input[1], readers[0].input[4])]
-    gamma, variance = (None if one is None else one.values() for one in constants)
-    if gamma is None or variance is None:
-        return None
-    scales = gamma.astype(np.float64) / np.sqrt(np.maximum(variance, 0) + attributes(readers[0]).get("epsilon", 1e-5))
-    return scales if np.isfinite(scales).all() else None
+def _norms(model: Any, graph: Graph) -> dict[str, OutputNorm]:
+    """Return the batch normalisations behind layers; what the model or a graph within a node reads too has others to serve."""
+    seen = {entry.name for entry in model.graph.output}
+    seen |= {name for node in model.graph.node for name in read_inside(node)}
+    return {name: norm for name, norm in norms_behind(graph).items() if name not in seen}
+
+
+def _with_norm(layer: OnnxLayer, norm: OutputNorm | None) -> OnnxLayer:
+    """Return a layer with the normalisation of its outputs, which stand on axis 1 of a convolution and of a matrix."""
+    conv = layer.dense.convolution
+    on_outputs = layer.nodes[0].op_type == "Conv" or layer.rank == 2
+    if norm is None or len(layer.nodes) > 1 or not on_outputs or norm.scales.shape != (conv.out_channels,):
+        return layer
+    is_half = layer.dense.weight.dtype == np.float16  # products with the scales may be too large for it
+    return replace(layer, dense=replace(layer.dense, scales=norm.scales), norm=None if is_half else norm)
 
 
 def _rank(graph: Graph, nodes: list[Any]) -> int:

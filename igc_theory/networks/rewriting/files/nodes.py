@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -22,27 +23,34 @@ except ImportError:  # rewrite says what to install; to import this module is no
 __all__ = ["with_substitutes"]
 
 
-def with_substitutes(model: Any, replaced: Sequence[tuple[OnnxLayer, Substitute]]) -> Any:
+def with_substitutes(model: Any, replaced: Sequence[tuple[OnnxLayer, Substitute]], *, fold: bool = True) -> Any:
     """Return a copy of a model in which substitutes stand for some layers.
 
     Parameters
     ----------
     model : onnx.ModelProto
     replaced : sequence of (OnnxLayer, Substitute)
+    fold : bool, default True
+        Whether a substitute takes over the batch normalisation of its outputs: it scales its last weights, and adds the shift.
     """
+    replaced = [_folded(layer, one) if fold else (replace(layer, norm=None), one) for layer, one in replaced]
     taken = {name for node in model.graph.node for name in [*node.input, *node.output, node.name]}
     written: dict[int, list[Any]] = {}
     constants: list[Any] = []
     for layer, substitute in replaced:
         pool = _Pool()
         for node, bias in zip(layer.nodes, layer.biases, strict=True):
-            writer = _Writer(node, _free_prefix(node.output[0], taken), layer.rank)
+            target = layer.norm.operation.outputs[0] if layer.norm else node.output[0]
+            writer = _Writer(node, _free_prefix(node.output[0], taken), layer.rank, target)
             writer.write(layer, substitute, bias)
             written[id(node)] = pool.shared(writer.nodes, writer.initializers)
         constants += pool.tensors
+    norms = [layer.norm.operation for layer, _ in replaced if layer.norm]
+    folded = {norm.outputs[0] for norm in norms}
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
-    nodes = [new for old in model.graph.node for new in written.get(id(old), [old])]
+    rest = (node for node in model.graph.node if not folded.intersection(node.output))
+    nodes = [new for old in rest for new in written.get(id(old), [old])]
     del copy.graph.node[:]
     copy.graph.node.extend(nodes)
     copy.graph.initializer.extend(constants)
@@ -51,8 +59,18 @@ def with_substitutes(model: Any, replaced: Sequence[tuple[OnnxLayer, Substitute]
             onnx.helper.make_tensor_value_info(tensor.name, tensor.data_type, tensor.dims) for tensor in constants
         )
     gone = {name for layer, _ in replaced for node in layer.nodes for name in node.input[1:]}
+    gone |= {name for norm in norms for name in norm.inputs}
     _remove_unread(copy.graph, gone)
     return copy
+
+
+def _folded(layer: OnnxLayer, substitute: Substitute) -> tuple[OnnxLayer, Substitute]:
+    """Return a layer with the shift of its normalisation in its bias, and a substitute that writes the scaled outputs."""
+    if layer.norm is None:
+        return layer, substitute
+    (bias,), dtype = layer.biases, layer.dense.weight.dtype
+    shifts = layer.norm.shifts + (0.0 if bias is None else bias * layer.norm.scales)
+    return replace(layer, biases=(shifts.astype(dtype),)), substitute.scaled(layer.norm.scales)
 
 
 def _free_prefix(name: str, taken: Iterable[str]) -> str:
@@ -111,14 +129,14 @@ class _Pool:
 class _Writer:
     """The nodes that stand in place of one."""
 
-    def __init__(self, node: Any, prefix: str, rank: int) -> None:
-        self.node, self.prefix, self.rank = node, prefix, rank
+    def __init__(self, node: Any, prefix: str, rank: int, target: str) -> None:
+        self.node, self.prefix, self.rank, self.target = node, prefix, rank, target
         self.name = node.input[0]
         self.nodes: list[Any] = []
         self.initializers: list[Any] = []
 
     def write(self, layer: OnnxLayer, substitute: Substitute, bias: Array | None) -> None:
-        """Write a substitute of a layer, the last node of which writes what the old one wrote."""
+        """Write a substitute of a layer, the last node of which writes the target."""
         images = self.node.op_type == "Conv"
         axis = 1 if images else self.rank - 1
         if substitute.inputs is not None:
@@ -136,7 +154,7 @@ class _Writer:
             if bias is not None:
                 sides = (1,) * (self.rank - 2) if images else ()
                 self._add("Add", [self.name, self._constant(np.asarray(bias).reshape(-1, *sides))])
-        self.nodes[-1].output[0] = self.node.output[0]
+        self.nodes[-1].output[0] = self.target
         if layer.dense.weight.dtype == np.float16:
             self.initializers = [_halved(tensor) for tensor in self.initializers]
 

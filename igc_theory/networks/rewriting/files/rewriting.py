@@ -43,6 +43,7 @@ def rewritten_file(
     input_shape: Any,
     table: LatencyTable | None,
     reorder: bool,
+    fold: bool,
     progress: bool,
 ) -> Rewrite:
     """Return the rewritten model of an ONNX file; arguments as for `rewrite`."""
@@ -63,7 +64,8 @@ def rewritten_file(
     )
     made = substituted(choices, progress)
     replaced = [(layer, one) for layer, one in zip(found.layers, made, strict=True) if one is not None]
-    new = with_substitutes(model, replaced) if replaced else model
+    # What is to be trained keeps its normalisations.
+    new = with_substitutes(model, replaced, fold=fold and not architecture_only) if replaced else model
     errors = None if architecture_only else tuple(0.0 if one is None else one.relative_error for one in made)
     measured = _measured(path, model, new, graph, choices, batches)
     written = new.SerializeToString if replaced else lambda: content
