@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,11 @@ __all__ = ["add_measure"]
 
 HELP = """\
 Times single layers on this machine for about two minutes and keeps them in a file, from which the time of any chain is predicted.
-Stopped with Ctrl-C, it goes on where it was when it is called again. The file names processor, caches, threads and versions,
-and can be given to others.
+Stopped with Ctrl-C, it goes on where it was when it is called again.
+
+A table of onnxruntime on another machine comes with the library; none of PyTorch does. The file names processor, caches,
+threads and versions, so that it can be given to others: design, audit and rewrite read it by --table, in Python
+igc_theory.networks.latency(chain, "machine.json", height=56). A file of another machine or runtime is not written to.
 """
 
 EXAMPLES = """\
@@ -53,4 +57,8 @@ def _measure(options: argparse.Namespace) -> Iterator[str]:
     yield f"Chains kept from the fit: rank correlation {table.rank_correlation:.3f};"
     yield f"four fifths of them take {low:.2f} to {high:.2f} times what is predicted."
     yield ""
-    yield f"Next: igc-theory design --in 256 --out 384 --objective latency --table {options.output}"
+    file = shlex.quote(str(options.output))
+    yield "Next"
+    yield f"  igc-theory design --in 256 --out 384 --objective latency --table {file}"
+    yield f"  igc-theory audit model.onnx --objective latency --table {file}"
+    yield f"  igc-theory rewrite model.onnx --objective latency --table {file}"

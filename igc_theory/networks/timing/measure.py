@@ -49,7 +49,7 @@ def measure(
         What computes the layers.
     path : str or path-like, optional
         A file that keeps what has been timed, every few seconds: after an interruption the same call goes on where it stopped. It
-        can be given to others, `latency_table` reads it.
+        can be given to others: `latency`, `audit` and `rewrite` take its path as their table, `latency_table` reads it.
     threads : int, default 1
         Of the runtime. With one the processor time counts, else the wall clock.
     seconds : float, default 120
@@ -69,7 +69,7 @@ def measure(
     OSError
         If the file cannot be written.
     TypeError, ValueError
-        If an argument is not what it should be, or the file is of another machine.
+        If an argument is not what it should be, or the file is of another machine, runtime or version.
 
     Examples
     --------

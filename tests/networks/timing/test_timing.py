@@ -71,6 +71,19 @@ def test_an_interrupted_measurement_goes_on_where_it_stopped(clockwork, monkeypa
     assert (again.layers, again.chains, again.call) == (table.layers, table.chains, table.call)
 
 
+def test_a_table_of_pytorch_is_made_shared_and_not_mixed_with_another(clockwork, tmp_path):
+    path = tmp_path / "table.json"
+    table = measure("torch", path, threads=2, progress=False)
+    assert (table.machine["runtime"].split()[0], table.machine["threads"]) == ("torch", "2")
+    content, chain = path.read_bytes(), depthwise_separable(4, 8)
+    assert latency(chain, path, height=7).milliseconds == latency(chain, table, height=7).milliseconds
+    assert latency(chain, path, height=7).machine == table.machine["runtime"]
+    for runtime, threads, reason in (("onnxruntime", 2, "runtime 'torch"), ("torch", 1, "threads '2' and not '1'")):
+        with pytest.raises(ValueError, match=f"is of another machine, {reason}"):
+            measure(runtime, path, threads=threads)
+    assert path.read_bytes() == content
+
+
 def test_a_file_of_another_machine_is_refused(clockwork, tmp_path):
     path = tmp_path / "table.json"
     write_table(path, LatencyTable({"runtime": "onnxruntime 0"}, [Timed(regular(4, 4), 7, 7, 1.0)]))
