@@ -299,26 +299,24 @@ def _cell(found: Verdict, *, intervals: bool) -> str:
     return f"{said}<br>{found.margin:+.2f}{ends}"
 
 
-def summary(found: Sequence[Verdict]) -> str:
-    """Return in sentences how many verdicts there are of each word, alone and together, and from how many seeds."""
-    seeds = sorted({verdict.seeds for verdict in found})
-    numbers = [
-        [[v.word for v in found].count(name), [v.simultaneous_word for v in found].count(name)] for name in WORDS
-    ]
-    alone, together = (
-        ", ".join(f"{n} {name}" for n, name in zip(counts, WORDS, strict=True)) for counts in zip(*numbers, strict=True)
-    )
+def summary(found: Sequence[Verdict], *, together: bool = True) -> str:
+    """Return in sentences how many verdicts there are of each word, alone and judged together, and from how many seeds."""
+    seeds = " to ".join(map(str, sorted({verdict.seeds for verdict in found})))
+    alone = f"{len(found)} verdicts from {seeds} seeds per design: {_counts([verdict.word for verdict in found])}."
+    if not together:
+        return alone
     reach = f"at {found[0].critical:.2f} standard errors" if np.isfinite(found[0].critical) else "from too few seeds"
-    return (
-        f"{len(found)} verdicts from {' to '.join(map(str, seeds))} seeds per design: {alone}. "
-        f"Judged together, {reach}: {together}."
-    )
+    return f"{alone} Judged together, {reach}: {_counts([verdict.simultaneous_word for verdict in found])}."
+
+
+def _counts(words: Sequence[str]) -> str:
+    return ", ".join(f"{words.count(name)} {name}" for name in WORDS)
 
 
 def readme_section(found: Sequence[Verdict]) -> str:
     """Return what stands in README.md: the numbers of verdicts by word, and the table without intervals."""
     waiting = f" {len(left_out())} verdicts wait for runs." if left_out() else ""
-    return f"{summary(found)}{waiting}\n\n{claims_markdown(found, intervals=False)}"
+    return f"{summary(found, together=False)}{waiting}\n\n{claims_markdown(found, intervals=False)}"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
