@@ -15,7 +15,7 @@ def test_every_method_ran_at_every_share_with_every_seed():
     found = {(row["design"], row["budget"], row["seed"]) for row in rows()}
     count = len({row["seed"] for row in rows()})
     seeds = {str(seed) for seed in range(count)}
-    assert count >= 4
+    assert count >= 5
     expected = {(ORIGINAL, "keep 1", seed) for seed in seeds}
     expected |= {(method, f"keep {keep:g}", seed) for method in METHODS for keep in KEEPS for seed in seeds}
     assert found == expected
