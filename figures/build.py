@@ -1,5 +1,7 @@
 """Build the figures: numbers into data/*.csv, pictures into out/*.svg, .pdf and .png, the gallery into README.md here.
 
+PAPERS.md says where the pictures of the papers are; papers.toml is its source.
+
     python figures/build.py                    every figure of manifest.toml
     python figures/build.py NAME …             only these
     python figures/build.py --check [NAME …]   change nothing; compare numbers within a tolerance, SVGs byte for byte
@@ -39,6 +41,7 @@ from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from figures import papers
 from tools.columns import Columns, read_csv, write_csv
 from tools.files import (
     ROOT,
@@ -228,7 +231,10 @@ def gallery(entries: Mapping[str, Mapping[str, str]]) -> str:
 def _gallery_entry(entry: Mapping[str, str]) -> str:
     source = f" *After {entry['source']}.*" if entry.get("source") else ""
     caption = " ".join(f"{entry['caption']}{source}".split())
-    return f"## {entry['title']}\n\n![{entry['alt']}](out/{entry['name']}.svg)\n\n{caption}"
+    return (
+        f'<a id="{entry["name"]}"></a>\n\n'
+        f"## {entry['title']}\n\n![{entry['alt']}](out/{entry['name']}.svg)\n\n{caption}"
+    )
 
 
 def front(entries: Mapping[str, Mapping[str, str]]) -> str:
@@ -240,6 +246,11 @@ def front(entries: Mapping[str, Mapping[str, str]]) -> str:
     ]
     rows = [f"| {' | '.join(cells[k : k + 2])} |" for k in range(0, len(cells), 2)]
     return "\n".join(["| | |", "|---|---|", *rows]) if rows else "No figures yet."
+
+
+def papers_page(entries: Mapping[str, Mapping[str, str]]) -> str:
+    """Return the tables of what the papers show and where it is here."""
+    return papers.page(papers.pictures(HERE / "papers.toml"), {name: entry["title"] for name, entry in entries.items()})
 
 
 def _guarded(name: str, *, only_check: bool) -> list[str]:
@@ -291,6 +302,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         failed = _run(names, only_check=options.check)
         stale = update_section("gallery", gallery(entries), check=options.check, page="figures/README.md")
         stale += update_section("figures", front(entries), check=options.check)
+        stale += update_section("papers", papers_page(entries), check=options.check, page="figures/PAPERS.md")
     except BuildError as error:
         sys.exit(f"figures: {error}")
     print("\n".join(stale), end="\n" if stale else "")

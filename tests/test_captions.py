@@ -306,3 +306,95 @@ def test_time_falls_less_than_weights_and_the_fewest_weights_are_not_the_fastest
         assert by_block[panel, "found by time"][1] < time
         assert by_block[panel, "regular, as few weights"][1] < time
     says("time_beside_weights", "saves more weights than time", "faster than IGCV2 with the fewest weights")
+
+
+def test_the_ways_of_one_small_matrix_cost_what_the_caption_says():
+    table = {row["panel"]: row for row in rows("six_ways")}
+    values = grouped(rows("six_ways"), "panel", value="value")
+    assert {2.91, 3.06, 3.21} <= {*values["as it is",]}
+    assert sorted({*values["clustered, four values",]})[-1] == pytest.approx((2.91 + 3.06 + 3.21) / 3)
+    share = {name: float(row["share_at_100"]) for name, row in table.items()}
+    assert share["low rank"] == share["product of sparse factors"] == 0.2
+    assert share["half of the outputs"] == share["half of the entries"] == share["two blocks"] == 0.5
+    assert table["product of sparse factors"]["multiply_adds"] == table["as it is"]["multiply_adds"] == "16"
+    assert len(table) == 8
+    says("six_ways", "seven ways", "take a fifth there", "saves nothing", "2.91, 3.06 and 3.21 have all become 3.06")
+
+
+def test_six_channels_have_900_weights_or_450():
+    table = rows("six_channels")
+    weights = {(row["panel"], row["weights"]) for row in table if row["mark"] == "support"}
+    assert weights == {("regular 5×5", "900"), ("two groups of three", "450")}
+    assert [row["number"] for row in table if (row["mark"], row["stage"]) == ("place", "2")] == [*"142536"]
+    says("six_channels", "900, or half of them", "1, 4 | 2, 5 | 3, 6", "reordered to 1, 4, 2, 5, 3, 6")
+
+
+def test_a_regular_convolution_is_the_sum_of_its_branches():
+    table = rows("regular_as_branches")
+    assert {row["error"] for row in table} == {"0.0"}
+    kernels = {row["branch"]: row["row"] + row["half"] for row in table}
+    added = {to: [kernels[row["branch"]] for row in table if row["to"] == to and row["added"] == "1"] for to in "1234"}
+    assert added == {"1": ["11", "12"], "2": ["21", "22"], "3": ["11", "12"], "4": ["21", "22"]}
+    says("regular_as_branches", "add W11 to W12 and W21 to W22", "read each half twice")
+
+
+def test_relatives_of_xception_cost_what_the_caption_says():
+    panels = list(dict.fromkeys(row["panel"] for row in rows("xception_variants")))
+    assert [int(panel.split()[-2]) for panel in panels] == [90, 90, 144, 126]
+    says("xception_variants", "Groups instead of the depthwise convolution cost weights", "give some of them back")
+
+
+def test_colours_and_paths_of_the_chain_of_igcv2():
+    table = rows("igcv2_chain")
+    colours = grouped([row for row in table if row["mark"] == "channel"], "panel", "stage", "start", value="branch")
+    above = next(iter(colours))[0]
+    reached = {
+        stage: {len(found) for (panel, s, _), found in colours.items() if (panel, s) == (above, stage)}
+        for stage in "135"
+    }
+    assert reached == {"1": {1}, "3": {2}, "5": {4}}
+    below = [row["paths"] for row in table if row["panel"] != above and (row["mark"], row["stage"]) == ("channel", "0")]
+    assert below == ["1"] * 8
+    says("igcv2_chain", "one, then two, then all four", "exactly one from each input")
+
+
+def test_blocks_of_igcv3_have_one_two_and_eight_paths():
+    table = rows("igcv3_paths")
+    first = {
+        row["panel"]: row["paths"]
+        for row in reversed(table)
+        if (row["mark"], row["stage"], row["start"]) == ("channel", "0", "0")
+    }
+    assert sorted(panel.split(": ")[-1] for panel in first if ":" in panel and "path" in panel) == [
+        "1 path",
+        "2 paths",
+        "8 paths",
+    ]
+    assert all(panel.split(": ")[-1].split()[0] == paths for panel, paths in first.items() if panel != "super-channels")
+    numbers = {(row["stage"], int(row["start"])): row["super"] for row in table if row["super"] != "0"}
+    assert ["".join(numbers[stage, k] for k in range(8)) for stage in "123"] == ["11223344", "13132424", "13132424"]
+    says("igcv3_paths", "One, two or eight paths", "1, 1, 2, 2, 3, 3, 4, 4", "1, 3, 1, 3, 2, 4, 2, 4")
+
+
+def test_printed_accuracies_of_igcv3_are_as_the_caption_says():
+    table = {row["network"]: {key: float(value) for key, value in row.items() if key not in ("panel", "network")}
+             for row in rows("igcv3_tables")}  # fmt: skip
+    half, mobile = table["IGCV3-D 0.5x"], table["MobileNetV2*"]
+    for name in ("cifar10", "cifar100"):
+        assert 0 < half[name] - mobile[name] < half[f"{name}_std"] + mobile[f"{name}_std"]
+    assert round(table["IGCV3-D"]["counted"], 1) == table["IGCV3-D"]["printed"] == 2.2
+    assert (round(mobile["counted"], 2), mobile["printed"]) == (2.22, 2.1)
+    assert sum(row["counted"] > 0 for row in table.values()) == 3
+    ends = [round(table[name][column], 1) for column in ("cifar10", "cifar100") for name in ("IGCV1*", "IGCV3-D")]
+    assert ends == [91.8, 95.0, 70.1, 78.0]
+    says("igcv3_tables", "2.22 million for 2.1 printed", "from 91.8 for IGCV1 to 95.0", "from 70.1 to 78.0")
+
+
+def test_the_balanced_design_is_the_cheapest_for_each_number_of_factors():
+    table = rows("balanced_designs")
+    weights = grouped(table, "factors", value="weights_per_channel")
+    red = {row["factors"]: float(row["weights_per_channel"]) for row in table if row["balanced"] == "1"}
+    assert {factors: min(weights[factors,]) for factors in red} == red
+    assert [red[str(factors)] for factors in range(2, 8)] == [72, 33, 25, 23, 23, 23]
+    assert len(table) == 97
+    says("balanced_designs", "all 97 strict designs of 144", "from five factors on", "from 72 to 33, 25 and 23")

@@ -1,5 +1,6 @@
 """Every figure is what its script makes, and the build keeps its promises."""
 
+import re
 from types import SimpleNamespace
 
 import matplotlib.pyplot as plt
@@ -8,8 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from figures import build
+from figures import build, papers
+from igc_theory.networks import published_tables
 from tools import files as stored
+from tools.files import ROOT
 
 ENTRIES = build.manifest()
 
@@ -23,7 +26,7 @@ def test_every_figure_is_the_one_its_script_makes(name):
 
 
 def test_scripts_numbers_and_pictures_are_those_of_the_manifest():
-    assert {path.stem for path in build.HERE.glob("*.py")} - {"build", "stored", "realdata"} == set(ENTRIES)
+    assert {path.stem for path in build.HERE.glob("*.py")} - {"build", "papers", "realdata"} == set(ENTRIES)
     assert {path.stem for path in (build.HERE / "data").glob("*.csv")} == set(ENTRIES)
     assert {path.stem for path in (build.HERE / "out").glob("*.svg")} == set(ENTRIES)
 
@@ -35,6 +38,47 @@ def test_every_figure_can_be_understood_and_stays_small(name):
     assert entry["caption"].strip().endswith((".", "?"))
     assert len(entry["alt"].split()) >= 5, "the alternative text says what the picture shows to who cannot see it"
     assert (build.HERE / "data" / f"{name}.csv").stat().st_size < 200_000
+
+
+# --- what the papers show -------------------------------------------------------------------------------------------
+
+PICTURES = papers.pictures(build.HERE / "papers.toml")
+
+
+@pytest.mark.parametrize("entry", PICTURES, ids=lambda entry: f"{entry['paper']} {entry['place']}")
+def test_what_the_page_names_is_there_and_what_is_not_has_a_reason(entry):
+    assert entry.keys() <= {"paper", "place", "shows", "figures", "notebooks", "missing"}
+    assert {*entry.get("figures", ())} <= ENTRIES.keys()
+    assert all((ROOT / "notebooks" / f"{name}.ipynb").exists() for name in entry.get("notebooks", ()))
+    assert entry.get("figures") or entry.get("missing"), "a picture that is not here needs a reason"
+    assert entry["shows"].endswith(".")
+    assert entry.get("missing", ".").endswith(".")
+
+
+def numbers_of(place, kind):
+    """Return the numbers of figures or tables that a place names, such as 2 to 6."""
+    found = re.fullmatch(rf"{kind}s? (\d+)(?: (?:to|and) (\d+))?", place)
+    return range(int(found[1]), int(found[2] or found[1]) + 1) if found else ()
+
+
+@pytest.mark.parametrize(("paper", "kind", "last"), [
+    ("IGCV1", "Figure", 3), ("IGCV1", "Table", 7), ("IGCV2", "Figure", 3), ("IGCV2", "Table", 7), ("IGCV3", "Table", 3),
+])  # fmt: skip
+def test_no_numbered_picture_is_passed_over(paper, kind, last):
+    listed = [n for entry in PICTURES if entry["paper"] == paper for n in numbers_of(entry["place"], kind)]
+    assert listed == [*range(1, last + 1)]
+
+
+def test_each_figure_after_a_paper_stands_on_the_page_and_each_stored_table_too():
+    shown = {(entry["paper"], name) for entry in PICTURES for name in entry.get("figures", ())}
+    for name, entry in ENTRIES.items():
+        for paper in ("IGCV1", "IGCV2", "IGCV3"):
+            assert paper not in entry.get("source", "") or (paper, name) in shown, name
+        assert "the talk" not in entry.get("source", "") or ("The talk", name) in shown, name
+    places = {(entry["paper"], entry["place"]) for entry in PICTURES}
+    for table in published_tables():
+        place = re.match(r"(Figure|Table) \d", table.where)
+        assert not table.paper.startswith("IGCV") or not place or (table.paper, place[0]) in places, table.id
 
 
 # --- CSV ------------------------------------------------------------------------------------------------------------
@@ -232,6 +276,8 @@ def command(house, monkeypatch):
     (house.path / "README.md").write_text("# Title\n<!-- figures -->\n<!-- /figures -->\nend\n")
     (house.path / "figures").mkdir(exist_ok=True)
     (house.path / "figures/README.md").write_text("# Figures\n<!-- gallery -->\n<!-- /gallery -->\nend\n")
+    (house.path / "papers.toml").write_text("picture = []\n")
+    (house.path / "figures/PAPERS.md").write_text("# Papers\n<!-- papers -->\n<!-- /papers -->\n")
     monkeypatch.setattr(stored, "ROOT", house.path)
     monkeypatch.setattr(build, "ROOT", house.path)
     return build.main

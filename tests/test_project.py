@@ -325,6 +325,8 @@ def test_the_generated_parts_of_pages_are_up_to_date():
     assert update_section("gallery", gallery, check=True, page="figures/README.md") == []
     assert update_section("index of notebooks", index, check=True, page="notebooks/README.md") == []
     assert update_section("figures", figures_build.front(entries), check=True) == []
+    shown = figures_build.papers_page(entries)
+    assert update_section("papers", shown, check=True, page="figures/PAPERS.md") == []
     assert update_section("notebooks", notebooks_build.short_index(paths), check=True) == []
 
 

@@ -25,6 +25,7 @@ ROOMS = [
 PAGES = [
     "index.html",
     "figures.html",
+    "papers.html",
     "notebooks.html",
     "contributing.html",
     "changelog.html",

@@ -1,5 +1,7 @@
 """Pictures of the explorers: bars, paths to one output, kernels and the spectra of their blocks."""
 
+from collections import defaultdict
+
 import numpy as np
 import pytest
 
@@ -62,6 +64,34 @@ def test_a_kernel_is_laid_out_window_beside_window():
     kernel = np.arange(2 * 3 * 2 * 2).reshape(2, 3, 2, 2)
     matrix = np.asarray(plot_kernel(kernel_columns(kernel)).images[0].get_array())
     assert all((matrix[2 * o : 2 * o + 2, 2 * i : 2 * i + 2] == kernel[o, i]).all() for o in range(2) for i in range(3))
+
+
+def test_zero_is_white_and_values_are_written_as_readers_write_them():
+    ax = plot_kernel(kernel_columns([[-1.26, 0.0], [0.004, 2.0]]), decimals=2)
+    assert [text.get_text() for text in ax.texts] == ["−1.26", "0", "0.00", "2.00"]
+    assert ax.images[0].to_rgba(0.0)[:3] == pytest.approx((1, 1, 1), abs=0.01)
+    assert sum(ax.images[0].to_rgba(-2.0)[:3]) < sum(ax.images[0].to_rgba(2.0)[:3]), (
+        "negative ones are darker, in grey too"
+    )
+    with pytest.raises(ValueError, match="decimals=-1 is below 0"):
+        plot_kernel(kernel_columns([[1.0]]), decimals=-1)
+
+
+@pytest.mark.parametrize("chain", [igcv1(3, 2), igcv3(4, 4, 2, (2, 2)), Chain(igcv1(2, 2).convolutions)], ids=str)
+def test_the_paths_of_one_pair_are_those_of_all_that_begin_there(chain):
+    counts = path_counts(chain)
+    for source, output in np.ndindex(chain.in_channels, chain.out_channels):
+        columns = path_columns(chain, output, from_input=source)
+        walks = {source: 1}  # every link is taken: walking along them counts the paths
+        for stage in range(max(columns["stage"], default=0)):
+            links = [k for k, mark in enumerate(columns["mark"]) if mark == "link" and columns["stage"][k] == stage]
+            after = defaultdict(int)
+            for k in links:
+                after[columns["end"][k]] += walks[columns["start"][k]]
+            walks = after
+        assert dict(walks) == ({output: counts[output, source]} if counts[output, source] else {})
+    with pytest.raises(ValueError, match=f"from_input={chain.in_channels} is not a channel"):
+        path_columns(chain, 0, from_input=chain.in_channels)
 
 
 def test_spectra_show_the_rank_and_the_mean():

@@ -55,6 +55,11 @@ def test_matrices_are_drawn_entry_by_entry() -> None:
     assert image.get_clim() == (-3, 3)
 
 
+def test_an_imaginary_entry_can_be_told_from_zero() -> None:
+    framed = plot_factor(factor_columns(np.array([[2, 0], [1j, 2]]))).collections[0].get_paths()
+    assert [tuple(path.get_extents().min) for path in framed] == [(-0.5, 0.5)]
+
+
 def test_rounding_errors_are_no_entries() -> None:
     assert factor_columns(np.array([[1, 1e-16], [0, 1]]))["row"].tolist() == [0, 1]
 

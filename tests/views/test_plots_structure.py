@@ -205,7 +205,7 @@ def test_path_counts_are_not_written_on_large_maps(ax):
 def test_path_counts_can_share_a_scale(ax):
     mesh = plot_path_counts(path_count_columns(igcv1(2, 2)), ax, largest=4).collections[0]
     assert mesh.get_clim() == (0, 4)
-    assert mesh.get_cmap().name == "cividis"
+    assert mesh.get_cmap()(0.0) == (1, 1, 1, 1), "no path is white"
     with pytest.raises(ValueError, match="largest=0 is below 1"):
         plot_path_counts(path_count_columns(igcv1(2, 2)), ax, largest=0)
 

@@ -5,7 +5,13 @@ The colours are those of Okabe and Ito, which readers with any of the common col
 
 from __future__ import annotations
 
-__all__ = ["COLUMN", "FAMILY_COLOURS", "PAGE", "PALETTE", "branch_colours"]
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.colors import Colormap, LinearSegmentedColormap
+from numpy.typing import NDArray
+
+__all__ = ["COLUMN", "COUNTS", "FAMILY_COLOURS", "PAGE", "PALETTE", "SIGNED", "branch_colours", "ink_on"]
 
 COLUMN = 3.35
 """Width of a figure that fills one column of a two-column paper, in inches."""
@@ -14,6 +20,12 @@ PAGE = 6.9
 """Width of a figure that fills the page, in inches."""
 
 PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#000000")
+
+COUNTS: Colormap = LinearSegmentedColormap.from_list("counts", ["#FFFFFF", "#9CC3E6", "#2F78B5", "#0B2A5B"])
+"""Counts from zero, which is white, to the largest."""
+
+SIGNED: Colormap = LinearSegmentedColormap.from_list("signed", ["#0B2A5B", "#5E8FC7", "#FFFFFF", "#F0A860", "#B85000"])
+"""Signed values: zero is white; negative ones are blue and darker than positive ones of their size, which are orange."""
 
 FAMILY_COLOURS = {
     "regular": "#000000",
@@ -37,3 +49,15 @@ def branch_colours(branches: int) -> list[str]:
     ['#0072B2', '#E69F00']
     """
     return [PALETTE[branch % 7] for branch in range(branches)]
+
+
+def ink_on(colour: Sequence[float] | NDArray[np.float64]) -> str:
+    """Return black or white, whichever is easier to read on a colour.
+
+    Examples
+    --------
+    >>> ink_on((1.0, 1.0, 1.0, 1.0)), ink_on((0.0, 0.0, 0.3, 1.0))
+    ('black', 'white')
+    """
+    red, green, blue = colour[:3]
+    return "white" if 0.299 * red + 0.587 * green + 0.114 * blue < 0.5 else "black"

@@ -6,15 +6,19 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.collections import PatchCollection
+from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter
 from numpy.typing import NDArray
 
 from igc_theory.kernels.arrays import Array, finite, numbers
 from igc_theory.structure.arguments import flag
 from igc_theory.views.plots.columns import Columns, axes_or_new, checked_columns
-from igc_theory.views.plots.style import FAMILY_COLOURS, PALETTE
+from igc_theory.views.plots.style import FAMILY_COLOURS, PALETTE, SIGNED
 
 __all__ = ["factor_columns", "plot_apply_times", "plot_certificate", "plot_factor", "plot_path_errors"]
+
+_PALE = 0.15  # of the largest entry: what is smaller is nearly white
 
 
 def plot_path_errors(columns: Columns, ax: Axes | None = None) -> Axes:
@@ -143,6 +147,8 @@ def factor_columns(matrix: Array) -> dict[str, NDArray[Any]]:
 def plot_factor(columns: Columns, ax: Axes | None = None, *, frame: bool = True) -> Axes:
     """Draw a square matrix, one cell per entry, coloured by its real part; zeros stay white.
 
+    Other entries whose real part is near zero get a thin frame, so that they can be told from zeros.
+
     Parameters
     ----------
     columns : mapping of str to sequence
@@ -180,7 +186,12 @@ def plot_factor(columns: Columns, ax: Axes | None = None, *, frame: bool = True)
     matrix[table["row"], table["column"]] = table["real"]
     largest = np.hypot(table["real"], table["imaginary"]).max()
     ax = axes_or_new(ax)
-    ax.imshow(matrix, cmap="cividis", vmin=-largest, vmax=largest)
+    ax.imshow(matrix, cmap=SIGNED, vmin=-largest, vmax=largest)
+    pale = np.abs(table["real"]) < _PALE * largest
+    cells = [
+        Rectangle((x - 0.5, y - 0.5), 1, 1) for x, y in zip(table["column"][pale], table["row"][pale], strict=True)
+    ]
+    ax.add_collection(PatchCollection(cells, facecolors="none", edgecolors="#777777", linewidths=0.4))
     ax.set(xticks=[], yticks=[])
     ax.spines[:].set_visible(frame)
     return ax

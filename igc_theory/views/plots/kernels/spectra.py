@@ -10,9 +10,9 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
 from igc_theory.kernels.arrays import finite, numbers
-from igc_theory.structure.arguments import real_number
+from igc_theory.structure.arguments import positive_int, real_number
 from igc_theory.views.plots.columns import Columns, axes_or_new, checked_columns
-from igc_theory.views.plots.style import FAMILY_COLOURS
+from igc_theory.views.plots.style import FAMILY_COLOURS, SIGNED, ink_on
 
 __all__ = ["kernel_columns", "plot_block_spectra", "plot_kernel"]
 
@@ -54,8 +54,10 @@ def kernel_columns(kernel: ArrayLike) -> dict[str, NDArray[Any]]:
     return {"row": rows, "column": columns, "value": matrix.ravel()}
 
 
-def plot_kernel(columns: Columns, ax: Axes | None = None, *, largest: float | None = None) -> Axes:
-    """Draw a kernel as a matrix of windows, from minus to plus its largest entry.
+def plot_kernel(
+    columns: Columns, ax: Axes | None = None, *, largest: float | None = None, decimals: int | None = None
+) -> Axes:
+    """Draw a kernel as a matrix of windows, from minus to plus its largest entry; zero is white.
 
     Parameters
     ----------
@@ -65,6 +67,8 @@ def plot_kernel(columns: Columns, ax: Axes | None = None, *, largest: float | No
         Drawn on; by default the axes of a new figure.
     largest : float, optional
         The value at the top of the colour scale; by default the largest modulus. Give it to compare several kernels.
+    decimals : int, optional
+        Write every value into its cell, with so many decimals. A small matrix has room for them.
 
     Returns
     -------
@@ -91,7 +95,14 @@ def plot_kernel(columns: Columns, ax: Axes | None = None, *, largest: float | No
         )
     top = float(np.abs(matrix).max()) if largest is None else real_number("largest", largest, least=0)
     ax = axes_or_new(ax)
-    ax.imshow(matrix, cmap="cividis", vmin=-top, vmax=top)
+    image = ax.imshow(matrix, cmap=SIGNED, vmin=-top, vmax=top)
+    if decimals is not None:
+        places = positive_int("decimals", decimals, minimum=0, maximum=9)
+        for (row, column), value in np.ndenumerate(matrix):
+            text = f"{round(value, places) + 0.0:.{places}f}".replace("-", "−") if value else "0"
+            ax.text(
+                column, row, text, ha="center", va="center_baseline", fontsize=6.5, color=ink_on(image.to_rgba(value))
+            )
     ax.set(xticks=[], yticks=[])
     ax.spines[:].set_visible(True)
     return ax

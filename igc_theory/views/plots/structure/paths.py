@@ -15,7 +15,7 @@ from igc_theory.structure.branches import serial, serial_factors
 from igc_theory.structure.chains import Chain, SerialFactor
 from igc_theory.structure.factors import GroupConv
 from igc_theory.views.plots.columns import Columns, axes_or_new, checked_columns
-from igc_theory.views.plots.style import PALETTE
+from igc_theory.views.plots.style import COUNTS, PALETTE
 
 __all__ = ["path_columns", "plot_paths"]
 
@@ -24,7 +24,7 @@ _MOST_LABELLED = 9  # factors; the labels of more would touch
 _MOST_NUMBERED = 24  # inputs; the numbers of more would touch
 
 
-def path_columns(chain: Chain, output: int) -> dict[str, list[Any]]:
+def path_columns(chain: Chain, output: int, from_input: int | None = None) -> dict[str, list[Any]]:
     """Return the paths of `chain` that end in one output channel, as `plot_paths` draws them.
 
     Parameters
@@ -33,6 +33,8 @@ def path_columns(chain: Chain, output: int) -> dict[str, list[Any]]:
         Any chain.
     output : int
         An output channel, counted from 0.
+    from_input : int, optional
+        An input channel: paths from others are left out.
 
     Returns
     -------
@@ -45,7 +47,8 @@ def path_columns(chain: Chain, output: int) -> dict[str, list[Any]]:
     Raises
     ------
     TypeError, ValueError
-        If `output` is not a channel of the chain, or the paths have more than 20,000 links or are more than int64 holds.
+        If `output` or `from_input` is not a channel of the chain, or the paths have more than 20,000 links or are more than int64
+        holds.
 
     Examples
     --------
@@ -53,8 +56,8 @@ def path_columns(chain: Chain, output: int) -> dict[str, list[Any]]:
     >>> columns = path_columns(igcv1(2, 2), output=0)
     >>> [n for mark, stage, n in zip(columns["mark"], columns["stage"], columns["paths"]) if (mark, stage) == ("channel", 0)]
     [1, 1, 1, 1]
-    >>> columns["mark"].count("link")
-    9
+    >>> columns["mark"].count("link"), path_columns(igcv1(2, 2), output=0, from_input=3)["mark"].count("link")
+    (9, 4)
     """
     output = positive_int("output", output, minimum=0)
     if output >= serial(chain).out_channels:
@@ -65,6 +68,8 @@ def path_columns(chain: Chain, output: int) -> dict[str, list[Any]]:
     counts[0][output] = 1
     for factor in reversed(serial_factors(chain)):
         counts.insert(0, _before(factor, counts[0]))
+    if from_input is not None:
+        counts = [np.where(seen > 0, n, 0) for seen, n in zip(_seen(chain, from_input), counts, strict=True)]
     if (most := max(counts[0])) > np.iinfo(np.int64).max:
         raise ValueError(
             f"output={output} ends {most} paths from one input, more than int64 holds: draw a part of the chain"
@@ -74,6 +79,7 @@ def path_columns(chain: Chain, output: int) -> dict[str, list[Any]]:
         rows += [
             ("link", stage, i, o, int(counts[stage + 1][o]), _label(factor))
             for i, o in _links(factor, counts[stage + 1])
+            if counts[stage][i]
         ]
         if len(rows) > _MOST_LINKS + sum(map(len, counts)):
             raise ValueError(
@@ -122,26 +128,58 @@ def plot_paths(columns: Columns, ax: Axes | None = None) -> Axes:
             f"columns['stage'] has links or channels of stages that lack channels: give all of 0 to {sizes.size - 1}"
         )
     height = (channels["start"] + 0.5) / sizes[channels["stage"]]
-    taken = channels["paths"] > 0
-    scale = Normalize(0, max(1, channels["paths"].max()))
-    size = np.clip(240 / sizes.max(), 2, 30)
     ax = axes_or_new(ax)
-    ax.scatter(channels["stage"][~taken], height[~taken], size / 2, color="#D5D5D5", linewidths=0, zorder=2)
-    ax.scatter(
-        channels["stage"][taken], height[taken], size, c=channels["paths"][taken], cmap="cividis", norm=scale, zorder=3
-    )
+    _draw_nodes(ax, channels, height, size=np.clip(240 / sizes.max(), 2, 30))
     left, right = ((links[name] + 0.5) / sizes[links["stage"] + step] for name, step in (("start", 0), ("end", 1)))
     lines = np.stack([np.column_stack([links["stage"], left]), np.column_stack([links["stage"] + 1, right])], axis=1)
     ax.add_collection(LineCollection(list(lines), colors=PALETTE[0], linewidths=0.8, alpha=0.7, zorder=1))
     for stage in np.unique(links["stage"]):
         label = _short(str(links["label"][links["stage"] == stage][0]), sizes.size - 1)
-        ax.text(stage + 0.5, 1.02, label, ha="center", va="bottom", fontsize=7, transform=ax.get_xaxis_transform())
+        ax.text(
+            stage + 0.5,
+            1.02,
+            label,
+            ha="center",
+            va="bottom",
+            fontsize=7,
+            linespacing=1.1,
+            transform=ax.get_xaxis_transform(),
+        )
     _count_inputs(ax, channels, height)
     ax.set(xlim=(-0.2, sizes.size - 0.8), ylim=(1, 0), yticks=[])
     ax.set_xticks([0, sizes.size - 1], [f"{sizes[0]} inputs", f"{sizes[-1]} outputs"])
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
     return ax
+
+
+def _draw_nodes(ax: Axes, channels: dict[str, NDArray[Any]], height: NDArray[Any], size: float) -> None:
+    """Draw channels that some path takes by the number of paths from there, the others small and grey."""
+    taken, stage = channels["paths"] > 0, channels["stage"]
+    ax.scatter(stage[~taken], height[~taken], size / 2, color="#D5D5D5", linewidths=0, zorder=2)
+    scale = Normalize(0, max(1, channels["paths"].max()))
+    ax.scatter(
+        stage[taken], height[taken], size, c=channels["paths"][taken], cmap=COUNTS, norm=scale,
+        edgecolors=PALETTE[0], linewidths=0.6, zorder=3,
+    )  # fmt: skip
+
+
+def _seen(chain: Chain, channel: int) -> list[NDArray[Any]]:
+    """Return the number of paths from one input to every channel of every stage."""
+    channel = positive_int("from_input", channel, minimum=0)
+    if channel >= chain.in_channels:
+        raise ValueError(
+            f"from_input={channel} is not a channel of {chain.in_channels}: use at most {chain.in_channels - 1}"
+        )
+    counts: list[NDArray[Any]] = [np.zeros(chain.in_channels, object)]
+    counts[0][channel] = 1
+    for factor in serial_factors(chain):
+        if isinstance(factor, GroupConv):
+            sums = counts[-1].reshape(factor.groups, factor.in_width).sum(axis=1)
+            counts.append(np.repeat(sums, factor.out_width))
+        else:
+            counts.append(counts[-1][factor.indices])
+    return counts
 
 
 def _before(factor: SerialFactor, after: NDArray[Any]) -> NDArray[Any]:

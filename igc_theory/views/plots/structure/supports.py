@@ -17,7 +17,7 @@ from igc_theory.structure.branches import branch_graph, serial
 from igc_theory.structure.chains import Chain
 from igc_theory.structure.paths import path_counts
 from igc_theory.views.plots.columns import Columns, axes_or_new, checked_columns
-from igc_theory.views.plots.style import branch_colours
+from igc_theory.views.plots.style import COUNTS, branch_colours, ink_on
 
 __all__ = ["path_count_columns", "plot_path_counts", "plot_support", "support_columns"]
 
@@ -173,14 +173,14 @@ def plot_path_counts(columns: Columns, ax: Axes | None = None, *, largest: int |
     scale = Normalize(0, top)
     ax = axes_or_new(ax)
     if counts.size > _MOST_CELLS:
-        ax.imshow(counts, cmap="cividis", norm=scale, extent=(0, counts.shape[1], counts.shape[0], 0))
+        ax.imshow(counts, cmap=COUNTS, norm=scale, extent=(0, counts.shape[1], counts.shape[0], 0))
     else:
-        mesh = ax.pcolormesh(counts, cmap="cividis", norm=scale)
+        mesh = ax.pcolormesh(counts, cmap=COUNTS, norm=scale)
     if max(counts.shape) <= _MOST_ANNOTATED:
-        mesh.set(edgecolor="white", linewidth=0.4)
+        mesh.set(edgecolor="#999999", linewidth=0.3)
         size = 7 if max(counts.shape) <= _MOST_LARGE else 6
         for (output, inp), paths in np.ndenumerate(counts):
-            ink = "white" if float(scale(int(paths))) < 0.45 else "black"
+            ink = ink_on(COUNTS(float(scale(int(paths)))))
             ax.text(inp + 0.5, output + 0.5, str(paths), ha="center", va="center_baseline", color=ink, fontsize=size)
     return _as_matrix(ax, *counts.shape)
 
