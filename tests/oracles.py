@@ -106,22 +106,21 @@ def einsum_multiply_adds(letters: str, sizes: dict[str, int]) -> int:
 
 
 def multiplied_out(steps, source=0):
-    """Return the path counts from one step of channel flow to every later one, entry by entry, in Python integers."""
+    """Return the path counts from one step of channel flow to every later one, matrix by matrix."""
     width = steps.steps[source].channels
-    found = {source: [[int(i == o) for i in range(width)] for o in range(width)]}
-    for k, step in enumerate(steps.steps):
-        if k <= source:
-            continue
-        operands = [found.get(read, [[0] * width] * steps.steps[read].channels) for read in step.reads]
-        stacked = [row for operand in operands for row in operand]
+    found = {source: np.eye(width, dtype=np.int64)}
+    for k, step in enumerate(steps.steps[source + 1 :], start=source + 1):
+        zeros = (np.zeros((steps.steps[read].channels, width), np.int64) for read in step.reads)
+        operands = [found.get(read, nothing) for read, nothing in zip(step.reads, zeros, strict=True)]
+        stacked = np.concatenate([*operands, np.zeros((1, width), np.int64)])
         if type(step.action).__name__ == "Mix":
-            ins, outs = len(stacked) // step.action.groups, step.channels // step.action.groups
-            branches = [stacked[o // outs * ins : (o // outs + 1) * ins] for o in range(step.channels)]
-            found[k] = [[sum(row[i] for row in rows) for i in range(width)] for rows in branches]
+            branches = stacked[:-1].reshape(step.action.groups, -1, width)
+            found[k] = branches.sum(axis=1).repeat(step.channels // step.action.groups, axis=0)
         elif type(step.action).__name__ == "Addition":
-            found[k] = [[sum(values) for values in zip(*rows, strict=True)] for rows in zip(*operands, strict=True)]
+            found[k] = sum(operands)
         else:
-            found[k] = [stacked[place] if place >= 0 else [0] * width for place in step.action.indices.tolist()]
+            found[k] = stacked[step.action.indices]  # -1, from nowhere, is the row of zeros behind the last
+        assert found[k].max(initial=0) < 2**50, "too many for int64"
     return found
 
 

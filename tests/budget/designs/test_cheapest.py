@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import cache
 from itertools import combinations_with_replacement, islice
 from math import prod
 
@@ -22,6 +23,7 @@ from tests import cases, oracles
 Widths = tuple[int, ...]
 
 
+@cache
 def every_strict(C: int) -> set[Widths]:
     """All strict designs, pointwise widths in increasing order: ordered factorizations, sorted afterwards."""
 
@@ -32,6 +34,7 @@ def every_strict(C: int) -> set[Widths]:
     return {(first, *sorted(others)) for first in cases.divisors(C) for others in ordered(C // first)}
 
 
+@cache
 def every_dense(C: int, most: int) -> set[Widths]:
     """All dense designs with at most `most` pointwise factors."""
     pointwise = [k for k in cases.divisors(C) if k > 1]
