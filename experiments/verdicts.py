@@ -301,6 +301,8 @@ def _cell(found: Verdict, *, intervals: bool) -> str:
 
 def summary(found: Sequence[Verdict], *, together: bool = True) -> str:
     """Return in sentences how many verdicts there are of each word, alone and judged together, and from how many seeds."""
+    if not found:
+        return "No runs are stored: no verdicts."
     seeds = " to ".join(map(str, sorted({verdict.seeds for verdict in found})))
     alone = f"{len(found)} verdicts from {seeds} seeds per design: {_counts([verdict.word for verdict in found])}."
     if not together:
@@ -315,7 +317,8 @@ def _counts(words: Sequence[str]) -> str:
 
 def readme_section(found: Sequence[Verdict]) -> str:
     """Return what stands in README.md: the numbers of verdicts by word, and the table without intervals."""
-    waiting = f" {len(left_out())} verdicts wait for runs." if left_out() else ""
+    missing = len(left_out(CLAIMS))
+    waiting = f" {missing} verdicts wait for runs." if missing else ""
     return f"{summary(found, together=False)}{waiting}\n\n{claims_markdown(found, intervals=False)}"
 
 

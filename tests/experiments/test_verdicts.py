@@ -202,6 +202,9 @@ def test_a_missing_experiment_is_named(folder):
         "a beats b (digits): left out, as experiments/pair.csv is missing: run python -m experiments.run pair."
     )
     assert len(said) == len(DATASETS)
+    nothing = verdicts.verdicts([A_BEATS_B])
+    assert verdicts.summary(nothing) == "No runs are stored: no verdicts."
+    assert verdicts.readme_section(nothing).startswith("No runs are stored: no verdicts. 3 verdicts wait for runs.")
 
 
 def test_what_was_not_run_is_left_out_and_said(folder):
