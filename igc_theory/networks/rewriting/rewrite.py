@@ -39,7 +39,8 @@ def rewrite(
     by dynamic programming. Layers that stay are the same to the bit; so are all other parts of the network. A batch normalisation
     behind a layer weighs the errors of its outputs, so that folding it would not change the choice. In files it is folded into what
     replaces the layer all the same. That saves its arrays, and a pass over the image where a shuffle comes last, since runtimes
-    fold into convolutions only. In modules it stays, for training.
+    fold into convolutions only. In modules it stays, for training. Without `inputs` it is known of modules that ``torch.fx`` can
+    trace.
 
     Parameters
     ----------

@@ -22,6 +22,7 @@ from igc_theory.networks.rewriting.candidates.candidate import Substitute
 from igc_theory.networks.rewriting.dense_layers import DenseLayer, choices_within
 from igc_theory.networks.rewriting.moments import Moments
 from igc_theory.networks.rewriting.result import Measured, Rewrite, substituted
+from igc_theory.networks.rewriting.torch_norms import scales_behind, scales_of
 from igc_theory.structure.arguments import kind_of, shown
 from igc_theory.structure.branches import serial_factors, wiring
 from igc_theory.structure.factors import GroupConv
@@ -95,7 +96,8 @@ def rewritten_module(
     before, seen = _seen(new, modules, inputs)
     if not modules:
         raise ValueError(f"model={shown(type(module).__name__)} has no layer that can be replaced: {_first(kept)}")
-    layers = [_layer(name, one, seen.get(name)) for name, one in modules.items()]
+    scales = {} if seen else scales_behind(new)
+    layers = [_layer(name, one, seen.get(name), scales.get(name)) for name, one in modules.items()]
     fresh, known = partial(DenseLayer.architectures, rng=_generator()), partial(DenseLayer.candidates, reorder=reorder)
     options = fresh if architecture_only else known
     choices = choices_within(
@@ -204,9 +206,8 @@ def _seen(module: Any, modules: dict[str, Any], inputs: Any) -> tuple[Any, dict[
         return note
 
     def scale(norm: Any, given: tuple[Any, ...]) -> None:
-        if given and given[0] is last[0] and norm.running_var is not None and norm.weight is not None:
-            scales = norm.weight / torch.sqrt(norm.running_var + norm.eps)
-            last[1].scales = scales.detach().double().cpu().numpy()
+        if given and given[0] is last[0] and isinstance(given[0], torch.Tensor):
+            last[1].scales = scales_of(norm, last[1].moments.conv.out_channels)
 
     norms = [part for part in module.modules() if isinstance(part, (nn.BatchNorm1d, nn.BatchNorm2d))]
     hooks = [part.register_forward_hook(watch(name)) for name, part in modules.items()]
@@ -237,12 +238,12 @@ def _evaluating(module: Any) -> Iterator[None]:
             part.training = flag
 
 
-def _layer(name: str, part: Any, seen: _Seen | None) -> DenseLayer:
-    """Return what is known of a layer."""
+def _layer(name: str, part: Any, seen: _Seen | None, scales: Array | None) -> DenseLayer:
+    """Return what is known of a layer: what was seen of it, or at least what scales its outputs."""
     conv = _convolution(part)
     weight = part.weight.detach().double().cpu().numpy().reshape(conv.out_channels, conv.in_width, *conv.window)
     if seen is None:
-        return DenseLayer(name, conv, (), weight)
+        return DenseLayer(name, conv, (), weight, scales)
     return DenseLayer(name, conv, tuple(seen.sizes), weight, seen.scales, seen.moments.mean())
 
 

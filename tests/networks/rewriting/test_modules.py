@@ -100,6 +100,48 @@ def test_a_module_is_rewritten_within_its_budget_and_measured(net):
     assert all(p.grad is not None for p in found.model.parameters())
 
 
+class Branching(nn.Module):
+    """Its path depends on the image: it cannot be traced without one."""
+
+    def __init__(self, body):
+        super().__init__()
+        self.body = body
+
+    def forward(self, x):
+        return self.body(x) if x.sum() > 0 else self.body(-x)
+
+
+def test_a_normalisation_weighs_the_errors_without_inputs_too(net):
+    """Inputs show by what is written where; tracing shows what follows what. Both find the same scales."""
+    blind, seeing = rewrite(net, 0.5).choices.layers, rewrite(net, 0.5, inputs=torch.randn(9, 4, 6, 6)).choices.layers
+    assert [(one.name, one.scales is None) for one in blind] == [(one.name, one.scales is None) for one in seeing]
+    assert np.allclose(blind[0].scales, seeing[0].scales)
+    values = np.linalg.svd(blind[0].scales[:, None] * blind[0].weight.reshape(16, 36), compute_uv=False)
+    errors = {one.name: one.relative_error for one in blind[0].candidates(reorder=False)}
+    assert errors["low rank, rank 3"] == pytest.approx(np.sqrt((values[3:] ** 2).sum() / (values**2).sum()), rel=1e-5)
+
+
+@pytest.mark.parametrize(("make", "shape", "is_known"), [
+    (lambda conv, norm: nn.Sequential(conv, norm), (9, 4, 6, 6), True),
+    (lambda conv, norm: nn.Sequential(conv, nn.ReLU(), norm), (9, 4, 6, 6), False),
+    (lambda conv, norm: nn.Sequential(conv, nn.BatchNorm2d(16, affine=False)), (9, 4, 6, 6), True),
+    (lambda conv, norm: nn.Sequential(conv, nn.BatchNorm2d(16, track_running_stats=False)), (9, 4, 6, 6), False),
+    (lambda conv, norm: nn.Sequential(nn.Linear(8, 16), nn.BatchNorm1d(16)), (9, 8), True),
+    (lambda conv, norm: nn.Sequential(nn.Linear(8, 16), nn.BatchNorm1d(5)), (9, 5, 8), False),
+])  # fmt: skip
+def test_which_normalisations_scale_outputs(make, shape, is_known):
+    module = make(nn.Conv2d(4, 16, 3), nn.BatchNorm2d(16))
+    for inputs in (None, torch.randn(shape)):
+        (layer,) = rewrite(module, 0.5, inputs=inputs).choices.layers
+        assert (layer.scales is not None) == is_known
+
+
+def test_a_module_that_cannot_be_traced_is_rewritten_by_its_weights(net):
+    first = rewrite(Branching(net), 0.5).choices.layers[0]
+    assert (first.name, first.scales) == ("body.body.0", None)
+    assert rewrite(Branching(net), 0.5, inputs=torch.rand(9, 4, 6, 6)).choices.layers[0].scales is not None
+
+
 def test_with_the_whole_budget_nothing_changes_to_the_bit(net):
     x = torch.randn(2, 4, 6, 6)
     found = rewrite(net, 1.0)
