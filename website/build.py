@@ -30,6 +30,7 @@ from tools import references
 from tools.files import ROOT, BuildError, read_text, replace_file, shown
 from tools.processes import or_stopped
 from website import reference, widths
+from website.pages import LIVE, embedded, scripts
 
 HERE = ROOT / "website"
 FILES = {
@@ -126,11 +127,21 @@ def widths_page() -> str:
     return framed("Width at a budget of weights", body, head=script)
 
 
+def live_page(name: str) -> str:
+    """Return a page with tables and a script of its own."""
+    page = LIVE[name]
+    tables = page.tables()
+    body = templates().get_template(f"{name}.html.j2").render(tables=tables)
+    head = "".join(f'<script defer src="live/{script}.js"></script>' for script in ("live", name))
+    return framed(page.title, f'<div class="live">\n{body}\n</div>\n{embedded(tables)}', head=head)
+
+
 def pages() -> dict[str, str]:
     """Return every page but those of the reference, by the name of its file."""
     prose = {"README.md": "index.html", **FILES}
     front = {page: prose_page(ROOT / file) for file, page in prose.items()}
-    return {**front, **notebook_pages(), "references.html": references_page(), "widths.html": widths_page()}
+    live = {f"{name}.html": live_page(name) for name in LIVE}
+    return {**front, **notebook_pages(), **live, "references.html": references_page(), "widths.html": widths_page()}
 
 
 def style() -> str:
@@ -159,12 +170,22 @@ def build(folder: Path, mathjax: Path) -> None:
         )
     # All pages first, so that one that cannot be made leaves the old site.
     api = {f"api/{name}": text for name, text in reference.pages(HERE / "templates" / "reference").items()}
-    contents = {name: text.encode() for name, text in {**pages(), **api, "style.css": style()}.items()}
+    contents = {name: text.encode() for name, text in {**pages(), **api, **scripts(), "style.css": style()}.items()}
     contents |= {name: path.read_bytes() for name, path in assets(mathjax).items()}
     clear(folder)
     replace_file(folder / MARKER, "".join(f"{name}\n" for name in contents).encode())
     for name, content in contents.items():
         replace_file(folder / name, content)
+
+
+def rebuild(folder: Path, names: Sequence[str]) -> None:
+    """Write only some of the pages that answer, with scripts and style, into the site in `folder`: for who works on one."""
+    for name in names:
+        if name not in LIVE:
+            raise BuildError(f"--only {name} is no page that answers: use one of {', '.join(LIVE)}")
+    made = {**{f"{name}.html": live_page(name) for name in names}, **scripts(), "style.css": style()}
+    for name, text in made.items():
+        replace_file(folder / name, text.encode())
 
 
 def clear(folder: Path) -> None:
@@ -183,11 +204,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--mathjax", type=Path, required=True, metavar="FILE", help="tex-svg.js of npm's mathjax")
     parser.add_argument("--out", type=Path, default=ROOT / "site", metavar="FOLDER", help="site by default")
+    parser.add_argument(
+        "--only", nargs="+", default=[], metavar="NAME", help="write only these pages that answer, anew"
+    )
     options = parser.parse_args(arguments)
     if not options.mathjax.is_file():
         parser.error(f"--mathjax {options.mathjax}: there is no such file; make site fetches it from npm")
     try:
-        build(options.out, options.mathjax)
+        rebuild(options.out, options.only) if options.only else build(options.out, options.mathjax)
     except BuildError as error:
         sys.exit(f"website: {error}")
     print(f"Open {options.out / 'index.html'}")

@@ -14,6 +14,7 @@ from igc_theory.budget import widest_dense, widest_strict
 from igc_theory.budget.curves.tradeoffs import width_against_parameters
 from tests.browser.conftest import unavailable
 from tools.files import ROOT
+from website.pages import LIVE
 
 pytestmark = pytest.mark.xdist_group("site")  # beside JupyterLab, on the other worker; the site is built once
 
@@ -30,6 +31,7 @@ PAGES = [
     "contributing.html",
     "changelog.html",
     "widths.html",
+    *(f"{name}.html" for name in LIVE),
     *NOTEBOOKS,
     "api/igc_theory.html",
     *ROOMS,
