@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import shlex
 from collections.abc import Iterator
 from difflib import get_close_matches
 from pathlib import Path
@@ -13,7 +12,7 @@ from textwrap import wrap
 from typing import Any
 
 from igc_theory import networks, structure
-from igc_theory.commands.help_pages import add_command
+from igc_theory.commands.help_pages import add_command, command_lines
 from igc_theory.commands.words import image, positive, share, workers
 
 __all__ = ["add_audit"]
@@ -141,27 +140,39 @@ def _one(options: argparse.Namespace) -> Iterator[str]:
 
 def _next(name: str, options: argparse.Namespace, found: networks.Audit) -> Iterator[str]:
     """Yield what to do next."""
-    size = "" if options.input is None else f" --input {'x'.join(map(str, options.input))}"
-    network = shlex.quote(name) + size
-    yield "\nNext"
-    if found.network.has_weights and found.plan.actions:
-        small = f"{Path(name).stem}_small.onnx"
-        by = "" if options.objective == "bits" else f" --objective {options.objective}"
-        by += f" --table {shlex.quote(options.table)}" if options.table and options.objective == "latency" else ""
-        yield f"  igc-theory rewrite {network} --keep {options.keep:g}{by} -o {shlex.quote(small)}"
+    network = [name, *(["--input", "x".join(map(str, options.input))] if options.input else [])]
+    commands = [["audit", *network, "--full"]] * (not options.full)
     if found.plan.actions:
-        yield f"  igc-theory design {_layer_words(found.plan.actions[0].layer.convolution)}"
-    if found.plan.actions and not options.measure:
-        yield f"  igc-theory audit {network} --objective latency --measure 5"
-    if not options.full:
-        yield f"  igc-theory audit {network} --full"
+        if not options.measure:
+            table = ["--table", options.table] if options.table else []
+            commands = [["audit", *network, "--objective", "latency", *table, "--measure", "5"], *commands]
+        commands = [["design", *_layer_words(found.plan.actions[0].layer.convolution)], *commands]
+        if found.network.has_weights:
+            commands = [_rewriting(network, options), *commands]
+    yield "\nNext" * bool(commands)
+    for command in commands:
+        yield from command_lines(command, _columns())
 
 
-def _layer_words(conv: structure.GroupConv) -> str:
+def _rewriting(network: list[str], options: argparse.Namespace) -> list[str]:
+    """Return the words that rewrite a file as the audit says."""
+    words = ["rewrite", *network, "--keep", f"{options.keep:g}"]
+    words += ["--objective", options.objective] * (options.objective != "bits")
+    words += ["--table", options.table] if options.table and options.objective == "latency" else []
+    return [*words, "-o", f"{Path(network[0]).stem}_small.onnx"]
+
+
+def _layer_words(conv: structure.GroupConv) -> list[str]:
     """Return the options of `design` that describe a layer."""
-    window = "x".join(map(str, conv.window))
-    stride = f" --stride {conv.strides[0]}" if conv.strides[0] == conv.strides[1] > 1 else ""
-    return f"--in {conv.in_channels} --out {conv.out_channels} --kernel {window}{stride}"
+    words = [
+        "--in",
+        str(conv.in_channels),
+        "--out",
+        str(conv.out_channels),
+        "--kernel",
+        "x".join(map(str, conv.window)),
+    ]
+    return words + ["--stride", str(conv.strides[0])] * (conv.strides[0] == conv.strides[1] > 1)
 
 
 def _survey(options: argparse.Namespace) -> Iterator[str]:

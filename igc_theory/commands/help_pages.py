@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+import shlex
+from collections.abc import Iterable, Iterator
 from textwrap import wrap
 from typing import Any
 
-__all__ = ["HelpPage", "add_command", "flags_of"]
+__all__ = ["HelpPage", "add_command", "command_lines", "flags_of"]
+
+
+WHOLE: dict[str, Any] = {"break_on_hyphens": False, "break_long_words": False}
 
 
 class HelpPage(argparse.HelpFormatter):
@@ -49,6 +53,20 @@ def flags_of(parser: argparse.ArgumentParser) -> dict[str, str]:
     return {action.dest: max(action.option_strings, key=len) for action in parser._actions if action.option_strings}
 
 
+def command_lines(words: Iterable[str], width: int) -> list[str]:
+    r"""Return the lines of a command of igc-theory, quoted for a shell; long ones go on behind a backslash, words stay whole.
+
+    Examples
+    --------
+    >>> print("\n".join(command_lines(["rewrite", "my model.onnx", "--keep", "0.5"], 40)))
+      igc-theory rewrite 'my model.onnx' \
+          --keep 0.5
+    """
+    gap = "\0"  # in no word: where a word that is quoted has a space, the line is not broken
+    command = " ".join(shlex.quote(word).replace(" ", gap) for word in words)
+    return [line.replace(gap, " ") for line in _broken(f"  igc-theory {command}", width)]
+
+
 def _paragraphs(text: str) -> Iterator[str]:
     """Yield the paragraphs, each in one line; a blank or an indented line is one of its own."""
     unfinished: list[str] = []
@@ -68,5 +86,5 @@ def _broken(paragraph: str, width: int) -> list[str]:
     margin = paragraph.removesuffix(words)
     further = f"{margin}    " if margin else ""
     end = " \\" if words.startswith("igc-theory ") else ""
-    lines = wrap(words, width - len(end), initial_indent=margin, subsequent_indent=further, break_on_hyphens=False)
+    lines = wrap(words, width - len(end), initial_indent=margin, subsequent_indent=further, **WHOLE)
     return [line + end for line in lines[:-1]] + lines[-1:] or [""]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import shlex
 from collections.abc import Iterator
 from pathlib import Path
+from shutil import get_terminal_size
 from typing import Any
 
-from igc_theory.commands.help_pages import add_command
+from igc_theory.commands.help_pages import add_command, command_lines
 from igc_theory.commands.words import positive
 
 __all__ = ["add_measure"]
@@ -57,8 +57,7 @@ def _measure(options: argparse.Namespace) -> Iterator[str]:
     yield f"Chains kept from the fit: rank correlation {table.rank_correlation:.3f};"
     yield f"four fifths of them take {low:.2f} to {high:.2f} times what is predicted."
     yield ""
-    file = shlex.quote(str(options.output))
     yield "Next"
-    yield f"  igc-theory design --in 256 --out 384 --objective latency --table {file}"
-    yield f"  igc-theory audit model.onnx --objective latency --table {file}"
-    yield f"  igc-theory rewrite model.onnx --objective latency --table {file}"
+    for words in (["design", "--in", "256", "--out", "384"], ["audit", "model.onnx"], ["rewrite", "model.onnx"]):
+        command = [*words, "--objective", "latency", "--table", str(options.output)]
+        yield from command_lines(command, get_terminal_size().columns)

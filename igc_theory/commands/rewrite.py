@@ -7,10 +7,11 @@ import shlex
 from collections.abc import Iterator
 from math import sqrt
 from pathlib import Path
+from shutil import get_terminal_size
 from typing import Any
 
 from igc_theory import networks
-from igc_theory.commands.help_pages import add_command
+from igc_theory.commands.help_pages import add_command, command_lines
 from igc_theory.commands.words import image
 
 __all__ = ["add_rewrite"]
@@ -159,7 +160,7 @@ def _rewritten(options: argparse.Namespace) -> Iterator[str]:
     yield from _kept_lines(found)
     name = str(options.model)
     if options.output is None:
-        yield f"\nNothing was written: add -o FILE to write it, such as -o {_small(options.model)}."
+        yield f"\nNothing was written: add -o FILE to write it, such as -o {shlex.quote(options.model.stem)}_small.onnx."
         return
     written = found.save(options.output, force=options.force)
     before, after = options.model.stat().st_size, written.stat().st_size
@@ -186,25 +187,27 @@ def _compared(options: argparse.Namespace) -> Iterator[str]:
     layers = len(found.choices.layers)
     yield repr(networks.Table(f"{options.model.name}: {layers} layers that can be replaced", columns))
     yield from _kept_lines(found)
-    example = f"igc-theory rewrite {_words(options)} --keep {shares[len(shares) // 2]} -o {_small(options.model)}"
-    yield f"\nNothing was written. Next: choose a share and write it, such as\n    {example}"
+    example = [
+        "rewrite",
+        *_words(options),
+        "--keep",
+        str(shares[len(shares) // 2]),
+        "-o",
+        f"{options.model.stem}_small.onnx",
+    ]
+    yield "\nNothing was written. Next: choose a share and write it, such as"
+    yield from command_lines(example, get_terminal_size().columns)
     yield "An error of 1 is as large as the outputs: fine-tune behind it, or give calibration inputs (--inputs)."
 
 
-def _words(options: argparse.Namespace) -> str:
+def _words(options: argparse.Namespace) -> list[str]:
     """Return the model and what else was asked, as words of a command."""
     words = [str(options.model)]
     words += ["--objective", options.objective] * (options.objective != "bits")
     for name in ("table", "inputs"):
         words += [f"--{name}", str(getattr(options, name))] * (getattr(options, name) is not None)
     words += ["--input", "x".join(map(str, options.input or ()))] * (options.input is not None)
-    words += ["--no-reorder"] * options.no_reorder
-    return shlex.join(words)
-
-
-def _small(model: Path) -> str:
-    """Return a name for the new file, as a word of a command."""
-    return shlex.quote(f"{model.stem}_small.onnx")
+    return words + ["--no-reorder"] * options.no_reorder
 
 
 def _cost(cost: float) -> float:

@@ -67,8 +67,8 @@ def first_page(audit: Audit, width: int = 80, top: int = 10) -> str:
     linear1  linear 192→10  96 × 2     1,920      980   19,410
     not shown: multiply–adds
     After all 2 actions: 19,410 parameters (90.0%), 3,920,852 multiply–adds
-    (75.9%). Fewer weights are not less time: --measure 5 times the first
-    five here, --table predicts it. Accuracy is not known before training.
+    (75.9%). Fewer weights are not less time: --measure times these here,
+    --table predicts it. Accuracy is not known before training.
     """
     totals, *others = paragraphs(audit)
     lines = [line for paragraph in (totals, *others) for line in wrap(paragraph, width, break_on_hyphens=False)]
@@ -183,7 +183,7 @@ def _time(audit: Audit) -> str:
     """Return the predicted time before and after, and where it holds."""
     before, last = audit.times, audit.plan.actions[-1].network_milliseconds
     if before is None or last is None:
-        return " Fewer weights are not less time: --measure 5 times the first five here, --table predicts it."
+        return " Fewer weights are not less time: --measure times these here, --table predicts it."
     low, high = (
         factor / before.milliseconds * last if before.milliseconds else 0.0 for factor in (before.low, before.high)
     )

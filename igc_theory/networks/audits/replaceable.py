@@ -158,13 +158,18 @@ def questions_of(network: LayerGraph) -> list[Question]:
     >>> [question.kind for question in questions_of(network("igc_l24m2", depth=5))]
     ['regular 3×3', 'linear']
     """
-    shared = [layer.weight for layer in network.layers if layer.shared.total and layer.weight is not None]
+    shared = [layer.weight for layer in network.layers if _shares(layer) and layer.weight is not None]
     scales = _scales(network.graph)
     return [
         _question(layer, _is_among(layer, shared), scales.get(layer.name))
         for layer in network.layers
         if _is_replaceable(layer)
     ]
+
+
+def _shares(layer: Layer) -> bool:
+    """Return whether a layer before it uses its weights; exporters store equal biases once, which ties nothing."""
+    return layer.shared.convolution + layer.shared.linear > 0
 
 
 def _is_replaceable(layer: Layer) -> bool:

@@ -230,6 +230,21 @@ def test_weights_used_twice_are_not_replaced() -> None:
     assert {action.layer.layer for action in found.plan.actions} == {"own"}
 
 
+def test_layers_with_one_bias_are_replaced_for_all_that(tmp_path: Path) -> None:
+    """Exporters store equal arrays once, such as the zeros of biases that were never trained."""
+    onnx = pytest.importorskip("onnx", reason="the extra onnx is not installed")
+    from tests.networks.readers.onnx_models import model
+
+    ends = ("x", "w1", "h"), ("h", "w2", "y")
+    nodes = [onnx.helper.make_node("Conv", [reads, weight, "b"], [writes]) for reads, weight, writes in ends]
+    arrays = {f"w{k}": RNG.standard_normal((12, 12, 1, 1)).astype(np.float32) for k in (1, 2)}
+    made = model(nodes, arrays | {"b": np.zeros(12, np.float32)}, (1, 12, 5, 5))
+    (tmp_path / "made.onnx").write_bytes(made.SerializeToString())
+    found = audit(read_onnx(tmp_path / "made.onnx"), progress=False)
+    assert [layer.unmeasured for layer in found.layers] == ["", ""]
+    assert len(found.plan.actions) == 2
+
+
 def test_a_batch_normalisation_behind_a_convolution_weighs_its_outputs(tmp_path: Path) -> None:
     """The error of a low rank is that of the rows times gamma / sqrt(variance + epsilon)."""
     onnx = pytest.importorskip("onnx", reason="the extra onnx is not installed")
