@@ -6,10 +6,10 @@ import inspect
 import re
 import types
 from collections import Counter, defaultdict
-from functools import cache
 
 import pytest
 
+from tests.sources import ON_ONE_WORKER, parsed
 from tools.files import ROOT
 
 PACKAGE = ROOT / "igc_theory"
@@ -35,15 +35,9 @@ HAVE_PAIRS = {"Pool", "Window"}
 """Layers whose window is that of a file, not of a chain."""
 
 
-@cache
-def tree_of(path):
-    """Return a module, parsed."""
-    return ast.parse(path.read_text(encoding="utf-8"))
-
-
 def trees():
     """Return every module of the package, parsed, by its path."""
-    return {path: tree_of(path) for path in sorted(PACKAGE.rglob("*.py"))}
+    return {path: parsed(path) for path in sorted(PACKAGE.rglob("*.py"))}
 
 
 def public_things():
@@ -64,15 +58,19 @@ CALLABLE = {
 }
 
 
-@pytest.mark.parametrize("name", CALLABLE)
-def test_a_signature_has_the_names_of_the_house_in_their_order(name):
-    names = [*inspect.signature(CALLABLE[name]).parameters]
-    if name not in HAVE_PAIRS:
-        assert {word: OTHER_NAMES[word] for word in names if word in OTHER_NAMES} == {}
-    placed = [ORDER.index(word) for word in names if word in ORDER]
-    assert placed == sorted(placed)
+def test_signatures_have_the_names_of_the_house_in_their_order():
+    other, disordered = {}, []
+    for name, thing in CALLABLE.items():
+        names = [*inspect.signature(thing).parameters]
+        if name not in HAVE_PAIRS:
+            other |= {f"{name}({word})": OTHER_NAMES[word] for word in names if word in OTHER_NAMES}
+        placed = [ORDER.index(word) for word in names if word in ORDER]
+        disordered += [name] if placed != sorted(placed) else []
+    assert (other, disordered) == ({}, [])
+    assert len(CALLABLE) > 100
 
 
+@ON_ONE_WORKER
 def test_no_positional_argument_stands_out_of_order():
     """In no function at all; what is given by name alone may stand anywhere."""
     wrong = []
@@ -91,6 +89,7 @@ def test_no_two_public_things_have_one_name():
     assert {name for name, things in by_name.items() if len(things) > 1} == set()
 
 
+@ON_ONE_WORKER
 def test_no_public_class_has_a_namesake():
     """Not even among the classes that stay in their modules."""
     places = defaultdict(set)
@@ -112,6 +111,7 @@ MEANT = {
 """Names that two modules give on purpose: the two things never meet, and each is what its room calls so."""
 
 
+@ON_ONE_WORKER
 def test_no_two_modules_give_one_name():
     """What a module has in its `__all__`, or without an underscore, is imported elsewhere: there it must mean one thing."""
     places = defaultdict(set)
@@ -131,6 +131,7 @@ def offered(tree):
     return {entry.value for value in lists if isinstance(value, ast.List) for entry in value.elts}
 
 
+@ON_ONE_WORKER
 def test_what_a_module_offers_is_used_elsewhere():
     """A function that only its module calls has an underscore, and one without is in `__all__`."""
     folders = ("igc_theory", "tests", "figures", "notebooks", "tools", "website", "experiments")
@@ -162,7 +163,7 @@ def takes_an_area():
     for path in sorted(PACKAGE.rglob("*.py")):
         if path.parent.name in ("formulas", "curves") or path.stem in ("cheapest", "widest"):
             module = importlib.import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
-            for name in sorted(offered(tree_of(path)) - CHECKED_BEFORE):
+            for name in sorted(offered(parsed(path)) - CHECKED_BEFORE):
                 function = getattr(module, name)
                 if inspect.isfunction(function) and "S" in inspect.signature(function).parameters:
                     yield pytest.param(function, id=name)
@@ -181,6 +182,7 @@ def test_a_window_is_no_area(function):
 RESULTS = ("Approximation", "Derivation", "Explanation", "Frontier", "Grade", "OperatorCheck", "Projection", "Verdict")
 
 
+@ON_ONE_WORKER
 def test_what_has_a_sentence_prints_it():
     """In every module; but the answer of an explorer prints its facts too, below the sentence."""
     silent = []

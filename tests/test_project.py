@@ -11,7 +11,6 @@ import sys
 import tomllib
 from collections import Counter
 from collections.abc import Iterator
-from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from itertools import chain
 from pathlib import Path
@@ -23,6 +22,7 @@ from packaging.utils import canonicalize_name
 
 from figures import build as figures_build
 from notebooks import build as notebooks_build
+from tests.sources import ON_ONE_WORKER, parsed
 from tools.files import ROOT, update_section
 
 PACKAGE = ROOT / "igc_theory"
@@ -131,9 +131,6 @@ ONLY_IN = {
 }
 
 
-tree_of = cache(ast.parse)  # what several tests read is parsed once
-
-
 def imported_modules(tree: ast.AST, package: list[str]) -> Iterator[str]:
     """Yield the full name of every module imported anywhere in a module of `package`."""
     for node in ast.walk(tree):
@@ -155,7 +152,7 @@ def wrong_imports(package: Path) -> list[str]:
             continue
         place = path.relative_to(package)
         room = place.parts[0].partition(".")[0]
-        for name in imported_modules(tree_of(path.read_text(encoding="utf-8")), ["igc_theory", *place.parts[:-1]]):
+        for name in imported_modules(parsed(path), ["igc_theory", *place.parts[:-1]]):
             top, _, rest = name.partition(".")
             if top == "igc_theory" and room in ROOMS and rest.split(".")[0] not in MAY_USE[room]:
                 wrong.append(f"{place} imports {name}")
@@ -164,6 +161,7 @@ def wrong_imports(package: Path) -> list[str]:
     return wrong
 
 
+@ON_ONE_WORKER
 def test_imports_go_one_way():
     assert {path.name for path in PACKAGE.iterdir() if (path / "__init__.py").exists()} == {*ROOMS, "commands"}
     assert wrong_imports(PACKAGE) == []
@@ -216,12 +214,13 @@ def import_graph(package: Path) -> dict[str, set[str]]:
     names = {".".join(["igc_theory", *path.relative_to(package).with_suffix("").parts]): path for path in paths}
     graph = {}
     for name, path in names.items():
-        imported = imported_modules(tree_of(path.read_text(encoding="utf-8")), name.split(".")[:-1])
+        imported = imported_modules(parsed(path), name.split(".")[:-1])
         found = {module for full in imported for module in (full, full.rpartition(".")[0]) if module in names}
         graph[name] = found - {name}
     return graph
 
 
+@ON_ONE_WORKER
 def test_no_file_imports_itself_by_a_detour():
     TopologicalSorter(import_graph(PACKAGE)).prepare()
 
@@ -240,13 +239,14 @@ def test_no_folder_has_more_than_ten_modules():
     assert {folder.relative_to(ROOT).as_posix(): count for folder, count in folders.items() if count > 10} == {}
 
 
+@ON_ONE_WORKER
 def test_no_function_is_long():
     """Forty lines at most, its docstring and its signature left out; most are a dozen."""
     lengths = {}
     for path in sorted(
         {*PACKAGE.rglob("*.py"), *(file for name in SCRIPTS_USE for file in (ROOT / name).glob("*.py"))}
     ):
-        for node in ast.walk(tree_of(path.read_text(encoding="utf-8"))):
+        for node in ast.walk(parsed(path)):
             if isinstance(node, ast.FunctionDef) and (body := node.body[ast.get_docstring(node) is not None :]):
                 lengths[f"{path.relative_to(ROOT)}: {node.name}"] = body[-1].end_lineno - body[0].lineno + 1
     assert {name: lines for name, lines in lengths.items() if lines > 40} == {}
@@ -261,12 +261,11 @@ SCRIPTS_USE = {
 }
 
 
+@ON_ONE_WORKER
 @pytest.mark.parametrize("folder", SCRIPTS_USE)
 def test_builds_share_only_tools(folder):
     for path in (ROOT / folder).glob("*.py"):
-        tops = {
-            name.partition(".")[0] for name in imported_modules(tree_of(path.read_text(encoding="utf-8")), [folder])
-        }
+        tops = {name.partition(".")[0] for name in imported_modules(parsed(path), [folder])}
         assert tops & (SCRIPTS_USE.keys() - {folder, "tools"}) <= SCRIPTS_USE[folder], path
 
 
@@ -301,14 +300,21 @@ def stub_names() -> Iterator[tuple[str, str]]:
                 yield from ((module, alias.asname or alias.name) for alias in node.names)
 
 
-@pytest.mark.parametrize(("module", "name"), list(stub_names()))
-def test_every_promised_name_is_there_and_documented(module, name):
+def what_lacks(module: str, name: str) -> str | None:
+    """Say what is wrong with a promised name, or nothing."""
     thing = getattr(importlib.import_module(module), name)
     text = inspect.getdoc(thing) or ""
-    assert text, f"{module}.{name} has no docstring"
-    assert not text.startswith(f"{name}("), f"{module}.{name} has only the docstring that dataclass makes"
-    if inspect.isfunction(thing):
-        assert ">>>" in text, f"{module}.{name} has no example"
+    if not text:
+        return "no docstring"
+    if text.startswith(f"{name}("):
+        return "only the docstring that dataclass makes"
+    return "no example" if inspect.isfunction(thing) and ">>>" not in text else None
+
+
+def test_every_promised_name_is_there_and_documented():
+    wrong = {f"{module}.{name}": what_lacks(module, name) for module, name in stub_names()}
+    assert len(wrong) > 150
+    assert {name: found for name, found in wrong.items() if found} == {}
 
 
 def test_no_name_is_promised_twice():
