@@ -130,21 +130,47 @@ def test_columns_that_would_not_come_back_are_refused(columns, sentence):
 # --- build and check, on a figure made for the purpose ----------------------------------------------------------------
 
 
-@pytest.fixture
-def house(tmp_path, monkeypatch):
-    """Return a folder for figures with one script, `line`, whose functions a test may replace."""
+def line():
+    """Return the script of the figure."""
 
     def draw(columns):
         figure, axes = plt.subplots()
         axes.plot(columns["x"], columns["y"])
         return figure
 
+    return SimpleNamespace(data=lambda: {"x": [1, 2, 3], "y": [0.1, 0.2, 0.4], "panel": ["a", "a", "b"]}, draw=draw)
+
+
+@pytest.fixture
+def house(tmp_path, monkeypatch):
+    """Return a folder for figures with one script, `line`, whose functions a test may replace."""
     (tmp_path / "igc.mplstyle").write_text((build.HERE / "igc.mplstyle").read_text())
-    script = SimpleNamespace(data=lambda: {"x": [1, 2, 3], "y": [0.1, 0.2, 0.4], "panel": ["a", "a", "b"]}, draw=draw)
+    script = line()
     monkeypatch.setattr(build, "HERE", tmp_path)
     monkeypatch.setattr(build, "script", lambda name: script)
     monkeypatch.setattr(build, "matplotlib_is_pinned", lambda: True)
     return SimpleNamespace(path=tmp_path, script=script)
+
+
+@pytest.fixture(scope="module")
+def first_build(tmp_path_factory):
+    """Return the files that a build of the figure writes."""
+    path = tmp_path_factory.mktemp("figures")
+    (path / "igc.mplstyle").write_text((build.HERE / "igc.mplstyle").read_text())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(build, "HERE", path)
+        patch.setattr(build, "script", lambda name: line())
+        assert build.build("line") == []
+    return {name: content for name, content in files(path).items() if name.startswith(("data", "out"))}
+
+
+@pytest.fixture
+def built(house, first_build):
+    """Return the folder as a build leaves it; it is built once for all tests that only look at what comes after."""
+    for name, content in first_build.items():
+        (house.path / name).parent.mkdir(exist_ok=True)
+        (house.path / name).write_bytes(content)
+    return house
 
 
 def files(path):
@@ -169,14 +195,13 @@ def test_the_picture_is_drawn_from_the_stored_numbers(house):
     assert seen[0]["y"].tolist() == [0.333333333333, 0.666666666667]
 
 
-def test_check_changes_nothing_and_names_the_number_that_differs(house):
-    build.build("line")
-    before = files(house.path)
-    house.script.data = lambda: {"x": [1, 2, 3], "y": [0.1, 0.25, 0.4], "panel": ["a", "a", "b"]}
+def test_check_changes_nothing_and_names_the_number_that_differs(built):
+    before = files(built.path)
+    built.script.data = lambda: {"x": [1, 2, 3], "y": [0.1, 0.25, 0.4], "panel": ["a", "a", "b"]}
     problems = build.check("line")
     assert "column 'y', row 2: 0.2 stored, 0.25 computed" in problems[0]
     assert "line.svg is not the picture" in problems[1]
-    assert files(house.path) == before
+    assert files(built.path) == before
 
 
 @pytest.mark.parametrize(("columns", "sentence"), [
@@ -186,20 +211,18 @@ def test_check_changes_nothing_and_names_the_number_that_differs(house):
     ({"x": [1, 2, 3], "y": [0.1, 0.2, 0.4], "panel": ["a", "c", "b"]}, "column 'panel', row 2: a stored, c computed"),
     ({"x": [1, 2, 3], "y": [0.1, 0.2, 0.4000001], "panel": ["a", "a", "b"]}, "row 3: 0.4 stored, 0.4000001 computed"),
 ])  # fmt: skip
-def test_check_says_what_kind_of_difference(house, columns, sentence):
-    build.build("line")
-    house.script.data = lambda: columns
-    house.script.draw = lambda columns: plt.figure()
+def test_check_says_what_kind_of_difference(built, columns, sentence):
+    built.script.data = lambda: columns
+    built.script.draw = lambda columns: plt.figure()
     assert any(sentence in problem for problem in build.check("line"))
 
 
-def test_rounding_of_another_machine_is_no_difference_and_changes_no_byte(house):
-    build.build("line")
-    before = files(house.path)
-    house.script.data = lambda: {"x": [1, 2, 3], "y": [0.1 + 1e-11, 0.2, 0.4], "panel": ["a", "a", "b"]}
+def test_rounding_of_another_machine_is_no_difference_and_changes_no_byte(built):
+    before = files(built.path)
+    built.script.data = lambda: {"x": [1, 2, 3], "y": [0.1 + 1e-11, 0.2, 0.4], "panel": ["a", "a", "b"]}
     assert build.check("line") == []
     build.build("line")
-    assert files(house.path) == before
+    assert files(built.path) == before
 
 
 def test_numbers_that_cannot_be_computed_here_are_the_stored_ones_and_the_build_says_so(house, capsys):
@@ -227,16 +250,14 @@ def test_check_finds_a_changed_drawing_and_missing_files(house):
     assert "line.svg is not the picture that the script draws from its CSV" in problem
 
 
-def test_pictures_are_compared_only_under_the_pinned_matplotlib(house, monkeypatch):
-    build.build("line")
-    (house.path / "out" / "line.svg").write_text("drawn by another version")
+def test_pictures_are_compared_only_under_the_pinned_matplotlib(built, monkeypatch):
+    (built.path / "out" / "line.svg").write_text("drawn by another version")
     assert len(build.check("line")) == 1
     monkeypatch.setattr(build, "matplotlib_is_pinned", lambda: False)
     assert build.check("line") == []
 
 
-def test_settings_of_the_user_do_not_reach_the_picture(house):
-    build.build("line")
+def test_settings_of_the_user_do_not_reach_the_picture(built):
     with plt.rc_context({"font.size": 30, "lines.linewidth": 9, "axes.grid": True}):
         assert build.check("line") == []
     assert plt.rcParams["svg.fonttype"] == plt.rcParamsDefault["svg.fonttype"]

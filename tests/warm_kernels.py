@@ -6,6 +6,7 @@ that what is stored never depends on what was imported before.
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 from collections.abc import Sequence
@@ -59,6 +60,7 @@ class WarmKernel:
 
 def _run(arguments: Sequence[str], environment: dict[str, str], folder: str, ready: Connection) -> None:
     """Become a kernel, in a process group of its own: jupyter_client ends the whole group."""
+    gc.freeze()  # what was imported stays: to look through it for garbage takes longer than most cells
     os.setsid()
     os.chdir(folder)
     os.environ.clear()

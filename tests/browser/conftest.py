@@ -52,6 +52,7 @@ FLAGS = [
     "--disable-quic",
     "--disable-sync",
     "--no-first-run",
+    "--process-per-site",  # pages of one site need not each start a process
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",  # a request that tries to leave is seen, and gets nowhere
 ]
 

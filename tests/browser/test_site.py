@@ -87,13 +87,11 @@ def test_a_page_opens_with_typeset_formulas_and_fits_its_screen(visit, site, nam
     assert page.locator("h1").first.is_visible()
     assert (page.locator("mjx-container").count() > 0) == (formulas((site / name).read_text(encoding="utf-8")) > 0)
     assert page.locator("[data-mml-node=merror]").all_inner_texts() == []
+    if name == "08_choose_the_number_of_factors.html":  # of which it is known that it has many
+        assert page.locator("mjx-container").count() > 20
     for width in (390, 1280):
         page.set_viewport_size({"width": width, "height": 800})
         page.wait_for_function(f"document.documentElement.scrollWidth <= {width}", timeout=10_000)
-
-
-def test_formulas_are_where_they_are_expected(visit):
-    assert visit("08_choose_the_number_of_factors.html").locator("mjx-container").count() > 20
 
 
 class Links(HTMLParser):
@@ -169,8 +167,11 @@ def assert_table_is_the_librarys(page, S):
         assert f"{design.parameters:,} weights" in shown[series][0]
 
 
-def test_the_slider_moves_by_keyboard_and_shows_the_librarys_numbers(visit):
+def test_slider_and_kernel_move_by_keyboard_and_numbers_and_pictures_follow(visit):
     page = visit("widths.html")
+    canvases = page.locator("canvas").all()
+    assert len(canvases) >= 2
+    before = [canvas.screenshot() for canvas in canvases]
     slider = page.get_by_role("slider")
     for _ in range(20):
         page.keyboard.press("Tab")
@@ -185,24 +186,12 @@ def test_the_slider_moves_by_keyboard_and_shows_the_librarys_numbers(visit):
         assert_table_is_the_librarys(page, 9)
     assert seen[0] == seen[3] - (seen[1] - seen[0]) < seen[2]
     assert (seen[4], seen[5]) == (100, 100_000)
+    assert all(changes(page, canvas, old) for canvas, old in zip(canvases, before, strict=True))
 
-
-def test_the_kernel_is_chosen_by_keyboard(visit):
-    page = visit("widths.html")
     page.get_by_label("Kernel").focus()
     for S in (25, 49):
         page.keyboard.press("ArrowDown")
         assert_table_is_the_librarys(page, S)
-
-
-def test_the_pictures_follow_the_slider(visit):
-    page = visit("widths.html")
-    canvases = page.locator("canvas").all()
-    assert len(canvases) >= 2
-    before = [canvas.screenshot() for canvas in canvases]
-    page.get_by_role("slider").focus()
-    page.keyboard.press("End")
-    assert all(changes(page, canvas, old) for canvas, old in zip(canvases, before, strict=True))
 
 
 def changes(page, canvas, old):

@@ -17,7 +17,6 @@ from igc_theory.networks import (
     network,
     network_names,
     path_polynomial,
-    read_onnx,
     stage_path_counts,
 )
 from igc_theory.networks.paths.flow import flow_table, steps_of
@@ -78,9 +77,12 @@ PATHS = {
 """Plain; 16 residual blocks; eight fire modules; nine inception modules; eight and two of three branches; 58 dense layers."""
 
 
+@pytest.mark.xdist_group("graphs of onnx")
 @pytest.mark.parametrize("path", _light(), ids=lambda path: path.stem)
 def test_every_graph_that_onnx_ships_is_taken(path: Path) -> None:
-    net = read_onnx(path)
+    from tests.networks.readers.onnx_models import shipped
+
+    net = shipped(path)
     flow = _is_taken(net)
     assert path_polynomial(net).paths == PATHS[path.stem.removeprefix("light_")]
     if len(flow.blocks) < 20:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,20 @@ onnx = pytest.importorskip("onnx", reason="the extra onnx is not installed")
 
 from onnx import TensorProto, helper, numpy_helper
 
+from igc_theory.networks import LayerGraph, read_onnx
+
 LIGHT = sorted((Path(onnx.__file__).parent / "backend/test/data/light").glob("*.onnx"))
 """Graphs without trained weights that the package onnx ships."""
+
+
+ON_ONE_WORKER = pytest.mark.xdist_group("graphs of onnx")
+"""For tests of these graphs: another worker would read them again."""
+
+
+@cache
+def shipped(path: Path) -> LayerGraph:
+    """Return what is read from one of these graphs: once for all tests, none of which changes it."""
+    return read_onnx(path)
 
 
 def trained() -> dict[str, Path]:

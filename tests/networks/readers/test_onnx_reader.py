@@ -22,7 +22,7 @@ import onnx
 from onnx import helper, shape_inference
 from onnx.reference import ReferenceEvaluator
 
-from tests.networks.readers.onnx_models import LIGHT, model, real_constants, trained
+from tests.networks.readers.onnx_models import LIGHT, ON_ONE_WORKER, model, real_constants, shipped, trained
 
 TRAINED = trained()
 SIZES = {
@@ -88,9 +88,10 @@ def executed_shapes(path: Path, shape: tuple[int, int, int]) -> dict[str, tuple[
     return {name: np.shape(result) for name, result in zip(names, results, strict=True)}
 
 
+@ON_ONE_WORKER
 @pytest.mark.parametrize("path", LIGHT, ids=lambda path: path.stem)
 def test_shipped_graph_line_by_line(path: Path) -> None:
-    found = reader.read_onnx(path)
+    found = shipped(path)
     assert counted_lines(found) == expected_lines(path, inferred_shapes(path))
     assert not found.passed_over
     assert not found.has_weights
@@ -168,26 +169,29 @@ def test_numbers_that_people_write_are_settings(dtype: str) -> None:
     assert [number for number in numbers if not is_setting(float(number), dtype)] == []
 
 
+@ON_ONE_WORKER
 @pytest.mark.parametrize(
-    ("shipped", "ours"), [("light_resnet50", "resnet50"), ("light_vgg19", "vgg19"), ("light_bvlc_alexnet", "alexnet")]
+    ("theirs", "ours"), [("light_resnet50", "resnet50"), ("light_vgg19", "vgg19"), ("light_bvlc_alexnet", "alexnet")]
 )
-def test_shipped_graph_is_the_network_of_the_zoo(shipped: str, ours: str) -> None:
-    path = next(path for path in LIGHT if path.stem == shipped)
-    assert reader.read_onnx(path).counts == network(ours).counts
-    assert reader.read_onnx(path).depth == network(ours).depth
+def test_shipped_graph_is_the_network_of_the_zoo(theirs: str, ours: str) -> None:
+    found = shipped(next(path for path in LIGHT if path.stem == theirs))
+    assert found.counts == network(ours).counts
+    assert found.depth == network(ours).depth
 
 
+@ON_ONE_WORKER
 def test_published_totals() -> None:
     # DenseNet-121 of torchvision has 7,978,856 parameters; this file, from Caffe, holds all scales and shifts twice.
-    found = {path.stem: reader.read_onnx(path) for path in LIGHT}
+    found = {path.stem: shipped(path) for path in LIGHT}
     assert found["light_resnet50"].multiply_adds == 4089184256
     densenet = found["light_densenet121"].counts
     assert densenet.total - densenet.batch_norm // 2 == 7978856
     assert found["light_squeezenet"].parameters == 1235496  # [Iandola2016]: 4.8 MB of 32-bit numbers
 
 
+@ON_ONE_WORKER
 def test_shufflenet_has_its_shuffles_where_its_reshapes_are() -> None:
-    found = reader.read_onnx(next(path for path in LIGHT if path.stem == "light_shufflenet"))
+    found = shipped(next(path for path in LIGHT if path.stem == "light_shufflenet"))
     shuffles = [layer for layer in found.layers if isinstance(layer.node, Shuffle)]
     assert len(shuffles) == 16
     for layer in shuffles:
@@ -199,9 +203,10 @@ def test_shufflenet_has_its_shuffles_where_its_reshapes_are() -> None:
         assert after.kind.startswith("depthwise")
 
 
+@ON_ONE_WORKER
 def test_layers_write_the_shapes_of_the_graph() -> None:
     for path in LIGHT:
-        for layer in reader.read_onnx(path).layers:
+        for layer in shipped(path).layers:
             flat = (prod(layer.input_shape), 1, 1) if isinstance(layer.node, Linear) else layer.input_shape
             assert layer.node.output(flat) == layer.output_shape, (path.stem, layer)
 
