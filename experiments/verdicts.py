@@ -32,6 +32,7 @@ __all__ = [
     "chosen_rate",
     "claims_markdown",
     "datasets_of",
+    "families",
     "left_out",
     "mean_accuracy",
     "readme_section",
@@ -150,11 +151,17 @@ def runs(experiment: str) -> tuple[Row, ...]:
     return tuple(rows)
 
 
+def families(dataset: str) -> list[str]:
+    """Return the families of blocks for which learning rates were tried on a data set."""
+    found = [row for row in runs("learning_rate") if row["dataset"] == dataset]
+    return list(dict.fromkeys(str(row["budget"]).partition(":")[0] for row in found))
+
+
 def validation_by_rate(dataset: str, family: str) -> dict[float, float]:
-    """Return the mean validation accuracy at each learning rate that was tried, for linear or residual blocks."""
+    """Return the mean validation accuracy at each learning rate that was tried for a family of blocks."""
     found: dict[float, list[float]] = {}
     for row in runs("learning_rate"):
-        if row["dataset"] == dataset and str(row["budget"]).startswith(family):
+        if row["dataset"] == dataset and str(row["budget"]).startswith(f"{family}:"):
             found.setdefault(float(row["rate"]), []).append(float(row["validation"]))
     return {rate: float(np.mean(values)) for rate, values in found.items()}
 

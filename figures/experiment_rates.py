@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from experiments.verdicts import DATASETS, datasets_of, runs
+from experiments.verdicts import DATASETS, datasets_of, families, runs
 from igc_theory.views.plots.columns import stacked, unstacked
 from igc_theory.views.plots.networks.experiments import plot_rates
 from igc_theory.views.plots.style import PAGE
@@ -17,22 +17,27 @@ from igc_theory.views.plots.style import PAGE
 
 def data() -> dict[str, NDArray[Any]]:
     """Return the mean validation accuracy of each design at each rate, a panel per family and data set; nothing is trained."""
-    found: dict[str, dict[tuple[str, float], list[float]]] = {}
-    for dataset in datasets_of("learning_rate"):
-        for row in runs("learning_rate"):
-            if row["dataset"] == dataset:
-                family = str(row["budget"]).partition(":")[0]
-                cells = found.setdefault(f"{family} blocks: {DATASETS[dataset]}", {})
-                design = f"{row['budget']}: {row['role']}".replace(f", rate {row['rate']}", "")
-                cells.setdefault((design, float(row["rate"])), []).append(float(row["validation"]))
-    return stacked({
-        panel: {
-            "design": np.array([design for design, _ in cells]),
-            "rate": np.array([rate for _, rate in cells]),
-            "accuracy": np.array([np.mean(values) for values in cells.values()]),
-        }
-        for panel, cells in found.items()
-    })  # fmt: skip
+    panels = {
+        f"{family} blocks: {DATASETS[dataset]}": _means(dataset, family)
+        for dataset in datasets_of("learning_rate")
+        for family in families(dataset)
+    }
+    return stacked(panels)
+
+
+def _means(dataset: str, family: str) -> dict[str, NDArray[Any]]:
+    """Return the mean over the seeds of each design and rate."""
+    found: dict[tuple[str, float], list[float]] = {}
+    for row in runs("learning_rate"):
+        budget, rate = str(row["budget"]), float(row["rate"])
+        if row["dataset"] == dataset and budget.startswith(f"{family}:"):
+            design = f"{budget}: {row['role']}".replace(f", rate {row['rate']}", "")
+            found.setdefault((design, rate), []).append(float(row["validation"]))
+    return {
+        "design": np.array([design for design, _ in found]),
+        "rate": np.array([rate for _, rate in found]),
+        "accuracy": np.array([np.mean(values) for values in found.values()]),
+    }
 
 
 def draw(columns: dict[str, NDArray[Any]]) -> Figure:

@@ -151,7 +151,12 @@ def plot_runs(columns: Columns, reach: float, ax: Axes | None = None) -> Axes:
             rows = (side == here) & (np.char.endswith(table["label"], "balanced") == red)
             if rows.any():
                 x = np.clip(table["deviation"][rows], -reach, reach)
-                style: dict[str, Any] = {"color": colour, "alpha": 0.5, "markeredgewidth": 0, "clip_on": here == 0}
+                style: dict[str, Any] = {
+                    "color": colour,
+                    "alpha": 1 if here else 0.5,
+                    "markeredgewidth": 0,
+                    "clip_on": not here,
+                }
                 ax.plot(x, across[rows], marker, markersize=size, **style)
     means = [table["deviation"][place == line].mean() for line in range(len(labels))]
     ax.vlines(means, np.arange(len(labels)) - 0.42, np.arange(len(labels)) + 0.42, color="black", linewidth=1.2)
