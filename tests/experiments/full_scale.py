@@ -24,7 +24,7 @@ from tests.experiments.made_cifar import write_cifar10
 from tools.files import ROOT
 
 STORED = Path(__file__).with_suffix(".csv")
-OPTIONS = ("--epochs", "2", "--batch", "64", "--any-size", "--device", "cpu")
+OPTIONS = ("--epochs", "2", "--batch", "64", "--any-size", "--device", "cpu", "--workers", "0")
 
 
 def counts():
@@ -72,7 +72,6 @@ def stopped(data, out, sign, *options, processes=1):
     while not (out / "epochs.csv").exists():
         assert run.poll() is None, "ended before the first epoch did"
         time.sleep(0.05)
-    time.sleep(0.5)
     assert run.poll() is None, "ended before it was stopped: use more images"
     run.send_signal(sign)
     run.wait()
@@ -98,29 +97,27 @@ def agree(what, one, two):
 
 
 def trial():
-    """Compare runs of IGC-L24M2 on made-up images: stopped in two ways, of both formats, with workers, in two processes."""
-    small = ("--network", "igc_l24m2", "--workers", "0")
+    """Compare runs on made-up images: of IGC-L24M2 stopped in two ways and from both formats, of a small network the rest."""
+    paper, small = ("--network", "igc_l24m2"), ("--network", "igc", "--with", "L=8", "M=1", "depth=8")
     with tempfile.TemporaryDirectory() as folder:
         top = Path(folder)
         python, binary = top / "python", top / "binary"
-        write_cifar10(python, n=160)
-        write_cifar10(binary, n=160, binary=True)
-        whole = finished(python, top / "whole", *small)
+        write_cifar10(python, n=80)
+        write_cifar10(binary, n=80, binary=True)
+        whole = finished(python, top / "whole", *paper)
         for sign in (signal.SIGINT, signal.SIGKILL):
             out = top / sign.name
-            stopped(python, out, sign, *small)
-            agree(f"stopped by {sign.name} and resumed", whole, finished(python, out, *small))
-        agree("the binary version", whole, finished(binary, top / "two", *small))
-        agree("two workers", whole, finished(python, top / "workers", "--network", "igc_l24m2", "--workers", "2"))
-        half = finished(python, top / "bf16", *small, "--precision", "bf16")
-        out = top / "bf16 stopped"
-        stopped(python, out, signal.SIGKILL, *small, "--precision", "bf16")
-        agree("bf16, stopped and resumed", half, finished(python, out, *small, "--precision", "bf16"))
-        shared = finished(python, top / "shared", *small, processes=2)
-        out = top / "shared stopped"
-        stopped(python, out, signal.SIGINT, *small, processes=2)
-        agree("two processes, stopped and resumed", shared, finished(python, out, *small, processes=2))
-        losses = [state["rows"][0]["train_loss"] for _, state in (whole, shared)]
+            stopped(python, out, sign, *paper)
+            agree(f"stopped by {sign.name} and resumed", whole, finished(python, out, *paper))
+        agree("the binary version", whole, finished(binary, top / "two", *paper))
+        one = finished(python, top / "small", *small)
+        agree("two workers", one, finished(python, top / "workers", *small, "--workers", "2"))
+        for name, options, processes in (("bf16", ("--precision", "bf16"), 1), ("two processes", (), 2)):
+            kept = finished(python, top / name, *small, *options, processes=processes)
+            out = top / f"{name} stopped"
+            stopped(python, out, signal.SIGTERM, *small, *options, processes=processes)
+            agree(f"{name}, stopped and resumed", kept, finished(python, out, *small, *options, processes=processes))
+        losses = [state["rows"][0]["train_loss"] for _, state in (one, kept)]
         print(f"first epoch's loss in one process and in two, whose batch-norms see half a batch: {losses}")
 
 
