@@ -101,6 +101,7 @@ def _run(notebook: Notebook, tries: int = 2) -> None:
         kernel_name="python3",
         record_timing=False,
         coalesce_streams=True,
+        shutdown_kernel="immediate",  # nothing in it is needed any more, so nobody waits until it has tidied up
         extra_arguments=["--log-level=ERROR"],
         resources={"metadata": {"path": str(HERE)}},
         on_cell_start=lambda cell, cell_index: started.append(cell_index),

@@ -5,6 +5,7 @@ import sys
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from scipy.linalg import hadamard
 
 from igc_theory.budget import best_dense, widest_dense, widest_igcv1, widest_strict
@@ -12,6 +13,7 @@ from igc_theory.budget.formulas.cost import interleaved_parameters
 from igc_theory.kernels import project
 from igc_theory.structure import Chain, explain_complementarity, grade, igcv1, igcv2, interleaved, path_counts, regular
 from igc_theory.views import explore_balance, explore_block, explore_budget, explore_kernel, explore_paths
+from igc_theory.views.explorers.answers import Answer
 from igc_theory.views.explorers.balance import balance_answer
 from igc_theory.views.explorers.blocks import block_answer
 from igc_theory.views.explorers.budgets import FAMILIES, budget_answer
@@ -162,6 +164,15 @@ def test_an_answer_shows_itself_in_words_and_html():
 # --- controls -------------------------------------------------------------------------------------------------------
 
 
+@pytest.fixture
+def _drawn_only(monkeypatch):
+    """Draw pictures, and spare their pixels, which take most of the time: for tests that look at the words around them."""
+    monkeypatch.setattr(Answer, "_png", lambda answer: answer.picture(Figure()) or "")
+
+
+WORDS = pytest.mark.usefixtures("_drawn_only")
+
+
 @pytest.mark.parametrize("explore", EXPLORERS)
 def test_every_explorer_answers_at_once_and_only_when_a_control_is_let_go(explore):
     shown = Shown(explore())
@@ -171,6 +182,7 @@ def test_every_explorer_answers_at_once_and_only_when_a_control_is_let_go(explor
     assert not any(control.continuous_update for control in waiting)
 
 
+@WORDS
 def test_the_block_follows_its_controls():
     shown = Shown(explore_block(4, 3))
     shown.set(**{"L, partitions": 6, "M, channels each": 5, "kernel": 1})
@@ -179,6 +191,7 @@ def test_the_block_follows_its_controls():
     assert "no path" in shown.html.value
 
 
+@WORDS
 def test_the_output_slider_stops_at_the_last_output():
     shown = Shown(explore_paths(interleaved(24, [4, 6]), output=23))
     assert "Output 23 is reached from 24 of 24" in shown.html.value
@@ -187,6 +200,7 @@ def test_the_output_slider_stops_at_the_last_output():
     assert "Output 11 is reached from 12 of 12" in shown.html.value
 
 
+@WORDS
 def test_the_budget_follows_its_controls():
     shown = Shown(explore_budget(4672))
     shown.set(weights=17536, regular=False)
@@ -194,6 +208,7 @@ def test_the_budget_follows_its_controls():
     assert "regular" not in re.search(r"alt='([^']*)'", shown.html.value)[1]
 
 
+@WORDS
 def test_the_widths_stay_divisors_of_the_channels_and_are_as_many_as_the_factors():
     shown = Shown(explore_balance(64, [4, 16]))
 
@@ -212,6 +227,7 @@ def test_the_widths_stay_divisors_of_the_channels_and_are_as_many_as_the_factors
     assert "4 × 12 × 1:" in shown.html.value
 
 
+@WORDS
 def test_a_kernel_of_ones_own_is_offered_first():
     shown = Shown(explore_kernel(hadamard(16), "4, 4"))
     assert shown.fact("relative error") == "0"
@@ -263,6 +279,7 @@ def test_a_kernel_too_large_to_answer_at_once_is_refused():
     assert "26,214,400 entries, too many to answer at once" in shown.html.value
 
 
+@WORDS
 def test_a_budget_that_pays_for_nothing_is_refused():
     shown = Shown(explore_budget())
     shown.set(kernel=5, weights=20)
