@@ -131,9 +131,15 @@ def live_page(name: str) -> str:
     """Return a page with tables and a script of its own."""
     page = LIVE[name]
     tables = page.tables()
-    body = templates().get_template(f"{name}.html.j2").render(tables=tables)
-    head = "".join(f'<script defer src="live/{script}.js"></script>' for script in ("live", name))
+    body = templates().get_template(f"{name}.html.j2").render(tables=tables, title=page.title)
+    head = "".join(f'<script defer src="live/{script}.js"></script>' for script in (*page.shared, name))
     return framed(page.title, f'<div class="live">\n{body}\n</div>\n{embedded(tables)}', head=head)
+
+
+def with_pages_to_try(html: str) -> str:
+    """Return the front page with the list of pages that answer behind its first picture: what it is about, then what to do."""
+    place = html.index("</p>", html.index("<img")) + len("</p>")
+    return f"{html[:place]}\n{templates().get_template('try.html.j2').render(pages=LIVE)}\n{html[place:]}"
 
 
 def pages() -> dict[str, str]:
@@ -141,6 +147,7 @@ def pages() -> dict[str, str]:
     prose = {"README.md": "index.html", **FILES}
     front = {page: prose_page(ROOT / file) for file, page in prose.items()}
     live = {f"{name}.html": live_page(name) for name in LIVE}
+    front["index.html"] = with_pages_to_try(front["index.html"])
     return {**front, **notebook_pages(), **live, "references.html": references_page(), "widths.html": widths_page()}
 
 

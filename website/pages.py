@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tools.files import ROOT
-from website import interleaving
+from website import explorers, interleaving
 
 __all__ = ["LIVE", "LivePage", "embedded", "scripts"]
 
@@ -20,10 +20,14 @@ SCRIPTS = ROOT / "website" / "live"
 
 @dataclass(frozen=True)
 class LivePage:
-    """A page with tables in it: its title, and what computes them."""
+    """A page with tables in it: its title, what it promises, and what computes them."""
 
     title: str
+    promise: str
+    """What the front page says of it."""
     tables: Callable[[], Mapping[str, Any]]
+    shared: tuple[str, ...] = ("live",)
+    """Scripts in front of the page's own."""
 
 
 def embedded(tables: Mapping[str, Any]) -> str:
@@ -32,8 +36,30 @@ def embedded(tables: Mapping[str, Any]) -> str:
     return f'<script type="application/json" id="tables">{text}</script>'
 
 
+EXPLORER = ("live", "explorer")
+
 LIVE = {
-    "interleaving": LivePage("Why interleaving connects everything", interleaving.tables),
+    "interleaving": LivePage(
+        "Why interleaving connects everything",
+        "Walk back from an output and watch an arc wind around the inputs.",
+        interleaving.tables,
+    ),
+    "explore_block": LivePage(
+        "Explore a block",
+        "Who reaches whom in an IGCV1 block, with and without its permutation.",
+        explorers.block,
+        EXPLORER,
+    ),
+    "explore_paths": LivePage(
+        "Explore paths", "The paths that end in one output of a chain.", explorers.paths, EXPLORER
+    ),
+    "explore_budget": LivePage(
+        "Explore budgets", "How wide each family gets for its weights.", explorers.budget, EXPLORER
+    ),
+    "explore_balance": LivePage(
+        "Explore branch widths", "What three widths cost, and what the cheapest cost.", explorers.balance, EXPLORER
+    ),
+    "explore_kernel": LivePage("Explore kernels", "How near a product comes to a kernel.", explorers.kernel, EXPLORER),
 }
 """By the name of template, script and page."""
 

@@ -46,34 +46,14 @@ function circle(stage, small) {
   return drawing(300, 300, `${sum(number)} paths on ${number.filter(Boolean).length} of ${C} channels`, ...parts)
 }
 
-function wiring() {
-  const stages = view().factors.length + 1, x = s => 20 + 310 * s / (stages - 1), y = c => 24 + 23 * c, parts = []
-  view().links[state.output].forEach((links, stage) => {
-    if (stage < state.stage) return
-    for (const [i, o] of links) parts.push(shape("line", {x1: x(stage), y1: y(i), x2: x(stage + 1), y2: y(o), class: "link"}))
-  })
-  for (let stage = 0; stage < stages; stage++)
-    for (let c = 0; c < C; c++) {
-      const last = stage === stages - 1, reached = stage >= state.stage && counts(stage)[c]
-      parts.push(shape("circle", {cx: x(stage), cy: y(c), r: last ? 7 : 5, class: reached ? "channel lit" : "channel", ...(last ? pointed(c) : {})}))
-    }
-  const factors = view().factors.map((factor, k) => label((x(k) + x(k + 1)) / 2, 306, factor.in ? `${factor.in} wide` : "deal", {class: "small"}))
-  return drawing(350, 315, `The paths that end in output ${state.output}`, ...parts, ...factors)
-}
+const wiring = () => paths(view(), state.output, state.stage, pointed)
 
 const pointed = output => ({onpointerenter: () => choose(output), onclick: () => choose(output)})
 
 function map() {
-  const cell = 24, most = Math.max(...view().map.flat()), parts = []
-  view().map.forEach((row, output) => {
-    const cells = row.flatMap((paths, input) => [
-      shape("rect", {x: 22 + input * cell, y: 4 + output * cell, width: cell - 1, height: cell - 1, class: "cell", "fill-opacity": paths / most}),
-      label(22 + (input + 0.5) * cell, 20 + output * cell, String(paths), {class: paths / most > 0.5 ? "on" : ""}),
-    ])
-    parts.push(shape("g", pointed(output), label(10, 20 + output * cell, String(output), {class: "small"}), ...cells))
-  })
-  parts.push(shape("rect", {x: 21, y: 3 + state.output * cell, width: C * cell + 1, height: cell + 1, class: "chosen"}))
-  return drawing(316, 296, `Numbers of paths from every input to every output, ${view().grade}`, ...parts)
+  const {parts, side, width, height} = heat(view().map, pointed)
+  const row = shape("rect", {x: 21, y: 3 + state.output * side, width: C * side + 1, height: side + 1, class: "chosen"})
+  return drawing(width, height, `Numbers of paths from every input to every output, ${view().grade}`, ...parts, row)
 }
 
 function sentence() {

@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from igc_theory.networks.description.table import Table, cell_text
 from igc_theory.views.plots.style import PAGE
 
-__all__ = ["Answer", "panels"]
+__all__ = ["Answer", "fact_text", "panels"]
 
 _STYLE: Any = {
     "font.size": 8,
@@ -84,13 +84,13 @@ class Answer:
 
     def __repr__(self) -> str:
         width = max(map(len, self.facts), default=0)
-        lines = [self.sentence, *(f"  {name:{width}}  {_fact_text(value)}" for name, value in self.facts.items())]
+        lines = [self.sentence, *(f"  {name:{width}}  {fact_text(value)}" for name, value in self.facts.items())]
         return "\n".join(lines + ([repr(self.table)] if self.table is not None else []))
 
     def _repr_html_(self) -> str:
         rows = "".join(
             f"<tr><th style='text-align:left'>{escape(name)}</th>"
-            f"<td style='text-align:right'>{escape(_fact_text(value))}</td></tr>"
+            f"<td style='text-align:right'>{escape(fact_text(value))}</td></tr>"
             for name, value in self.facts.items()
         )
         facts = f"<table>{rows}</table>" if rows else ""
@@ -104,12 +104,12 @@ class Answer:
         return base64.b64encode(buffer.getvalue()).decode("ascii")
 
 
-def _fact_text(value: int | float | str) -> str:
+def fact_text(value: int | float | str) -> str:
     """Return a number as an explorer shows it: counts exactly, real numbers to four digits.
 
     Examples
     --------
-    >>> _fact_text(4672), _fact_text(2 / 3), _fact_text(1e-17), _fact_text("1 to 2")
+    >>> fact_text(4672), fact_text(2 / 3), fact_text(1e-17), fact_text("1 to 2")
     ('4,672', '0.6667', '1e-17', '1 to 2')
     """
     return f"{value:.4g}" if isinstance(value, float) else cell_text(value)

@@ -21,7 +21,7 @@ from igc_theory.views.explorers.panel import choice, panel, slider
 from igc_theory.views.plots.bars import plot_bars
 from igc_theory.views.plots.budget.curves import plain_ticks, plot_weights_against_factors
 
-__all__ = ["balance_answer", "explore_balance"]
+__all__ = ["balance_answer", "balance_terms", "explore_balance"]
 
 _CHANNELS = (8, 12, 16, 24, 30, 32, 36, 48, 64, 96, 128, 144, 192, 256, 416, 512, 720, 1024)
 _MOST_FACTORS = 6
@@ -153,7 +153,7 @@ def _from_controls(channels: int, kernel_size: int, factors: int, **widths: int)
 def _picture(figure: Figure, design: Design) -> None:
     """Draw what each factor adds, and the design among the fewest weights of every number of factors."""
     left, right = panels(figure, 1, 1.3, height=2.8)
-    plot_bars(_terms(design), left).set_title("weights per channel, by factor")
+    plot_bars(balance_terms(design), left).set_title("weights per channel, by factor")
     left.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=3, frameon=False)
     plot_weights_against_factors(_curves(design.channels, design.kernel_area), right)
     right.set_title("fewest weights per channel")
@@ -173,7 +173,7 @@ def _picture(figure: Figure, design: Design) -> None:
     right.legend(frameon=False)
 
 
-def _terms(design: Design) -> dict[str, list[Any]]:
+def balance_terms(design: Design) -> dict[str, list[Any]]:
     """Return the weights per channel of each factor: of this design, the best one of as many factors, and the balanced one."""
     C, L, S = design.channels, design.factors, design.kernel_area
     rows = [("yours", design.branch_widths), ("best dense", _optimum(C, S, L).branch_widths)]

@@ -24,7 +24,7 @@ from igc_theory.views.explorers.panel import checkbox, choice, panel
 from igc_theory.views.plots.budget.curves import plain_ticks, plot_width_against_parameters
 from igc_theory.views.tables import paths_text
 
-__all__ = ["FAMILIES", "budget_answer", "explore_budget"]
+__all__ = ["FAMILIES", "budget_answer", "budget_curves", "explore_budget"]
 
 _BLOCKS: dict[str, tuple[int, Callable[[int, int], Chain]]] = {
     "regular": (1, lambda C, side: regular(C, C, side)),
@@ -56,7 +56,7 @@ _POINTS = {name: (name,) for name in ("regular", "depthwise separable", "IGCV1")
 FAMILIES = tuple(_SERIES)
 """Families whose curves can be shown; IGCV2 stands for three to six factors, integer for the exact integer optima."""
 
-_BUDGETS = (
+BUDGETS = (
     *(10, 12, 15, 20, 25, 30, 40, 50, 60, 80),
     *(digit * 10**zeros for zeros in (1, 2, 3) for digit in (10, 12, 15, 20, 25, 30, 40, 50, 60, 80)),
     *(4672, 17536, 100_000),
@@ -141,7 +141,7 @@ def explore_budget(budget: int = 4672, kernel_size: int = 3) -> Any:
     '4,672'
     """
     budget = _answered_at_once(budget)
-    budgets = sorted({*_BUDGETS, budget})
+    budgets = sorted({*BUDGETS, budget})
     controls = {
         "budget": choice("weights", budget, [(f"{T:,}", T) for T in budgets], name="budget", as_slider=True),
         "kernel_size": choice(
@@ -199,7 +199,7 @@ def _picture(figure: Figure, budget: int, side: int, families: Sequence[str], wi
     (ax,) = panels(figure, 1, height=3.2)
     series = [name for family in families for name in _SERIES[family]]
     if series:
-        curves = _curves(side * side)
+        curves = budget_curves(side * side)
         kept = np.isin(curves["series"], series)
         plot_width_against_parameters({name: column[kept] for name, column in curves.items()}, ax)
     points = [widths[design] for family in families for design in _POINTS[family] if design in widths]
@@ -214,6 +214,6 @@ def _picture(figure: Figure, budget: int, side: int, families: Sequence[str], wi
 
 
 @cache
-def _curves(S: int) -> dict[str, NDArray[Any]]:
+def budget_curves(S: int) -> dict[str, NDArray[Any]]:
     """Return the curves of all families: the same for every budget, so computed once a window."""
     return width_against_parameters(_CURVE[_CURVE >= S], S)

@@ -22,7 +22,7 @@ from igc_theory.views.explorers.answers import Answer, panels
 from igc_theory.views.explorers.panel import choice, panel, slider, text_line
 from igc_theory.views.plots.kernels.spectra import kernel_columns, plot_block_spectra, plot_kernel
 
-__all__ = ["example_kernel", "explore_kernel", "kernel_answer"]
+__all__ = ["example_kernel", "explore_kernel", "kernel_answer", "with_noise"]
 
 _CHANNELS = (8, 16, 32, 64, 128, 256, 512, 1024)
 _MOST_ENTRIES = 2**20
@@ -124,7 +124,7 @@ def explore_kernel(kernel: ArrayLike | None = None, branch_widths: str = "8, 8")
         clean = own[source] if source in own else example_kernel(source, channels, side)
         window = clean.shape[2:] or (1, 1)
         chain = Design(clean.shape[0], _widths(branch_widths), window).chain
-        return kernel_answer(_with_noise(clean, noise / 100), chain)
+        return kernel_answer(with_noise(clean, noise / 100), chain)
 
     return panel(controls, respond)
 
@@ -194,7 +194,7 @@ def example_kernel(source: str, channels: int, side: int) -> NDArray[Any]:
     return _SOURCES[source](channels, side)
 
 
-def _with_noise(kernel: NDArray[Any], share: float) -> NDArray[Any]:
+def with_noise(kernel: NDArray[Any], share: float) -> NDArray[Any]:
     """Return the kernel with white noise that has this share of its norm."""
     if not share:
         return kernel

@@ -18,7 +18,7 @@ from igc_theory.views.plots.structure.paths import path_columns, plot_paths
 
 __all__ = ["explore_paths", "paths_answer"]
 
-_CHAINS: dict[str, Callable[[], Chain]] = {
+CHAINS: dict[str, Callable[[], Chain]] = {
     "IGCV1, L = 4, M = 3": lambda: igcv1(4, 3),
     "IGCV2, 2 × 2 × 2 × 2": lambda: igcv2([2, 2, 2, 2]),
     "interleaved, 12: 1 × 4 × 4": lambda: interleaved(12, [1, 4, 4]),
@@ -107,7 +107,7 @@ def explore_paths(chain: Chain | None = None, output: int = 0) -> Any:
     >>> len(chains.options), output.max
     (7, 11)
     """
-    chains = {name: make() for name, make in _CHAINS.items()}
+    chains = {name: make() for name, make in CHAINS.items()}
     if chain is not None:
         chains = {f"yours: {checked(chain).name or 'a chain'}": chain, **chains}
     first = next(iter(chains.values()))
