@@ -103,8 +103,11 @@ def notebook_pages() -> dict[str, str]:
 
 @cache
 def exporter() -> HTMLExporter:
-    """Return what turns notebooks into HTML: one, since each compiles its templates anew."""
-    return HTMLExporter(template_name="basic")
+    """Return what turns notebooks into HTML: one, since each compiles its templates anew.
+
+    Highlighted code is not cleaned of foreign HTML, which takes longer than all else: Pygments has escaped what is in it.
+    """
+    return HTMLExporter(template_name="basic", filters={"clean_html": lambda html: html})
 
 
 def notebook_page(name: str, before: str, after: str) -> str:
