@@ -30,23 +30,21 @@ class Explorer:
         self.box = opened.cells.nth(cell).locator(".jp-OutputArea-output .jupyter-widgets.widget-vbox").first
         self.box.locator("img").wait_for()
 
-    def control(self, label):
-        return self.box.locator(".widget-inline-hbox", has=self.page.get_by_text(label, exact=True))
+    def row(self, label):
+        """Return the row of a slider: itself, and beside it the field that says its value."""
+        return self.box.locator(".widget-box:not(.widget-vbox)", has=self.page.get_by_text(label, exact=True))
 
     def press(self, label, *keys):
         """Give a slider the focus and press keys on it."""
-        handle = self.control(label).get_by_role("slider")
+        handle = self.row(label).get_by_role("slider")
         handle.focus()
         for key in keys:
             handle.press(key)
 
     def write(self, label, text):
-        field = self.control(label).get_by_role("textbox")
+        field = self.row(label).get_by_role("textbox")
         field.fill(text)
         field.press("Enter")
-
-    def choose(self, label, option):
-        self.control(label).get_by_role("combobox").select_option(option)
 
     def fact(self, name):
         return self.box.locator("tr", has=self.page.get_by_role("rowheader", name=name, exact=True)).locator("td")
@@ -55,7 +53,7 @@ class Explorer:
         """Wait until the answer is this one; fail if it never is."""
         if readout:
             label, text = readout
-            self.expect(self.control(label).locator(".widget-readout")).to_have_text(text)
+            self.expect(self.row(label).get_by_role("textbox")).to_have_value(text)
         if refusal is not None:
             self.expect(self.box.get_by_role("alert")).to_contain_text(refusal)
             self.expect(self.box.locator("img")).to_have_count(0)
@@ -97,7 +95,8 @@ def test_a_block(explorer):
 
 def test_paths(explorer):
     paths = explorer("21_explore_paths")
-    paths.choose("chain", "interleaved, 12: 1 × 4 × 4")
+    paths.press("chain", "ArrowRight", "ArrowRight")
+    paths.shows(readout=("chain", "interleaved, 12: 1 × 4 × 4"))
     paths.shows(paths_in_all="16")
     paths.press("output channel", "End")
     row = path_counts(interleaved(12, [1, 4, 4]))[11]
@@ -114,7 +113,11 @@ def test_a_budget_and_one_that_pays_for_nothing(explorer):
     row = budget.box.locator("tr", has=budget.page.get_by_role("cell", name="dense", exact=True))
     budget.expect(row.locator("td").nth(1)).to_have_text(f"{widest_dense(5000, 9).channels:,}")
 
-    budget.choose("kernel", "7×7")
+    budget.write("weights", "abc")
+    budget.shows(refusal="weights='abc' is not offered")
+    budget.write("weights", "5001")
+    budget.shows(sentence=budget_answer(5001).sentence)
+    budget.press("kernel", "ArrowRight", "ArrowRight")
     budget.press("weights", "Home")
     budget.shows(refusal=str(refusal.value))
     budget.press("weights", "End")

@@ -2,9 +2,11 @@
 
 import re
 import sys
+from functools import cache
 
 import numpy as np
 import pytest
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from scipy.linalg import hadamard
 
@@ -25,8 +27,10 @@ class Shown:
     """An explorer's controls by description, and the HTML below them."""
 
     def __init__(self, box):
-        *rows, self.html = box.children
-        self.controls = {control.description: control for row in rows for control in row.children}
+        column, ticks, self.html = box.children
+        rows = [row.children for row in column.children]
+        self.controls = {control.description: control for control in (*(row[0] for row in rows), *ticks.children)}
+        self.fields = {control.description: field for control, *fields in rows for field in fields}
 
     def set(self, **values):
         for description, value in values.items():
@@ -34,6 +38,12 @@ class Shown:
 
     def fact(self, name):
         return re.search(rf"<th[^>]*>{re.escape(name)}</th><td[^>]*>([^<]*)</td>", self.html.value)[1]
+
+
+@cache
+def first(explore):
+    """Return an explorer that several tests type into, since a new one costs a picture."""
+    return Shown(explore())
 
 
 EXPLORERS = [explore_block, explore_paths, explore_budget, explore_balance, explore_kernel]
@@ -84,8 +94,8 @@ def test_only_the_chosen_families_are_drawn():
     assert labels(["regular", "integer"]) == ["regular", "strict integer", "dense integer", "widest at the budget"]
     assert labels([]) == ["widest at the budget"]
     assert len(labels(FAMILIES)) == 12
-    (points,) = [line for line in budget_answer(4672).draw().axes[0].lines if line.get_marker() == "o"]
-    assert sorted(points.get_ydata()) == [22, 44, 64, 84, 192, 192]
+    (points,) = budget_answer(4672).draw().axes[0].collections
+    assert sorted(points.get_offsets()[:, 1]) == [22, 44, 64, 84, 192, 192]
 
 
 @pytest.mark.parametrize(
@@ -235,6 +245,85 @@ def test_a_kernel_of_ones_own_is_offered_first():
     assert float(shown.fact("relative error")) > 0.1
     shown.set(**{"noise, percent": 0, "kernel": "random", "channels": 16, "window": 1})
     assert float(shown.fact("relative error")) > 0.1
+
+
+@pytest.mark.parametrize(("explore", "name", "typed", "value"), [
+    (explore_block, "L, partitions", "12", 12),
+    (explore_block, "kernel", "5x5", 5),
+    (explore_block, "kernel", "7", 7),
+    (explore_budget, "weights", "17,536", 17536),
+    (explore_budget, "weights", " 5001 ", 5001),
+    (explore_budget, "weights", "250000", 250_000),
+    (explore_balance, "K₂", "32", 32),
+    (explore_balance, "channels", "100", 100),
+    (explore_balance, "channels", "64", 64),
+    (explore_kernel, "channels", "16", 16),
+    (explore_kernel, "kernel", "hadamard", "Hadamard"),
+    (explore_paths, "output channel", "11", 11),
+])  # fmt: skip
+def test_what_is_typed_beside_a_slider_moves_it(explore, name, typed, value):
+    shown = first(explore)
+    shown.fields[name].value = typed
+    assert shown.controls[name].value == value
+    assert "<img alt=" in shown.html.value
+    assert shown.fields[name].value == shown.controls[name].label if hasattr(shown.controls[name], "label") else typed
+
+
+@pytest.mark.parametrize(("explore", "name", "typed", "sentence"), [
+    (explore_budget, "weights", "abc", "weights='abc' is not offered: type a whole number from 1 to 10,000,000"),
+    (explore_budget, "weights", "10000001", "weights=10000001 is above 10000000: type a smaller number"),
+    (explore_budget, "weights", "0", "weights=0 is below 1"),
+    (explore_block, "L, partitions", "33", "L, partitions='33' is not offered: type a whole number from 1 to 32"),
+    (explore_balance, "K₁", "5", "K₁='5' is not offered: type one of 1, 2, 4, 8, 16, 32, 64"),
+    (explore_kernel, "channels", "100", "channels='100' is not offered: type one of 8, 16"),
+])  # fmt: skip
+def test_what_cannot_be_typed_is_refused_and_no_old_answer_stays(explore, name, typed, sentence):
+    shown = first(explore)
+    before = shown.controls[name].value
+    shown.fields[name].value = typed
+    assert sentence in shown.html.value.replace("&#x27;", "'")
+    assert "<img" not in shown.html.value
+    shown.fields[name].value = str(before)
+    assert "<img" in shown.html.value
+
+
+def test_controls_stand_in_one_column_and_none_drops_down():
+    kinds = {type(control).__name__ for explore in EXPLORERS for control in first(explore).controls.values()}
+    assert kinds == {"IntSlider", "SelectionSlider", "Text", "Checkbox"}
+
+
+@pytest.mark.parametrize(("answer", "note"), [
+    (lambda: block_answer(4, 3), ""),
+    (lambda: block_answer(7, 4), ""),
+    (lambda: block_answer(8, 4), "Branches are drawn of up to 32 channels in up to 7 partitions"),
+    (lambda: block_answer(4, 11), "Branches are drawn of up to 32 channels in up to 7 partitions"),
+    (lambda: budget_answer(100_000), ""),
+    (lambda: budget_answer(200_000), "Curves end at 100,000 weights; the points are at 200,000."),
+    (lambda: kernel_answer(np.ones((192, 192)), igcv2([16, 12], 1)), ""),
+    (lambda: kernel_answer(np.ones((208, 208)), igcv2([16, 13], 1)), "Of 208 × 208 channels the first 192 × 192 are drawn"),
+])  # fmt: skip
+def test_what_a_picture_leaves_out_is_said_below_it(answer, note):
+    found = answer()
+    assert found.left_out.startswith(note)
+    assert bool(found.left_out) == bool(note)
+
+
+def test_one_channel_is_singular():
+    assert "1 of 1 input. " in paths_answer(regular(1, 1, 1), 0).sentence
+    assert "up to 1 channel wide" in budget_answer(9).sentence
+    assert "dense, 1 factor" in balance_answer(8, [8]).facts
+
+
+def test_a_colour_of_an_answer_means_one_thing():
+    bars, curves = balance_answer(64, [2, 2, 2, 2, 2, 2]).draw().axes
+    parts = [to_hex(bar.patches[0].get_facecolor()) for bar in bars.containers]
+    assert len({*parts}) == 6
+    assert not {*parts} & {to_hex(line.get_color()) for line in curves.lines}
+    branches, _, weights = block_answer(4, 3).draw().axes
+    seen = {to_hex(colour) for shapes in branches.collections for colour in shapes.get_facecolor()}
+    assert not seen & {
+        to_hex(bar.patches[0].get_facecolor()) for bar in weights.containers if bar.get_label() != "secondary"
+    }
 
 
 # --- refusals -------------------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from igc_theory.networks.description.table import Table, cell_text
 from igc_theory.views.plots.style import PAGE
 
-__all__ = ["Answer", "fact_text", "panels"]
+__all__ = ["Answer", "counted", "fact_text", "panels"]
 
 _STYLE: Any = {
     "font.size": 8,
@@ -49,6 +49,8 @@ class Answer:
         A description of the picture, for readers who cannot see it.
     table : Table or None
         A list, if the answer is one.
+    left_out : str
+        What the picture does not show of these settings, and why; empty if it shows all.
 
     Examples
     --------
@@ -68,6 +70,7 @@ class Answer:
     picture: Callable[[Figure], None]
     alt: str
     table: Table | None = None
+    left_out: str = ""
 
     def draw(self) -> Figure:
         """Return the picture as a new figure of pyplot, which a notebook shows below the cell."""
@@ -80,7 +83,8 @@ class Answer:
         """Return everything as one piece of HTML, the picture inside it."""
         picture = f"<img alt='{escape(self.alt)}' src='data:image/png;base64,{self._png()}' style='max-width:100%'>"
         words = f"<div class='igc-answer'>{self._repr_html_()}</div>"
-        return f"{_CSS}{words}<div style='max-width:{PAGE * 110:.0f}px'>{picture}</div>"
+        note = f"<p>{escape(self.left_out)}</p>" if self.left_out else ""
+        return f"{_CSS}{words}<div style='max-width:{PAGE * 110:.0f}px'>{picture}{note}</div>"
 
     def __repr__(self) -> str:
         width = max(map(len, self.facts), default=0)
@@ -113,6 +117,17 @@ def fact_text(value: int | float | str) -> str:
     ('4,672', '0.6667', '1e-17', '1 to 2')
     """
     return f"{value:.4g}" if isinstance(value, float) else cell_text(value)
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun, singular or plural.
+
+    Examples
+    --------
+    >>> counted(1, "channel"), counted(1024, "channel")
+    ('1 channel', '1,024 channels')
+    """
+    return f"{number:,} {noun}{'s' * (number != 1)}"
 
 
 def panels(figure: Figure, *ratios: float, height: float) -> Sequence[Axes]:

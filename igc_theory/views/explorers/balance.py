@@ -16,7 +16,7 @@ from igc_theory.budget.formulas.widths import attainable_parameters, balanced_pa
 from igc_theory.structure.arguments import positive_int, widths_of
 from igc_theory.structure.conditions.grades import grade
 from igc_theory.structure.divisors import divisors
-from igc_theory.views.explorers.answers import Answer, panels
+from igc_theory.views.explorers.answers import Answer, counted, panels
 from igc_theory.views.explorers.panel import choice, panel, slider
 from igc_theory.views.plots.bars import plot_bars
 from igc_theory.views.plots.budget.curves import plain_ticks, plot_weights_against_factors
@@ -29,6 +29,15 @@ MOST_CHANNELS = 2**16
 """Of which the fewest weights are found while a slider moves."""
 
 _SUBSCRIPTS = "₁₂₃₄₅₆"
+
+_COLOURS = dict(
+    zip(
+        ("$S K_1$", *(f"$K_{l}$" for l in range(2, _MOST_FACTORS + 1))),
+        ("#08306B", "#08519C", "#4292C6", "#7FB8DA", "#B3D3E8", "#DCEAF6"),
+        strict=True,
+    )
+)
+"""Blues from dark to light, of which the picture beside has none: there colours mean kinds of designs."""
 
 
 def balance_answer(channels: int, branch_widths: Sequence[int], kernel_size: int = 3) -> Answer:
@@ -71,7 +80,7 @@ def balance_answer(channels: int, branch_widths: Sequence[int], kernel_size: int
     cost, balanced = design.parameters_per_channel, float(balanced_parameters(C, L, S)) / C
     facts = {
         "weights per channel": cost,
-        f"dense, {L} factors": _optimum(C, S, L).parameters_per_channel,
+        f"dense, {counted(L, 'factor')}": _optimum(C, S, L).parameters_per_channel,
         "dense, any number": _optimum(C, S, None).parameters_per_channel,
         "balanced, real widths": balanced,
         "with K₁ at least 1": float(attainable_parameters(C, L, S)) / C,
@@ -80,7 +89,7 @@ def balance_answer(channels: int, branch_widths: Sequence[int], kernel_size: int
     found = str(grade(design.chain))
     widths = " × ".join(map(str, design.branch_widths))
     sentence = (
-        f"{widths}: {cost:,} weights per channel; {L} balanced factor{'s' * (L > 1)}: {balanced:.4g}. "
+        f"{widths}: {counted(cost, 'weight')} per channel; {L} balanced factor{'s' * (L > 1)}: {balanced:.4g}. "
         f"{found[0].upper()}{found[1:]}."
     )
     alt = f"What each of the factors {widths} adds to the weights of a channel, and the fewest weights of any number of factors."
@@ -108,7 +117,7 @@ def explore_balance(channels: int = 64, branch_widths: Sequence[int] = (4, 16), 
 
     Examples
     --------
-    >>> [control.description for control in explore_balance().children[0].children][:5]
+    >>> [row.children[0].description for row in explore_balance().children[0].children][:5]
     ['channels', 'kernel', 'factors', 'K₁', 'K₂']
     """
     first = _design(channels, branch_widths, kernel_size)
@@ -118,16 +127,18 @@ def explore_balance(channels: int = 64, branch_widths: Sequence[int] = (4, 16), 
             f"branch_widths has {first.factors} entries, more than there are sliders: give at most {_MOST_FACTORS}"
         )
     controls = {
-        "channels": choice("channels", channels, sorted({*_CHANNELS, channels}), as_slider=True),
+        "channels": choice("channels", channels, sorted({*_CHANNELS, channels})),
         "kernel_size": choice(
             "kernel", kernel_size, [(f"{side}×{side}", side) for side in (1, 3, 5, 7)], name="kernel_size"
         ),
         "factors": slider("factors", first.factors, _MOST_FACTORS),
     }
     padded = (*first.branch_widths, *[1] * _MOST_FACTORS)[:_MOST_FACTORS]
-    widths = [choice(f"K{_SUBSCRIPTS[l]}", width, divisors(channels), as_slider=True) for l, width in enumerate(padded)]
+    widths = [choice(f"K{_SUBSCRIPTS[l]}", width, divisors(channels)) for l, width in enumerate(padded)]
     named = {control.description: control for control in widths}
-    return panel({**controls, **named}, _from_controls, partial(_keep_in_step, controls, widths))
+    return panel(
+        {**controls, **named}, _from_controls, partial(_keep_in_step, controls, widths), own={"channels": MOST_CHANNELS}
+    )
 
 
 def _design(channels: int, branch_widths: Sequence[int], kernel_size: int) -> Design:
@@ -153,7 +164,7 @@ def _from_controls(channels: int, kernel_size: int, factors: int, **widths: int)
 def _picture(figure: Figure, design: Design) -> None:
     """Draw what each factor adds, and the design among the fewest weights of every number of factors."""
     left, right = panels(figure, 1, 1.3, height=2.8)
-    plot_bars(balance_terms(design), left).set_title("weights per channel, by factor")
+    plot_bars(balance_terms(design), left, colours=_COLOURS).set_title("weights per channel, by factor")
     left.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=3, frameon=False)
     plot_weights_against_factors(_curves(design.channels, design.kernel_area), right)
     right.set_title("fewest weights per channel")
@@ -177,7 +188,7 @@ def balance_terms(design: Design) -> dict[str, list[Any]]:
     """Return the weights per channel of each factor: of this design, the best one of as many factors, and the balanced one."""
     C, L, S = design.channels, design.factors, design.kernel_area
     rows = [("yours", design.branch_widths), ("best dense", _optimum(C, S, L).branch_widths)]
-    parts = ["$S K_1$", *(f"$K_{l}$" for l in range(2, L + 1))]
+    parts = [*_COLOURS, *(f"$K_{l}$" for l in range(len(_COLOURS) + 1, L + 1))][:L]
     balanced = float(balanced_parameters(C, L, S)) / C / L
     return {
         "bar": [name for name, _ in rows for _ in parts] + L * ["balanced"],

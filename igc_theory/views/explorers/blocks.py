@@ -12,11 +12,12 @@ from igc_theory.structure.arguments import flag, positive_int
 from igc_theory.structure.blocks import igcv1
 from igc_theory.structure.chains import Chain
 from igc_theory.structure.conditions.explanations import explain_complementarity
-from igc_theory.views.explorers.answers import Answer, panels
+from igc_theory.views.explorers.answers import Answer, counted, panels
 from igc_theory.views.explorers.panel import checkbox, choice, panel, slider
 from igc_theory.views.plots.bars import plot_bars
 from igc_theory.views.plots.structure.chains import chain_columns, plot_chain
 from igc_theory.views.plots.structure.supports import path_count_columns, plot_path_counts
+from igc_theory.views.plots.style import FAMILY_COLOURS
 
 __all__ = ["block_answer", "explore_block"]
 
@@ -25,6 +26,12 @@ MOST_ANSWERED = 4096
 
 _MOST_CHANNELS = 32
 """Above it the lines of a branch picture cannot be told apart."""
+
+_MOST_COLOURS = 7
+"""Branches of which each has a colour of its own."""
+
+_COLOURS = {"primary": "#7F7F7F", "secondary": "#BBBBBB", "regular": FAMILY_COLOURS["regular"]}
+"""Greys, since the colours of the picture beside are those of branches; secondary branches are grey there too."""
 
 
 def block_answer(L: int, M: int, kernel_size: int = 3, permuted: bool = True) -> Answer:
@@ -68,8 +75,18 @@ def block_answer(L: int, M: int, kernel_size: int = 3, permuted: bool = True) ->
         "width of a regular one at these weights": float(regular_width(weights, area)),
     }
     sentence = explain_complementarity(chain).sentence
-    alt = f"Branches of {chain.name}, its path counts, and its {weights:,} weights beside {regular:,} of a regular convolution."
-    return Answer(sentence, facts, lambda figure: _picture(figure, chain, regular), alt)
+    alt = (
+        f"Branches of {chain.name}, its path counts, and its {counted(weights, 'weight')} beside {regular:,} of a regular "
+        "convolution."
+    )
+    drawn = _has_branches(L, M)
+    note = (
+        f"Branches are drawn of up to {_MOST_CHANNELS} channels in up to {_MOST_COLOURS} partitions; of more neither lines nor "
+        "colours could be told apart."
+    )
+    return Answer(
+        sentence, facts, lambda figure: _picture(figure, chain, regular, drawn), alt, left_out="" if drawn else note
+    )
 
 
 def explore_block(L: int = 4, M: int = 3, kernel_size: int = 3, permuted: bool = True) -> Any:
@@ -93,7 +110,7 @@ def explore_block(L: int = 4, M: int = 3, kernel_size: int = 3, permuted: bool =
 
     Examples
     --------
-    >>> [control.description for control in explore_block().children[0].children]
+    >>> [row.children[0].description for row in explore_block().children[0].children]
     ['L, partitions', 'M, channels each', 'kernel']
     """
     controls = {
@@ -107,9 +124,13 @@ def explore_block(L: int = 4, M: int = 3, kernel_size: int = 3, permuted: bool =
     return panel(controls, block_answer)
 
 
-def _picture(figure: Figure, chain: Chain, regular: int) -> None:
+def _has_branches(L: int, M: int) -> bool:
+    """Return whether a block is small enough for its branches to be drawn."""
+    return L * M <= _MOST_CHANNELS and L <= _MOST_COLOURS
+
+
+def _picture(figure: Figure, chain: Chain, regular: int, with_branches: bool) -> None:
     """Draw branches if there are few enough, path counts, and weights."""
-    with_branches = chain.in_channels <= _MOST_CHANNELS
     axes = panels(figure, *([1.8] * with_branches), 1, 1, height=2.6)
     if with_branches:
         plot_chain(chain_columns(chain), axes[0])
@@ -117,7 +138,7 @@ def _picture(figure: Figure, chain: Chain, regular: int) -> None:
     fewest, most = columns["paths"].min(), columns["paths"].max()
     number = f"{most}" if fewest == most else f"{fewest} to {most}"
     plot_path_counts(columns, axes[-2]).set_title(f"paths of each pair: {number}")
-    plot_bars(_weights(chain, regular), axes[-1]).set_title("weights")
+    plot_bars(_weights(chain, regular), axes[-1], colours=_COLOURS).set_title("weights")
     axes[-1].legend(loc="upper center", bbox_to_anchor=(0.5, -0.1), ncols=2, frameon=False)
     axes[-1].set_xticks([])
 

@@ -19,9 +19,10 @@ from igc_theory.structure.arguments import choice_of, listed, positive_int
 from igc_theory.structure.blocks import depthwise_separable, group, igcv3, regular
 from igc_theory.structure.chains import Chain
 from igc_theory.structure.conditions.grades import grade
-from igc_theory.views.explorers.answers import Answer, panels
+from igc_theory.views.explorers.answers import Answer, counted, panels
 from igc_theory.views.explorers.panel import checkbox, choice, panel
 from igc_theory.views.plots.budget.curves import plain_ticks, plot_width_against_parameters
+from igc_theory.views.plots.style import FAMILY_COLOURS
 from igc_theory.views.tables import paths_text
 
 __all__ = ["FAMILIES", "budget_answer", "budget_curves", "explore_budget"]
@@ -55,6 +56,9 @@ _POINTS = {name: (name,) for name in ("regular", "depthwise separable", "IGCV1")
 
 FAMILIES = tuple(_SERIES)
 """Families whose curves can be shown; IGCV2 stands for three to six factors, integer for the exact integer optima."""
+
+_COLOURS = {family: FAMILY_COLOURS.get(family, FAMILY_COLOURS["dense"]) for family in FAMILIES}
+"""Of the points: those of their families, and of dense designs for the exact optima."""
 
 BUDGETS = (
     *(10, 12, 15, 20, 25, 30, 40, 50, 60, 80),
@@ -111,9 +115,11 @@ def budget_answer(budget: int, kernel_size: int = 3, families: Iterable[str] = F
     by_name = dict(zip(table.columns["design"], table.columns["channels"], strict=True))
     widest, regular = by_name["dense"], by_name.get("regular", 0)
     beside = f"a regular convolution up to {regular:,}" if regular else "and they pay for no regular convolution"
-    sentence = f"{budget:,} weights: an interleaved chain is up to {widest:,} channels wide, {beside}."
-    alt = f"Width over weights of {', '.join(chosen) or 'no family'}, and the widths at {budget:,} weights."
-    return Answer(sentence, {}, lambda figure: _picture(figure, budget, side, chosen, by_name), alt, table)
+    weights = counted(budget, "weight")
+    sentence = f"{weights}: an interleaved chain is up to {counted(widest, 'channel')} wide, {beside}."
+    alt = f"Width over weights of {', '.join(chosen) or 'no family'}, and the widths at {weights}."
+    note = f"Curves end at {_CURVE[-1]:,} weights; the points are at {budget:,}." if budget > _CURVE[-1] else ""
+    return Answer(sentence, {}, lambda figure: _picture(figure, budget, side, chosen, by_name), alt, table, note)
 
 
 def explore_budget(budget: int = 4672, kernel_size: int = 3) -> Any:
@@ -122,7 +128,7 @@ def explore_budget(budget: int = 4672, kernel_size: int = 3) -> Any:
     Parameters
     ----------
     budget, kernel_size : int
-        The first settings, as in `budget_answer`; the slider runs from 10 to 100,000 weights.
+        The first settings, as in `budget_answer`; the slider runs from 10 to 100,000 weights; up to 10 million can be typed.
 
     Returns
     -------
@@ -137,19 +143,20 @@ def explore_budget(budget: int = 4672, kernel_size: int = 3) -> Any:
 
     Examples
     --------
-    >>> explore_budget().children[0].children[0].label
-    '4,672'
+    >>> slider, typed = explore_budget().children[0].children[0].children
+    >>> slider.label, typed.value
+    ('4,672', '4,672')
     """
     budget = _answered_at_once(budget)
     budgets = sorted({*BUDGETS, budget})
     controls = {
-        "budget": choice("weights", budget, [(f"{T:,}", T) for T in budgets], name="budget", as_slider=True),
+        "budget": choice("weights", budget, [(f"{T:,}", T) for T in budgets], name="budget"),
         "kernel_size": choice(
             "kernel", kernel_size, [(f"{side}×{side}", side) for side in (1, 3, 5, 7)], name="kernel_size"
         ),
         **{family: checkbox(family) for family in FAMILIES},
     }
-    return panel(controls, _ticked)
+    return panel(controls, _ticked, own={"budget": MOST_AT_ONCE})
 
 
 def _answered_at_once(budget: int) -> int:
@@ -202,12 +209,18 @@ def _picture(figure: Figure, budget: int, side: int, families: Sequence[str], wi
         curves = budget_curves(side * side)
         kept = np.isin(curves["series"], series)
         plot_width_against_parameters({name: column[kept] for name, column in curves.items()}, ax)
-    points = [widths[design] for family in families for design in _POINTS[family] if design in widths]
-    ax.plot([budget] * len(points), points, "o", color="black", markersize=4, zorder=5, label="widest at the budget")
+    points = [
+        (widths[design], _COLOURS[family]) for family in families for design in _POINTS[family] if design in widths
+    ]
+    ax.scatter(
+        [budget] * len(points), [width for width, _ in points], 20, facecolors="white",
+        edgecolors=[colour for _, colour in points], linewidths=1.4, zorder=5, label="widest at the budget",
+    )  # fmt: skip
     ax.axvline(budget, color="black", linewidth=0.6, linestyle=":")
     ax.set(xscale="log", yscale="log", xlabel="weights of a block", ylabel="width (channels)")
-    ax.set(xlim=(_CURVE[0], _CURVE[-1]), ylim=(1, 5000))
-    plain_ticks(ax.yaxis, (1, 10, 100, 1000))
+    farthest = max(int(_CURVE[-1]), budget)
+    ax.set(xlim=(min(int(_CURVE[0]), budget), 1.1 * farthest), ylim=(1, 5000 * farthest / _CURVE[-1]))
+    plain_ticks(ax.yaxis, tuple(10**zeros for zeros in range(len(str(farthest)) - 2)))
     handles, labels = ax.get_legend_handles_labels()
     labels = ["IGCV1: IGCV2, L = 2" if label == "IGCV2, L = 2" else label for label in labels]
     figure.legend(handles, labels, loc="outside right upper", frameon=False)

@@ -18,7 +18,7 @@ from igc_theory.kernels.projection.project import Projection, project
 from igc_theory.kernels.projection.spectra import block_spectra
 from igc_theory.structure.arguments import text as text_of
 from igc_theory.structure.chains import Chain
-from igc_theory.views.explorers.answers import Answer, panels
+from igc_theory.views.explorers.answers import Answer, counted, panels
 from igc_theory.views.explorers.panel import choice, panel, slider, text_line
 from igc_theory.views.plots.kernels.spectra import kernel_columns, plot_block_spectra, plot_kernel
 
@@ -80,8 +80,18 @@ def kernel_answer(kernel: ArrayLike, chain: Chain) -> Answer:
         else "The kernel is a product of this chain, to rounding"
     )
     sentence = f"{product} ({projection.method})."
-    alt = f"The kernel, its product, and the singular values of its {facts['blocks']} blocks."
-    return Answer(sentence, facts, lambda figure: _picture(figure, np.asarray(kernel), projection, spectra), alt)
+    alt = f"The kernel, its product, and the singular values of its {counted(facts['blocks'], 'block')}."
+    array = np.asarray(kernel)
+    rows, columns = _corner(array)
+    note = f"Of {array.shape[0]} × {array.shape[1]} channels the first {rows} × {columns} are drawn."
+    whole = (rows, columns) == array.shape[:2]
+    return Answer(
+        sentence,
+        facts,
+        lambda figure: _picture(figure, array, projection, spectra),
+        alt,
+        left_out="" if whole else note,
+    )
 
 
 def explore_kernel(kernel: ArrayLike | None = None, branch_widths: str = "8, 8") -> Any:
@@ -108,13 +118,13 @@ def explore_kernel(kernel: ArrayLike | None = None, branch_widths: str = "8, 8")
 
     Examples
     --------
-    >>> [control.description for control in explore_kernel().children[0].children]
+    >>> [row.children[0].description for row in explore_kernel().children[0].children]
     ['kernel', 'channels', 'window', 'branch widths', 'noise, percent']
     """
     own = {} if kernel is None else {"yours": _own(kernel)}
     controls = {
         "source": choice("kernel", "yours" if own else "Gabor filters", [*own, *_SOURCES]),
-        "channels": choice("channels", 64, _CHANNELS, as_slider=True),
+        "channels": choice("channels", 64, _CHANNELS),
         "side": choice("window", 3, [(f"{side}×{side}", side) for side in (1, 3, 5)]),
         "branch_widths": text_line("branch widths", text_of("branch_widths", branch_widths)),
         "noise": slider("noise, percent", 0, 100, least=0),
@@ -209,10 +219,7 @@ def _rounded(error: float) -> float:
 def _picture(figure: Figure, kernel: NDArray[Any], projection: Projection, spectra: Mapping[str, Any]) -> None:
     """Draw the kernel and its product, of large ones a corner, and the spectra."""
     axes = panels(figure, 1, 1, 1.2, height=2.5)
-    rows, columns = (
-        min(channels, _MOST_PIXELS // side)
-        for channels, side in zip(kernel.shape, (kernel.shape[2:] or (1, 1)), strict=False)
-    )
+    rows, columns = _corner(kernel)
     largest = float(np.abs(kernel.real).max())
     for ax, whole, title in (
         (axes[0], kernel, "kernel"),
@@ -221,6 +228,12 @@ def _picture(figure: Figure, kernel: NDArray[Any], projection: Projection, spect
         plot_kernel(kernel_columns(whole[:rows, :columns]), ax, largest=largest).set_title(title)
         ax.set_xlabel("" if (rows, columns) == kernel.shape[:2] else f"{rows} of {kernel.shape[0]} channels")
     plot_block_spectra(spectra, axes[2]).set_title("singular values of the blocks")
+
+
+def _corner(kernel: NDArray[Any]) -> tuple[int, int]:
+    """Return how many output and input channels of a kernel are drawn."""
+    height, width = kernel.shape[2:] or (1, 1)
+    return min(kernel.shape[0], _MOST_PIXELS // height), min(kernel.shape[1], _MOST_PIXELS // width)
 
 
 def _first_outputs(product: Product, rows: int) -> NDArray[Any]:

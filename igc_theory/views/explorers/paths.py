@@ -12,7 +12,7 @@ from igc_theory.structure.blocks import group, igcv1, igcv2, igcv3, interleaved,
 from igc_theory.structure.branches import checked
 from igc_theory.structure.chains import Chain
 from igc_theory.structure.conditions.grades import grade
-from igc_theory.views.explorers.answers import Answer, panels
+from igc_theory.views.explorers.answers import Answer, counted, panels
 from igc_theory.views.explorers.panel import checkbox, choice, panel, slider
 from igc_theory.views.plots.structure.paths import path_columns, plot_paths
 
@@ -75,7 +75,9 @@ def paths_answer(chain: Chain, output: int = 0, permuted: bool = True) -> Answer
         "most paths": max(paths),
         "paths in all": sum(paths),
     }
-    sentence = f"Output {output} is reached from {reached} of {len(paths)} inputs. The chain is {grade(kept)}."
+    sentence = (
+        f"Output {output} is reached from {reached} of {counted(len(paths), 'input')}. The chain is {grade(kept)}."
+    )
     alt = f"The paths through {kept.name or 'the chain'} that end in output {output}."
     return Answer(sentence, facts, lambda figure: _picture(figure, columns), alt)
 
@@ -103,7 +105,7 @@ def explore_paths(chain: Chain | None = None, output: int = 0) -> Any:
 
     Examples
     --------
-    >>> chains, output = explore_paths().children[0].children
+    >>> chains, output = (row.children[0] for row in explore_paths().children[0].children)
     >>> len(chains.options), output.max
     (7, 11)
     """

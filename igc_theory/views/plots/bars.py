@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from matplotlib.axes import Axes
 
@@ -11,7 +13,7 @@ from igc_theory.views.plots.style import FAMILY_COLOURS, PALETTE
 __all__ = ["plot_bars"]
 
 
-def plot_bars(columns: Columns, ax: Axes | None = None) -> Axes:
+def plot_bars(columns: Columns, ax: Axes | None = None, *, colours: Mapping[str, str] = FAMILY_COLOURS) -> Axes:
     """Draw one horizontal bar per name, stacked from its parts, the total written behind it; the first bar is on top.
 
     Parameters
@@ -20,6 +22,8 @@ def plot_bars(columns: Columns, ax: Axes | None = None) -> Axes:
         `bar`, `part`, `value`: what each part adds to each bar, none negative. A part has one colour in all bars, a family its own.
     ax : matplotlib.axes.Axes, optional
         Drawn on; by default the axes of a new figure.
+    colours : mapping of str to str, optional
+        The colour of each part; those that it lacks take one of the palette.
 
     Returns
     -------
@@ -44,7 +48,7 @@ def plot_bars(columns: Columns, ax: Axes | None = None) -> Axes:
         mine = table["part"] == part
         places = np.array([bars.index(bar) for bar in table["bar"][mine]])
         values = table["value"][mine]
-        colour = FAMILY_COLOURS.get(part, PALETTE[number % 7])
+        colour = colours.get(part, PALETTE[number % 7])
         ax.barh(places, values, 0.6, lengths[places], color=colour, label=part)
         lengths[places] += values
     for place, total in enumerate(lengths):
