@@ -7,6 +7,7 @@ READY := $(VENV)/.ready
 # The suite starts dozens of processes: what one has compiled the others need not compile again.
 PYTEST := env -u PYTHONDONTWRITEBYTECODE $(RUN) -m pytest -n 2 --dist loadgroup
 EXTRAS := notebooks,test,dev,onnx,browser,site
+LAB_EXTRAS := notebooks
 BENCH_EXTRAS := test,bench
 EXPERIMENT_EXTRAS := torch,experiment
 ZOO_EXTRAS := zoo,onnx
@@ -32,13 +33,21 @@ FIND_PYTHON = for python in $(or $(PYTHON),python3 python3.14 python3.13 python3
 	  echo "$$python cannot make environments: install the package python3-venv (Debian, Ubuntu: apt-get install python3-venv)," >&2; \
 	  echo "or name another Python: make PYTHON=/path/to/python3.11" >&2; exit 1; fi
 
-# $(call install,VENV,EXTRAS) makes the environment if there is none that runs, and installs what constraints.txt pins.
+# $(call install,VENV,EXTRAS,OPTIONS) makes the environment if there is none that runs, and installs what constraints.txt pins.
 define install
 	@$(FIND_PYTHON); "$(1)/bin/python" -m pip --version >/dev/null 2>&1 || \
 	  { echo "Setting up $(1) with $$("$$python" --version)"; "$$python" -m venv --clear $(1); }
 	@echo "Installing into $(1) what constraints.txt pins (a minute or so)"
-	@"$(1)/bin/python" -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[$(2)]"
+	@"$(1)/bin/python" -m pip install --quiet --disable-pip-version-check $(3) -c constraints.txt -e ".[$(2)]"
 endef
+
+# The notebooks need less than half of what the tests do; an environment that has all serves as well.
+LAB := $(if $(wildcard $(READY)),$(VENV),.venv-lab)
+# JupyterLab refuses to run as root, which is who one is in most containers; there, a port that is forwarded from outside ends
+# at another address than localhost. Without a screen there is no browser to open.
+CONTAINER := $(wildcard /.dockerenv /run/.containerenv)$(KUBERNETES_SERVICE_HOST)
+SCREEN := $(if $(filter Linux,$(shell uname)),$(if $(SSH_CONNECTION),,$(DISPLAY)$(WAYLAND_DISPLAY)),$(if $(SSH_CONNECTION),,yes))
+LAB_FLAGS := $(if $(filter 0,$(shell id -u)),--allow-root) $(if $(CONTAINER),--ip=0.0.0.0) $(if $(SCREEN),,--no-browser)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup realdata paper figures notebooks site test hostile lint format bench zoo-check experiment example lab constraints clean distclean FORCE
@@ -89,9 +98,10 @@ experiment: .venv-experiment/.ready  ## train the small networks again, under an
 example: .venv-experiment/.ready  ## train, audit, rewrite, fine-tune, export and time a small network, eight minutes (QUICK=1: one seed)
 	.venv-experiment/bin/python -m experiments.example $(if $(QUICK),--quick) $(ARGS)
 
-lab: $(READY)  ## open the notebooks in JupyterLab, the tour first (ARGS="--no-browser --port 9000" is passed on)
-	@# JupyterLab refuses to run as root, which is who one is in most containers.
-	$(RUN) -m jupyter lab notebooks $(if $(filter 0,$(shell id -u)),--allow-root) $(ARGS) --LabApp.default_url=/lab/tree/00_take_the_tour.ipynb
+lab: $(LAB)/.ready  ## open the notebooks in JupyterLab, the tour first (ARGS="--no-browser --port 9000" is passed on)
+	@[ -z "$$SSH_CONNECTION" ] || echo "On your own machine: ssh -L 8888:localhost:8888 $$(id -un)@$$(hostname); then open there the address below."
+	$(LAB)/bin/python -m jupyter lab notebooks --config=notebooks/jupyter_server_config.py $(LAB_FLAGS) $(ARGS) \
+	  --LabApp.default_url=/lab/tree/00_take_the_tour.ipynb
 
 setup: $(READY)  ## only set up .venv
 
@@ -106,7 +116,7 @@ clean:  ## remove caches, untracked pictures and the site; the next make paper b
 	find igc_theory figures notebooks tests -name __pycache__ -prune -exec rm -rf {} +
 
 distclean: clean  ## also remove the environments
-	rm -rf .venv .venv-bench .venv-experiment .venv-zoo
+	rm -rf .venv .venv-lab .venv-bench .venv-experiment .venv-zoo
 
 $(READY): pyproject.toml constraints.txt
 	$(call install,$(VENV),$(EXTRAS))
@@ -122,6 +132,11 @@ $(READY): pyproject.toml constraints.txt
 
 .venv-bench/.ready: pyproject.toml constraints.txt
 	$(call install,.venv-bench,$(BENCH_EXTRAS))
+	@touch $@
+
+# Bytecode is a quarter of what pip would write; Python writes that of what is imported when it is.
+.venv-lab/.ready: pyproject.toml constraints.txt
+	$(call install,.venv-lab,$(LAB_EXTRAS),--no-compile)
 	@touch $@
 
 .venv-zoo/.ready: pyproject.toml constraints.txt

@@ -18,14 +18,19 @@ from __future__ import annotations
 import argparse
 import importlib
 import io
+import os
 import re
+import signal
 import sys
 import time
 import tomllib
 import traceback
 import warnings
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -54,11 +59,12 @@ from tools.files import (
     shown,
     update_section,
 )
-from tools.processes import or_stopped
+from tools.processes import end_with_parent, or_stopped
 
 __all__ = ["Columns", "check", "draw", "manifest", "numbers", "read_csv", "write_csv"]
 
 HERE = ROOT / "figures"
+WORKERS = 2
 TOLERANCE = {"rtol": 1e-7, "atol": 1e-10}
 """Numbers closer than this are the same: another processor may round the last digits differently."""
 
@@ -267,13 +273,32 @@ def _guarded(name: str, *, only_check: bool) -> list[str]:
 
 
 def _run(names: Sequence[str], *, only_check: bool) -> int:
-    """Build or check one figure after the other, one line each; return how many went wrong."""
+    """Build or check figures, two at a time where there are several, one line each; return how many went wrong."""
+    work = partial(_timed, only_check=only_check)
+    if min(WORKERS, len(names)) == 1:
+        return _report(names, map(work, names), only_check=only_check)
+    # Fresh processes: each figure is drawn as it would be alone, and a fork of a process with threads may hang.
+    with ProcessPoolExecutor(WORKERS, get_context("spawn"), _begin, (os.getpid(),)) as pool:
+        return _report(names, pool.map(work, names), only_check=only_check)
+
+
+def _begin(parent: int) -> None:
+    """Let a worker finish its figure when Ctrl-C stops the build, and end when the build is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    end_with_parent(parent)
+
+
+def _timed(name: str, *, only_check: bool) -> tuple[list[str], float]:
+    """Build or check one figure; return what is wrong with it, and the seconds that it took."""
+    start = time.perf_counter()
+    return _guarded(name, only_check=only_check), time.perf_counter() - start
+
+
+def _report(names: Sequence[str], outcomes: Iterable[tuple[list[str], float]], *, only_check: bool) -> int:
+    """Print a line for every figure, as soon as it is there; return how many went wrong."""
     failed = 0
-    for number, name in enumerate(names, start=1):
-        start = time.perf_counter()
-        problems = _guarded(name, only_check=only_check)
+    for number, (name, (problems, seconds)) in enumerate(zip(names, outcomes, strict=True), start=1):
         verdict = "differs" if only_check else "failed"
-        seconds = time.perf_counter() - start
         place = f"[{number:{len(str(len(names)))}}/{len(names)}]"
         print(f"{place} {name:<40} {verdict if problems else 'ok':<8} {seconds:5.1f} s", flush=True)
         for problem in problems:

@@ -329,6 +329,15 @@ def test_a_run_prints_one_line_a_figure_and_writes_the_gallery(command, house, c
     assert readme.endswith("<!-- /figures -->\nend\n")
 
 
+def test_figures_are_built_two_at_a_time_and_told_in_their_order(capsys):
+    names = ["equal_weights", "no_such_figure"]
+    assert build._run(names, only_check=True) == 1
+    first, second, problem = capsys.readouterr().out.splitlines()
+    assert first.startswith("[1/2] equal_weights")
+    assert second.startswith("[2/2] no_such_figure")
+    assert "there is no figures/no_such_figure.py" in problem
+
+
 def test_check_has_status_one_when_anything_differs(command, house, capsys):
     assert command(["--check"]) == 1
     command([])

@@ -1,8 +1,10 @@
 """Every notebook runs, shows what is stored, and keeps the rules; and the build keeps its promises."""
 
 import ast
+import builtins
 import io
 import re
+import runpy
 from base64 import b64decode, b64encode
 from copy import deepcopy
 
@@ -11,7 +13,9 @@ import nbformat
 import numpy as np
 import pytest
 from jupyter_client.provisioning import local_provisioner
+from jupyter_server.services.contents.filemanager import FileContentsManager
 from PIL import Image
+from traitlets.config import Config
 
 from notebooks import build
 from tests import warm_kernels
@@ -307,6 +311,27 @@ def test_bytes_of_pictures_count_only_under_the_pinned_matplotlib(edited, monkey
     monkeypatch.setattr(build, "matplotlib_is_pinned", lambda: False)
     assert build.check(path) == []
     assert len(build.check(edited(lambda n: n.cells[2].outputs[1].data.pop("image/png")))) == 1
+
+
+# --- what JupyterLab saves -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("source", "kept"), [("6 * 7", True), ("6 * 8", False)])
+def test_a_notebook_that_was_only_run_is_saved_as_it_is_stored(house, monkeypatch, source, kept):
+    config = Config()
+    monkeypatch.setattr(builtins, "get_config", lambda: config, raising=False)
+    runpy.run_path(str(stored.ROOT / "notebooks" / "jupyter_server_config.py"))
+    path = house("6 * 7")
+    manager = FileContentsManager(root_dir=str(path.parent))
+    manager.pre_save_hook = config.FileContentsManager.pre_save_hook
+    before, model = path.read_bytes(), manager.get(path.name)
+    cell = model["content"]["cells"][1]
+    cell.update(source=source, outputs=[nbformat.v4.new_output("stream", text="live")], execution_count=7)
+    manager.save(model, path.name)
+    after = nbformat.read(path, 4)
+    assert after.cells[1].source == source
+    assert (after.cells[1].outputs == []) == kept
+    assert len(after.cells) == len(nbformat.reads(before.decode(), 4).cells)
 
 
 # --- the command line -----------------------------------------------------------------------------------------------

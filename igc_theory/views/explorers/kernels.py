@@ -66,12 +66,13 @@ def kernel_answer(kernel: ArrayLike, chain: Chain) -> Answer:
     """
     projection, spectra = project(kernel, chain), block_spectra(kernel, chain)
     error, bound = _rounded(projection.relative_error), projection.lower_bound
+    blocks = int(spectra["block"].max()) + 1
     facts = {
         "weights of the product": chain.parameters,
         "entries of the kernel": int(np.size(kernel)),
         "relative error": error,
         "no product is below": "not known" if bound is None else _rounded(bound),
-        "blocks": int(spectra["block"].max()) + 1,
+        "blocks": blocks,
         "their rank, at most": int(spectra["rank"].max()),
     }
     product = (
@@ -80,7 +81,7 @@ def kernel_answer(kernel: ArrayLike, chain: Chain) -> Answer:
         else "The kernel is a product of this chain, to rounding"
     )
     sentence = f"{product} ({projection.method})."
-    alt = f"The kernel, its product, and the singular values of its {counted(facts['blocks'], 'block')}."
+    alt = f"The kernel, its product, and the singular values of its {counted(blocks, 'block')}."
     array = np.asarray(kernel)
     rows, columns = _corner(array)
     note = f"Of {array.shape[0]} × {array.shape[1]} channels the first {rows} × {columns} are drawn."
