@@ -247,6 +247,7 @@ def test_a_kernel_of_ones_own_is_offered_first():
     assert float(shown.fact("relative error")) > 0.1
 
 
+@WORDS
 @pytest.mark.parametrize(("explore", "name", "typed", "value"), [
     (explore_block, "L, partitions", "12", 12),
     (explore_block, "kernel", "5x5", 5),
@@ -269,6 +270,7 @@ def test_what_is_typed_beside_a_slider_moves_it(explore, name, typed, value):
     assert shown.fields[name].value == shown.controls[name].label if hasattr(shown.controls[name], "label") else typed
 
 
+@WORDS
 @pytest.mark.parametrize(("explore", "name", "typed", "sentence"), [
     (explore_budget, "weights", "abc", "weights='abc' is not offered: type a whole number from 1 to 10,000,000"),
     (explore_budget, "weights", "10000001", "weights=10000001 is above 10000000: type a smaller number"),
