@@ -67,7 +67,9 @@ def _constant(table: csr_array) -> bool:
 
 
 def _merge_columns(table: csr_array, part: GroupedPart) -> csr_array:
-    """Return `table` with the columns of one class added up, in canonical format."""
+    """Return `table`, in canonical format, with the columns of one class added up."""
+    if np.array_equal(part.labels, np.arange(table.shape[1])):  # each column is a class
+        return table
     merged = csr_array(
         (table.data, part.labels[table.indices], table.indptr), shape=(table.shape[0], part.classes), copy=True
     )
