@@ -92,6 +92,17 @@ def test_the_best_few_are_timed_and_ranked_by_that(
     assert [row["measured ms"] for row in found] == pytest.approx([1e3 / count for count in weights], rel=0.01)
 
 
+@pytest.mark.parametrize(("width", "left_out"), [(100, ""), (60, "of regular"), (40, "channels, of regular, paths")])
+def test_the_table_of_blocks_fits_the_terminal(
+    width: int, left_out: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    _, out, _ = run(capsys, "design", "--in", "192", "--out", "256", "--objective", "latency", "--top", "2")
+    lines = out.partition("\n\n")[2].partition("\n\n")[0].splitlines()
+    assert max(map(len, lines)) <= max(width, 44)  # widths, weights and milliseconds are always there
+    assert lines[3:] == ([f"not shown: {left_out}"] if left_out else [])
+
+
 @pytest.mark.parametrize(
     "words",
     [

@@ -141,7 +141,8 @@ class Latency:
     @property
     def sentence(self) -> str:
         """The answer in words."""
-        rest = f", without {self.passed_over} layers of other kinds" if self.passed_over else ""
+        count = self.passed_over
+        rest = f", without {count} layer{'s' * (count > 1)} of other kinds" if count else ""
         times = f"{self.milliseconds:.3g} ms ({self.low:.3g} to {self.high:.3g})"
         return f"{times}, shuffles {self.shuffles:.0%}, with {self.machine}{rest}"
 

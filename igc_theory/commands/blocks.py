@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Callable, Iterator, Sequence
+from shutil import get_terminal_size
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,9 @@ __all__ = ["OBJECTIVES", "block_lines"]
 
 OBJECTIVES = {"weights": "parameters", "multiply-adds": "multiply_adds", "latency": "latency"}
 """What blocks are ranked by: the word of the command line, and that of `best_block`."""
+
+SPARE = ("of regular", "paths", "channels")
+"""Columns that a narrow terminal does without, the first of them first."""
 
 FIRST = {"weights": "fewest weights", "multiply-adds": "fewest multiply-adds", "latency": "least predicted time"}
 
@@ -37,9 +41,7 @@ def block_lines(options: argparse.Namespace) -> Iterator[str]:
     yield f"{kind.capitalize()} blocks from {into} to {out} channels, {_window(options)}, {first} first."
     yield f"A regular convolution has {regular:,} weights, {share:.1f} times as many as the first."
     yield ""
-    yield from table_lines(
-        ["", *columns], [[str(k), *row] for k, row in enumerate(zip(*columns.values(), strict=True), 1)]
-    )
+    yield from _fitted(columns, get_terminal_size().columns)
     yield from ("", "The first, factor by factor:")
     yield from (f"  {factor!r}" for factor in designs[0].chain.factors)
     yield from ("", "Next")
@@ -111,6 +113,19 @@ def _columns(
     if timer is not None:
         columns["measured ms"] = [f"{timer(design.chain, height, width):.3g}" for design in designs]
     return columns
+
+
+def _fitted(columns: dict[str, list[str]], width: int) -> Iterator[str]:
+    """Yield the lines of the table; what a narrow terminal does without is named below it."""
+    for count in range(len(SPARE) + 1):
+        shown = {name: cells for name, cells in columns.items() if name not in SPARE[:count]}
+        rows = [[str(k), *row] for k, row in enumerate(zip(*shown.values(), strict=True), 1)]
+        lines = [*table_lines(["", *shown], rows)]
+        if max(map(len, lines)) <= width:
+            break
+    yield from lines
+    if left_out := [name for name in columns if name not in shown]:
+        yield f"not shown: {', '.join(left_out)}"
 
 
 def _through(design: LayerDesign) -> list[int]:

@@ -119,15 +119,16 @@ def audit(
     keep, objective = real_number("keep", keep, least=0, most=1), choice_of("objective", objective, OBJECTIVES)
     workers, progress = worker_count(workers), flag("progress", progress)
     measure = positive_int("measure", measure, minimum=0, way_out="give a number of actions, or 0 to time none")
+    known = known_table(table) if table is not None or objective == "latency" or measure else None
+    timer = layer_timer(known) if known and measure else None
     how = {"workers": workers, "progress": progress, "what": "auditing", "unit": "layer"}
     layers = in_order(options_of, [(question,) for question in questions_of(network)], **how)
     times: Latency | None = None
-    if table is not None or objective == "latency" or measure:
-        known = known_table(table)
+    if known:
         layers, times = [timed(layer, known) for layer in layers], latency(network, known)
     plan = planned(network, layers, keep, objective, times.milliseconds if times else None)
-    if measure:
-        plan = timed_plan(network, plan, measure, layer_timer(known), machine(*setting(known)), progress)
+    if known and timer:
+        plan = timed_plan(network, plan, measure, timer, machine(*setting(known)), progress)
     joined = isinstance(network, Network) or network.graph is not None
     flow = channel_flow(network) if joined else None
     return Audit(network, chain_audits(network), tuple(layers), plan, flow, times)

@@ -187,7 +187,8 @@ def _time(audit: Audit) -> str:
     low, high = (
         factor / before.milliseconds * last if before.milliseconds else 0.0 for factor in (before.low, before.high)
     )
-    passed = f"; {before.passed_over} layers of other kinds left out" if before.passed_over else ""
+    count = before.passed_over
+    passed = f"; {count} layer{'s' * (count > 1)} of other kinds left out" if count else ""
     times = (
         f" Predicted for one image: {before.milliseconds:.3g} ms before, {last:.3g} ms after ({low:.3g} to {high:.3g})"
     )

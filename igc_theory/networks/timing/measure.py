@@ -127,9 +127,13 @@ def timer(table: LatencyTable | None = None) -> Timer:
 
 
 def layer_timer(table: LatencyTable) -> Timer:
-    """Return what times chains as parts of a network: the time of a call is left out, as `layer_time` does."""
+    """Return what times chains as parts of a network: the time of a call is left out, as `layer_time` does.
+
+    The call is timed at once, so that a runtime that is missing is noticed before long work.
+    """
     timed = timer(table)
-    return lambda chain, height, width: max(timed(chain, height, width) - timed(EMPTY, 7, 7), 0.0)
+    call = timed(EMPTY, 7, 7)
+    return lambda chain, height, width: max(timed(chain, height, width) - call, 0.0)
 
 
 def setting(table: LatencyTable) -> tuple[str, int]:

@@ -57,7 +57,8 @@ def _imported() -> Any:
     try:
         return import_module("onnxruntime")
     except ImportError as error:
-        raise ImportError("timing in onnxruntime needs it: pip install onnxruntime, or use runtime='torch'") from error
+        way_out = "pip install onnxruntime, or time in PyTorch (measure('torch'), or a table made by it)"
+        raise ImportError(f"timing in onnxruntime needs this package: {way_out}") from error
 
 
 def fastest(call: Call, seconds: float, *, threads: int = 1) -> float:
