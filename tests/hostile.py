@@ -35,6 +35,8 @@ from typing import Any
 
 import numpy as np
 
+from igc_theory.networks.timing import measure
+
 ROOMS = ("structure", "kernels", "budget", "networks", "views", "views.plots")
 """All public modules."""
 
@@ -550,6 +552,7 @@ def main(part: int, parts: int, skip: list[str]) -> None:
     names = sorted({name for name, _, _ in public_callables()})[part::parts]
     warnings.simplefilter("ignore")
     signal.signal(signal.SIGPROF, _stop)
+    measure.chain_time = lambda *_, **__: 1.0  # what is asked matters here, not how long it takes
     calls = good_calls(set(names)) | dict(sorted(named_networks().items())[part::parts])
     missing = {name for name, owner, attribute in public_callables() if _has_arguments(owner, attribute)} & set(names)
     print(json.dumps({"calls": sorted(calls), "missing": sorted(missing - set(calls))}), flush=True)

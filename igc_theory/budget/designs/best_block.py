@@ -45,6 +45,7 @@ SHORTLIST = 5
 
 Pair = int | tuple[int, int]
 Timer = Callable[[Chain, int, int], float]
+TIMERS = "give a function of a chain, a height and a width, such as networks.timing.measure.chain_time"
 
 
 def best_block(
@@ -201,15 +202,23 @@ def best_blocks(
 def _by_time(designs: Sequence[LayerDesign], timer: Timer, size: tuple[int, int]) -> list[LayerDesign]:
     """Return designs in the order of the times that a timer tells."""
     bar = tqdm(designs, desc="timing", unit="design", delay=2, leave=False, disable=None)
-    times = [real_number("timer(chain, height, width)", timer(design.chain, *size), least=0) for design in bar]
+    times = [_time(timer, design.chain, *size) for design in bar]
     return [designs[k] for k in sorted(range(len(designs)), key=times.__getitem__)]
+
+
+def _time(timer: Timer, chain: Chain, height: int, width: int) -> float:
+    """Return what a timer says, if it is a time."""
+    try:
+        said = timer(chain, height, width)
+    except TypeError as error:
+        raise TypeError(f"timer={shown(timer)} fails for a chain, a height and a width ({error}): {TIMERS}") from error
+    return real_number("timer(chain, height, width)", said, least=0)
 
 
 def _callable(timer: Any) -> Timer | None:
     """Return what times chains; what cannot be called is refused."""
     if timer is not None and not callable(timer):
-        way_out = "give a function of a chain, a height and a width, such as networks.timing.measure.chain_time"
-        raise TypeError(f"timer={shown(timer)} is {kind_of(timer)}: {way_out}")
+        raise TypeError(f"timer={shown(timer)} is {kind_of(timer)}: {TIMERS}")
     known: Timer | None = timer
     return known
 

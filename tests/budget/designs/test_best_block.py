@@ -326,6 +326,7 @@ def test_grade_of_large_designs() -> None:
         (lambda: best_block(7, 7, min_factors=3, max_factors=2), "min_factors=3 is above max_factors=2"),
         (lambda: best_blocks(0, 7, 7), "top=0"),
         (lambda: best_block(4, 8, timer="clock"), "timer='clock' is a str: give a function of a chain, a height"),
+        (lambda: best_block(4, 8, timer=len), "timer=.*fails for a chain, a height and a width .*: give a function"),
         (lambda: best_block(4, 8, timer=lambda *_: "fast"), r"timer\(chain, height, width\)='fast'"),
         (lambda: best_block(4, 8, timer=lambda *_: -1), r"timer\(chain, height, width\)=-1"),
         (lambda: best_block(4, 8, timer=len, shortlist=0), "shortlist=0"),
