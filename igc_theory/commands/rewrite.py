@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from math import sqrt
 from pathlib import Path
 from shutil import get_terminal_size
+from textwrap import wrap
 from typing import Any
 
 from igc_theory import networks
@@ -43,6 +44,9 @@ SHARES = (0.9, 0.75, 0.5, 0.33, 0.25)
 
 MOST_UNTRAINED = 0.05
 """Difference of the outputs above which a network needs training: labels change."""
+
+SPARE = ("left ", "multiply–adds", "was")
+"""Columns that a narrow terminal does without, the first of them first."""
 
 MOST_KEPT = 5
 """Layers that stay, with their reasons, of which the names are printed."""
@@ -156,7 +160,8 @@ def _inputs(path: Path | None) -> Any:
 def _rewritten(options: argparse.Namespace) -> Iterator[str]:
     """Yield what was done for one budget, and what to do next."""
     found = _called(options, options.keep)
-    yield repr(found)
+    yield found.table.fitted(_columns(), SPARE)
+    yield from _filled(found.sentence)
     yield from _kept_lines(found)
     name = str(options.model)
     if options.output is None:
@@ -166,9 +171,21 @@ def _rewritten(options: argparse.Namespace) -> Iterator[str]:
     before, after = options.model.stat().st_size, written.stat().st_size
     yield f"\nWritten to {written}: {after:,} bytes, {name} has {before:,}."
     if found.errors is not None and (found.measured.error or 0) > MOST_UNTRAINED:
-        yield "Next: fine-tune it, or give calibration inputs (--inputs) or a larger --keep; compare on your own data."
+        advice = (
+            "Next: fine-tune it, or give calibration inputs (--inputs) or a larger --keep; compare on your own data."
+        )
+        yield from _filled(advice)
     else:
         yield "Next: compare the two files on your own data."
+
+
+def _columns() -> int:
+    return get_terminal_size().columns
+
+
+def _filled(sentence: str) -> list[str]:
+    """Return the lines of a sentence; names stay whole."""
+    return wrap(sentence, _columns(), subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
 
 
 def _compared(options: argparse.Namespace) -> Iterator[str]:
@@ -196,8 +213,10 @@ def _compared(options: argparse.Namespace) -> Iterator[str]:
         f"{options.model.stem}_small.onnx",
     ]
     yield "\nNothing was written. Next: choose a share and write it, such as"
-    yield from command_lines(example, get_terminal_size().columns)
-    yield "An error of 1 is as large as the outputs: fine-tune behind it, or give calibration inputs (--inputs)."
+    yield from command_lines(example, _columns())
+    yield from _filled(
+        "An error of 1 is as large as the outputs: fine-tune behind it, or give calibration inputs (--inputs)."
+    )
 
 
 def _words(options: argparse.Namespace) -> list[str]:
@@ -222,4 +241,4 @@ def _kept_lines(found: networks.Rewrite) -> Iterator[str]:
         reasons.setdefault(reason, []).append(name)
     for reason, names in reasons.items():
         more = f" and {len(names) - MOST_KEPT} more" if len(names) > MOST_KEPT else ""
-        yield f"stays, {reason}: {', '.join(names[:MOST_KEPT])}{more}"
+        yield from _filled(f"stays, {reason}: {', '.join(names[:MOST_KEPT])}{more}")
