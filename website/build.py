@@ -156,11 +156,16 @@ def pages() -> dict[str, str]:
 
 def style() -> str:
     """Return the style sheet: that of this folder, and the colours of code."""
-    formatter: Any = HtmlFormatter(style="default", nobackground=True)
-    colours = str(formatter.get_style_defs(".highlight"))
+    colours = _colours("default")
+    dark = f"@media screen and (prefers-color-scheme: dark) {{\n{_colours('github-dark')}\n}}"
     # What a session prints is no Python, but no mistake either.
     unmarked = ".highlight .err { border: 0; color: inherit; }\n"
-    return f"{(HERE / 'templates' / 'style.css').read_text(encoding='utf-8')}\n{colours}\n{unmarked}"
+    return f"{(HERE / 'templates' / 'style.css').read_text(encoding='utf-8')}\n{colours}\n{dark}\n{unmarked}"
+
+
+def _colours(name: str) -> str:
+    formatter: Any = HtmlFormatter(style=name, nobackground=True)
+    return str(formatter.get_style_defs(".highlight"))
 
 
 def assets(mathjax: Path) -> Mapping[str, Path]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tools.files import ROOT
-from website import explorers, interleaving
+from website import balance, explorers, interleaving, redundancy
 
 __all__ = ["LIVE", "LivePage", "embedded", "scripts"]
 
@@ -43,6 +43,10 @@ LIVE = {
         "Why interleaving connects everything",
         "Walk back from an output and watch an arc wind around the inputs.",
         interleaving.tables,
+    ),
+    "balance": LivePage("Balance, felt", "Bet on three widths, then drag them until they cost least.", balance.tables),
+    "redundancy": LivePage(
+        "What can be taken out of a kernel?", "Seven ways to shrink a trained kernel, one per panel.", redundancy.tables
     ),
     "explore_block": LivePage(
         "Explore a block",

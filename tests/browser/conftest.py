@@ -7,12 +7,15 @@ Fixtures for the tests in this folder:
 `notebook`  opens a notebook of the lab and waits for its kernel: ``opened = notebook("03_interleave_group_convolutions")``.
             `opened.run_all()` runs all cells and waits for the end; `opened.problems()` lists what went wrong, and
             `opened.cells`, `opened.outputs` and `opened.page` are where to look for the rest.
+`site`      the folder of the site, built for these tests.
+`visit`     opens a page of it from its file; a complaint in the console, or a request for anything but a file, fails the test.
 
 Without Playwright or Chromium these tests are skipped, except in CI, which installs both.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import re
@@ -60,6 +63,10 @@ SETTINGS = {
     "@jupyterlab/apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
     "@jupyterlab/notebook-extension/tracker": {"windowingMode": "none"},  # every cell is in the page, seen or not
 }
+
+
+MATHJAX = ROOT / ".make" / "npm" / "node_modules" / "mathjax" / "es5" / "tex-svg.js"
+"""As `make site` fetches it."""
 
 
 def unavailable(reason: str) -> NoReturn:
@@ -282,3 +289,38 @@ def leave(page: Page, lab: Lab) -> None:
     """Close what `opened` has opened."""
     page.goto("about:blank")  # else JupyterLab would ask about the kernel that goes away
     lab.shut_kernels_down()
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a site built for these tests."""
+    for module in ("bokeh", "pdoc", "nbconvert"):
+        if importlib.util.find_spec(module) is None:
+            unavailable(f"{module} is not installed: pip install -e '.[notebooks,site]'")
+    if not MATHJAX.exists():
+        unavailable("MathJax is not there: make site fetches it")
+    folder = tmp_path_factory.mktemp("site")
+    command = [sys.executable, ROOT / "website" / "build.py", "--mathjax", MATHJAX, "--out", folder]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.fixture
+def visit(page: Page, site: Path) -> Iterator[Callable[[str], Page]]:
+    """A function that opens a page from its file and waits until its formulas are typeset; no complaint is allowed."""
+    said: list[str] = []
+    asked: list[str] = []
+    page.on("console", lambda message: said.append(f"{message.type}: {message.text}"))
+    page.on("pageerror", lambda error: said.append(f"error: {error}"))
+    page.on("request", lambda request: asked.append(request.url))
+
+    def open_page(name: str) -> Page:
+        page.goto((site / name).as_uri())
+        page.wait_for_function("window.MathJax?.startup?.promise !== undefined")
+        page.evaluate("window.MathJax.startup.promise")
+        return page
+
+    yield open_page
+    assert [text for text in said if text.startswith(("error", "warning"))] == []
+    assert [url for url in asked if urlsplit(url).scheme not in {"file", "data", "blob"}] == []

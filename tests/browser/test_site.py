@@ -1,9 +1,6 @@
 """The site as `make site` writes it: opened from files, offline, by keyboard, on a desk and on a phone."""
 
-import importlib.util
 import re
-import subprocess
-import sys
 from html.parser import HTMLParser
 from math import isqrt
 from urllib.parse import unquote, urlsplit
@@ -12,13 +9,11 @@ import pytest
 
 from igc_theory.budget import widest_dense, widest_strict
 from igc_theory.budget.curves.tradeoffs import width_against_parameters
-from tests.browser.conftest import unavailable
 from tools.files import ROOT
 from website.pages import LIVE
 
 pytestmark = pytest.mark.xdist_group("site")  # beside JupyterLab, on the other worker; the site is built once
 
-MATHJAX = ROOT / ".make" / "npm" / "node_modules" / "mathjax" / "es5" / "tex-svg.js"
 NOTEBOOKS = [f"{path.stem}.html" for path in sorted((ROOT / "notebooks").glob("*.ipynb"))]
 ROOMS = [
     f"api/igc_theory/{room}.html" for room in ("structure", "kernels", "budget", "networks", "views", "views/plots")
@@ -36,40 +31,6 @@ PAGES = [
     "api/igc_theory.html",
     *ROOMS,
 ]
-
-
-@pytest.fixture(scope="session")
-def site(tmp_path_factory):
-    """The folder of a site built for these tests."""
-    for module in ("bokeh", "pdoc", "nbconvert"):
-        if importlib.util.find_spec(module) is None:
-            unavailable(f"{module} is not installed: pip install -e '.[notebooks,site]'")
-    if not MATHJAX.exists():
-        unavailable("MathJax is not there: make site fetches it")
-    folder = tmp_path_factory.mktemp("site")
-    command = [sys.executable, ROOT / "website" / "build.py", "--mathjax", MATHJAX, "--out", folder]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return folder
-
-
-@pytest.fixture
-def visit(page, site):
-    """A function that opens a page from its file and waits until its formulas are typeset; no complaint is allowed."""
-    said, asked = [], []
-    page.on("console", lambda message: said.append(f"{message.type}: {message.text}"))
-    page.on("pageerror", lambda error: said.append(f"error: {error}"))
-    page.on("request", lambda request: asked.append(request.url))
-
-    def opened(name):
-        page.goto((site / name).as_uri())
-        page.wait_for_function("window.MathJax?.startup?.promise !== undefined")
-        page.evaluate("window.MathJax.startup.promise")
-        return page
-
-    yield opened
-    assert [text for text in said if text.startswith(("error", "warning"))] == []
-    assert [url for url in asked if urlsplit(url).scheme not in {"file", "data", "blob"}] == []
 
 
 # --- every page -----------------------------------------------------------------------------------------------------

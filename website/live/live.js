@@ -45,8 +45,8 @@ const grouped = number => number.toLocaleString("en-US")
 function heat(rows, more = () => ({})) {
   const side = Math.min(24, 300 / rows.length), most = Math.max(1, ...rows.flat()), parts = []
   rows.forEach((row, output) => {
-    const cells = row.map((paths, input) => shape("rect", {x: 22 + input * side, y: 4 + output * side, width: side - 1, height: side - 1, class: "cell", "fill-opacity": paths / most}))
-    const words = side < 15 ? [] : row.map((paths, input) => label(22 + (input + 0.5) * side, 8 + (output + 0.5) * side, String(paths), {class: paths / most > 0.6 ? "on" : ""}))
+    const cells = row.map((paths, input) => shape("rect", {x: 22 + input * side, y: 4 + output * side, width: side - 1, height: side - 1, class: "cell", style: `--share: ${paths / most}`}))
+    const words = side < 15 ? [] : row.map((paths, input) => label(22 + (input + 0.5) * side, 8 + (output + 0.5) * side, String(paths)))
     if (side >= 15) words.push(label(10, 8 + (output + 0.5) * side, String(output), {class: "small"}))
     parts.push(shape("g", more(output), ...cells, ...words))
   })

@@ -1,0 +1,192 @@
+"""The pages of the site that answer: by keyboard, on three screens, in both themes, with the library's own answers."""
+
+import itertools
+
+import pytest
+
+from igc_theory.structure import interleaved, path_counts
+from igc_theory.views.explorers.balance import balance_answer
+from igc_theory.views.explorers.blocks import block_answer
+from igc_theory.views.explorers.budgets import budget_answer
+from website.pages import LIVE
+
+pytestmark = pytest.mark.xdist_group("site")
+
+CUT = """() => [...document.querySelectorAll("main *")].filter(node => {
+  if (node.closest("mjx-container, .scroll, svg") || !node.offsetParent) return false
+  const box = node.getBoundingClientRect()
+  return box.width && (box.right > innerWidth + 1 || box.left < -1)
+}).map(node => node.outerHTML.slice(0, 80))"""
+
+UNNAMED = """() => [...document.querySelectorAll("main :is(img, svg.drawing, canvas, input, select, button)")].filter(node => {
+  const box = node.getBoundingClientRect(), named = node.alt || node.ariaLabel || node.labels?.length || node.textContent.trim()
+  return !named || (!node.hidden && node.offsetParent && !box.width)
+}).map(node => node.outerHTML.slice(0, 80))"""
+
+PALE = """() => {
+  const pen = new OffscreenCanvas(1, 1).getContext("2d", {willReadFrequently: true})
+  const painted = layers => {
+    pen.globalAlpha = 1
+    for (const [colour, alpha] of layers) { pen.globalAlpha = alpha; pen.fillStyle = colour; pen.fillRect(0, 0, 1, 1) }
+    const linear = v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4
+    const [r, g, b] = [...pen.getImageData(0, 0, 1, 1).data].map(v => linear(v / 255))
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b
+  }
+  const contrast = (a, b) => (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05)
+  const colour = name => getComputedStyle(document.documentElement).getPropertyValue(name).trim()
+  const behind = node => node ? [...behind(node.parentElement), [getComputedStyle(node).backgroundColor, 1]] : [["white", 1]]
+  const paper = [colour("--paper"), 1], strongest = [colour("--lit"), Number(colour("--most"))]
+  const under = node => {
+    if (!node.closest("svg")) return [behind(node)]
+    if (node.matches(".on")) return ["--lit", "--second", "--third"].map(name => [[colour(name), 1]])
+    return node.matches(".small") ? [[paper]] : [[paper], [paper, strongest]]
+  }
+  const own = node => [...node.childNodes].some(child => child.nodeType === 3 && child.data.trim())
+  const unseen = "script, style, noscript, title, option, :disabled, mjx-container, mjx-container *"
+  const nodes = [...document.querySelectorAll("body *")].filter(node => own(node) && !node.matches(unseen))
+  return nodes.filter(node => under(node).some(layers => {
+    const ink = getComputedStyle(node)[node.closest("svg") ? "fill" : "color"]
+    return contrast(painted(layers), painted([...layers, [ink, 1]])) < 4.5
+  })).map(node => node.outerHTML.slice(0, 120))
+}"""
+
+
+@pytest.mark.parametrize("name", LIVE)
+def test_a_page_fits_three_screens_and_is_legible_in_both_themes(visit, name):
+    page = visit(f"{name}.html")
+    for width, theme in ((390, "dark"), (768, "light"), (1280, "light")):
+        page.set_viewport_size({"width": width, "height": 900})
+        page.emulate_media(color_scheme=theme)
+        assert page.evaluate(CUT) == []
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert page.evaluate(PALE) == []
+    assert page.evaluate(UNNAMED) == []
+    page.emulate_media(media="print")
+    assert page.locator("svg.drawing").first.is_visible()
+    page.emulate_media(media="screen", color_scheme="light")
+
+
+REACHABLE = """() => new Set([...document.querySelectorAll("main :is(a, button, input, select, summary)")]
+  .filter(node => node.offsetParent && !node.disabled).map(node => node.type === "radio" ? node.name : node)).size"""
+
+FOCUSED = """() => { const node = document.activeElement
+  if (!node.closest("main")) return null
+  return node.type === "radio" ? node.name : [...document.querySelectorAll("*")].indexOf(node) }"""
+
+
+@pytest.mark.parametrize("name", LIVE)
+def test_the_tab_key_reaches_every_control(visit, name):
+    page = visit(f"{name}.html")
+    wanted, reached = page.evaluate(REACHABLE), set()
+    for _ in range(wanted + 15):
+        page.keyboard.press("Tab")
+        reached.add(page.evaluate(FOCUSED))
+    # Containers that scroll are reached as well.
+    assert len(reached - {None}) >= wanted
+
+
+def facts(page):
+    return dict(
+        zip(page.locator("#facts th").all_inner_texts(), page.locator("#facts td").all_inner_texts(), strict=True)
+    )
+
+
+def typed(page, **numbers):
+    for label, number in numbers.items():
+        page.locator(f"#set-{label}").fill(str(number))
+
+
+@pytest.mark.parametrize(("L", "M", "permuted"), [(3, 5, True), (16, 16, True), (4, 3, False)])
+def test_a_block_gets_the_librarys_answer(visit, L, M, permuted):
+    page = visit("explore_block.html")
+    typed(page, L=L, M=M)
+    page.get_by_label("interleave").set_checked(permuted)
+    answer = block_answer(L, M, 3, permuted)
+    assert page.locator("#sentence").inner_text() == answer.sentence
+    assert facts(page)["weights"] == f"{answer.facts['weights']:,}"
+
+
+def test_a_number_that_no_table_has_is_answered_by_its_rule(visit):
+    page = visit("explore_block.html")
+    for number, rule in (("0", "use 1 to 16"), ("17", "use 1 to 16"), ("abc", "is not a whole number")):
+        typed(page, L=number)
+        assert rule in page.locator("#sentence").inner_text()
+        assert page.locator("#picture svg").count() == page.locator("#facts tr").count() == 0
+        assert page.locator("#set-L").get_attribute("aria-invalid") == "true"
+    page = visit("explore_balance.html")
+    typed(page, K1=5)
+    assert "use one of 1, 2, 4, 8, 16, 32, 64" in page.locator("#sentence").inner_text()
+    page = visit("explore_budget.html")
+    typed(page, budget=4700)
+    assert "use 4,672 or 5,000" in page.locator("#sentence").inner_text()
+
+
+def test_widths_and_budgets_get_the_librarys_answers(visit):
+    page = visit("explore_balance.html")
+    typed(page, K1=1, K2=8, K3=8)
+    assert page.locator("#sentence").inner_text() == balance_answer(64, [1, 8, 8]).sentence
+    page = visit("explore_budget.html")
+    typed(page, budget="17,536")
+    answer = budget_answer(17536)
+    assert page.locator("#sentence").inner_text() == answer.sentence
+    rows = [row.locator("td").all_inner_texts() for row in page.locator("#picture tr").all()[1:]]
+    assert [row[1] for row in rows] == [f"{channels:,}" for channels in answer.table.columns["channels"]]
+
+
+def test_walking_back_stretches_the_arc_until_it_covers_the_inputs(visit):
+    page = visit("interleaving.html")
+    for chain, widths in enumerate(((2, 2, 2), (2, 2, 3), (2, 2, 4), (2, 2, 6))):
+        page.locator("#chains input").nth(chain).check()
+        expected = path_counts(interleaved(12, widths, kernel_size=1))[5]
+        span = f"{min(expected)} to {max(expected)}" if len(set(expected)) > 1 else f"{expected[0]}"
+        assert f"Every input has {span} path" in page.locator("#state").inner_text()
+        lengths = []
+        while page.locator("#forward").is_enabled():
+            lengths.append(int(page.locator("#circle svg").get_attribute("aria-label").split()[0]))
+            page.locator("#forward").press("Enter")
+        assert [length for length, _ in itertools.groupby(lengths)] == [sum(expected), *(widths[2] * w for w in (2, 1))]
+    page.get_by_label("interleave").uncheck()
+    assert "0 to" in page.locator("#state").inner_text()
+
+
+def test_a_row_of_the_map_is_chosen_by_pointing_at_it(visit):
+    page = visit("interleaving.html")
+    page.locator("#map g").nth(9).hover()
+    assert page.locator("#output-value").inner_text() == "9"
+
+
+def test_bars_keep_their_product_and_bets_are_settled(visit):
+    page = visit("balance.html")
+    page.get_by_label("2 · 8 · 9").check()
+    assert page.locator("#bet").inner_text().startswith("Lost: the cheapest is 1 · 12 · 12, 33 weights per channel.")
+    page.get_by_label("1 · 12 · 12").check()
+    assert page.locator("#bet").inner_text().startswith("Won")
+    for slider, key in itertools.product(range(3), ("ArrowRight", "End", "ArrowLeft", "Home")):
+        page.locator("#sliders input").nth(slider).press(key)
+        K1, K2, K3 = map(int, page.locator("#cost").inner_text().partition(":")[0].split(" · "))
+        assert K1 * K2 * K3 == 144
+        assert f"= {9 * K1 + K2 + K3} weights" in page.locator("#cost").inner_text()
+
+
+def test_a_bar_is_dragged(visit):
+    page = visit("balance.html")
+    bar = page.locator(".pull").first
+    bar.scroll_into_view_if_needed()
+    box = bar.bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 4)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] * 0.75, steps=4)
+    page.mouse.up()
+    assert page.locator("#cost").inner_text().startswith("1 · ")
+
+
+def test_the_cost_moves_the_points(visit):
+    page = visit("redundancy.html")
+
+    def shown():
+        return page.locator(".point").first.get_attribute("style"), page.locator("#word").inner_text()
+
+    place, sentence = shown()
+    page.get_by_label("operations per weight").check()
+    assert shown()[0] != place
+    assert shown()[1] != sentence
