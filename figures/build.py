@@ -112,8 +112,13 @@ def script(name: str) -> ModuleType:
     return importlib.import_module(f"figures.{name}")
 
 
-def draw(module: ModuleType, name: str, columns: Columns, suffixes: Sequence[str]) -> dict[str, bytes]:
-    """Return the picture's bytes by suffix, drawn in the project's style from a clean set of Matplotlib settings."""
+def draw(
+    module: ModuleType, name: str, columns: Columns, suffixes: Sequence[str], title: str | None = None
+) -> dict[str, bytes]:
+    """Return the picture's bytes by suffix, drawn in the project's style from a clean set of Matplotlib settings.
+
+    The title is that of the PDF, which readers show instead of a file's name.
+    """
     with plt.style.context([HERE / "igc.mplstyle"], after_reset=True), warnings.catch_warnings():
         # A missing glyph or a collapsed layout is a warning to Matplotlib, but an error in print.
         warnings.simplefilter("error", UserWarning)
@@ -123,14 +128,15 @@ def draw(module: ModuleType, name: str, columns: Columns, suffixes: Sequence[str
         if not isinstance(figure, Figure):
             raise BuildError(f"draw() returned {type(figure).__name__}, not a Matplotlib figure")
         try:
-            return {suffix: _saved(figure, suffix) for suffix in suffixes}
+            return {suffix: _saved(figure, suffix, title) for suffix in suffixes}
         finally:
             plt.close("all")
 
 
-def _saved(figure: Figure, suffix: str) -> bytes:
+def _saved(figure: Figure, suffix: str, title: str | None) -> bytes:
     buffer = io.BytesIO()
-    figure.savefig(buffer, format=suffix, metadata=METADATA[suffix])
+    named = {"Title": title} if suffix == "pdf" else {}
+    figure.savefig(buffer, format=suffix, metadata={**METADATA[suffix], **named})
     return numbered(buffer.getvalue()) if suffix == "svg" else buffer.getvalue()
 
 
@@ -206,11 +212,11 @@ def _difference(stored: NDArray[Any], fresh: NDArray[Any]) -> str:
     return f"row {row + 1}: {stored[row]} stored, {fresh[row]} computed (first of {np.sum(~same)})"
 
 
-def build(name: str) -> list[str]:
+def build(name: str, title: str | None = None) -> list[str]:
     """Write one figure's numbers and pictures, all of them or none; return an empty list: nothing is wrong."""
     module = script(name)
     text, _ = numbers(name, module)
-    pictures = draw(module, name, read_csv(text), list(METADATA))
+    pictures = draw(module, name, read_csv(text), list(METADATA), title)
     files = {HERE / "out" / f"{name}.{suffix}": content for suffix, content in pictures.items()}
     replace_files({HERE / "data" / f"{name}.csv": text.encode(), **files})
     return []
@@ -262,7 +268,7 @@ def papers_page(entries: Mapping[str, Mapping[str, str]]) -> str:
 def _guarded(name: str, *, only_check: bool) -> list[str]:
     """Build or check one figure; an exception in its script becomes a sentence that says where."""
     try:
-        return check(name) if only_check else build(name)
+        return check(name) if only_check else build(name, manifest()[name]["title"])
     except BuildError as error:
         return [str(error)]
     except Exception as error:

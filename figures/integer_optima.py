@@ -22,5 +22,4 @@ def draw(columns: dict[str, NDArray[Any]]) -> Figure:
     """Draw all widths on one axis."""
     figure, ax = plt.subplots(figsize=(PAGE, 2.6))
     plot_integer_optima(columns, ax)
-    figure.legend(loc="outside right center")
     return figure

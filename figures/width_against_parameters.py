@@ -24,8 +24,4 @@ def draw(columns: dict[str, NDArray[Any]]) -> Figure:
     figure, (widths, shares) = plt.subplots(1, 2, figsize=(PAGE, 2.9))
     plot_width_against_parameters(columns, widths)
     plot_width_share(columns, shares)
-    handles, labels = widths.get_legend_handles_labels()
-    labels = [label.replace("L = 2", "L = 2 (IGCV1)") for label in labels]
-    # From the widest to the narrowest, as the curves end.
-    figure.legend([*handles[-3:], *handles[-4::-1]], [*labels[-3:], *labels[-4::-1]], loc="outside right center")
     return figure

@@ -1,6 +1,7 @@
 """Every figure is what its script makes, and the build keeps its promises."""
 
 import re
+from itertools import combinations
 from types import SimpleNamespace
 
 import matplotlib.pyplot as plt
@@ -8,9 +9,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from matplotlib.text import Text
 
 from figures import build, papers
 from igc_theory.networks import published_tables
+from igc_theory.views.plots.style import branch_colours
+from tests.perception import collapses, indistinct
 from tools import files as stored
 from tools.files import ROOT
 
@@ -21,8 +25,51 @@ ENTRIES = build.manifest()
 
 
 @pytest.mark.parametrize("name", ENTRIES)
-def test_every_figure_is_the_one_its_script_makes(name):
+def test_every_figure_is_the_one_its_script_makes_and_no_series_differ_in_hue_alone(name, monkeypatch):
+    """Where colours collapse without green or in grey, series differ in dash or marker, or their names stand beside them."""
+    saved, alike, fonts = build._saved, [], set()
+
+    def looked_at(figure, *rest):
+        alike.extend(indistinct(figure))
+        fonts.update(font for text in figure.findobj(Text) for font in text.get_fontfamily())
+        return saved(figure, *rest)
+
+    monkeypatch.setattr(build, "_saved", looked_at)
     assert build.check(name) == []
+    assert alike == []
+    assert fonts == {"STIXGeneral"}, "one font"
+
+
+@pytest.mark.parametrize(("one", "other", "how"), [
+    ("#009E73", "#CC79A7", "grey"), ("#009E73", "#7F7F7F", "grey"), ("#CC79A7", "#7F7F7F", "grey"),
+    ("#0072B2", "#E69F00", ""), ("#00A000", "#A55D00", "deuteranopia"), ("#000000", "#FFFFFF", ""),
+])  # fmt: skip
+def test_pairs_that_collapse_are_known(one, other, how):
+    assert collapses(one, other) == how
+    assert collapses(other, one) == how
+
+
+@pytest.mark.parametrize(("looks", "found"), [
+    ([{"color": "#009E73"}, {"color": "#CC79A7"}], 1),
+    ([{"color": "#009E73"}, {"color": "#CC79A7", "linestyle": "--"}], 0),
+    ([{"color": "#009E73", "marker": "o"}, {"color": "#CC79A7", "marker": "s"}], 0),
+    ([{"color": "#009E73", "marker": "o"}, {"color": "#CC79A7", "marker": "o"}], 1),
+    ([{"color": "#0072B2"}, {"color": "#E69F00"}], 0),
+])  # fmt: skip
+def test_a_pair_that_differs_in_hue_alone_is_found(looks, found):
+    figure, ax = plt.subplots()
+    for look in looks:
+        ax.plot([0, 1], [0, 1], **look)
+    assert len(indistinct(figure)) == found
+    if found:
+        for look in looks:
+            ax.text(1, 1, "its name", color=look["color"])
+        assert indistinct(figure) == [], "a direct label names it"
+    plt.close(figure)
+
+
+def test_seven_branches_can_be_told_apart():
+    assert [pair for pair in combinations(branch_colours(7), 2) if collapses(*pair)] == []
 
 
 def test_scripts_numbers_and_pictures_are_those_of_the_manifest():

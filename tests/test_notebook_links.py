@@ -4,10 +4,12 @@ import re
 
 import pytest
 
+from figures import build as figures_build
 from notebooks import build
 
 NOTEBOOKS = build.notebooks()
-LINK = re.compile(r"\[([^\]]+)\]\(([^)\s]+)\)")
+LINK = re.compile(r"(?<!!)\[([^\]]+)\]\(([^)\s]+)\)")
+IMAGE = re.compile(r"!\[([^\]]*)\]\(([^)\s]+)\)")
 OPENING = ("**What this shows.**", "**What it needs.**", "**Where to go next.**")
 
 
@@ -54,6 +56,13 @@ def test_every_link_leads_to_the_notebook_that_it_names(name):
         assert stem in NOTEBOOKS, f"{name}: {target} is not there"
         if re.match(r"\d\d ", text):
             assert text == f"{stem[:2]} {title(stem)}"
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_every_picture_of_the_gallery_is_there_and_described_as_in_it(name):
+    described = {f"../figures/out/{figure}.svg": entry["alt"] for figure, entry in figures_build.manifest().items()}
+    for alt, target in IMAGE.findall("\n".join(texts(name))):
+        assert described.get(target) == alt, target
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)

@@ -17,9 +17,10 @@ SMALL = 13
 
 NUMBER = re.compile(r"(?<![\w.,])\d+(?:,\d{3})*(?:\.\d+)?")
 NO_PROSE = re.compile(
-    r"\[\d\d[^\]]*\]\([^)]*\)|\]\([^)]*\)|\[[A-Z][A-Za-z]+\d{4,}[a-z]?\]|^#+ .*$|^\*\*\d\.\*\*|W_\{\d+\}", re.MULTILINE
+    r"!\[[^\]]*\]\([^)]*\)|\[\d\d[^\]]*\]\([^)]*\)|\]\([^)]*\)|\[[A-Z][A-Za-z]+\d{4,}[a-z]?\]|^#+ .*$|^\*\*\d\.\*\*|W_\{\d+\}",
+    re.MULTILINE,
 )
-"""Links, keys of references, headings, numbers of exercises, indices of matrices."""
+"""Pictures (test_captions.py has their numbers), links, keys of references, headings, numbers of exercises, indices."""
 
 LATEX = {
     r"\\cdot|\\times": "*", r"\^\{?([\d/]+)\}?": r"**(\1)", r"\\ln\s*(\d+)": r"log(\1)", r"\\sqrt\{?(\d+)\}?": r"sqrt(\1)",

@@ -77,7 +77,9 @@ def framed(title: str, body: str, **around: str) -> str:
 def with_links_of_the_site(html: str) -> str:
     """Return `html` with the links between files of the checkout as links between pages, and none from a heading to itself."""
     html = re.sub(r'<a class="anchor-link".*?</a>', "", html)
-    html = html.replace('href="../', 'href="')  # from a page of a folder to one of another: here they are side by side
+    html = re.sub(
+        r'(href|src)="\.\./', r'\1="', html
+    )  # from a page of a folder to one of another: here they are side by side
     html = re.sub(r'href="(?:notebooks/)?(\w+)\.ipynb', r'href="\1.html', html)
     html = re.sub(r'src="(?:figures/)?out/', 'loading="lazy" src="figures/', html)
     for file, page in {**FILES, **COPIED, "README.md": "index.html"}.items():

@@ -175,7 +175,7 @@ def test_entries_of_a_window_do_not_touch_and_stay_in_their_cell(ax, side):
 def test_support_colours_branches(ax):
     plot_support(support_columns(igcv1(3, 2)), ax)
     inputs = support_columns(igcv1(3, 2))["input"]
-    assert hex_colours(ax.collections[1], inputs.size) == [PALETTE[i // 2] for i in inputs]
+    assert hex_colours(ax.collections[1], inputs.size) == [branch_colours(7)[i // 2] for i in inputs]
 
 
 def test_support_of_several_spatial_factors_is_refused():
@@ -264,7 +264,7 @@ def test_chain_is_drawn_channel_by_channel_and_branch_by_branch(chain, ax):
     plot_chain(chain_columns(chain), ax)
     nodes, *factors = ax.collections
     carried = [branches for stage in reached_by_walking(chain) for channel in stage for branches in sorted(channel)]
-    assert hex_colours(nodes, len(carried)) == [PALETTE[branch % 7] for branch in carried]
+    assert hex_colours(nodes, len(carried)) == [branch_colours(7)[branch % 7] for branch in carried]
     pieces = [factor.channels if isinstance(factor, ChannelPermutation) else factor.groups for factor in chain.factors]
     assert [len(collection.get_paths()) for collection in factors] == pieces
     assert len(ax.texts) == len(chain)

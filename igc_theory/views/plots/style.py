@@ -27,6 +27,8 @@ COUNTS: Colormap = LinearSegmentedColormap.from_list("counts", ["#FFFFFF", "#9CC
 SIGNED: Colormap = LinearSegmentedColormap.from_list("signed", ["#0B2A5B", "#5E8FC7", "#FFFFFF", "#F0A860", "#B85000"])
 """Signed values: zero is white; negative ones are blue and darker than positive ones of their size, which are orange."""
 
+_BRANCHES = (*PALETTE[:3], PALETTE[6], "#3F2A6B", "#9FCFEA", "#8F3405")
+
 FAMILY_COLOURS = {
     "regular": "#000000",
     "group": "#7F7F7F",
@@ -41,14 +43,14 @@ FAMILY_COLOURS = {
 
 
 def branch_colours(branches: int) -> list[str]:
-    """Return one colour per branch, repeating after seven (black is kept for text).
+    """Return one colour per branch, repeating after seven; black is kept for text. In grey, too, the seven differ in lightness.
 
     Examples
     --------
     >>> branch_colours(2)
     ['#0072B2', '#E69F00']
     """
-    return [PALETTE[branch % 7] for branch in range(branches)]
+    return [_BRANCHES[branch % 7] for branch in range(branches)]
 
 
 def ink_on(colour: Sequence[float] | NDArray[np.float64]) -> str:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import matplotlib as mpl
-import numpy as np
 from matplotlib.axes import Axes
 
 from igc_theory.views.plots.budget.curves import by_series, plain_ticks
@@ -151,9 +149,9 @@ def plot_width_gain(columns: Columns, ax: Axes | None = None) -> Axes:
     table = checked_columns(columns, integers=("G1", "G2"), numbers=("channels", "gain", "limit"))
     pairs = list(dict.fromkeys(zip(table["G1"].tolist(), table["G2"].tolist(), strict=True)))
     ax = axes_or_new(ax)
-    for shade, pair in zip(np.linspace(0.45, 1, len(pairs)), pairs, strict=True):
+    colour = FAMILY_COLOURS["IGCV3"]
+    for pair in pairs:
         rows = (table["G1"] == pair[0]) & (table["G2"] == pair[1])
-        colour = mpl.colors.to_rgba(FAMILY_COLOURS["IGCV3"], shade)
         ax.plot(table["channels"][rows], table["gain"][rows], color=colour)
         ends = table["channels"][rows][[0, -1]]
         ax.plot(ends, table["limit"][rows][[0, -1]], color=colour, linewidth=0.7, linestyle=":")

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import NullFormatter, ScalarFormatter
@@ -29,11 +28,12 @@ __all__ = [
 _BOUND: dict[str, Any] = {"color": FAMILY_COLOURS["bound"], "linewidth": 1.4}
 _STRICT = FAMILY_COLOURS["IGCV2"]
 _DENSE = FAMILY_COLOURS["dense"]
+_DASHES = (":", "-.", (0, (6, 2)), "-")
 _STRICT_STEPS = "#004D38"  # the green of IGCV2, darker than any of its curves
 
 
 def plot_width_against_parameters(columns: Columns, ax: Axes | None = None) -> Axes:
-    """Draw the width of every family over its weights, both logarithmic, each curve named at its right end.
+    """Draw the width of every family over its weights, both logarithmic, with a legend from the widest to the narrowest.
 
     Parameters
     ----------
@@ -62,6 +62,9 @@ def plot_width_against_parameters(columns: Columns, ax: Axes | None = None) -> A
     for series, table in by_series(columns, "parameters", "width").items():
         ax.plot(table["parameters"], table["width"], label=series, **_family(series))
     ax.set(xscale="log", yscale="log", xlabel="weights of a block", ylabel="width (channels)")
+    curves = sorted(ax.get_lines(), key=lambda line: -np.asarray(line.get_ydata())[-1])
+    names = [str(line.get_label()).replace("L = 2", "L = 2 (IGCV1)") for line in curves]
+    ax.legend(curves, names, loc="upper left", fontsize=6, labelspacing=0.15)
     return ax
 
 
@@ -148,7 +151,7 @@ def plot_weights_against_factors(columns: Columns, ax: Axes | None = None) -> Ax
 
 
 def plot_integer_optima(columns: Columns, ax: Axes | None = None) -> Axes:
-    """Draw the fewest weights per channel over the width: strict, dense, and the continuous bound; primes are marked.
+    """Draw the fewest weights per channel over the width, with a legend: strict, dense, continuous bound; primes are marked.
 
     Parameters
     ----------
@@ -178,12 +181,14 @@ def plot_integer_optima(columns: Columns, ax: Axes | None = None) -> Axes:
     C = table["channels"]
     ax = axes_or_new(ax)
     ax.plot(C[~prime], table["strict"][~prime], ".", color=_STRICT, markersize=2.5, label="strict")
-    ax.plot(C[~prime], table["dense"][~prime], ".", color=_DENSE, markersize=2.5, label="dense")
+    ax.plot(C[~prime], table["dense"][~prime], "+", color=_DENSE, markersize=3, markeredgewidth=0.7, label="dense")
     ax.plot(
         C[prime], table["strict"][prime], "x", color="black", markersize=2.5, markeredgewidth=0.6, label="prime width"
     )
     ax.plot(C, table["bound"], **_BOUND, label="continuous bound")
     ax.set(yscale="log", xlabel="channels $C$", ylabel="weights per channel")
+    ax.set_ylim(ax.get_ylim()[0] / 1.25)  # room for the legend below the bound
+    ax.legend(loc="lower right", ncols=4)
     return ax
 
 
@@ -199,14 +204,14 @@ def by_series(columns: Columns, *numbers: str, known: Iterable[str] = ()) -> dic
 
 
 def _family(series: str) -> dict[str, Any]:
-    """Return how a family's curve looks: one colour per family, IGCV2 darker with every factor."""
+    """Return how a family's curve looks: one colour per family, IGCV2 with a dash for each number of factors."""
     if series.startswith("group"):
         return {"color": FAMILY_COLOURS["group"], "linestyle": "--"}
     if series.startswith("IGCV2, L = "):
         L = int(series.removeprefix("IGCV2, L = "))
         if L == 2:
             return {"color": FAMILY_COLOURS["IGCV1"]}
-        return {"color": mpl.colors.to_rgba(FAMILY_COLOURS["IGCV2"], min(1, 0.25 + 0.12 * (L - 2))), "linewidth": 1}
+        return {"color": FAMILY_COLOURS["IGCV2"], "linestyle": _DASHES[(L - 3) % len(_DASHES)], "linewidth": 1}
     if series.endswith("integer"):
         colour = FAMILY_COLOURS["dense"] if series.startswith("dense") else _STRICT_STEPS
         return {"color": colour, "drawstyle": "steps-post", "linewidth": 0.8}

@@ -18,11 +18,13 @@ from igc_theory.views.plots.style import FAMILY_COLOURS, PALETTE, SIGNED
 
 __all__ = ["factor_columns", "plot_apply_times", "plot_certificate", "plot_factor", "plot_path_errors"]
 
+_LOOKS = (("-", "o"), ("--", "s"), ("-.", "^"), (":", "D"), ("-", "v"), ("--", "P"), ("-.", "X"), (":", "*"))
+
 _PALE = 0.15  # of the largest entry: what is smaller is nearly white
 
 
 def plot_path_errors(columns: Columns, ax: Axes | None = None) -> Axes:
-    """Draw errors of nearest products over the number of paths: points measured, lines expected, one colour per number of branches.
+    """Draw errors of nearest products over the number of paths: measured points and expected lines, a look per number of branches.
 
     Parameters
     ----------
@@ -50,12 +52,12 @@ def plot_path_errors(columns: Columns, ax: Axes | None = None) -> Axes:
     """
     table = checked_columns(columns, integers=("groups", "paths"), numbers=("measured", "expected"), least=1)
     ax = axes_or_new(ax)
-    for colour, groups in zip(PALETTE, np.unique(table["groups"]), strict=False):
+    for colour, (dash, marker), groups in zip(PALETTE, _LOOKS, np.unique(table["groups"]), strict=False):
         rows = table["groups"] == groups
         paths, measured, expected = (table[name][rows] for name in ("paths", "measured", "expected"))
         label = f"{groups} branches" if groups > 1 else "1 branch: low rank"
-        ax.plot(paths, expected, color=colour)
-        ax.plot(paths, measured, ".", color=colour, markersize=4, label=label)
+        ax.plot(paths, expected, dash, color=colour)
+        ax.plot(paths, measured, marker, color=colour, markersize=3, label=label)
     ax.set_xscale("log", base=2)
     ax.xaxis.set_major_formatter(FuncFormatter(lambda paths, _: f"{paths:g}"))
     ax.set(xlabel="paths from every input to every output", ylabel="relative error", ylim=(0, 1))

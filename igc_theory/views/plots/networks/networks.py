@@ -212,7 +212,7 @@ def plot_path_lengths(columns: Columns, ax: Axes | None = None) -> Axes:
     ax = axes_or_new(ax)
     for row, name in enumerate(names):
         mine = table["architecture"] == name
-        _draw_lengths(ax, -row, table["length"][mine], table["share"][mine], PALETTE[row % 6])
+        _draw_lengths(ax, -row, table["length"][mine], table["share"][mine])
     ax.set_yticks([0.3 - row for row in range(len(names))], [str(name) for name in names], linespacing=0.95)
     ax.tick_params(axis="y", length=0)
     ax.spines["left"].set_visible(False)
@@ -220,10 +220,10 @@ def plot_path_lengths(columns: Columns, ax: Axes | None = None) -> Axes:
     return ax
 
 
-def _draw_lengths(ax: Axes, base: float, lengths: NDArray[Any], shares: NDArray[Any], colour: str) -> None:
+def _draw_lengths(ax: Axes, base: float, lengths: NDArray[Any], shares: NDArray[Any]) -> None:
     height = 0.8 * shares / shares.max()
-    ax.hlines(base, lengths.min(), lengths.max(), color=colour, linewidth=0.6)
-    ax.bar(lengths, height, width=0.75, bottom=base, color=colour, linewidth=0)
+    ax.hlines(base, lengths.min(), lengths.max(), color=PALETTE[0], linewidth=0.6)
+    ax.bar(lengths, height, width=0.75, bottom=base, color=PALETTE[0], linewidth=0)
     mean = float(lengths @ shares / shares.sum())
     ax.plot(mean, base - 0.08, marker="^", markersize=3, color="black", clip_on=False, zorder=4)
 
