@@ -1,7 +1,7 @@
 """The five explorers as tables: what the functions behind the widgets of Jupyter answer to every setting that the pages offer.
 
-Each table has `controls`, in the order in which their values make a key; `answers` by that key, as a sentence and the numbers
-under the names in `facts`; and whatever the picture needs.
+Each table has `controls`, whose values in their order make a key. By that key, `answers` has a sentence and the
+numbers that `facts` names. More is there for the picture.
 """
 
 from __future__ import annotations

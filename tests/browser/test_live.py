@@ -66,6 +66,13 @@ def test_a_page_fits_three_screens_and_is_legible_in_both_themes(visit, name):
     page.emulate_media(media="screen", color_scheme="light")
 
 
+@pytest.fixture
+def plain(visit, page):
+    """A function that opens a page without typesetting its formulas, which takes longer than all else."""
+    page.route("**/tex-svg.js", lambda route: route.fulfill(body="MathJax.startup = {promise: Promise.resolve()}"))
+    return visit
+
+
 REACHABLE = """() => new Set([...document.querySelectorAll("main :is(a, button, input, select, summary)")]
   .filter(node => node.offsetParent && !node.disabled).map(node => node.type === "radio" ? node.name : node)).size"""
 
@@ -75,8 +82,8 @@ FOCUSED = """() => { const node = document.activeElement
 
 
 @pytest.mark.parametrize("name", LIVE)
-def test_the_tab_key_reaches_every_control(visit, name):
-    page = visit(f"{name}.html")
+def test_the_tab_key_reaches_every_control(plain, name):
+    page = plain(f"{name}.html")
     wanted, reached = page.evaluate(REACHABLE), set()
     for _ in range(wanted + 15):
         page.keyboard.press("Tab")
@@ -97,8 +104,8 @@ def typed(page, **numbers):
 
 
 @pytest.mark.parametrize(("L", "M", "permuted"), [(3, 5, True), (16, 16, True), (4, 3, False)])
-def test_a_block_gets_the_librarys_answer(visit, L, M, permuted):
-    page = visit("explore_block.html")
+def test_a_block_gets_the_librarys_answer(plain, L, M, permuted):
+    page = plain("explore_block.html")
     typed(page, L=L, M=M)
     page.get_by_label("interleave").set_checked(permuted)
     answer = block_answer(L, M, 3, permuted)
@@ -106,26 +113,26 @@ def test_a_block_gets_the_librarys_answer(visit, L, M, permuted):
     assert facts(page)["weights"] == f"{answer.facts['weights']:,}"
 
 
-def test_a_number_that_no_table_has_is_answered_by_its_rule(visit):
-    page = visit("explore_block.html")
+def test_a_number_that_no_table_has_is_answered_by_its_rule(plain):
+    page = plain("explore_block.html")
     for number, rule in (("0", "use 1 to 16"), ("17", "use 1 to 16"), ("abc", "is not a whole number")):
         typed(page, L=number)
         assert rule in page.locator("#sentence").inner_text()
         assert page.locator("#picture svg").count() == page.locator("#facts tr").count() == 0
         assert page.locator("#set-L").get_attribute("aria-invalid") == "true"
-    page = visit("explore_balance.html")
+    page = plain("explore_balance.html")
     typed(page, K1=5)
     assert "use one of 1, 2, 4, 8, 16, 32, 64" in page.locator("#sentence").inner_text()
-    page = visit("explore_budget.html")
+    page = plain("explore_budget.html")
     typed(page, budget=4700)
     assert "use 4,672 or 5,000" in page.locator("#sentence").inner_text()
 
 
-def test_widths_and_budgets_get_the_librarys_answers(visit):
-    page = visit("explore_balance.html")
+def test_widths_and_budgets_get_the_librarys_answers(plain):
+    page = plain("explore_balance.html")
     typed(page, K1=1, K2=8, K3=8)
     assert page.locator("#sentence").inner_text() == balance_answer(64, [1, 8, 8]).sentence
-    page = visit("explore_budget.html")
+    page = plain("explore_budget.html")
     typed(page, budget="17,536")
     answer = budget_answer(17536)
     assert page.locator("#sentence").inner_text() == answer.sentence
@@ -133,8 +140,8 @@ def test_widths_and_budgets_get_the_librarys_answers(visit):
     assert [row[1] for row in rows] == [f"{channels:,}" for channels in answer.table.columns["channels"]]
 
 
-def test_walking_back_stretches_the_arc_until_it_covers_the_inputs(visit):
-    page = visit("interleaving.html")
+def test_walking_back_stretches_the_arc_until_it_covers_the_inputs(plain):
+    page = plain("interleaving.html")
     for chain, widths in enumerate(((2, 2, 2), (2, 2, 3), (2, 2, 4), (2, 2, 6))):
         page.locator("#chains input").nth(chain).check()
         expected = path_counts(interleaved(12, widths, kernel_size=1))[5]
@@ -149,14 +156,14 @@ def test_walking_back_stretches_the_arc_until_it_covers_the_inputs(visit):
     assert "0 to" in page.locator("#state").inner_text()
 
 
-def test_a_row_of_the_map_is_chosen_by_pointing_at_it(visit):
-    page = visit("interleaving.html")
+def test_a_row_of_the_map_is_chosen_by_pointing_at_it(plain):
+    page = plain("interleaving.html")
     page.locator("#map g").nth(9).hover()
     assert page.locator("#output-value").inner_text() == "9"
 
 
-def test_bars_keep_their_product_and_bets_are_settled(visit):
-    page = visit("balance.html")
+def test_bars_keep_their_product_and_bets_are_settled(plain):
+    page = plain("balance.html")
     page.get_by_label("2 · 8 · 9").check()
     assert page.locator("#bet").inner_text().startswith("Lost: the cheapest is 1 · 12 · 12, 33 weights per channel.")
     page.get_by_label("1 · 12 · 12").check()
@@ -168,8 +175,8 @@ def test_bars_keep_their_product_and_bets_are_settled(visit):
         assert f"= {9 * K1 + K2 + K3} weights" in page.locator("#cost").inner_text()
 
 
-def test_a_bar_is_dragged(visit):
-    page = visit("balance.html")
+def test_a_bar_is_dragged(plain):
+    page = plain("balance.html")
     bar = page.locator(".pull").first
     bar.scroll_into_view_if_needed()
     box = bar.bounding_box()
@@ -180,8 +187,8 @@ def test_a_bar_is_dragged(visit):
     assert page.locator("#cost").inner_text().startswith("1 · ")
 
 
-def test_the_cost_moves_the_points(visit):
-    page = visit("redundancy.html")
+def test_the_cost_moves_the_points(plain):
+    page = plain("redundancy.html")
 
     def shown():
         return page.locator(".point").first.get_attribute("style"), page.locator("#word").inner_text()
