@@ -19,7 +19,18 @@ from tests.benchmarks.timing import Row, Verdict, machine, processor_key
 
 RESULTS = Path(__file__).parent / "results"
 # `apply` takes gigabytes, and leaves the system memory in pieces that slow down whoever needs fresh memory behind it.
-MODULES = ("load", "structure", "projection", "descents", "convolution", "apply", "designs", "flow", "latency")
+MODULES = (
+    "load",
+    "structure",
+    "projection",
+    "descents",
+    "convolution",
+    "apply",
+    "designs",
+    "flow",
+    "latency",
+    "explorers",
+)
 PEERS = ("scipy", "lazylinop", "pyfaust", "torch", "onnxruntime", "threadpoolctl")
 
 HEAD = """# Benchmarks

@@ -29,6 +29,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 from urllib.parse import urlsplit
@@ -82,15 +83,27 @@ def leaves_this_machine(url: str) -> bool:
     return parts.scheme not in {"about", "blob", "data", "file"} and parts.hostname not in {"127.0.0.1", "localhost"}
 
 
+def installed_browser() -> str | None:
+    """Return the program of the first browser of this kind that is installed."""
+    return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
+    if find_spec("playwright") is None:
         unavailable("Playwright is not installed: pip install -e '.[browser]'")
-    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    program = installed_browser()
     if program is None:
         unavailable("Chromium is not installed: apt-get install chromium")
+    with chromium(program) as browser:
+        yield browser
+
+
+@contextmanager
+def chromium(program: str) -> Iterator[Browser]:
+    """Lend a browser that does nothing of its own accord."""
+    from playwright.sync_api import sync_playwright
+
     with sync_playwright() as playwright:
         sandbox = os.geteuid() != 0  # Chromium refuses its sandbox to root
         browser = playwright.chromium.launch(executable_path=program, args=FLAGS, chromium_sandbox=sandbox)
@@ -202,6 +215,13 @@ class Lab:
 def lab(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     folder = tmp_path_factory.mktemp("lab")
     write_checkout(folder)
+    with running_lab(folder) as lab:
+        yield lab
+
+
+@contextmanager
+def running_lab(folder: Path) -> Iterator[Lab]:
+    """Lend a JupyterLab that serves the notebooks of `folder`."""
     lab = Lab(f"http://127.0.0.1:{(port := free_port())}", secrets.token_hex(16), folder / "notebooks")
     command = [
         *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--notebook-dir={lab.notebooks}"),

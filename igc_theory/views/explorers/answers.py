@@ -12,6 +12,7 @@ from typing import Any
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from igc_theory.networks.description.table import Table, cell_text
@@ -29,7 +30,10 @@ _STYLE: Any = {
     "axes.spines.top": False,
     "axes.spines.right": False,
 }
-_CSS = "<style>.igc-answer {line-height: 1.5} .igc-answer :is(td, th) {padding: 0 0.5em 0 0}</style>"
+_CSS = (
+    "<style>.igc-answer {line-height: 1.5; display: grid; grid-template-columns: minmax(0, 1fr)} "
+    ".igc-answer > table {display: block; overflow-x: auto} .igc-answer :is(td, th) {padding: 0 0.5em 0 0}</style>"
+)
 _DPI = 144  # twice the 72 points of an inch, so that text is sharp on dense screens
 
 
@@ -101,10 +105,11 @@ class Answer:
         return f"<p>{escape(self.sentence)}</p>{facts}{self.table._repr_html_() if self.table is not None else ''}"
 
     def _png(self) -> str:
-        figure, buffer = Figure(), io.BytesIO()
+        figure, buffer = Figure(dpi=_DPI), io.BytesIO()
         with mpl.rc_context(_STYLE):
             self.picture(figure)
-            figure.savefig(buffer, format="png", dpi=_DPI, pil_kwargs={"compress_level": 1})
+            # Not savefig, which draws everything twice: once for the layout, once more for the pixels.
+            FigureCanvasAgg(figure).print_png(buffer, pil_kwargs={"compress_level": 1})
         return base64.b64encode(buffer.getvalue()).decode("ascii")
 
 
