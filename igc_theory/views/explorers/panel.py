@@ -170,13 +170,15 @@ def _labels(slider: Any) -> dict[Any, str]:
 
 
 def _take(slider: Any, typed: str, most: int) -> None:
-    """Move a slider to what was typed, a label or a number; a number up to `most` that it lacks becomes one of its stops."""
+    """Move a slider to what was typed, a label or a number; a number up to `most` that it lacks takes the place of a stop."""
     labels, plain = _labels(slider), _plain(typed)
     meant = [value for value, label in labels.items() if plain in (_plain(label), _plain(str(value)))]
     if not meant:
         if not (most and plain.isdecimal()):
             raise ValueError(f"{slider.description}={typed!r} is not offered: type {_offer(slider, most)}")
         meant = [positive_int(slider.description, int(plain), maximum=most, beyond="type a smaller number")]
+        # In place of the nearest stop: a slider on the screen keeps its number of stops, so one more would be out of reach.
+        del labels[min(labels, key=lambda stop: abs(stop - meant[0]))]
         labels[meant[0]] = f"{meant[0]:,}"
         slider.options = [(labels[stop], stop) for stop in sorted(labels)]
     slider.value = meant[0]
