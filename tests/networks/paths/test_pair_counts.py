@@ -91,6 +91,7 @@ def _check_totals(counts: PairCounts, expected: np.ndarray) -> None:
     assert (totals.pairs, totals.connected) == (expected.size, np.count_nonzero(expected))
     assert (totals.least, totals.most) == (expected.min(), expected.max())
     assert (totals.paths, totals.squares) == (expected.sum(), (expected**2).sum())
+    assert counts.lost() == (expected == 0).all(axis=0).any()
 
 
 def _check_witness(counts: PairCounts, expected: np.ndarray) -> None:
