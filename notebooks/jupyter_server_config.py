@@ -29,5 +29,5 @@ def _cells(notebook: dict[str, Any]) -> list[tuple[str, str]]:
     return cells[:-1] if cells and cells[-1] == ("code", "") else cells
 
 
-c = get_config()  # type: ignore[name-defined]  # noqa: F821
+c = get_config()  # noqa: F821  # Jupyter puts it there
 c.FileContentsManager.pre_save_hook = keep_stored

@@ -109,7 +109,8 @@ class Answer:
         with mpl.rc_context(_STYLE):
             self.picture(figure)
             # Not savefig, which draws everything twice: once for the layout, once more for the pixels.
-            FigureCanvasAgg(figure).print_png(buffer, pil_kwargs={"compress_level": 1})
+            draw_png: Any = FigureCanvasAgg(figure).print_png
+            draw_png(buffer, pil_kwargs={"compress_level": 1})
         return base64.b64encode(buffer.getvalue()).decode("ascii")
 
 
