@@ -82,6 +82,7 @@ def with_links_of_the_site(html: str) -> str:
     )  # from a page of a folder to one of another: here they are side by side
     html = re.sub(r'href="(?:notebooks/)?(\w+)\.ipynb', r'href="\1.html', html)
     html = re.sub(r'src="(?:figures/)?out/', 'loading="lazy" src="figures/', html)
+    html = html.replace('href="PAPERS.md', 'href="figures/PAPERS.md')  # from the page beside it
     for file, page in {**FILES, **COPIED, "README.md": "index.html"}.items():
         html = re.sub(rf'(href|src)="{re.escape(file)}', rf'\1="{page}', html)
     return references.linked(html, "references.html")
