@@ -126,3 +126,16 @@ def test_bad_columns_are_refused_with_a_sentence(plot, columns, sentence):
 def test_a_kernel_of_three_axes_is_refused():
     with pytest.raises(ValueError, match=r"kernel has shape \(2, 2, 3\)"):
         kernel_columns(np.zeros((2, 2, 3)))
+
+
+@pytest.mark.parametrize(
+    ("colours", "error", "sentence"),
+    [
+        (["0.5"], TypeError, "colours=\\['0.5'\\] is a list: give the colour of each part"),
+        ({"3×3": 5}, ValueError, "colours\\['3×3'\\]=5 is no colour"),
+        ({"3×3": "reddish"}, ValueError, "colours\\['3×3'\\]='reddish' is no colour"),
+    ],
+)
+def test_bars_refuse_what_is_no_colour(colours, error, sentence):
+    with pytest.raises(error, match=sentence):
+        plot_bars(BARS, colours=colours)

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import is_color_like
 
+from igc_theory.structure.arguments import instance_of, shown
 from igc_theory.views.plots.columns import Columns, axes_or_new, checked_columns
 from igc_theory.views.plots.style import FAMILY_COLOURS, PALETTE
 
@@ -32,7 +34,7 @@ def plot_bars(columns: Columns, ax: Axes | None = None, *, colours: Mapping[str,
     Raises
     ------
     TypeError, ValueError
-        If a column is missing or of the wrong kind.
+        If a column is missing or of the wrong kind, or `colours` is not a mapping to colours.
 
     Examples
     --------
@@ -41,6 +43,12 @@ def plot_bars(columns: Columns, ax: Axes | None = None, *, colours: Mapping[str,
     (['IGCV1', 'regular'], [' 372', ' 1,296'])
     """
     table = checked_columns(columns, numbers=("value",), words=("bar", "part"))
+    colours = dict(instance_of("colours", colours, (Mapping,), "give the colour of each part, such as {'3×3': '0.6'}"))
+    for part, colour in colours.items():
+        if not (isinstance(colour, str) and is_color_like(colour)):
+            raise ValueError(
+                f"colours[{shown(part)}]={shown(colour)} is no colour: give a name or a code, such as '0.6'"
+            )
     bars, parts = (list(dict.fromkeys(table[name].tolist())) for name in ("bar", "part"))
     lengths = np.zeros(len(bars))
     ax = axes_or_new(ax)
