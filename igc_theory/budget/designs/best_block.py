@@ -193,9 +193,15 @@ def best_blocks(
         clock=Clock(known, *size, window, strides, min(into, out), max(into, out), out) if known else None,
     )
     few, top = positive_int("shortlist", shortlist, maximum=MOST_TOP), positive_int("top", top, maximum=MOST_TOP)
-    timed = _callable(timer)
-    if found := searched(_checked_between(search), top if timed is None else max(top, few)):
-        return list(found) if timed is None else _by_time(found, timed, size)[:top]
+    if (timed := _callable(timer)) is None:
+        return _found(search, top, paths)
+    return _by_time(_found(search, max(top, few), paths), timed, size)[:top]
+
+
+def _found(search: LayerSearch, top: int, paths: str) -> list[LayerDesign]:
+    """Return the best designs, or say which limit leaves none."""
+    if found := searched(_checked_between(search), top):
+        return list(found)
     raise ValueError(_nothing(search, paths))
 
 

@@ -215,7 +215,8 @@ def _middle_out(text: str, size: int) -> str:
 
 
 def _mapping(name: str, value: Any) -> Mapping[Any, Any]:
-    return instance_of(name, value, Mapping, "give a mapping of names to values")  # type: ignore[type-abstract]  # only to ask
+    mapping: Mapping[Any, Any] = instance_of(name, value, (Mapping,), "give a mapping of names to values")
+    return mapping
 
 
 def _plain(value: Any) -> Any:

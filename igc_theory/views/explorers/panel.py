@@ -108,6 +108,7 @@ def panel(
     answer, settling = kinds.HTML(), False
 
     def update(_: Any = None, typed: str = "") -> None:
+        """Show the answer to the present settings; `typed` names the field that was just typed into."""
         nonlocal settling
         if settling:
             return
