@@ -20,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from igc_theory.structure.arguments import instance_of, listed, positive_int, real_number, settle
+from igc_theory.structure.arguments.kinds import instance_of, listed, positive_int, real_number, settle
 from igc_theory.structure.branches import checked, serial_factors
 from igc_theory.structure.chains import Chain
 from igc_theory.structure.factors import GroupConv

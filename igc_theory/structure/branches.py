@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from igc_theory.structure.arguments import instance_of
+from igc_theory.structure.arguments.kinds import instance_of
 from igc_theory.structure.chains import Chain, Parallel, SerialFactor
 from igc_theory.structure.permutations import ChannelPermutation
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from igc_theory.structure.arguments import branches_of, positive_int, window_of
+from igc_theory.structure.arguments.kinds import branches_of, positive_int, window_of
 
 __all__ = ["GroupConv"]
 

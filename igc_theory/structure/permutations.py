@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from igc_theory.structure.arguments import array_of, positive_int
+from igc_theory.structure.arguments.kinds import array_of, positive_int
 
 __all__ = ["ChannelPermutation", "interleave"]
 

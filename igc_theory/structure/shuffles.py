@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from igc_theory.structure.arguments import flag
+from igc_theory.structure.arguments.kinds import flag
 from igc_theory.structure.branches import wiring
 from igc_theory.structure.chains import Chain, Factor
 from igc_theory.structure.factors import GroupConv

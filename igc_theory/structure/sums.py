@@ -14,7 +14,7 @@ from functools import cached_property
 from itertools import accumulate, pairwise
 from typing import Any
 
-from igc_theory.structure.arguments import kind_of, shown
+from igc_theory.structure.arguments.kinds import kind_of, shown
 from igc_theory.structure.chains import Chain, Parallel, Placement
 from igc_theory.structure.factors import GroupConv
 from igc_theory.structure.permutations import ChannelPermutation, interleave

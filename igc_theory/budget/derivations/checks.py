@@ -13,7 +13,7 @@ import sympy as sp
 from sympy.core.relational import Relational
 
 from igc_theory.budget.derivations.derivation import Check, Claim
-from igc_theory.structure.arguments import kind_of
+from igc_theory.structure.arguments.kinds import kind_of
 
 __all__ = [
     "equivalence",

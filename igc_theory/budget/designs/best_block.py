@@ -13,7 +13,7 @@ from igc_theory.budget.designs.design import LayerDesign
 from igc_theory.budget.designs.layers.clock import Clock
 from igc_theory.budget.designs.layers.layer_search import LayerSearch
 from igc_theory.budget.latency import LatencyTable
-from igc_theory.structure.arguments import (
+from igc_theory.structure.arguments.kinds import (
     MOST_AREA,
     choice_of,
     instance_of,

@@ -12,7 +12,7 @@ from math import prod
 from igc_theory.budget.chain_cost import multiply_adds
 from igc_theory.budget.formulas.cost import interleaved_parameters
 from igc_theory.budget.formulas.quantities import no_window
-from igc_theory.structure.arguments import (
+from igc_theory.structure.arguments.kinds import (
     MOST_AREA,
     instance_of,
     listed,

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from igc_theory.budget.designs.design import Design
-from igc_theory.structure.arguments import kind_of, listed, shown
+from igc_theory.structure.arguments.kinds import kind_of, listed, shown
 
 __all__ = ["pareto_front"]
 

@@ -17,7 +17,7 @@ from igc_theory.kernels.compression.approximation import (
     at_any_scale,
     index_bits,
 )
-from igc_theory.structure.arguments import branches_of, positive_int, shown, window_of
+from igc_theory.structure.arguments.kinds import branches_of, positive_int, shown, window_of
 
 __all__ = ["input_channels", "prune", "prune_channels", "prune_filters", "prune_n_m", "pruned_bits"]
 

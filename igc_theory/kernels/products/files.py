@@ -18,7 +18,7 @@ from uuid import uuid4
 import numpy as np
 
 from igc_theory.kernels.arrays import Array
-from igc_theory.structure.arguments import path_of, shown
+from igc_theory.structure.arguments.kinds import path_of, shown
 from igc_theory.structure.chains import Chain, Factor, Parallel
 from igc_theory.structure.factors import GroupConv
 from igc_theory.structure.permutations import ChannelPermutation, interleave

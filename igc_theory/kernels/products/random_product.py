@@ -7,7 +7,7 @@ from numpy.typing import DTypeLike
 
 from igc_theory.kernels.arrays import float_type
 from igc_theory.kernels.products.product import Product
-from igc_theory.structure.arguments import generator
+from igc_theory.structure.arguments.kinds import generator
 from igc_theory.structure.branches import checked
 from igc_theory.structure.chains import Chain
 

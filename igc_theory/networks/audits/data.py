@@ -28,7 +28,7 @@ from igc_theory.networks.audits.plan import Action, ReplacementPlan
 from igc_theory.networks.audits.replaceable import Option, Replaceable
 from igc_theory.networks.description.layer_graph import LayerGraph
 from igc_theory.networks.paths.block_flow import BlockFlow
-from igc_theory.structure.arguments import instance_of
+from igc_theory.structure.arguments.kinds import instance_of
 from igc_theory.structure.chains import Chain
 
 __all__ = ["BYTES", "FORMAT", "audit_data", "layer_rows"]

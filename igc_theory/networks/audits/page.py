@@ -12,7 +12,7 @@ from igc_theory.networks.audits.plan import ReplacementPlan
 from igc_theory.networks.audits.survey import Survey
 from igc_theory.networks.audits.tables import SPARE, action_table, audit_tables
 from igc_theory.networks.description.layer_graph import NO_SHAPE, LayerGraph
-from igc_theory.structure.arguments import instance_of
+from igc_theory.structure.arguments.kinds import instance_of
 
 __all__ = ["audit_page", "first_page", "paragraphs", "survey_page"]
 

@@ -11,7 +11,7 @@ from igc_theory.networks.audits.data import BYTES, layer_rows
 from igc_theory.networks.audits.plan import Action, ReplacementPlan
 from igc_theory.networks.audits.replaceable import Replaceable
 from igc_theory.networks.description.table import Table
-from igc_theory.structure.arguments import instance_of
+from igc_theory.structure.arguments.kinds import instance_of
 from igc_theory.structure.chains import Chain
 from igc_theory.structure.factors import GroupConv
 

@@ -8,7 +8,7 @@ from igc_theory.networks.description.layer_graph import Layer, LayerGraph
 from igc_theory.networks.description.layers import Conv, Linear, Shape
 from igc_theory.networks.description.nodes import Block, Node, nodes_of
 from igc_theory.networks.description.shapes import shape_of
-from igc_theory.structure.arguments import text
+from igc_theory.structure.arguments.kinds import text
 
 __all__ = ["Network"]
 

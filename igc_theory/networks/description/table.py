@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from igc_theory.structure.arguments import instance_of, listed, positive_int, settle, shown, text
+from igc_theory.structure.arguments.kinds import instance_of, listed, positive_int, settle, shown, text
 
 __all__ = ["Table", "cell_text"]
 

@@ -11,7 +11,7 @@ from igc_theory.networks.paths.pair_counts import PairCounts
 from igc_theory.networks.paths.regions import Region
 from igc_theory.networks.paths.steps import Gate, Steps, Unknown
 from igc_theory.networks.paths.verdicts import Verdict, chain_between, verdict
-from igc_theory.structure.arguments import flag
+from igc_theory.structure.arguments.kinds import flag
 from igc_theory.structure.chains import Chain
 from igc_theory.structure.conditions.grades import Grade
 

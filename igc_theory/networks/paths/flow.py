@@ -20,7 +20,7 @@ from igc_theory.networks.paths.strips import strip
 from igc_theory.networks.paths.translation.operators import steps_of_graph
 from igc_theory.networks.paths.translation.series import steps_of_series
 from igc_theory.networks.paths.verdicts import Verdict, never_meet
-from igc_theory.structure.arguments import choice_of, instance_of
+from igc_theory.structure.arguments.kinds import choice_of, instance_of
 
 __all__ = ["NetworkFlow", "block_flows", "channel_flow", "flow_table", "stage_path_counts", "steps_of"]
 

@@ -9,7 +9,7 @@ from fractions import Fraction
 from itertools import accumulate
 from math import prod
 
-from igc_theory.structure.arguments import listed, positive_int, real_number, shown
+from igc_theory.structure.arguments.kinds import listed, positive_int, real_number, shown
 
 __all__ = ["PathPolynomial"]
 

@@ -16,7 +16,7 @@ from importlib import resources
 from typing import Any
 
 from igc_theory.networks.description.table import Table
-from igc_theory.structure.arguments import choice_of, shown, text
+from igc_theory.structure.arguments.kinds import choice_of, shown, text
 
 __all__ = ["PublishedTable", "published", "published_tables"]
 

@@ -31,7 +31,7 @@ from igc_theory.networks.readers.files.inputs import (
 from igc_theory.networks.readers.files.nodes import Reading, Scope, operation, opsets_of
 from igc_theory.networks.readers.files.order import check_names, read_by, topological_order
 from igc_theory.networks.readers.operators.layers import layer_graph
-from igc_theory.structure.arguments import path_of
+from igc_theory.structure.arguments.kinds import path_of
 
 try:
     import onnx

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from igc_theory.structure.arguments import listed, real_number, shown
+from igc_theory.structure.arguments.kinds import listed, real_number, shown
 
 __all__ = ["Selection", "select"]
 

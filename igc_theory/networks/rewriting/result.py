@@ -16,7 +16,7 @@ from igc_theory.kernels.products.files import replacing
 from igc_theory.networks.description.table import Table
 from igc_theory.networks.rewriting.candidates.candidate import Substitute
 from igc_theory.networks.rewriting.dense_layers import Choices, unit_of
-from igc_theory.structure.arguments import flag, kind_of, path_of, shown
+from igc_theory.structure.arguments.kinds import flag, kind_of, path_of, shown
 
 __all__ = ["Measured", "Rewrite", "substituted", "writable"]
 

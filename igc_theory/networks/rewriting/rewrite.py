@@ -11,7 +11,7 @@ from igc_theory.networks.rewriting.files.rewriting import rewritten_file
 from igc_theory.networks.rewriting.result import Rewrite
 from igc_theory.networks.rewriting.torch_networks import rewritten_module
 from igc_theory.networks.timing.tables import known_table
-from igc_theory.structure.arguments import choice_of, flag, kind_of, path_of, shown
+from igc_theory.structure.arguments.kinds import choice_of, flag, kind_of, path_of, shown
 
 __all__ = ["rewrite"]
 

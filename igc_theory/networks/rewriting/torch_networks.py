@@ -23,7 +23,7 @@ from igc_theory.networks.rewriting.dense_layers import DenseLayer, choices_withi
 from igc_theory.networks.rewriting.moments import Moments
 from igc_theory.networks.rewriting.result import Measured, Rewrite, substituted
 from igc_theory.networks.rewriting.torch_norms import scales_behind, scales_of
-from igc_theory.structure.arguments import kind_of, shown
+from igc_theory.structure.arguments.kinds import kind_of, shown
 from igc_theory.structure.branches import serial_factors, wiring
 from igc_theory.structure.factors import GroupConv
 

@@ -10,7 +10,7 @@ from igc_theory.networks.description.layer import Layer
 from igc_theory.networks.description.layer_graph import LayerGraph
 from igc_theory.networks.description.layers import Conv, Linear, Shuffle
 from igc_theory.networks.timing.tables import known_table
-from igc_theory.structure.arguments import kind_of, shown
+from igc_theory.structure.arguments.kinds import kind_of, shown
 from igc_theory.structure.chains import Chain
 
 __all__ = ["latency"]

@@ -11,7 +11,7 @@ from typing import Any
 
 from igc_theory.budget.latency import LatencyTable, Timed
 from igc_theory.kernels.products.files import described_factor, replacing, restored_factor
-from igc_theory.structure.arguments import path_of, shown
+from igc_theory.structure.arguments.kinds import path_of, shown
 from igc_theory.structure.branches import serial_factors
 from igc_theory.structure.chains import Chain
 

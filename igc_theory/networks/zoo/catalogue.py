@@ -15,7 +15,7 @@ from igc_theory.networks.zoo import classic, igc, inverted_residuals, merged, mo
 from igc_theory.networks.zoo import path_examples as paths
 from igc_theory.networks.zoo.classic import Entry
 from igc_theory.networks.zoo.parameters import checked_parameters
-from igc_theory.structure.arguments import instance_of, shown
+from igc_theory.structure.arguments.kinds import instance_of, shown
 
 __all__ = ["network", "network_names"]
 

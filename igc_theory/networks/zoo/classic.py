@@ -10,7 +10,7 @@ from typing import NamedTuple, TypeVar
 
 from igc_theory.networks.description.layers import Conv, Linear, Norm, Pad, Pool, Shape, convolution
 from igc_theory.networks.description.nodes import Block, Node
-from igc_theory.structure.arguments import shown
+from igc_theory.structure.arguments.kinds import shown
 
 __all__ = [
     "Entry",

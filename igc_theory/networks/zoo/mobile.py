@@ -5,7 +5,7 @@ from __future__ import annotations
 from igc_theory.networks.description.layers import Conv, Linear, Norm, Pool, Shuffle, Slice, convolution
 from igc_theory.networks.description.nodes import Block, Node
 from igc_theory.networks.zoo.classic import IMAGENET, Entry, chosen
-from igc_theory.structure.arguments import shown
+from igc_theory.structure.arguments.kinds import shown
 from igc_theory.structure.blocks import inverted_residual, shufflenet_unit
 from igc_theory.structure.branches import serial_factors
 from igc_theory.structure.chains import Chain

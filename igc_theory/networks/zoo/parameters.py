@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from igc_theory.structure.arguments import flag, listed, positive_int, real_number, shown, text
+from igc_theory.structure.arguments.kinds import flag, listed, positive_int, real_number, shown, text
 
 __all__ = ["checked_parameters"]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from igc_theory.structure.arguments import positive_int, two_of, window_of
+from igc_theory.structure.arguments.kinds import positive_int, two_of, window_of
 from igc_theory.structure.chains import Chain
 from igc_theory.structure.factors import GroupConv
 

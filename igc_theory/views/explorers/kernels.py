@@ -16,7 +16,7 @@ from igc_theory.kernels.arrays import finite, numbers
 from igc_theory.kernels.products.product import Product
 from igc_theory.kernels.projection.project import Projection, project
 from igc_theory.kernels.projection.spectra import block_spectra
-from igc_theory.structure.arguments import text as text_of
+from igc_theory.structure.arguments.kinds import text as text_of
 from igc_theory.structure.chains import Chain
 from igc_theory.views.explorers.answers import Answer, counted, panels
 from igc_theory.views.explorers.panel import choice, panel, slider, text_line

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from igc_theory.structure.arguments import flag, positive_int, shown
-from igc_theory.structure.arguments import text as text_of
+from igc_theory.structure.arguments.kinds import flag, positive_int, shown
+from igc_theory.structure.arguments.kinds import text as text_of
 from igc_theory.views.explorers.answers import Answer
 
 __all__ = ["checkbox", "choice", "panel", "slider", "text_line", "widgets"]

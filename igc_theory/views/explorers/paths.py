@@ -7,7 +7,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from igc_theory.structure.arguments import flag
+from igc_theory.structure.arguments.kinds import flag
 from igc_theory.structure.blocks import group, igcv1, igcv2, igcv3, interleaved, shufflenet_unit
 from igc_theory.structure.branches import checked
 from igc_theory.structure.chains import Chain

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import is_color_like
 
-from igc_theory.structure.arguments import instance_of, shown
+from igc_theory.structure.arguments.kinds import instance_of, shown
 from igc_theory.views.plots.columns import Columns, axes_or_new, checked_columns
 from igc_theory.views.plots.style import FAMILY_COLOURS, PALETTE
 

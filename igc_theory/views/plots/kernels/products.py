@@ -12,7 +12,7 @@ from matplotlib.ticker import FuncFormatter
 from numpy.typing import NDArray
 
 from igc_theory.kernels.arrays import Array, finite, numbers
-from igc_theory.structure.arguments import flag
+from igc_theory.structure.arguments.kinds import flag
 from igc_theory.views.plots.columns import Columns, axes_or_new, checked_columns
 from igc_theory.views.plots.style import FAMILY_COLOURS, PALETTE, SIGNED
 

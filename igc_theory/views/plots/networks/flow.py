@@ -10,7 +10,7 @@ from matplotlib.patches import Rectangle
 
 from igc_theory.networks.paths.flow import NetworkFlow
 from igc_theory.networks.paths.strips import GRADES
-from igc_theory.structure.arguments import instance_of
+from igc_theory.structure.arguments.kinds import instance_of
 from igc_theory.views.plots.columns import Columns, axes_or_new, checked_columns
 
 __all__ = ["flow_columns", "plot_flow_strips"]
