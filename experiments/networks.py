@@ -20,7 +20,7 @@ from igc_theory.networks.description.layers import Conv, Linear, Norm, Pad, Pool
 from igc_theory.networks.description.network import Network
 from igc_theory.networks.description.nodes import Block, Node
 from igc_theory.networks.rewriting.torch_modules import Permute
-from igc_theory.structure.arguments.kinds import pair_of
+from igc_theory.structure.arguments.sequences import pair_of
 
 __all__ = ["Counted", "as_module", "check_counts", "counted"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from igc_theory.structure.arguments.kinds import positive_int
+from igc_theory.structure.arguments.numbers import positive_int
 from igc_theory.structure.branches import checked
 from igc_theory.structure.chains import Chain, Parallel
 from igc_theory.structure.factors import GroupConv

@@ -20,7 +20,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from igc_theory.structure.arguments.kinds import instance_of, listed, positive_int, real_number, settle
+from igc_theory.structure.arguments.kinds import instance_of, settle
+from igc_theory.structure.arguments.numbers import positive_int, real_number
+from igc_theory.structure.arguments.sequences import listed
 from igc_theory.structure.branches import checked, serial_factors
 from igc_theory.structure.chains import Chain
 from igc_theory.structure.factors import GroupConv

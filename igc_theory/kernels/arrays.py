@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from igc_theory.structure.arguments.kinds import array_of, branches_of, positive_int, shown
+from igc_theory.structure.arguments.kinds import shown
+from igc_theory.structure.arguments.numbers import branches_of, positive_int
+from igc_theory.structure.arguments.sequences import array_of
 
 __all__ = ["Array", "exponent_of", "finite", "float_type", "image_of", "kernel_of", "numbers"]
 

@@ -28,7 +28,9 @@ from scipy.sparse import csr_array, get_index_dtype
 
 from igc_theory.kernels.arrays import Array, finite, image_of, kernel_of, numbers
 from igc_theory.kernels.correlation import MOST_PIXELS, Padding, Pair, correlate, diagonal_blocks, padded, windows
-from igc_theory.structure.arguments.kinds import MOST_AREA, positive_int, shown, window_of
+from igc_theory.structure.arguments.kinds import shown
+from igc_theory.structure.arguments.numbers import positive_int
+from igc_theory.structure.arguments.sequences import MOST_AREA, window_of
 
 __all__ = ["convolution_matrix", "convolve", "image_shape_of", "kernel_matrix", "kernel_tensor", "patches"]
 

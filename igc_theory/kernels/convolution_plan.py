@@ -26,7 +26,8 @@ from igc_theory.kernels.products.plan import CALL, ROWS, checked_dtype, checked_
 from igc_theory.kernels.products.steps import plan_steps, template
 from igc_theory.kernels.products.weights import checked_weights
 from igc_theory.kernels.threads import one_blas_thread
-from igc_theory.structure.arguments.kinds import array_of, instance_of
+from igc_theory.structure.arguments.kinds import instance_of
+from igc_theory.structure.arguments.sequences import array_of
 from igc_theory.structure.chains import Chain, Factor
 from igc_theory.structure.factors import GroupConv
 from igc_theory.structure.permutations import ChannelPermutation

@@ -16,7 +16,8 @@ from numpy.lib.stride_tricks import sliding_window_view
 from igc_theory.kernels.arrays import Array
 from igc_theory.kernels.image_steps import image_steps
 from igc_theory.kernels.threads import one_blas_thread, run_together, threads_for
-from igc_theory.structure.arguments.kinds import positive_int, shown
+from igc_theory.structure.arguments.kinds import shown
+from igc_theory.structure.arguments.numbers import positive_int
 from igc_theory.structure.permutations import ChannelPermutation
 
 __all__ = [

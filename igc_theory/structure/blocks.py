@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import prod
 
-from igc_theory.structure.arguments.kinds import branches_of, positive_int, two_of, widths_of
+from igc_theory.structure.arguments.numbers import branches_of, positive_int
+from igc_theory.structure.arguments.sequences import two_of, widths_of
 from igc_theory.structure.chains import Chain, Factor
 from igc_theory.structure.factors import GroupConv
 from igc_theory.structure.permutations import interleave

@@ -10,7 +10,8 @@ from html import escape
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from igc_theory.structure.arguments.kinds import kind_of, listed, settle, shown, text
+from igc_theory.structure.arguments.kinds import kind_of, settle, shown, text
+from igc_theory.structure.arguments.sequences import listed
 from igc_theory.structure.factors import GroupConv
 from igc_theory.structure.permutations import ChannelPermutation
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from igc_theory.structure.arguments.kinds import branches_of, positive_int, window_of
+from igc_theory.structure.arguments.numbers import branches_of, positive_int
+from igc_theory.structure.arguments.sequences import window_of
 
 __all__ = ["GroupConv"]
 

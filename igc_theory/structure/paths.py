@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from igc_theory.structure.arguments.kinds import generator, positive_int
+from igc_theory.structure.arguments.kinds import generator
+from igc_theory.structure.arguments.numbers import positive_int
 from igc_theory.structure.branches import MOST_STEPS, branch_graph, checked, within_reach
 from igc_theory.structure.chains import Chain, Parallel
 from igc_theory.structure.divisors import divisors

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from igc_theory.structure.arguments.kinds import array_of, positive_int
+from igc_theory.structure.arguments.numbers import positive_int
+from igc_theory.structure.arguments.sequences import array_of
 
 __all__ = ["ChannelPermutation", "interleave"]
 

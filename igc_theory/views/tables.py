@@ -13,7 +13,8 @@ from igc_theory.networks.description.table import Table
 from igc_theory.networks.paths.branching import path_polynomial
 from igc_theory.networks.paths.flow import block_flows
 from igc_theory.networks.zoo.catalogue import network
-from igc_theory.structure.arguments.kinds import instance_of, listed, text
+from igc_theory.structure.arguments.kinds import instance_of, text
+from igc_theory.structure.arguments.sequences import listed
 from igc_theory.structure.blocks import (
     depthwise_separable,
     group,

@@ -14,7 +14,8 @@ from igc_theory.budget.formulas.block_widths import igcv1_width, igcv3_width, re
 from igc_theory.budget.formulas.cost import group_parameters, igcv1_parameters, igcv3_parameters, interleaved_parameters
 from igc_theory.budget.formulas.quantities import area, no_window, quantity
 from igc_theory.budget.formulas.widths import balanced_parameters
-from igc_theory.structure.arguments.kinds import MOST_AREA, listed, positive_int, real_number, two_of
+from igc_theory.structure.arguments.numbers import positive_int, real_number
+from igc_theory.structure.arguments.sequences import MOST_AREA, listed, two_of
 
 __all__ = [
     "imbalance_of_designs",

@@ -29,7 +29,8 @@ from igc_theory.budget.formulas.widths import (
     constrained_width,
     depthwise_width,
 )
-from igc_theory.structure.arguments.kinds import MOST_AREA, array_of, listed, positive_int
+from igc_theory.structure.arguments.numbers import positive_int
+from igc_theory.structure.arguments.sequences import MOST_AREA, array_of, listed
 from igc_theory.structure.divisors import prime_factors
 
 __all__ = [

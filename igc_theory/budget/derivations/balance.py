@@ -14,7 +14,7 @@ from igc_theory.budget.derivations.derivation import Claim, Derivation, Step
 from igc_theory.budget.derivations.symbols import C, P, Q, S, at_least, equation, more_than, x
 from igc_theory.budget.formulas.cost import igcv2_parameters
 from igc_theory.budget.formulas.widths import balanced_parameters
-from igc_theory.structure.arguments.kinds import positive_int
+from igc_theory.structure.arguments.numbers import positive_int
 from igc_theory.structure.blocks import igcv2
 
 __all__ = ["balance_condition"]

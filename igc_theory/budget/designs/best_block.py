@@ -13,17 +13,9 @@ from igc_theory.budget.designs.design import LayerDesign
 from igc_theory.budget.designs.layers.clock import Clock
 from igc_theory.budget.designs.layers.layer_search import LayerSearch
 from igc_theory.budget.latency import LatencyTable
-from igc_theory.structure.arguments.kinds import (
-    MOST_AREA,
-    choice_of,
-    instance_of,
-    kind_of,
-    pair_of,
-    positive_int,
-    real_number,
-    shown,
-    window_of,
-)
+from igc_theory.structure.arguments.kinds import choice_of, instance_of, kind_of, shown
+from igc_theory.structure.arguments.numbers import positive_int, real_number
+from igc_theory.structure.arguments.sequences import MOST_AREA, pair_of, window_of
 from igc_theory.structure.chains import Chain
 
 __all__ = ["MOST_BETWEEN", "MOST_CHANNELS", "PATHS", "best_block", "best_blocks", "limits_of", "searched"]

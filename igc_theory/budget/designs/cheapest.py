@@ -15,7 +15,7 @@ from math import prod
 
 from igc_theory.budget.designs.design import Design, kernel_window
 from igc_theory.budget.designs.search import MOST_CHANNELS, Limits, WidthTable, limits
-from igc_theory.structure.arguments.kinds import positive_int
+from igc_theory.structure.arguments.numbers import positive_int
 from igc_theory.structure.divisors import divisors
 
 __all__ = ["Factors", "best_dense", "best_strict", "dense_designs", "factorizations", "strict_designs"]

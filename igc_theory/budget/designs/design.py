@@ -12,16 +12,9 @@ from math import prod
 from igc_theory.budget.chain_cost import multiply_adds
 from igc_theory.budget.formulas.cost import interleaved_parameters
 from igc_theory.budget.formulas.quantities import no_window
-from igc_theory.structure.arguments.kinds import (
-    MOST_AREA,
-    instance_of,
-    listed,
-    positive_int,
-    settle,
-    shown,
-    widths_of,
-    window_of,
-)
+from igc_theory.structure.arguments.kinds import instance_of, settle, shown
+from igc_theory.structure.arguments.numbers import positive_int
+from igc_theory.structure.arguments.sequences import MOST_AREA, listed, widths_of, window_of
 from igc_theory.structure.blocks import igcv2, interleaved, with_interleaving
 from igc_theory.structure.chains import Chain
 from igc_theory.structure.divisors import divisors

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from igc_theory.structure.arguments.kinds import positive_int
+from igc_theory.structure.arguments.numbers import positive_int
 
 __all__ = ["katona_number"]
 

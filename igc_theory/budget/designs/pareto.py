@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from igc_theory.budget.designs.design import Design
-from igc_theory.structure.arguments.kinds import kind_of, listed, shown
+from igc_theory.structure.arguments.kinds import kind_of, shown
+from igc_theory.structure.arguments.sequences import listed
 
 __all__ = ["pareto_front"]
 

@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from igc_theory.structure.arguments.kinds import positive_int, shown
+from igc_theory.structure.arguments.kinds import shown
+from igc_theory.structure.arguments.numbers import positive_int
 from igc_theory.structure.divisors import divisors
 
 __all__ = ["Limits", "WidthTable", "limits", "most_useful_factors"]

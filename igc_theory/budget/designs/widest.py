@@ -11,7 +11,7 @@ from igc_theory.budget.designs.design import Design, kernel_window
 from igc_theory.budget.designs.search import Limits, WidthTable, limits
 from igc_theory.budget.designs.sieves import least_weights, widest_dense_channels, widest_strict_channels
 from igc_theory.budget.formulas.cost import igcv1_parameters, interleaved_weights
-from igc_theory.structure.arguments.kinds import positive_int
+from igc_theory.structure.arguments.numbers import positive_int
 from igc_theory.structure.divisors import divisors
 
 __all__ = ["igcv1_pairs", "widest_dense", "widest_igcv1", "widest_strict"]

@@ -13,7 +13,9 @@ from igc_theory.budget.designs.best_block import MOST_BETWEEN, MOST_CHANNELS, PA
 from igc_theory.budget.designs.design import LayerDesign
 from igc_theory.budget.designs.katona import katona_number
 from igc_theory.budget.designs.layers.layer_search import LayerSearch
-from igc_theory.structure.arguments.kinds import MOST_AREA, choice_of, kind_of, pair_of, positive_int, shown, window_of
+from igc_theory.structure.arguments.kinds import choice_of, kind_of, shown
+from igc_theory.structure.arguments.numbers import positive_int
+from igc_theory.structure.arguments.sequences import MOST_AREA, pair_of, window_of
 
 __all__ = ["widest_block"]
 

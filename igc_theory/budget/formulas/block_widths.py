@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from igc_theory.budget.formulas.quantities import Quantity, area, quantity
 from igc_theory.budget.formulas.widths import NUMERIC, Functions
-from igc_theory.structure.arguments.kinds import two_of
+from igc_theory.structure.arguments.sequences import two_of
 
 __all__ = ["depthwise_separable_width", "group_width", "igcv1_width", "igcv3_width", "regular_width"]
 

@@ -14,7 +14,7 @@ from math import inf, prod
 import numpy as np
 
 from igc_theory.budget.formulas.quantities import Quantity, exact_quotient, narrowed, no_window, quantity
-from igc_theory.structure.arguments.kinds import listed, two_of
+from igc_theory.structure.arguments.sequences import listed, two_of
 
 __all__ = [
     "depthwise_separable_parameters",

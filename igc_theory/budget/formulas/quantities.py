@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from igc_theory.structure.arguments.kinds import array_of, kind_of, shown
+from igc_theory.structure.arguments.kinds import kind_of, shown
+from igc_theory.structure.arguments.sequences import array_of
 
 __all__ = ["LARGEST", "Quantity", "area", "exact_quotient", "narrowed", "no_window", "quantity"]
 

@@ -14,7 +14,7 @@ from igc_theory.kernels.compression.precision import binarize, cluster, quantize
 from igc_theory.kernels.compression.pruning import prune, prune_channels, prune_filters, pruned_bits
 from igc_theory.kernels.compression.structured import block_diagonal, sparse_product
 from igc_theory.kernels.threads import one_blas_thread
-from igc_theory.structure.arguments.kinds import real_number
+from igc_theory.structure.arguments.numbers import real_number
 from igc_theory.structure.divisors import divisors
 from igc_theory.structure.families.two_factor_chains import two_factor_chains
 

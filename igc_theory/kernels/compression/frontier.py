@@ -20,7 +20,8 @@ from igc_theory.kernels.compression.approximation import Approximation, real_mat
 from igc_theory.kernels.compression.low_rank import low_rank
 from igc_theory.kernels.compression.precision import binarize, cluster, quantize
 from igc_theory.kernels.threads import one_blas_thread
-from igc_theory.structure.arguments.kinds import flag, generator, instance_of, listed, window_of
+from igc_theory.structure.arguments.kinds import flag, generator, instance_of
+from igc_theory.structure.arguments.sequences import listed, window_of
 from igc_theory.structure.chains import Chain
 from igc_theory.structure.divisors import divisors
 from igc_theory.structure.families.two_factor_chains import two_factor_chains

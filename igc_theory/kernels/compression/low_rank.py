@@ -7,7 +7,7 @@ import numpy as np
 from igc_theory.kernels.arrays import Array
 from igc_theory.kernels.compression.approximation import Approximation, approximation, at_any_scale
 from igc_theory.kernels.compression.precision import bits_of, stored
-from igc_theory.structure.arguments.kinds import positive_int
+from igc_theory.structure.arguments.numbers import positive_int
 
 __all__ = ["low_rank"]
 

@@ -17,7 +17,8 @@ from igc_theory.kernels.compression.approximation import (
     index_bits,
 )
 from igc_theory.kernels.compression.rounding import is_exact, rounded_rows
-from igc_theory.structure.arguments.kinds import choice_of, generator, positive_int
+from igc_theory.structure.arguments.kinds import choice_of, generator
+from igc_theory.structure.arguments.numbers import positive_int
 
 __all__ = ["binarize", "bits_of", "cluster", "quantize", "share_weights", "stored"]
 

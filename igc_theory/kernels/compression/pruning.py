@@ -17,7 +17,9 @@ from igc_theory.kernels.compression.approximation import (
     at_any_scale,
     index_bits,
 )
-from igc_theory.structure.arguments.kinds import branches_of, positive_int, shown, window_of
+from igc_theory.structure.arguments.kinds import shown
+from igc_theory.structure.arguments.numbers import branches_of, positive_int
+from igc_theory.structure.arguments.sequences import window_of
 
 __all__ = ["input_channels", "prune", "prune_channels", "prune_filters", "prune_n_m", "pruned_bits"]
 

@@ -14,7 +14,9 @@ from igc_theory.kernels.compression.pruning import input_channels
 from igc_theory.kernels.products.product import Product
 from igc_theory.kernels.projection.chain_kernel import chain_kernel
 from igc_theory.kernels.projection.project import project
-from igc_theory.structure.arguments.kinds import flag, positive_int, two_of
+from igc_theory.structure.arguments.kinds import flag
+from igc_theory.structure.arguments.numbers import positive_int
+from igc_theory.structure.arguments.sequences import two_of
 from igc_theory.structure.chains import Chain, Parallel
 from igc_theory.structure.factors import GroupConv
 from igc_theory.structure.families.two_factor_chains import two_factor_chain

@@ -10,7 +10,8 @@ from scipy.sparse import issparse
 from scipy.sparse.linalg import LinearOperator, aslinearoperator
 
 from igc_theory.kernels.arrays import Array, finite, numbers
-from igc_theory.structure.arguments.kinds import generator, kind_of, real_number, shown
+from igc_theory.structure.arguments.kinds import generator, kind_of, shown
+from igc_theory.structure.arguments.numbers import real_number
 
 __all__ = ["OperatorCheck", "check_operator"]
 

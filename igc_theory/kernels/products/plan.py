@@ -23,7 +23,9 @@ from igc_theory.kernels.products.operators import CheckedOperator
 from igc_theory.kernels.products.steps import Instruction, column_ends, over_branches, plan_steps
 from igc_theory.kernels.products.weights import checked_weights
 from igc_theory.kernels.threads import one_blas_thread
-from igc_theory.structure.arguments.kinds import array_of, instance_of, kind_of, positive_int
+from igc_theory.structure.arguments.kinds import instance_of, kind_of
+from igc_theory.structure.arguments.numbers import positive_int
+from igc_theory.structure.arguments.sequences import array_of
 from igc_theory.structure.chains import Chain
 
 __all__ = ["Plan", "checked_dtype", "checked_out", "run_steps"]

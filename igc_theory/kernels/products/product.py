@@ -20,7 +20,7 @@ from igc_theory.kernels.products.files import read_product, write_product
 from igc_theory.kernels.products.operators import CheckedOperator
 from igc_theory.kernels.products.plan import Plan
 from igc_theory.kernels.products.weights import checked_weights
-from igc_theory.structure.arguments.kinds import positive_int
+from igc_theory.structure.arguments.numbers import positive_int
 from igc_theory.structure.chains import Chain
 from igc_theory.structure.factors import GroupConv
 from igc_theory.structure.paths import joint_groups

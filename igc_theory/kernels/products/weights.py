@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from igc_theory.kernels.arrays import Array, finite, numbers
-from igc_theory.structure.arguments.kinds import listed
+from igc_theory.structure.arguments.sequences import listed
 from igc_theory.structure.branches import checked
 from igc_theory.structure.chains import Chain
 from igc_theory.structure.factors import GroupConv

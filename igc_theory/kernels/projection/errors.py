@@ -13,7 +13,9 @@ from igc_theory.kernels.arrays import Array, finite, numbers
 from igc_theory.kernels.products.product import Product
 from igc_theory.kernels.products.random_product import random_product
 from igc_theory.kernels.projection.project import project
-from igc_theory.structure.arguments.kinds import branches_of, generator, instance_of, listed, positive_int, shown
+from igc_theory.structure.arguments.kinds import generator, instance_of, shown
+from igc_theory.structure.arguments.numbers import branches_of, positive_int
+from igc_theory.structure.arguments.sequences import listed
 from igc_theory.structure.branches import serial_factors
 from igc_theory.structure.chains import Chain
 from igc_theory.structure.factors import GroupConv

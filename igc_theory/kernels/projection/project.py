@@ -18,7 +18,8 @@ from igc_theory.kernels.projection.methods import Fit, method_of
 from igc_theory.kernels.projection.sums.nearest import nearest_of, scaled_weights
 from igc_theory.kernels.rank_one_pairs import squared_norm
 from igc_theory.kernels.threads import one_blas_thread
-from igc_theory.structure.arguments.kinds import flag, generator, positive_int
+from igc_theory.structure.arguments.kinds import flag, generator
+from igc_theory.structure.arguments.numbers import positive_int
 from igc_theory.structure.branches import serial, wiring
 from igc_theory.structure.chains import Chain
 

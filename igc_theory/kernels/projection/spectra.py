@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from igc_theory.kernels.arrays import Array, finite
 from igc_theory.kernels.projection.chain_kernel import chain_kernel, window_of_one
-from igc_theory.structure.arguments.kinds import positive_int
+from igc_theory.structure.arguments.numbers import positive_int
 from igc_theory.structure.branches import serial
 from igc_theory.structure.chains import Chain
 from igc_theory.structure.factors import GroupConv

@@ -18,7 +18,8 @@ from igc_theory.networks.timing.measure import layer_timer, setting
 from igc_theory.networks.timing.prediction import latency
 from igc_theory.networks.timing.runtimes import machine
 from igc_theory.networks.timing.tables import known_table
-from igc_theory.structure.arguments.kinds import choice_of, flag, instance_of, positive_int, real_number
+from igc_theory.structure.arguments.kinds import choice_of, flag, instance_of
+from igc_theory.structure.arguments.numbers import positive_int, real_number
 
 __all__ = ["OBJECTIVES", "Audit", "audit"]
 

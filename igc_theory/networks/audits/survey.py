@@ -19,7 +19,9 @@ from igc_theory.networks.audits.workers import as_they_come, worker_count
 from igc_theory.networks.description.table import Table
 from igc_theory.networks.readers.onnx_reader import read_onnx
 from igc_theory.networks.zoo.catalogue import network
-from igc_theory.structure.arguments.kinds import choice_of, flag, listed, path_of, real_number, shown
+from igc_theory.structure.arguments.kinds import choice_of, flag, path_of, shown
+from igc_theory.structure.arguments.numbers import real_number
+from igc_theory.structure.arguments.sequences import listed
 
 __all__ = ["Row", "Settings", "Survey", "files_of", "survey"]
 

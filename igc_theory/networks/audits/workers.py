@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from tqdm.auto import tqdm
 
 from igc_theory.kernels.threads import one_blas_thread
-from igc_theory.structure.arguments.kinds import positive_int
+from igc_theory.structure.arguments.numbers import positive_int
 
 __all__ = ["ALL_CORES", "as_they_come", "in_order", "worker_count"]
 

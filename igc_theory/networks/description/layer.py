@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from igc_theory.networks.description.layers import Conv, Leaf, Linear, Norm, Operator, Pool, Scale
 from igc_theory.networks.description.shapes import Counts
-from igc_theory.structure.arguments.kinds import pair_of
+from igc_theory.structure.arguments.sequences import pair_of
 
 __all__ = ["NOTHING", "Layer", "Sizes", "times"]
 

@@ -11,7 +11,9 @@ from functools import cached_property, lru_cache
 from typing import Any
 
 from igc_theory.networks.description.shapes import Counts, Shape, agree, output_side, shape_of
-from igc_theory.structure.arguments.kinds import choice_of, flag, instance_of, pair_of, positive_int, settle, text
+from igc_theory.structure.arguments.kinds import choice_of, flag, instance_of, settle, text
+from igc_theory.structure.arguments.numbers import positive_int
+from igc_theory.structure.arguments.sequences import pair_of
 from igc_theory.structure.factors import GroupConv
 from igc_theory.structure.permutations import ChannelPermutation
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from igc_theory.networks.description.layers import Leaf
 from igc_theory.networks.description.shapes import Shape, shape_of
-from igc_theory.structure.arguments.kinds import choice_of, instance_of, listed, settle, shown, text
+from igc_theory.structure.arguments.kinds import choice_of, instance_of, settle, shown, text
+from igc_theory.structure.arguments.sequences import listed
 
 __all__ = ["Block", "Node", "nodes_of"]
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from igc_theory.structure.arguments.kinds import kind_of, positive_int, shown
+from igc_theory.structure.arguments.kinds import kind_of, shown
+from igc_theory.structure.arguments.numbers import positive_int
 
 __all__ = ["Counts", "Shape", "agree", "output_side", "shape_of"]
 

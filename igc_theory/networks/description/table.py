@@ -10,7 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from igc_theory.structure.arguments.kinds import instance_of, listed, positive_int, settle, shown, text
+from igc_theory.structure.arguments.kinds import instance_of, settle, shown, text
+from igc_theory.structure.arguments.numbers import positive_int
+from igc_theory.structure.arguments.sequences import listed
 
 __all__ = ["Table", "cell_text"]
 

@@ -9,7 +9,9 @@ from fractions import Fraction
 from itertools import accumulate
 from math import prod
 
-from igc_theory.structure.arguments.kinds import listed, positive_int, real_number, shown
+from igc_theory.structure.arguments.kinds import shown
+from igc_theory.structure.arguments.numbers import positive_int, real_number
+from igc_theory.structure.arguments.sequences import listed
 
 __all__ = ["PathPolynomial"]
 

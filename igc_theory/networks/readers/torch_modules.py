@@ -20,7 +20,8 @@ from igc_theory.networks.description.graph import Graph
 from igc_theory.networks.description.layer_graph import LayerGraph
 from igc_theory.networks.readers.aten.tracer import Tracer
 from igc_theory.networks.readers.operators.layers import layer_graph
-from igc_theory.structure.arguments.kinds import kind_of, positive_int
+from igc_theory.structure.arguments.kinds import kind_of
+from igc_theory.structure.arguments.numbers import positive_int
 
 try:
     import torch

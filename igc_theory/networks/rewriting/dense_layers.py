@@ -14,7 +14,7 @@ from igc_theory.networks.rewriting.candidates.architectures import architectures
 from igc_theory.networks.rewriting.candidates.candidate import Candidate
 from igc_theory.networks.rewriting.candidates.candidates import candidates
 from igc_theory.networks.rewriting.knapsack import Selection, select
-from igc_theory.structure.arguments.kinds import LARGEST, positive_int, real_number
+from igc_theory.structure.arguments.numbers import LARGEST, positive_int, real_number
 from igc_theory.structure.factors import GroupConv
 
 __all__ = ["OBJECTIVES", "Choices", "DenseLayer", "allowed", "choices_within", "unit_of"]

@@ -15,7 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from igc_theory.structure.arguments.kinds import listed, real_number, shown
+from igc_theory.structure.arguments.kinds import shown
+from igc_theory.structure.arguments.numbers import real_number
+from igc_theory.structure.arguments.sequences import listed
 
 __all__ = ["Selection", "select"]
 

@@ -16,7 +16,9 @@ from numpy.typing import DTypeLike, NDArray
 from igc_theory.kernels.arrays import Array, float_type
 from igc_theory.kernels.products.product import Product
 from igc_theory.kernels.products.weights import carried_weights
-from igc_theory.structure.arguments.kinds import array_of, instance_of, pair_of, positive_int
+from igc_theory.structure.arguments.kinds import instance_of
+from igc_theory.structure.arguments.numbers import positive_int
+from igc_theory.structure.arguments.sequences import array_of, pair_of
 from igc_theory.structure.branches import serial_factors, wiring
 from igc_theory.structure.chains import Chain
 from igc_theory.structure.factors import GroupConv

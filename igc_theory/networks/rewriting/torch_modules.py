@@ -10,7 +10,8 @@ from types import SimpleNamespace
 
 from igc_theory.kernels.arrays import Array
 from igc_theory.kernels.products.product import Product
-from igc_theory.structure.arguments.kinds import choice_of, flag, kind_of, pair_of
+from igc_theory.structure.arguments.kinds import choice_of, flag, kind_of
+from igc_theory.structure.arguments.sequences import pair_of
 from igc_theory.structure.branches import serial_factors
 from igc_theory.structure.chains import Chain
 from igc_theory.structure.factors import GroupConv

@@ -14,7 +14,8 @@ from igc_theory.budget.latency import LatencyTable, Timed
 from igc_theory.networks.timing import sample
 from igc_theory.networks.timing.runtimes import RUNTIMES, chain_call, fastest, machine
 from igc_theory.networks.timing.tables import read_table, write_rows
-from igc_theory.structure.arguments.kinds import choice_of, flag, path_of, positive_int, real_number, shown
+from igc_theory.structure.arguments.kinds import choice_of, flag, path_of, shown
+from igc_theory.structure.arguments.numbers import positive_int, real_number
 from igc_theory.structure.chains import Chain
 from igc_theory.structure.permutations import ChannelPermutation, interleave
 

@@ -9,7 +9,8 @@ from igc_theory.networks.description.layers import Conv, Linear, Pool, Shuffle, 
 from igc_theory.networks.description.nodes import Block, Node
 from igc_theory.networks.zoo.classic import CIFAR, IMAGENET, Entry, residual_block
 from igc_theory.networks.zoo.mobile import as_nodes
-from igc_theory.structure.arguments.kinds import positive_int, shown
+from igc_theory.structure.arguments.kinds import shown
+from igc_theory.structure.arguments.numbers import positive_int
 from igc_theory.structure.blocks import igcv3, interleaved
 from igc_theory.structure.branches import serial_factors
 from igc_theory.structure.chains import Chain

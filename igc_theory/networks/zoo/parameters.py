@@ -6,7 +6,9 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from igc_theory.structure.arguments.kinds import flag, listed, positive_int, real_number, shown, text
+from igc_theory.structure.arguments.kinds import flag, shown, text
+from igc_theory.structure.arguments.numbers import positive_int, real_number
+from igc_theory.structure.arguments.sequences import listed
 
 __all__ = ["checked_parameters"]
 

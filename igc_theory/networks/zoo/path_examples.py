@@ -8,7 +8,7 @@ from dataclasses import replace
 from igc_theory.networks.description.layers import Linear, Pool, convolution
 from igc_theory.networks.description.nodes import Block, Node
 from igc_theory.networks.zoo.classic import CIFAR, Entry
-from igc_theory.structure.arguments.kinds import positive_int
+from igc_theory.structure.arguments.numbers import positive_int
 
 __all__ = ["deeply_fused_net", "highway_net"]
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from igc_theory.structure.arguments.kinds import branches_of, exact_root, instance_of, listed, positive_int, widths_of
+from igc_theory.structure.arguments.kinds import instance_of
+from igc_theory.structure.arguments.numbers import branches_of, exact_root, positive_int
+from igc_theory.structure.arguments.sequences import listed, widths_of
 from igc_theory.structure.blocks import igcv2, pair_of_groups, with_interleaving
 from igc_theory.structure.chains import Chain, Factor
 from igc_theory.structure.factors import GroupConv

@@ -7,7 +7,9 @@ from math import prod
 
 import numpy as np
 
-from igc_theory.structure.arguments.kinds import exact_power_of_two, listed, positive_int, shown
+from igc_theory.structure.arguments.kinds import shown
+from igc_theory.structure.arguments.numbers import exact_power_of_two, positive_int
+from igc_theory.structure.arguments.sequences import listed
 from igc_theory.structure.blocks import igcv2
 from igc_theory.structure.chains import Chain, Factor
 from igc_theory.structure.factors import GroupConv

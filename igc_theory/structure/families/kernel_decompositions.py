@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from igc_theory.structure.arguments.kinds import positive_int, two_of, window_of
+from igc_theory.structure.arguments.numbers import positive_int
+from igc_theory.structure.arguments.sequences import two_of, window_of
 from igc_theory.structure.chains import Chain
 from igc_theory.structure.factors import GroupConv
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import gcd
 
-from igc_theory.structure.arguments.kinds import positive_int
+from igc_theory.structure.arguments.numbers import positive_int
 from igc_theory.structure.blocks import pair_of_groups, regular
 from igc_theory.structure.chains import Chain
 from igc_theory.structure.divisors import divisors

@@ -13,7 +13,8 @@ from igc_theory.budget.curves.tradeoffs import Curves, weights_against_factors
 from igc_theory.budget.designs.cheapest import best_dense
 from igc_theory.budget.designs.design import Design
 from igc_theory.budget.formulas.widths import attainable_parameters, balanced_parameters
-from igc_theory.structure.arguments.kinds import positive_int, widths_of
+from igc_theory.structure.arguments.numbers import positive_int
+from igc_theory.structure.arguments.sequences import widths_of
 from igc_theory.structure.conditions.grades import grade
 from igc_theory.structure.divisors import divisors
 from igc_theory.views.explorers.answers import Answer, counted, panels

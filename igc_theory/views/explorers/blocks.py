@@ -8,7 +8,8 @@ from matplotlib.figure import Figure
 
 from igc_theory.budget.formulas.block_widths import regular_width
 from igc_theory.budget.formulas.cost import regular_parameters
-from igc_theory.structure.arguments.kinds import flag, positive_int
+from igc_theory.structure.arguments.kinds import flag
+from igc_theory.structure.arguments.numbers import positive_int
 from igc_theory.structure.blocks import igcv1
 from igc_theory.structure.chains import Chain
 from igc_theory.structure.conditions.explanations import explain_complementarity

@@ -15,7 +15,9 @@ from igc_theory.budget.curves.tradeoffs import width_against_parameters
 from igc_theory.budget.designs.design import Design
 from igc_theory.budget.designs.widest import widest_dense, widest_igcv1, widest_strict
 from igc_theory.networks.description.table import Table
-from igc_theory.structure.arguments.kinds import choice_of, listed, positive_int
+from igc_theory.structure.arguments.kinds import choice_of
+from igc_theory.structure.arguments.numbers import positive_int
+from igc_theory.structure.arguments.sequences import listed
 from igc_theory.structure.blocks import depthwise_separable, group, igcv3, regular
 from igc_theory.structure.chains import Chain
 from igc_theory.structure.conditions.grades import grade

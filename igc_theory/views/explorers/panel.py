@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from igc_theory.structure.arguments.kinds import flag, positive_int, shown
+from igc_theory.structure.arguments.kinds import flag, shown
 from igc_theory.structure.arguments.kinds import text as text_of
+from igc_theory.structure.arguments.numbers import positive_int
 from igc_theory.views.explorers.answers import Answer
 
 __all__ = ["checkbox", "choice", "panel", "slider", "text_line", "widgets"]

@@ -10,7 +10,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike, NDArray
 
-from igc_theory.structure.arguments.kinds import LARGEST, array_of, kind_of, shown, text
+from igc_theory.structure.arguments.kinds import kind_of, shown, text
+from igc_theory.structure.arguments.numbers import LARGEST
+from igc_theory.structure.arguments.sequences import array_of
 
 __all__ = ["MOST_PLACES", "Columns", "axes_or_new", "checked_columns", "stacked", "unstacked"]
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from igc_theory.networks.description.graph import Note
 from igc_theory.networks.readers.files.axes import Axes
-from igc_theory.structure.arguments.kinds import positive_int, shown
+from igc_theory.structure.arguments.kinds import shown
+from igc_theory.structure.arguments.numbers import positive_int
 
 __all__ = ["Given", "Input", "Sizes", "checked_sizes", "chosen_sizes", "image_first", "image_shape", "settled"]
 

@@ -18,7 +18,8 @@ from igc_theory.networks.rewriting.candidates.products import (
     two_factors_for,
 )
 from igc_theory.networks.rewriting.candidates.target import OutputMetric, Target
-from igc_theory.structure.arguments.kinds import generator, instance_of, window_of
+from igc_theory.structure.arguments.kinds import generator, instance_of
+from igc_theory.structure.arguments.sequences import window_of
 from igc_theory.structure.chains import Chain
 from igc_theory.structure.factors import GroupConv
 

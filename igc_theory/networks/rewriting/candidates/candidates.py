@@ -23,7 +23,8 @@ from igc_theory.networks.rewriting.candidates.target import (
     fitting_scales,
     fitting_weight,
 )
-from igc_theory.structure.arguments.kinds import flag, instance_of, window_of
+from igc_theory.structure.arguments.kinds import flag, instance_of
+from igc_theory.structure.arguments.sequences import window_of
 from igc_theory.structure.chains import Chain
 from igc_theory.structure.factors import GroupConv
 

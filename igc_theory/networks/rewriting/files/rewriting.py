@@ -20,7 +20,8 @@ from igc_theory.networks.rewriting.files.layers import OnnxLayers, onnx_layers
 from igc_theory.networks.rewriting.files.nodes import with_substitutes
 from igc_theory.networks.rewriting.files.runs import Inputs, input_moments, random_inputs, runner
 from igc_theory.networks.rewriting.result import Measured, Rewrite, substituted
-from igc_theory.structure.arguments.kinds import array_of, kind_of, shown
+from igc_theory.structure.arguments.kinds import kind_of, shown
+from igc_theory.structure.arguments.sequences import array_of
 
 try:
     import onnx

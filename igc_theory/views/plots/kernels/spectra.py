@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
 from igc_theory.kernels.arrays import finite, numbers
-from igc_theory.structure.arguments.kinds import positive_int, real_number
+from igc_theory.structure.arguments.numbers import positive_int, real_number
 from igc_theory.views.plots.columns import Columns, axes_or_new, checked_columns
 from igc_theory.views.plots.style import FAMILY_COLOURS, SIGNED, ink_on
 

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from igc_theory.networks.description.layers import Conv, Leaf, Linear
 from igc_theory.networks.description.nodes import Block, Node
-from igc_theory.structure.arguments.kinds import instance_of, listed
+from igc_theory.structure.arguments.kinds import instance_of
+from igc_theory.structure.arguments.sequences import listed
 from igc_theory.views.plots.columns import Columns, axes_or_new, checked_columns
 from igc_theory.views.plots.style import PALETTE
 

@@ -10,7 +10,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.colors import Normalize
 from numpy.typing import NDArray
 
-from igc_theory.structure.arguments.kinds import positive_int
+from igc_theory.structure.arguments.numbers import positive_int
 from igc_theory.structure.branches import serial, serial_factors
 from igc_theory.structure.chains import Chain, SerialFactor
 from igc_theory.structure.factors import GroupConv

@@ -12,7 +12,7 @@ from matplotlib.colors import Normalize
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
-from igc_theory.structure.arguments.kinds import positive_int
+from igc_theory.structure.arguments.numbers import positive_int
 from igc_theory.structure.branches import branch_graph, serial
 from igc_theory.structure.chains import Chain
 from igc_theory.structure.paths import path_counts
