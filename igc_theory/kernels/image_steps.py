@@ -1,7 +1,8 @@
 """A group convolution of one image as steps, each of them some branches or some rows, with no matrix of all patches.
 
-There is one matrix product for each row of the window: the columns of the window are copied side by side, and its rows are read
-where they are.
+Wide branches take one matrix product for each row of the window: the columns of the window are copied side by side, and its rows
+are read where they are. Narrow ones take one product of all pixels of the window. What is copied are not the patches, row by
+row, but shifted planes as a whole: some pixels more, and a few long copies.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from functools import partial
 from math import prod
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
+from numpy.lib.stride_tricks import as_strided, sliding_window_view
 
 from igc_theory.kernels.arrays import Array
 from igc_theory.kernels.caches import cache_bytes
@@ -27,6 +28,8 @@ PANEL = 8
 FEWEST_COLUMNS = 256
 """Output positions in a band: matrix products of fewer columns are inefficient."""
 
+NARROW, SMALL = 4, 16
+"""Channels of a branch, and pixels of a window, up to which whole planes are copied; measured, and only speed depends on them."""
 
 APART = 80
 """Entries between two arrays of one buffer: at a distance of a power of two they would fall onto the same cache sets."""
@@ -60,15 +63,17 @@ def image_steps(
     """
     out_width, in_width, kh, kw = len(kernel) // groups, *kernel.shape[1:]
     height, width = sides_behind(size, (kh, kw), stride)
-    panel = PANEL * cache_bytes(2) // kernel.itemsize // (width * (in_width * kw * stride[0] + 2 * out_width))
+    flat = stride == (1, 1) and max(in_width, out_width) <= NARROW and kh * kw <= SMALL
+    seen = size[1] * kh * kw * in_width if flat else width * kw * in_width * stride[0]
+    panel = PANEL * cache_bytes(2) // kernel.itemsize // (seen + 2 * width * out_width)
     rows = min(max(panel, -(-FEWEST_COLUMNS // width)), -(-height // -(-parts // groups)))
     branches = max(1, min(panel // height, groups // parts)) if rows == height else 1
-    taps = kernel.reshape(groups, out_width, in_width, kh, kw).transpose(0, 3, 1, 2, 4)
-    taps = np.ascontiguousarray(taps).reshape(groups, kh, out_width, in_width * kw)
+    taps = kernel.reshape(groups, out_width, in_width, kh, kw)
+    if not flat:
+        taps = np.ascontiguousarray(taps.transpose(0, 3, 1, 2, 4)).reshape(groups, kh, out_width, in_width * kw)
+    write = _by_planes if flat else partial(_by_rows, stride)
     return [
-        partial(_by_rows, taps[some], some, band, stride, work)
-        for some in _cuts(groups, branches)
-        for band in _cuts(height, rows)
+        partial(write, taps[some], some, band, work) for some in _cuts(groups, branches) for band in _cuts(height, rows)
     ]
 
 
@@ -103,8 +108,23 @@ def _arrays(work: list[Array] | None, dtype: np.dtype[np.generic], *shapes: tupl
     return [buffer[a : b - APART].reshape(shape) for a, b, shape in zip(ends, ends[1:], shapes, strict=False)]
 
 
+def _by_planes(taps: Array, some: slice, band: slice, work: list[Array] | None, image: Array, out: Array) -> None:
+    """Write branches with one matrix product each; `taps` has shape (branches, outputs, inputs, kh, kw), the stride is 1.
+
+    A plane lies in memory row by row, so a shift of it is a later start. The columns that wrap around are cut off at the end.
+    """
+    (branches, outputs, inputs, kh, kw), rows, side = taps.shape, band.stop - band.start, image.shape[2]
+    image = image[some.start * inputs : some.stop * inputs, band.start : band.stop + kh - 1]
+    pixels = rows * side - kw + 1
+    columns, wide = _arrays(work, taps.dtype, (len(image), kh, kw, pixels), (branches, outputs, rows * side))
+    columns[...] = as_strided(image, columns.shape, (*image.strides, image.itemsize))
+    np.matmul(taps.reshape(branches, outputs, -1), columns.reshape(branches, -1, pixels), out=wide[:, :, :pixels])
+    target = out[some.start * outputs : some.stop * outputs, band]
+    target[...] = wide.reshape(-1, rows, side)[:, :, : out.shape[2]]
+
+
 def _by_rows(
-    taps: Array, some: slice, band: slice, stride: Pair, work: list[Array] | None, image: Array, out: Array
+    stride: Pair, taps: Array, some: slice, band: slice, work: list[Array] | None, image: Array, out: Array
 ) -> None:
     """Write branches with one matrix product for each row of the window; `taps` has shape (branches, kh, outputs, inputs * kw)."""
     (branches, kh, outputs, seen), (down, right), rows = taps.shape, stride, band.stop - band.start
