@@ -90,7 +90,9 @@ def sides_behind(size: Pair, window: Pair, stride: Pair) -> Pair:
 
 
 def _cuts(length: int, width: int) -> list[slice]:
-    return [slice(start, min(start + width, length)) for start in range(0, length, width)]
+    """Return the fewest slices of at most that width, as equal as can be."""
+    count = -(-length // width)
+    return [slice(length * k // count, length * (k + 1) // count) for k in range(count)]
 
 
 def _arrays(work: list[Array] | None, dtype: np.dtype[np.generic], *shapes: tuple[int, ...]) -> list[Array]:

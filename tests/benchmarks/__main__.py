@@ -1,8 +1,9 @@
 """Run the benchmarks: ``python -m tests.benchmarks [--only MODULE …] [--quick] [--judge]``.
 
 Each module beside this one offers ``TITLE``, ``NOTES``, ``run(quick) -> list of rows`` and ``verdicts(rows) -> list of Verdict``.
-Results are kept per processor, in files named after it and its second cache. A run of everything writes
-``results/<processor>.md``, that of a module its own section there, and its rows go to ``results/<processor>_<module>.csv``.
+Without a name all run but `latency`, which takes minutes to time a table of single layers and stores it for the library.
+Results are kept per processor, in files named after it and its second cache. A run writes the sections of its modules into
+``results/<processor>.md``, one without a name the facts above them too. Rows go to ``results/<processor>_<module>.csv``.
 """
 
 from __future__ import annotations
@@ -28,15 +29,16 @@ MODULES = (
     "apply",
     "designs",
     "flow",
-    "latency",
     "explorers",
 )
+BY_NAME = ("latency",)
+"""What runs only when it is named: it replaces the library's own table of times."""
 PEERS = ("scipy", "lazylinop", "pyfaust", "torch", "onnxruntime", "threadpoolctl")
 
 HEAD = """# Benchmarks
 
 Written by `python -m tests.benchmarks`. Unless a section says otherwise, times are medians of interleaved rounds, in processor
-time on one thread. The facts are those of the last run of everything; each section is of one run."""
+time on one thread. The facts are those of the last run of everything but `latency`; each section is of one run."""
 
 
 def main() -> int:
@@ -56,30 +58,33 @@ def main() -> int:
             RESULTS.mkdir(exist_ok=True)
             write_csv(RESULTS / f"{processor_key()}_{name}.csv", rows)
     if not options.quick:
-        keep(RESULTS / f"{processor_key()}.md", facts, sections, everything=set(names) == set(MODULES))
+        keep(RESULTS / f"{processor_key()}.md", facts, sections, everything=set(names) >= set(MODULES))
     return 0 if reached or not options.judge else 1
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
-    names = {"choices": MODULES, "metavar": f"{{{','.join(MODULES)}}}"}
-    parser.add_argument("modules", nargs="*", help="which ones; all by default", metavar="MODULE")
+    known = MODULES + BY_NAME
+    names = {"choices": known, "metavar": f"{{{','.join(known)}}}"}
+    parser.add_argument(
+        "modules", nargs="*", help=f"which ones; by default all but {', '.join(BY_NAME)}", metavar="MODULE"
+    )
     parser.add_argument("--only", nargs="+", help="the same", **names)
     parser.add_argument("--quick", action="store_true", help="small sizes only, nothing written: to see that it runs")
     parser.add_argument("--judge", action="store_true", help="end with status 1 if a target is missed")
     options = parser.parse_args()
-    if unknown := set(options.modules) - set(MODULES):
-        parser.error(f"unknown: {', '.join(sorted(unknown))}; there are {', '.join(MODULES)}")
+    if unknown := set(options.modules) - set(known):
+        parser.error(f"unknown: {', '.join(sorted(unknown))}; there are {', '.join(known)}")
     return options
 
 
 def keep(path: Path, facts: Sequence[tuple[str, str]], sections: Sequence[str], *, everything: bool) -> None:
-    """Write the page of a processor: all of it, or the new sections in place of those of the same titles."""
-    if everything or not path.exists():
-        path.write_text("\n\n".join([HEAD, table(("fact", "value"), facts), *sections]) + "\n", encoding="utf-8")
-        return
-    for new in sections:
-        replace_section(path, new)
+    """Put new sections into the page of a processor, in place of those of the same titles; with `everything` new facts, too."""
+    head = "\n\n".join([HEAD, table(("fact", "value"), facts)])
+    old, *others = path.read_text(encoding="utf-8").rstrip().split("\n\n## ") if path.exists() else [head]
+    kept = {f"## {section}".partition("\n")[0]: f"## {section}" for section in others}
+    kept |= {section.partition("\n")[0]: section for section in sections}
+    path.write_text("\n\n".join([head if everything else old, *kept.values()]) + "\n", encoding="utf-8")
 
 
 def section(module: ModuleType, rows: Sequence[Row], verdicts: Sequence[Verdict]) -> str:
@@ -89,14 +94,6 @@ def section(module: ModuleType, rows: Sequence[Row], verdicts: Sequence[Verdict]
     columns = list(dict.fromkeys(key for row in rows for key in row))
     body = table(columns, [[shown(row.get(column)) for column in columns] for row in rows])
     return "\n\n".join([f"## {module.TITLE}", module.NOTES, table(("target", "measured", ""), told), body])
-
-
-def replace_section(path: Path, new: str) -> None:
-    """Put one section into the page of results, in place of that of the same title."""
-    title = new.partition("\n")[0]
-    head, *sections = path.read_text(encoding="utf-8").rstrip().split("\n\n## ")
-    kept = {f"## {section}".partition("\n")[0]: f"## {section}" for section in sections}
-    path.write_text("\n\n".join([head, *(kept | {title: new}).values()]) + "\n", encoding="utf-8")
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
