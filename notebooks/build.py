@@ -1,7 +1,7 @@
 """Run the notebooks and store them with their outputs, so that a reader sees results without running anything.
 
     python notebooks/build.py                    every notebook here, two at a time
-    python notebooks/build.py FILE …             only these (a path, or a name such as 03_interleave_channels)
+    python notebooks/build.py FILE …             only these (a path, or a name such as 05_interleave_group_convolutions)
     python notebooks/build.py --check [FILE …]   change nothing; run again and compare with what is stored
     python notebooks/build.py --list             what there is
 

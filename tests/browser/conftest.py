@@ -4,7 +4,7 @@ Fixtures for the tests in this folder:
 
 `page`      a new Playwright page. Every request that it makes is recorded, and the test fails if one leaves this machine.
 `lab`       the address of a running JupyterLab, which serves copies of the notebooks without their outputs.
-`notebook`  opens a notebook of the lab and waits for its kernel: ``opened = notebook("03_interleave_group_convolutions")``.
+`notebook`  opens a notebook of the lab and waits for its kernel: ``opened = notebook("05_interleave_group_convolutions")``.
             `opened.run_all()` runs all cells and waits for the end; `opened.problems()` lists what went wrong, and
             `opened.cells`, `opened.outputs` and `opened.page` are where to look for the rest.
 `site`      the folder of the site, built for these tests.

@@ -48,7 +48,7 @@ def test_a_page_opens_with_typeset_formulas_and_fits_its_screen(visit, site, nam
     assert page.locator("h1").first.is_visible()
     assert (page.locator("mjx-container").count() > 0) == (formulas((site / name).read_text(encoding="utf-8")) > 0)
     assert page.locator("[data-mml-node=merror]").all_inner_texts() == []
-    if name == "08_choose_the_number_of_factors.html":  # of which it is known that it has many
+    if name == "10_choose_the_number_of_factors.html":  # of which it is known that it has many
         assert page.locator("mjx-container").count() > 20
     for width in (390, 1280):
         page.set_viewport_size({"width": width, "height": 800})
