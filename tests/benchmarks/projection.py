@@ -20,7 +20,9 @@ NOTES = """Milliseconds for a C×C matrix in double precision, and how many time
 the peers get it with the columns in that order. `svd` is NumPy's batched decomposition of all blocks; lazylinop's `ksd` takes the
 Monarch and the square dyadic chain; pyfaust's `butterfly` knows the latter only. The errors are relative, measured on the dense
 matrices. `copies` is the most memory in use during `project`, the kernel included, in units of the kernel (for kernels larger than
-one panel of its work). Its lower bound for log2 C factors is computed when asked for; `bound` is the time of that."""
+one panel of its work). Its lower bound for log2 C factors is computed when asked for; `bound` is the time of that. In the smallest
+two-factor cells a third of `project` works out how the chain is connected, which a kernel of any size pays once. In the largest
+complex cells much of it is fresh memory: right after lazylinop has used it, a call takes up to twice the time of its repetition."""
 
 PEERS = ("svd", "lazylinop", "pyfaust")
 KERNELS = ("random", "Hadamard", "Fourier")
