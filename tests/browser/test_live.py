@@ -1,14 +1,17 @@
 """The pages of the site that answer: by keyboard, on three screens, in both themes, with the library's own answers."""
 
 import itertools
+import re
 
 import pytest
 
+from figures.six_ways import MATRIX, WAYS
 from igc_theory.structure import interleaved, path_counts
 from igc_theory.views.explorers.balance import balance_answer
 from igc_theory.views.explorers.blocks import block_answer
 from igc_theory.views.explorers.budgets import budget_answer
 from website.pages import LIVE
+from website.redundancy import hidden_blocks
 
 pytestmark = pytest.mark.xdist_group("site")
 
@@ -191,9 +194,34 @@ def test_the_cost_moves_the_points(plain):
     page = plain("redundancy.html")
 
     def shown():
-        return page.locator(".point").first.get_attribute("style"), page.locator("#word").inner_text()
+        return page.locator(".point.lit").first.get_attribute("style"), page.locator("#word").inner_text()
 
     place, sentence = shown()
     page.get_by_label("operations per weight").check()
     assert shown()[0] != place
     assert shown()[1] != sentence
+
+
+def test_channels_slide_until_the_blocks_stand_on_the_diagonal(plain):
+    page = plain("redundancy.html")
+    hidden = hidden_blocks()
+    before = page.locator("#hidden .answer").inner_text()
+    page.get_by_role("button", name="Slide the channels").press("Enter")
+    assert before != page.locator("#hidden .answer").inner_text()
+    page.wait_for_timeout(700)
+    sides = len(hidden["matrix"]) // hidden["branches"]
+    styles = [cell.get_attribute("style") for cell in page.locator("#hidden g").all()]
+    moved = [[int(number) // 24 for number in re.findall(r"(\d+)px", style)] for style in styles]
+    weights = dict(zip(map(tuple, moved), itertools.chain(*hidden["matrix"]), strict=True))
+    inside = sum(value**2 for (x, y), value in weights.items() if x // sides == y // sides)
+    whole = sum(value**2 for value in weights.values())
+    assert (1 - inside / whole) ** 0.5 == pytest.approx(hidden["found"], abs=1e-3)
+
+
+def test_the_small_matrix_is_shown_in_every_way(plain):
+    page = plain("redundancy.html")
+    captions = page.locator("#ways figcaption").all_inner_texts()
+    assert [text.splitlines()[0] for text in captions] == ["as it is", *WAYS]
+    for text, way in zip(captions[1:], WAYS.values(), strict=True):
+        found = way(MATRIX, 4)
+        assert f"{found.storage_bits} bits, error {found.relative_error:.2f}" in text

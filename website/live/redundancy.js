@@ -21,20 +21,33 @@ function best() {
   return kept.flatMap(([x, y], n) => n ? [[x, kept[n - 1][1]], [x, y]] : [[x, y]]).map(pair => pair.map(v => v.toFixed(1)).join()).join(" ")
 }
 
+// Where nothing is: what is both cheaper and nearer than all points. It ends at the line.
+const unreached = () => {
+  const steps = best().split(" "), bottom = TALL - 38, [left, right] = [steps[0], steps.at(-1)].map(step => step.split(","))
+  return `22,10 ${left[0]},10 ${steps.join(" ")} ${WIDE - 8},${right[1]} ${WIDE - 8},${bottom} 22,${bottom}`
+}
+
+// The points of the other kinds are one path: a hundred circles in each of seven panels would take long to move.
+const others = kind => points().filter(point => point[0] !== kind).map(place)
+  .map(([x, y]) => `M${(x - 2.2).toFixed(1)} ${y.toFixed(1)}a2.2 2.2 0 1 0 4.4 0a2.2 2.2 0 1 0 -4.4 0`).join("")
+
 function panel(kind) {
-  const drawn = points().map(point => ({point, lit: point[0] === kind})).sort((a, b) => a.lit - b.lit)
-  const circles = drawn.map(({point, lit}) => shape("circle", {r: lit ? 4.5 : 2.2, class: lit ? "point lit" : "point"}, shape("title", {}, `${point[1]}: error ${point[4]}`)))
-  const line = shape("polyline", {class: "curve best"}), [name, low, high] = [label(WIDE / 2, TALL - 4, ""), label(30, TALL - 22, "", {class: "small"}), label(WIDE - 14, TALL - 22, "", {class: "small"})]
+  const drawn = points().filter(point => point[0] === kind)
+  const circles = drawn.map(point => shape("circle", {r: 4.5, class: "point lit"}, shape("title", {}, `${point[1]}: error ${point[4]}`)))
+  const band = shape("polygon", {class: "band"}), rest = shape("path", {class: "point"}), line = shape("polyline", {class: "curve best"})
+  const [name, low, high] = [label(WIDE / 2, TALL - 4, ""), label(30, TALL - 22, "", {class: "small"}), label(WIDE - 14, TALL - 22, "", {class: "small"})]
   const frame = [label(8, 14, "1", {class: "small"}), label(8, TALL - 36, "0", {class: "small"}), shape("path", {d: `M22 10V${TALL - 38}H${WIDE - 8}`, class: "frame"})]
-  const picture = drawing(WIDE, TALL, `Error over cost: ${kind} among all`, ...frame, line, ...circles, name, low, high)
+  const picture = drawing(WIDE, TALL, `Error over cost: ${kind} among all`, band, ...frame, rest, line, ...circles, name, low, high)
   at("families").append(element("figure", {}, picture, element("figcaption", {}, kind)))
   return () => {
     circles.forEach((circle, n) => {
-      const [x, y] = place(drawn[n].point)
+      const [x, y] = place(drawn[n])
       circle.style.transform = `translate(${x}px, ${y}px)`
     })
     const [from, to] = range()
+    rest.setAttribute("d", others(kind))
     line.setAttribute("points", best())
+    band.setAttribute("points", unreached())
     for (const [text, words] of [[name, costs[state.cost].name], [low, from.toPrecision(1)], [high, to.toPrecision(2)]]) text.textContent = words
   }
 }
@@ -64,6 +77,46 @@ function cost(number) {
   show()
 }
 
+// A square of signed numbers; a cell moves where its style says.
+function square(rows, side, alt, words = () => []) {
+  const most = Math.max(...rows.flat().map(Math.abs))
+  const cells = rows.map((row, r) => row.map((value, c) => shape("g", {style: `transform: translate(${c * side}px, ${r * side}px)`}, shape("rect", {
+    width: side - 1, height: side - 1, class: value < 0 ? "cell negative" : "cell", style: `--share: ${Math.abs(value) / most}`,
+  }), ...words(value))))
+  return {cells, picture: drawing(side * rows.length, side * rows.length, alt, ...cells.flat())}
+}
+
+const percent = share => `${Math.round(100 * share)} %`
+
+function way({name, values, bits, multiply_adds, additions, error, share_at_100}) {
+  const {picture} = square(values, 60, `${name}: ${values.map(row => row.join(" ")).join("; ")}`, value => value ? [label(30, 35, String(value))] : [])
+  const work = `${multiply_adds} multiply–adds${additions ? `, ${additions} additions` : ""}`
+  return element("figure", {}, picture, element("figcaption", {}, element("b", {}, name), element("br"), `${bits} bits, error ${error.toFixed(2)}`, element("br"), work, element("br"), `at 100 channels: ${percent(share_at_100)} of the multiply–adds`))
+}
+
+function hidden() {
+  const {matrix, rows, columns, branches, given, found} = tables.hidden, side = 24
+  const {cells, picture} = square(matrix, side, `${matrix.length} by ${matrix.length} weights; in the right order of channels they are ${branches} blocks`)
+  const button = element("button", {type: "button", "aria-pressed": "false", onclick: slide}, "Slide the channels")
+  const word = element("p", {class: "answer", role: "status"})
+  function slide() {
+    const sorted = button.ariaPressed === "false"
+    button.ariaPressed = String(sorted)
+    rows.forEach((row, r) => columns.forEach((column, c) => {
+      const [y, x] = sorted ? [r, c] : [row, column]
+      cells[row][column].style.transform = `translate(${x * side}px, ${y * side}px)`
+    }))
+    tell(sorted)
+  }
+  function tell(sorted) {
+    word.textContent = sorted ? `In the order found, ${branches} blocks have relative error ${found.toFixed(2)}.` : `As the channels come, the nearest ${branches} blocks have relative error ${given.toFixed(2)}.`
+  }
+  tell(false)
+  at("hidden").append(element("div", {class: "controls"}, button), word, picture)
+}
+
+at("ways").append(...tables.ways.map(way))
+hidden()
 radios(at("kernels"), kernels, 0, kernel)
 radios(at("costs"), costs.map(one => one.name), 0, cost)
 draw()
