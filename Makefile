@@ -148,7 +148,7 @@ $(READY): pyproject.toml constraints.txt
 	@touch $@
 
 # A build is done again when something that goes into it is newer, or when something that comes out of it is missing.
-.make/figures: $(READY) $(LIBRARY) $(RUNS) $(wildcard figures/*.py) figures/manifest.toml figures/igc.mplstyle \
+.make/figures: $(READY) $(LIBRARY) $(RUNS) $(wildcard figures/*.py) figures/manifest.toml igc_theory/igc.mplstyle \
                $(if $(filter-out $(wildcard $(PICTURES)),$(PICTURES)),FORCE)
 	$(RUN) figures/build.py
 	@mkdir -p $(@D) && touch $@

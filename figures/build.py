@@ -119,7 +119,7 @@ def draw(
 
     The title is that of the PDF, which readers show instead of a file's name.
     """
-    with plt.style.context([HERE / "igc.mplstyle"], after_reset=True), warnings.catch_warnings():
+    with plt.style.context(["igc_theory.igc"], after_reset=True), warnings.catch_warnings():
         # A missing glyph or a collapsed layout is a warning to Matplotlib, but an error in print.
         warnings.simplefilter("error", UserWarning)
         warnings.simplefilter("error", RuntimeWarning)

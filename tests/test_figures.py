@@ -13,7 +13,7 @@ from matplotlib.text import Text
 
 from figures import build, papers
 from igc_theory.networks import published_tables
-from igc_theory.views.plots.style import branch_colours
+from igc_theory.views.plots.style import PALETTE, branch_colours
 from tests.perception import collapses, indistinct
 from tools import files as stored
 from tools.files import ROOT
@@ -191,7 +191,6 @@ def line():
 @pytest.fixture
 def house(tmp_path, monkeypatch):
     """Return a folder for figures with one script, `line`, whose functions a test may replace."""
-    (tmp_path / "igc.mplstyle").write_text((build.HERE / "igc.mplstyle").read_text())
     script = line()
     monkeypatch.setattr(build, "HERE", tmp_path)
     monkeypatch.setattr(build, "script", lambda name: script)
@@ -203,7 +202,6 @@ def house(tmp_path, monkeypatch):
 def first_build(tmp_path_factory):
     """Return the files that a build of the figure writes."""
     path = tmp_path_factory.mktemp("figures")
-    (path / "igc.mplstyle").write_text((build.HERE / "igc.mplstyle").read_text())
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(build, "HERE", path)
         patch.setattr(build, "script", lambda name: line())
@@ -227,7 +225,7 @@ def files(path):
 def test_a_build_writes_all_formats_and_repeats_itself_to_the_byte(house):
     assert build.build("line") == []
     first = files(house.path)
-    assert first.keys() - {"igc.mplstyle"} == {"data/line.csv", "out/line.svg", "out/line.pdf", "out/line.png"}
+    assert first.keys() == {"data/line.csv", "out/line.svg", "out/line.pdf", "out/line.png"}
     assert build.build("line") == []
     assert files(house.path) == first
     assert build.check("line") == []
@@ -437,3 +435,10 @@ def test_a_write_that_fails_keeps_the_old_file(tmp_path, monkeypatch):
     with pytest.raises(ZeroDivisionError):
         stored.replace_file(path, b"new")
     assert files(tmp_path) == {"file.txt": b"old"}
+
+
+def test_the_style_comes_with_the_package_in_the_colours_of_the_module():
+    with plt.style.context("igc_theory.igc", after_reset=True):
+        assert plt.rcParams["font.family"] == ["STIXGeneral"]
+        cycle = plt.rcParams["axes.prop_cycle"].by_key()["color"]
+        assert [f"#{colour.removeprefix('#')}" for colour in cycle] == list(PALETTE)

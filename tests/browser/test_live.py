@@ -10,48 +10,11 @@ from igc_theory.structure import interleaved, path_counts
 from igc_theory.views.explorers.balance import balance_answer
 from igc_theory.views.explorers.blocks import block_answer
 from igc_theory.views.explorers.budgets import budget_answer
+from tests.browser.looks import CUT, PALE, UNNAMED
 from website.pages import LIVE
 from website.redundancy import hidden_blocks
 
 pytestmark = pytest.mark.xdist_group("site")
-
-CUT = """() => [...document.querySelectorAll("main *")].filter(node => {
-  if (node.closest("mjx-container, .scroll, svg") || !node.offsetParent) return false
-  const box = node.getBoundingClientRect()
-  return box.width && (box.right > innerWidth + 1 || box.left < -1)
-}).map(node => node.outerHTML.slice(0, 80))"""
-
-UNNAMED = """() => [...document.querySelectorAll("main :is(img, svg.drawing, canvas, input, select, button)")].filter(node => {
-  const box = node.getBoundingClientRect(), named = node.alt || node.ariaLabel || node.labels?.length || node.textContent.trim()
-  return !named || (!node.hidden && node.offsetParent && !box.width)
-}).map(node => node.outerHTML.slice(0, 80))"""
-
-PALE = """() => {
-  const pen = new OffscreenCanvas(1, 1).getContext("2d", {willReadFrequently: true})
-  const painted = layers => {
-    pen.globalAlpha = 1
-    for (const [colour, alpha] of layers) { pen.globalAlpha = alpha; pen.fillStyle = colour; pen.fillRect(0, 0, 1, 1) }
-    const linear = v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4
-    const [r, g, b] = [...pen.getImageData(0, 0, 1, 1).data].map(v => linear(v / 255))
-    return 0.2126 * r + 0.7152 * g + 0.0722 * b
-  }
-  const contrast = (a, b) => (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05)
-  const colour = name => getComputedStyle(document.documentElement).getPropertyValue(name).trim()
-  const behind = node => node ? [...behind(node.parentElement), [getComputedStyle(node).backgroundColor, 1]] : [["white", 1]]
-  const paper = [colour("--paper"), 1], strongest = [colour("--lit"), Number(colour("--most"))]
-  const under = node => {
-    if (!node.closest("svg")) return [behind(node)]
-    if (node.matches(".on")) return ["--lit", "--second", "--third"].map(name => [[colour(name), 1]])
-    return node.matches(".small") ? [[paper]] : [[paper], [paper, strongest]]
-  }
-  const own = node => [...node.childNodes].some(child => child.nodeType === 3 && child.data.trim())
-  const unseen = "script, style, noscript, title, option, :disabled, mjx-container, mjx-container *"
-  const nodes = [...document.querySelectorAll("body *")].filter(node => own(node) && !node.matches(unseen))
-  return nodes.filter(node => under(node).some(layers => {
-    const ink = getComputedStyle(node)[node.closest("svg") ? "fill" : "color"]
-    return contrast(painted(layers), painted([...layers, [ink, 1]])) < 4.5
-  })).map(node => node.outerHTML.slice(0, 120))
-}"""
 
 
 @pytest.mark.parametrize("name", LIVE)

@@ -9,6 +9,7 @@ import pytest
 
 from igc_theory.budget import widest_dense, widest_strict
 from igc_theory.budget.curves.tradeoffs import width_against_parameters
+from tests.browser.looks import CUT, PALE, SMALL
 from tools.files import ROOT
 from website.pages import LIVE
 
@@ -53,6 +54,13 @@ def test_a_page_opens_with_typeset_formulas_and_fits_its_screen(visit, site, nam
     for width in (390, 1280):
         page.set_viewport_size({"width": width, "height": 800})
         page.wait_for_function(f"document.documentElement.scrollWidth <= {width}", timeout=10_000)
+        assert page.evaluate(SMALL) == []
+    if name.startswith("api/"):
+        return  # drawn by pdoc, in its own colours
+    assert page.evaluate(CUT) == []
+    for theme in ("dark", "light"):
+        page.emulate_media(color_scheme=theme)
+        assert page.evaluate(PALE) == []
 
 
 class Links(HTMLParser):
