@@ -7,10 +7,10 @@ from experiments.models import Design
 from igc_theory.structure.blocks import interleaved
 
 CLAIM = "the design nearest to balance, S K1 = K2 = K3, is best or second best"
-SEEDS = 5
+SEEDS = 32
 WIDTHS = {
-    "digits": [(72, [1, 8, 12]), (70, [1, 7, 14]), (70, [2, 5, 7]), (60, [3, 4, 5]), (54, [1, 6, 27]), (32, [8, 2, 2])],
-    "mnist1d": [
+    (3, 3): [(72, [1, 8, 12]), (70, [1, 7, 14]), (70, [2, 5, 7]), (60, [3, 4, 5]), (54, [1, 6, 27]), (32, [8, 2, 2])],
+    (1, 5): [
         (84, [2, 6, 7]),
         (70, [1, 10, 14]),
         (72, [3, 4, 9]),
@@ -19,7 +19,7 @@ WIDTHS = {
         (48, [8, 2, 4]),
     ],
 }
-"""By data set: channels and branch widths, the spatial factor first; all dense."""
+"""By window: channels and branch widths, the spatial factor first; all dense."""
 
 
 def designs(data: Data, seed: int) -> list[Design]:
@@ -31,7 +31,7 @@ def designs(data: Data, seed: int) -> list[Design]:
             f"imbalance {imbalance(widths, height * width):.3f}",
             (interleaved(channels, widths, data.window),) * 2,
         )
-        for channels, widths in WIDTHS[data.name]
+        for channels, widths in WIDTHS[data.window]
     ]
 
 

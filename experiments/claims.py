@@ -74,9 +74,20 @@ def _first_or_second(designs: Mapping[str, Row], means: Means) -> NDArray[np.flo
     return np.asarray(means[balanced] - others[-2])
 
 
+def _balanced_ahead(designs: Mapping[str, Row], means: Means) -> NDArray[np.float64]:
+    """Return by how much balanced factorizations beat the mean of the others of as many factors, where there are others."""
+    groups: dict[str, dict[str, list[str]]] = {}
+    for key, row in designs.items():
+        groups.setdefault(str(row["factors"]), {}).setdefault(str(row["role"]), []).append(key)
+    margins = [
+        _mean(means, group["balanced"]) - _mean(means, group["other"]) for group in groups.values() if "other" in group
+    ]
+    return np.asarray(np.mean(margins, axis=0))
+
+
 _CHAINS = ("2 factors", "3 factors")
 _FEW = ["one: 2 factors", "one: 3 factors", "one: 4 factors"]
-_SIZES = ("small", "large")
+_SIZES = ("small", "medium", "large")
 
 CLAIMS = (
     Claim("The widest IGC block beats a regular convolution", "IGCV1", "igcv1_sweep", _wider),
@@ -108,9 +119,34 @@ CLAIMS = (
         difference([f"{size}: IGCV3" for size in _SIZES], [f"{size}: MobileNetV2" for size in _SIZES]),
     ),
     Claim(
-        "IGCV3 is furthest ahead when the network is small", "IGCV3", "inverted_residuals",
+        "IGCV3 is further ahead in the small network than in the large one", "IGCV3", "inverted_residuals",
         lambda designs, means: (
             means["small: IGCV3"] - means["small: MobileNetV2"] - means["large: IGCV3"] + means["large: MobileNetV2"]
         ),
+    ),
+    Claim(
+        "IGCV1 beats a regular convolution in networks of eight blocks", "IGCV1", "depth",
+        difference(["8 blocks: IGCV1"], ["8 blocks: regular"]),
+    ),
+    Claim(
+        "IGCV1 is further ahead with eight blocks than with two", "talk", "depth",
+        lambda designs, means: (
+            means["8 blocks: IGCV1"] - means["8 blocks: regular"] - means["2 blocks: IGCV1"] + means["2 blocks: regular"]
+        ),
+    ),
+    Claim(
+        "IGCV1 beats Xception's block", "IGCV1", "xception",
+        difference(["one: IGCV1"], ["one: depthwise first", "one: pointwise first"]),
+    ),
+    Claim(
+        "Branches of two channels beat depthwise ones before a dense convolution", "asked here", "xception",
+        difference(["one: group, then dense"], ["one: depthwise first"]),
+    ),
+    Claim(
+        "The depthwise convolution is better placed first than last", "asked here", "xception",
+        difference(["one: depthwise first"], ["one: pointwise first"]),
+    ),
+    Claim(
+        "Balanced factorizations beat others of as many factors", "asked here", "factorizations", _balanced_ahead,
     ),
 )  # fmt: skip

@@ -33,7 +33,7 @@ from tqdm import tqdm
 from experiments.comparisons import KEEPS, METHODS, ORIGINAL, STORED, budget, rows, summary_table
 from experiments.data import Data, load
 from experiments.records import Row, key, read, still_valid, write
-from experiments.run import LARGEST_GRADIENT, versions
+from experiments.run import versions
 from experiments.training import Schedule, accuracy, train
 from experiments.verdicts import chosen_rate
 from igc_theory.kernels.products.files import replacing
@@ -50,8 +50,8 @@ from tools.processes import alone_in, end_with_parent, or_stopped
 
 HERE = Path(__file__).resolve().parent
 SEEDS = range(5)
-TRAINED, TUNED = 200, 100
-"""Batches of 64: those from fresh weights, and those after a change."""
+TRAINED, TUNED, BATCH = 200, 100, 64
+"""Batches from fresh weights, batches after a change, and images in each."""
 
 TUNING_RATE = 0.1
 """Peak rate of fine-tuning, below that of training: the weights are near where they should be."""
@@ -106,16 +106,21 @@ def fresh(seed: int) -> nn.Sequential:
 
 
 def from_fresh_weights(steps: int) -> Schedule:
-    """Return how a network is trained from the start; without a largest gradient some chains of factors diverge."""
-    return Schedule(chosen_rate("digits", "linear"), steps, largest_gradient=LARGEST_GRADIENT["residual"])
+    """Return how a network is trained from the start; at the rate that was chosen for chains of many factors."""
+    return Schedule(chosen_rate("digits", "many"), steps, BATCH)
+
+
+def alone(network: nn.Module) -> nn.Sequential:
+    """Return the network as one of several that are trained side by side, of which there is one."""
+    return nn.Sequential(network, nn.Unflatten(1, (1, 10)))
 
 
 def original(seed: int, folder: Path) -> nn.Sequential:
     """Return the trained network of a seed, which is trained once and kept."""
     network, path = fresh(seed), folder / f"{seed}.pt"
     if not path.exists():
-        data = load("digits")
-        train(network, data, from_fresh_weights(TRAINED), seed)
+        data = load("digits", seed)
+        train(alone(network), [data], from_fresh_weights(TRAINED), [seed])
         with replacing(path) as file:
             torch.save(network.state_dict(), file)
     network.load_state_dict(torch.load(path))
@@ -202,12 +207,12 @@ def perform(task: Task, folder: Path) -> Row:
 
 def _performed(task: Task, folder: Path) -> Row:
     torch.manual_seed(1000 + task.seed)
-    data, network = load("digits"), original(task.seed, folder)
+    data, network = load("digits", task.seed), original(task.seed, folder)
     new, choices = CHANGES[task.method](network, task.keep, data)
     fresh_weights = task.method == "products from scratch"
-    before = accuracy(new, data.test)
-    schedule = from_fresh_weights(TRAINED + TUNED) if fresh_weights else Schedule(TUNING_RATE, TUNED)
-    train(new, data, schedule, 100 + task.seed)
+    before = accuracy(alone(new), [data.test])[0]
+    schedule = from_fresh_weights(TRAINED + TUNED) if fresh_weights else Schedule(TUNING_RATE, TUNED, BATCH)
+    train(alone(new), [data], schedule, [100 + task.seed])
     for part in new.modules():
         if prune.is_pruned(part) and hasattr(part, "weight_orig"):
             prune.remove(part, "weight")
@@ -220,7 +225,7 @@ def _performed(task: Task, folder: Path) -> Row:
         "steps": TUNED,
         "choices": choices,
         "test_before": round(before, 4),
-        "test": round(accuracy(new, data.test), 4),
+        "test": round(accuracy(alone(new), [data.test])[0], 4),
         "onnx_difference": exported(new, data, folder / task.file),
         **versions(),
         "onnxruntime": version("onnxruntime"),
@@ -282,7 +287,7 @@ def in_parallel(todo: Sequence[Task], folder: Path, workers: int) -> Iterator[Ro
 
 def with_times(found: Sequence[Row], paths: Sequence[Path]) -> list[Row]:
     """Return the rows with the milliseconds of a call; all networks take turns, so that what slows one slows all."""
-    images = {"images": load("digits").test.inputs[:IMAGES].numpy()}
+    images = {"images": load("digits", 0).test.inputs[:IMAGES].numpy()}
     calls = [partial(session(path).run, None, images) for path in paths]
     best = np.full(len(calls), np.inf)
     for _ in tqdm(range(ROUNDS), desc="timing", unit="round"):

@@ -7,9 +7,9 @@ from experiments.models import Design
 from igc_theory.structure.blocks import interleaved
 
 CLAIM = "a few factors beat both one and many"
-SEEDS = 5
+SEEDS = 32
 WIDTHS = {
-    "digits": [
+    (3, 3): [
         (17, [17]),
         (52, [2, 26]),
         (72, [1, 8, 12]),
@@ -17,7 +17,7 @@ WIDTHS = {
         (84, [1, 2, 2, 3, 7]),
         (84, [1, 2, 2, 2, 2, 3, 3]),
     ],
-    "mnist1d": [
+    (1, 5): [
         (22, [22]),
         (60, [3, 20]),
         (84, [2, 6, 7]),
@@ -26,7 +26,7 @@ WIDTHS = {
         (96, [1, 2, 2, 2, 2, 2, 4]),
     ],
 }
-"""By data set: channels and branch widths, the spatial factor first."""
+"""By window: channels and branch widths, the spatial factor first."""
 
 
 def designs(data: Data, seed: int) -> list[Design]:
@@ -37,5 +37,5 @@ def designs(data: Data, seed: int) -> list[Design]:
             f"{len(widths)} factor{'s' if len(widths) > 1 else ''}",
             (interleaved(channels, widths, data.window),) * 2,
         )
-        for channels, widths in WIDTHS[data.name]
+        for channels, widths in WIDTHS[data.window]
     ]

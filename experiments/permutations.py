@@ -15,13 +15,13 @@ from igc_theory.structure.factors import GroupConv
 from igc_theory.structure.permutations import ChannelPermutation
 
 CLAIM = "complementary factors beat the same factors un-permuted, and randomly permuted ones lie between"
-SEEDS = 5
-CHAINS: dict[str, dict[str, Callable[[tuple[int, int]], Chain]]] = {
-    "digits": {
+SEEDS = 32
+CHAINS: dict[tuple[int, int], dict[str, Callable[[tuple[int, int]], Chain]]] = {
+    (3, 3): {
         "2 factors": lambda window: igcv1(17, 3, window),
         "3 factors": lambda window: interleaved(72, [1, 8, 12], window),
     },
-    "mnist1d": {
+    (1, 5): {
         "2 factors": lambda window: igcv1(20, 3, window),
         "3 factors": lambda window: interleaved(84, [2, 6, 7], window),
     },
@@ -31,7 +31,7 @@ CHAINS: dict[str, dict[str, Callable[[tuple[int, int]], Chain]]] = {
 def designs(data: Data, seed: int) -> list[Design]:
     """Return each chain in three arrangements; random permutations are drawn anew for every block and seed."""
     found = []
-    for budget, make in CHAINS[data.name].items():
+    for budget, make in CHAINS[data.window].items():
         chain, rng = make(data.window), np.random.default_rng([seed, 1])
         arrangements = {
             "interleaved": (chain, chain),

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tools.files import BuildError, read_text, replace_file, shown
 
-__all__ = ["KEY", "Row", "key", "read", "still_valid", "write"]
+__all__ = ["KEY", "Row", "append", "key", "read", "still_valid", "write"]
 
 Row = dict[str, str | int | float]
 KEY = ("dataset", "budget", "design", "seed")
@@ -51,9 +51,28 @@ def still_valid(
 
 
 def write(path: Path, rows: Sequence[Row]) -> None:
-    """Write all rows at once: a run that is stopped leaves the old file or the new one."""
+    """Write all rows at once: a run that is stopped leaves the old file or the new one. Without rows there is no file."""
+    if rows:
+        replace_file(path, _lines(rows, header=True).encode())
+    else:
+        path.unlink(missing_ok=True)
+
+
+def append(path: Path, rows: Sequence[Row]) -> None:
+    """Add rows to a file that `write` left, or begin one; what stops it leaves a torn last line, which `read` passes over."""
+    text = _lines(rows, header=not path.exists())
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with open(path, "a", encoding="utf-8", newline="") as file:
+            file.write(text)
+    except OSError as error:
+        raise BuildError(f"{shown(path)} cannot be written ({error}): make room, or allow writing there") from error
+
+
+def _lines(rows: Sequence[Row], *, header: bool) -> str:
     text = io.StringIO()
     writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
+    if header:
+        writer.writeheader()
     writer.writerows(rows)
-    replace_file(path, text.getvalue().encode())
+    return text.getvalue()

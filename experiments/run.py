@@ -1,76 +1,82 @@
-"""Run the experiments: train every design of every experiment, and store a row per run.
+"""Run the experiments: train every design of every experiment, and store a row per run. experiments/PLAN.md says why which.
 
-    python -m experiments.run                    all of them, in under an hour on two cores
+    python -m experiments.run                    all of them, in about an hour and a half on two cores
     python -m experiments.run NAME …             only these
     python -m experiments.run --quick            one seed of each, in five minutes; the stored results stay as they are
     python -m experiments.run --list             what there is
+    python -m experiments.run --again 20         train 20 stored runs again, drawn at random, and compare all digits
 
 A run that is finished is kept in experiments/running (experiments/quick) at once, so that an interrupted command goes on where it
-stopped. When an experiment is complete, its rows replace experiments/NAME.csv.
+stopped. When all are complete, their rows replace experiments/NAME.csv. Within `joblib.parallel_config` the runs go to
+another backend, such as Dask's.
 """
 
 from __future__ import annotations
 
 import argparse
 import importlib
-import multiprocessing
-import os
 import platform
 import sys
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from tqdm import tqdm
 
 from experiments.data import DATASETS, Data, load
 from experiments.models import Design, build, weights
-from experiments.records import Row, key, read, still_valid, write
+from experiments.records import Row, append, key, read, still_valid, write
 from experiments.training import STEPS, Schedule, accuracy, train
 from experiments.verdicts import chosen_rate
 from igc_theory import __version__
 from igc_theory.kernels.products.product import Product
+from igc_theory.networks.audits.workers import as_they_come
 from igc_theory.structure.paths import path_counts
 from tools.files import BuildError, chosen, shown
-from tools.processes import alone_in, end_with_parent, or_stopped
+from tools.processes import alone_in, or_stopped
 
 HERE = Path(__file__).resolve().parent
+RATES = "learning_rate"
+"""The experiment whose rates all others take."""
+
 NAMES = (
-    "learning_rate", "igcv1_sweep", "factor_count", "balance", "permutations", "path_counts", "inverted_residuals",
+    RATES, "igcv1_sweep", "factor_count", "balance", "permutations", "path_counts", "inverted_residuals", "depth", "xception",
+    "factorizations",
 )  # fmt: skip
 TOLERANCE = 1.02
 """The largest ratio of the weights of two designs of one budget."""
 
-FIRST_SEED = 5
-"""Seeds 0 to 4 were those of the pilot."""
+FIRST_SEED = 100
+"""Smaller ones served a pilot, a run that left most claims undecided, and trials of speed."""
 
-LARGEST_GRADIENT = {"linear": float("inf"), "residual": 1.0}
-"""Norm to which the gradient of a batch is cut, by family: without it three in forty runs of residual blocks diverged."""
+
+TOGETHER = 8
+"""Runs of one design that are trained side by side."""
 
 
 class Task(NamedTuple):
-    """One run."""
+    """Runs of one design, of several seeds."""
 
     experiment: str
     dataset: str
     budget: str
     design: str
-    seed: int
+    seeds: tuple[int, ...]
 
 
 def tasks(experiment: str, seeds: int | None = None) -> Iterator[Task]:
-    """Yield the runs of an experiment, one seed after the other, after checking that weights are equal."""
+    """Yield the runs of an experiment, some seeds after the others, after checking that weights are equal."""
     module = importlib.import_module(f"experiments.{experiment}")
-    for seed in range(FIRST_SEED, FIRST_SEED + (seeds or module.SEEDS)):
+    first, number = getattr(module, "FIRST_SEED", FIRST_SEED), seeds or module.SEEDS
+    for start in range(first, first + number, TOGETHER):
+        some = tuple(range(start, min(start + TOGETHER, first + number)))
         for dataset in DATASETS:
-            data = load(dataset)
-            designs = module.designs(data, seed)
+            data = load(dataset, first)
+            designs = module.designs(data, start)
             check_weights(designs, data)
-            yield from (Task(experiment, dataset, design.budget, design.name, seed) for design in designs)
+            yield from (Task(experiment, dataset, design.budget, design.name, some) for design in designs)
 
 
 def check_weights(designs: Sequence[Design], data: Data) -> None:
@@ -81,35 +87,45 @@ def check_weights(designs: Sequence[Design], data: Data) -> None:
             raise ValueError(f"{data.name}, budget {budget!r}: weights differ by more than 2 %: {counts}")
 
 
-def perform(task: Task) -> Row:
-    """Train and test one design; return its row."""
+def perform(task: Task) -> list[Row]:
+    """Train and test one design; return a row per seed."""
     torch.set_num_threads(1)
-    data = load(task.dataset)
-    designs = importlib.import_module(f"experiments.{task.experiment}").designs(data, task.seed)
-    (design,) = (design for design in designs if (design.budget, design.name) == (task.budget, task.design))
-    network, products = build(design, data, np.random.default_rng(task.seed))
-    schedule = Schedule(
-        design.rate or chosen_rate(task.dataset, design.family),
-        STEPS[task.dataset],
-        largest_gradient=LARGEST_GRADIENT[design.family],
-    )
-    train(network, data, schedule, task.seed)
-    return {
-        "dataset": task.dataset,
-        "budget": task.budget,
-        "role": design.role,
-        "design": task.design,
-        "seed": task.seed,
-        **structure(design, products),
-        "weights": weights(design, data),
-        "rate": schedule.rate,
-        "steps": schedule.steps,
-        "train": round(accuracy(network, data.train), 4),
-        "validation": round(accuracy(network, data.validation), 4),
-        # The test split is opened once, by a run whose schedule was settled before.
-        "test": round(accuracy(network, data.test), 4) if design.rate is None else "",
-        **versions(),
+    data = [load(task.dataset, seed) for seed in task.seeds]
+    module = importlib.import_module(f"experiments.{task.experiment}")
+    designs = [
+        next(
+            design
+            for design in module.designs(data[0], seed)
+            if (design.budget, design.name) == (task.budget, task.design)
+        )
+        for seed in task.seeds
+    ]
+    networks = build(designs, data[0], [np.random.default_rng(seed) for seed in task.seeds])
+    rate = designs[0].rate or chosen_rate(task.dataset, designs[0].family)
+    schedule = Schedule(rate, STEPS[task.dataset])
+    train(networks.module, data, schedule, task.seeds)
+    found = {
+        name: accuracy(networks.module, [getattr(part, name) for part in data]) for name in ("train", "validation")
     }
+    # The test split is opened once, by runs whose schedule was settled before.
+    tested = accuracy(networks.module, [part.test for part in data]) if designs[0].rate is None else None
+    return [
+        {
+            "dataset": task.dataset,
+            "budget": task.budget,
+            "role": design.role,
+            "design": task.design,
+            "seed": seed,
+            **structure(design, networks.products[k]),
+            "weights": weights(design, data[0]),
+            "rate": schedule.rate,
+            "steps": schedule.steps,
+            **{name: round(values[k], 4) for name, values in found.items()},
+            "test": round(tested[k], 4) if tested else "",
+            **versions(),
+        }
+        for k, (seed, design) in enumerate(zip(task.seeds, designs, strict=True))
+    ]
 
 
 def structure(design: Design, products: Sequence[Product]) -> Row:
@@ -144,41 +160,41 @@ def _mean(values: Sequence[float]) -> float:
 
 def versions() -> Row:
     """Return the versions that a result depends on."""
-    packages = ("numpy", "torch", "scikit-learn", "mnist1d")
+    packages = ("numpy", "torch", "scikit-learn", "mnist1d", "mlxtend")
     found: Row = {"python": platform.python_version(), "igc_theory": __version__}
     return found | {name.replace("-", "_"): version(name) for name in packages}
 
 
 def run(names: Sequence[str], *, quick: bool, workers: int) -> None:
-    """Run experiments one after the other, each in parallel; show progress with the time left."""
+    """Run experiments, the learning rates first and of the others one seed after the other; show progress with the time left."""
+    stages = [[name for name in names if name == RATES], [name for name in names if name != RATES]]
+    for stage in filter(None, stages):
+        _run_stage(stage, HERE / ("quick" if quick else "running"), quick=quick, workers=workers)
+
+
+def _run_stage(names: Sequence[str], folder: Path, *, quick: bool, workers: int) -> None:
     plan = {name: list(tasks(name, 1 if quick else None)) for name in names}
-    folder = HERE / ("quick" if quick else "running")
     rows = {name: still_valid(read(folder / f"{name}.csv"), _steps(plan[name]), versions()) for name in names}
-    todo = {name: [task for task in plan[name] if key(task._asdict()) not in rows[name]] for name in names}
-    total = sum(map(len, plan.values()))
-    context = multiprocessing.get_context("spawn")
-    with (
-        tqdm(total=total, initial=total - sum(map(len, todo.values())), unit="run", smoothing=0.05) as bar,
-        ProcessPoolExecutor(workers, context, end_with_parent, (os.getpid(),)) as pool,
-    ):
-        for name in names:
-            bar.set_description(name)
-            futures = [pool.submit(perform, task) for task in todo[name]]
-            try:
-                for future in as_completed(futures):
-                    row = future.result()
-                    rows[name][key(row)] = row
-                    write(folder / f"{name}.csv", list(rows[name].values()))
-                    bar.update()
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
-            finish(name, [rows[name][key(task._asdict())] for task in plan[name]], folder, quick=quick)
+    for name in names:
+        write(folder / f"{name}.csv", list(rows[name].values()))
+    todo = [task for name in names for task in plan[name] if not rows[name].keys() >= {*keys(task)}]
+    todo.sort(key=lambda task: task.seeds)
+    calls = [(task,) for task in todo]
+    for k, found in as_they_come(perform, calls, workers=workers, progress=True, what="experiments", unit="design"):
+        rows[todo[k].experiment] |= {key(row): row for row in found}
+        append(folder / f"{todo[k].experiment}.csv", found)
+    for name in names:
+        finish(name, [rows[name][each] for task in plan[name] for each in keys(task)], folder, quick=quick)
+
+
+def keys(task: Task) -> list[tuple[str, ...]]:
+    """Return what tells the rows of a task apart."""
+    return [key({**task._asdict(), "seed": seed}) for seed in task.seeds]
 
 
 def _steps(plan: Sequence[Task]) -> dict[tuple[str, ...], int]:
     """Return the steps of training of each run that is planned, by what tells its row apart."""
-    return {key(task._asdict()): STEPS[task.dataset] for task in plan}
+    return {each: STEPS[task.dataset] for task in plan for each in keys(task)}
 
 
 def finish(name: str, rows: Sequence[Row], folder: Path, *, quick: bool) -> None:
@@ -186,6 +202,25 @@ def finish(name: str, rows: Sequence[Row], folder: Path, *, quick: bool) -> None
     write((folder if quick else HERE) / f"{name}.csv", rows)
     if not quick:
         (folder / f"{name}.csv").unlink(missing_ok=True)
+
+
+def differences(number: int, rng: np.random.Generator) -> list[str]:
+    """Train stored runs again, drawn at random from all; return a line for each that comes out otherwise in any digit."""
+    plan = [task for name in NAMES for task in tasks(name)]
+    rows = {name: {key(row): row for row in read(HERE / f"{name}.csv")} for name in NAMES}
+    lines = []
+    for k, place in zip(rng.choice(len(plan), number), rng.integers(TOGETHER, size=number), strict=True):
+        task = plan[k]
+        row = perform(task)[place % len(task.seeds)]
+        stored = rows[task.experiment].get(key(row), {})
+        other = [
+            f"{column} was {stored.get(column)}, is {row[column]}"
+            for column in row
+            if str(row[column]) != stored.get(column)
+        ]
+        print(f"{', '.join(task[:4])}, seed {row['seed']}: {'; '.join(other) or 'the same'}", flush=True)
+        lines += other
+    return lines
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -201,6 +236,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         default=2,
         help="processes of one thread each (default 2)",
     )
+    parser.add_argument(
+        "--again", type=int, metavar="N", help="train N stored runs again; exit status 1 if a digit differs"
+    )
     parser.add_argument("--list", action="store_true", help="name the experiments and stop")
     options = parser.parse_args(arguments)
     try:
@@ -209,6 +247,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             for name in names:
                 print(f"{name:<20} {(importlib.import_module(f'experiments.{name}').__doc__ or '').strip()}")
             return 0
+        if options.again:
+            lines = differences(options.again, np.random.default_rng())
+            print(f"{len(lines)} values differ" if lines else "all digits agree")
+            return int(bool(lines))
         if options.quick and not options.names:
             names.remove("learning_rate")  # a quick run trains at the rates that are stored
         with alone_in(HERE / ("quick" if options.quick else "running")):
