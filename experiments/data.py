@@ -23,7 +23,7 @@ from tools.files import replace_file
 __all__ = ["DATASETS", "Data", "Part", "load"]
 
 SPLIT_SEED = 2029
-"""Of what is tested on. What 2026 to 2028 gave served a pilot, a run with five seeds and trials of speed, and is not used any more."""
+"""Of what is tested on. What 2026 to 2028 gave served a pilot, a run with five seeds and trials of speed."""
 
 DATASETS = ("digits", "mnist1d", "mnist")
 MADE = Path(__file__).resolve().parent / "made"
@@ -70,7 +70,7 @@ class Data:
 
     @property
     def stride(self) -> tuple[int, int]:
-        """Stride of the stem, (height, width), no more than its window; 4×4 positions are left of digits, 5×5 of MNIST, 10 of MNIST-1D."""
+        """Stride of the stem, (height, width): 4×4 positions are left of the digits, 5×5 of MNIST, 10 of MNIST-1D."""
         return {"digits": (2, 2), "mnist1d": (1, 4), "mnist": (3, 3)}[self.name]
 
 

@@ -6,6 +6,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="the extra experiment is not installed")
 pytest.importorskip("sklearn", reason="the extra experiment is not installed")
 pytest.importorskip("mnist1d", reason="the extra experiment is not installed")
+pytest.importorskip("mlxtend", reason="the extra experiment is not installed")
 pytest.importorskip("onnxruntime", reason="the extra experiment is not installed")
 
 from experiments import example
@@ -20,24 +21,24 @@ def network():
 @pytest.mark.parametrize("method", example.METHODS)
 def test_methods_make_networks_of_the_size_asked_for(network, method):
     before = {name: value.clone() for name, value in network.state_dict().items()}
-    new, _ = example.CHANGES[method](network, 0.25, load("digits"))
+    new, _ = example.CHANGES[method](network, 0.25, load("digits", 0))
     first = network[0].weight.numel()  # it reads one channel, and nothing replaces it
     assert example.weights(new) - first <= 0.25 * example.weights(network)
-    assert new(load("digits").test.inputs[:3]).shape == (3, 10)
+    assert new(load("digits", 0).test.inputs[:3]).shape == (3, 10)
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
 
 
 def test_low_rank_is_low_rank(network):
-    new, words = example.of_low_rank(network, 0.25, load("digits"))
+    new, words = example.of_low_rank(network, 0.25, load("digits", 0))
     assert {part.partition(": ")[2].partition(",")[0] for part in words.split("; ")} <= {"keep", "low rank"}
     assert all(part.groups == 1 for part in new.modules() if isinstance(part, torch.nn.Conv2d))
 
 
 def test_pruned_weights_stay_zero_in_training(network):
-    data = load("digits")
+    data = load("digits", 0)
     new, _ = example.pruned(network, 0.1, data)
     size = example.weights(new)
-    example.train(new, data, example.Schedule(0.1, 3), 0)
+    example.train(example.alone(new), [data], example.Schedule(0.1, 3), [0])
     assert example.weights(new) == size == int(0.1 * example.weights(network))
 
 
@@ -69,7 +70,7 @@ def test_a_run_goes_on_where_it_was_stopped(tmp_path, monkeypatch):
 
 
 def test_exported_files_compute_what_their_modules_do(network, tmp_path):
-    data = load("digits")
+    data = load("digits", 0)
     assert example.exported(network, data, tmp_path / "a.onnx") < 1e-4
     found = example.session(tmp_path / "a.onnx").run(None, {"images": data.test.inputs[: example.IMAGES].numpy()})[0]
     assert found.shape == (example.IMAGES, 10)

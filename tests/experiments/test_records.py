@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from experiments.records import key, read, write
+from experiments.records import append, key, read, write
 
 ROWS = [
     {"dataset": "digits", "budget": "one", "design": "C=8 K=1,8", "seed": 0, "test": 97.5},
@@ -30,3 +30,16 @@ def test_a_stop_while_writing_leaves_the_old_file(tmp_path, monkeypatch):
         write(path, ROWS)
     assert len(read(path)) == 1
     assert [entry.name for entry in tmp_path.iterdir()] == ["a.csv"]
+
+
+def test_rows_are_added_to_those_that_are_there(tmp_path):
+    for row in ROWS:
+        append(tmp_path / "new" / "a.csv", [row])
+    write(tmp_path / "b.csv", ROWS)
+    assert (tmp_path / "new" / "a.csv").read_bytes() == (tmp_path / "b.csv").read_bytes()
+
+
+def test_no_rows_are_no_file(tmp_path):
+    write(tmp_path / "a.csv", ROWS)
+    write(tmp_path / "a.csv", [])
+    assert not (tmp_path / "a.csv").exists()
