@@ -6,7 +6,7 @@ from statistics import mean, median
 
 import pytest
 
-from experiments.verdicts import DATASETS, chosen_rate
+from experiments.verdicts import DATASETS, accuracies, chosen_rate, runs
 from figures.build import manifest
 from igc_theory.networks import path_polynomial, published
 from tools.files import ROOT
@@ -210,17 +210,40 @@ def test_words_of_claims_are_those_of_their_intervals():
 
 
 def test_dots_are_runs_less_the_mean_of_their_seed():
-    runs = grouped(rows("experiment_runs"), "panel", "label", value="deviation")
-    for panel in {panel for panel, _ in runs}:
+    dots = grouped(rows("experiment_runs"), "panel", "label", value="deviation")
+    for panel in {panel for panel, _ in dots}:
         budgets = defaultdict(list)
-        for (here, label), values in runs.items():
+        for (here, label), values in dots.items():
             if here == panel:
                 budgets[label.rpartition(": ")[0]].append(values)
         for designs in budgets.values():
             assert max(abs(mean(seed)) for seed in zip(*designs, strict=True)) < 0.006  # rounded to 0.01
-    balanced = {label for panel, label in runs if panel.endswith(": balance")}
+    balanced = {label for panel, label in dots if panel.endswith(": balance")}
     assert sum(label.endswith("balanced") for label in balanced) >= 1
     says("experiment_runs", "less the mean over all designs of its seed and its weights", "The balanced design is red")
+
+
+def test_gains_by_depth_are_between_designs_of_equal_weights():
+    table = rows("experiment_depth")
+    assert len({(row["dataset"], row["blocks"]) for row in table}) == len(table)
+    weights = grouped(runs("depth"), "dataset", "budget", value="weights")
+    assert all(max(counts) <= 1.02 * min(counts) for counts in weights.values())
+    for row in table:
+        dataset = next(key for key, shown in DATASETS.items() if shown == row["dataset"])
+        designs, seeds = accuracies("depth", dataset)
+        means = dict(zip(designs, seeds.mean(axis=0), strict=True))
+        blocks = f"{row['blocks']} blocks"
+        assert float(row["gain"]) == pytest.approx(means[f"{blocks}: IGCV1"] - means[f"{blocks}: regular"], abs=1e-6)
+    says("experiment_depth", "of equal weights", "less than 0.25 points")
+
+
+def test_factorizations_are_all_of_one_width():
+    assert all(
+        len({row["width"] for row in runs("factorizations") if row["dataset"] == name}) == 1 for name in DATASETS
+    )
+    for row in rows("experiment_factorizations"):
+        assert float(row["low"]) < float(row["accuracy"]) < float(row["high"])
+    says("experiment_factorizations", "all products of sparse factors of one width", "less the mean of its seed")
 
 
 def test_the_ringed_rate_is_the_one_that_was_used():
