@@ -289,12 +289,18 @@ def seeds_needed(found: Verdict) -> int:
 
 
 def claims_markdown(found: Sequence[Verdict], *, intervals: bool = True) -> str:
-    """Return verdicts as a table in Markdown, one row per claim; bold ones hold when all are judged together."""
+    """Return verdicts as a table in Markdown, one row per claim; bold ones hold when all are judged together.
+
+    Without intervals the sources of the claims are left out too.
+    """
     cells = {(verdict.claim, verdict.dataset): _cell(verdict, intervals=intervals) for verdict in found}
     datasets = [dataset for dataset in DATASETS if dataset in {verdict.dataset for verdict in found}]
     head = ["claim", *(f"{DATASETS[dataset]}<br>{mean_accuracy(dataset):.1f} %" for dataset in datasets)]
     rows = [
-        [f"{claim.words} ({claim.source})", *(cells.get((claim, dataset), "not run") for dataset in datasets)]
+        [
+            f"{claim.words} ({claim.source})" if intervals else claim.words,
+            *(cells.get((claim, dataset), "not run") for dataset in datasets),
+        ]
         for claim in dict.fromkeys(verdict.claim for verdict in found)
     ]
     return "\n".join(f"|{'|'.join(line)}|" for line in (head, ["---"] * len(head), *rows))

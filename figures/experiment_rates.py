@@ -14,11 +14,14 @@ from igc_theory.views.plots.columns import stacked, unstacked
 from igc_theory.views.plots.networks.experiments import plot_rates
 from igc_theory.views.plots.style import PAGE
 
+FAMILIES = {"one": "one factor", "two": "two factors", "many": "more factors", "residual": "residual blocks"}
+"""What a family of blocks is called in a title."""
+
 
 def data() -> dict[str, NDArray[Any]]:
     """Return the mean validation accuracy of each design at each rate, a panel per family and data set; nothing is trained."""
     panels = {
-        f"{family} blocks: {DATASETS[dataset]}": _means(dataset, family)
+        f"{FAMILIES[family]}: {DATASETS[dataset]}": _means(dataset, family)
         for dataset in datasets_of("learning_rate")
         for family in families(dataset)
     }

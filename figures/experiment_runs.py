@@ -87,7 +87,7 @@ def draw(columns: dict[str, NDArray[Any]]) -> Figure:
                 ax.set_yticklabels([])
         row[0].set_title(PANELS[name], loc="left")
     for dataset, top, bottom in zip(datasets, axes[0], axes[-1], strict=True):
-        top.set_title(dataset, loc="right", fontweight="bold")
+        top.annotate(dataset, (0.5, 1), (0, 20), "axes fraction", "offset points", ha="center", fontweight="bold")
         bottom.set_xlabel("points above the mean of the seed")
     return figure
 

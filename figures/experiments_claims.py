@@ -28,6 +28,6 @@ def data(found: Sequence[Verdict] | None = None) -> dict[str, list[Any]]:
 
 def draw(columns: dict[str, NDArray[Any]]) -> Figure:
     """Draw one row per claim."""
-    figure, ax = plt.subplots(figsize=(PAGE, 0.6 + 0.27 * len({*columns["claim"]})))
+    figure, ax = plt.subplots(figsize=(PAGE, 0.6 + 0.33 * len({*columns["claim"]})))
     plot_claims(columns, MARGIN, ax)
     return figure

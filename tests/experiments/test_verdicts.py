@@ -177,7 +177,7 @@ def test_best_or_second_best(monkeypatch, others, margin):
 
 def test_ahead_when_small():
     means = {"small: IGCV3": 5, "small: MobileNetV2": 2, "large: IGCV3": 9, "large: MobileNetV2": 8}
-    assert claim_of("IGCV3 is furthest").margin({}, {key: np.array([mean]) for key, mean in means.items()}) == [2]
+    assert claim_of("IGCV3 is further ahead").margin({}, {key: np.array([mean]) for key, mean in means.items()}) == [2]
 
 
 # --- tables and what is left out ------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import LogLocator, NullLocator
+from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
 from igc_theory.views.plots.columns import Columns, axes_or_new, checked_columns
@@ -72,10 +72,10 @@ def plot_claims(columns: Columns, band: float = 0.25, ax: Axes | None = None) ->
         shown = {name: column[rows] for name, column in table.items()}
         _intervals(ax, shown, place + 0.24 * (k - (len(datasets) - 1) / 2), marker, colour)
         _words(ax, shown, place, right + (end - right) * (k + 0.12) / len(datasets), marker, colour)
-    ax.set_yticks(range(len(claims)), [fill(claim, _LABEL) for claim in claims], linespacing=0.9)
+    ax.set_yticks(range(len(claims)), [fill(claim, _LABEL) for claim in claims], linespacing=1.15)
     ax.tick_params(axis="y", length=0)
     ax.set(xlim=(left, end), ylim=(len(claims) - 0.5, -1.2), xlabel="margin of the claim (points of test accuracy)")
-    ax.set_xticks([tick for tick in ax.get_xticks() if left <= tick <= right])
+    ax.set_xticks([tick for tick in MaxNLocator(6).tick_values(left, right) if left <= tick <= right])
     ax.spines.bottom.set_bounds(left, right)
     ax.xaxis.label.set(ha="center", x=(right - left) / (2 * (end - left)))
     return ax
