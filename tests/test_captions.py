@@ -7,6 +7,7 @@ from statistics import mean, median
 import pytest
 
 from experiments.verdicts import DATASETS, accuracies, chosen_rate, runs
+from figures import experiment_rates
 from figures.build import manifest
 from igc_theory.networks import path_polynomial, published
 from tools.files import ROOT
