@@ -165,7 +165,6 @@ def write_checkout(folder: Path) -> None:
     """Copy what the notebooks need to find beside them."""
     (folder / "notebooks").mkdir()
     (folder / "figures").mkdir()
-    shutil.copy(ROOT / "figures" / "igc.mplstyle", folder / "figures")
     for path in (ROOT / "notebooks").glob("*.ipynb"):
         text = without_outputs(path.read_text(encoding="utf-8"))
         (folder / "notebooks" / path.name).write_text(text, encoding="utf-8")

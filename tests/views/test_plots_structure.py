@@ -27,7 +27,7 @@ from igc_theory.views.plots.structure.supports import (
 )
 from igc_theory.views.plots.style import PALETTE, branch_colours
 
-STYLE = Path(__file__).resolve().parents[2] / "figures" / "igc.mplstyle"
+STYLE = Path(__file__).resolve().parents[2] / "igc_theory" / "igc.mplstyle"
 IMAGE, KERNEL = np.arange(100.0).reshape(4, 5, 5), np.random.default_rng(0).normal(size=(6, 4, 3, 3))
 DESIGNS = {
     "L": [12, 28, 40],
