@@ -164,7 +164,6 @@ def without_outputs(text: str) -> str:
 def write_checkout(folder: Path) -> None:
     """Copy what the notebooks need to find beside them."""
     (folder / "notebooks").mkdir()
-    (folder / "figures").mkdir()
     for path in (ROOT / "notebooks").glob("*.ipynb"):
         text = without_outputs(path.read_text(encoding="utf-8"))
         (folder / "notebooks" / path.name).write_text(text, encoding="utf-8")
