@@ -68,8 +68,10 @@ def broken_rules(notebook):
 
 
 def broken_by_text(cell):
-    if (lines := len(cell.source.strip().splitlines())) > LONGEST_CELL:
+    if (lines := sum(not line.startswith("#") for line in cell.source.strip().splitlines())) > LONGEST_CELL:
         yield f"has {lines} lines"
+    if cell.source.startswith("assert ") and "\nassert " in cell.source:
+        yield "is a wall of asserts: a comment above them says what they check"
     if re.search(
         r"np\.random\.(?!default_rng|Generator)|%%?time|perf_counter|^import random", cell.source, re.MULTILINE
     ):
@@ -130,6 +132,7 @@ def house(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(("source", "sentence"), [
     ("\n".join(["x = 1"] * 11), "has 11 lines"),
+    ("assert 1\nassert 2", "is a wall of asserts"),
     ("def f():\n    a = 1\n    b = 2\n    return a", "defines f in more than 3 lines"),
     ("class A: pass", "defines a class"),
     ("rng = np.random.default_rng()", "without a literal seed"),
