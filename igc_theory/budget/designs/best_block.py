@@ -166,7 +166,6 @@ def best_blocks(
     """
     into = positive_int("in_channels", in_channels, maximum=MOST_CHANNELS)
     out = positive_int("out_channels", out_channels, maximum=MOST_CHANNELS)
-    beyond = f"use at most {min(into, out)}, the narrower side of the layer: no branch is wider"
     window = window_of("kernel_size", kernel_size, most_area=MOST_AREA)
     strides, by = pair_of("stride", stride), choice_of("objective", objective, OBJECTIVES)
     size, known = pair_of("image", image), _table(table, needed=by == "latency")
@@ -177,7 +176,7 @@ def best_blocks(
         strides,
         dense=choice_of("paths", paths, PATHS) == "dense",
         step=positive_int("multiple_of", multiple_of),
-        min_width=positive_int("min_width", min_width, maximum=min(into, out), beyond=beyond),
+        min_width=_branch_width(min_width, min(into, out)),
         most_factors=None if max_factors is None else positive_int("max_factors", max_factors),
         budget=None if budget is None else positive_int("budget", budget),
         by_multiply_adds=by == "multiply_adds",
@@ -185,9 +184,14 @@ def best_blocks(
         clock=Clock(known, *size, window, strides, min(into, out), max(into, out), out) if known else None,
     )
     few, top = positive_int("shortlist", shortlist, maximum=MOST_TOP), positive_int("top", top, maximum=MOST_TOP)
-    if (timed := _callable(timer)) is None:
-        return _found(search, top, paths)
-    return _by_time(_found(search, max(top, few), paths), timed, size)[:top]
+    timed = _callable(timer)
+    return _by_time(_found(search, max(top, few), paths), timed, size)[:top] if timed else _found(search, top, paths)
+
+
+def _branch_width(min_width: int, narrower: int) -> int:
+    """Return the least width of a branch, checked against the narrower side of the layer."""
+    beyond = f"use at most {narrower}, the narrower side of the layer: no branch is wider"
+    return positive_int("min_width", min_width, maximum=narrower, beyond=beyond)
 
 
 def _found(search: LayerSearch, top: int, paths: str) -> list[LayerDesign]:
