@@ -168,8 +168,12 @@ def versions() -> Row:
 def run(names: Sequence[str], *, quick: bool, workers: int) -> None:
     """Run experiments, the learning rates first and of the others one seed after the other; show progress with the time left."""
     stages = [[name for name in names if name == RATES], [name for name in names if name != RATES]]
+    folder = HERE / ("quick" if quick else "running")
     for stage in filter(None, stages):
-        _run_stage(stage, HERE / ("quick" if quick else "running"), quick=quick, workers=workers)
+        _run_stage(stage, folder, quick=quick, workers=workers)
+    if not quick:  # not before: a run that is stopped in its last stage must find those of the first
+        for name in names:
+            (folder / f"{name}.csv").unlink(missing_ok=True)
 
 
 def _run_stage(names: Sequence[str], folder: Path, *, quick: bool, workers: int) -> None:
@@ -183,8 +187,9 @@ def _run_stage(names: Sequence[str], folder: Path, *, quick: bool, workers: int)
     for k, found in as_they_come(perform, calls, workers=workers, progress=True, what="experiments", unit="design"):
         rows[todo[k].experiment] |= {key(row): row for row in found}
         append(folder / f"{todo[k].experiment}.csv", found)
-    for name in names:
-        finish(name, [rows[name][each] for task in plan[name] for each in keys(task)], folder, quick=quick)
+    for name in names:  # in the order of the plan; a quick run leaves the stored results alone
+        complete = [rows[name][each] for task in plan[name] for each in keys(task)]
+        write((folder if quick else HERE) / f"{name}.csv", complete)
 
 
 def keys(task: Task) -> list[tuple[str, ...]]:
@@ -195,13 +200,6 @@ def keys(task: Task) -> list[tuple[str, ...]]:
 def _steps(plan: Sequence[Task]) -> dict[tuple[str, ...], int]:
     """Return the steps of training of each run that is planned, by what tells its row apart."""
     return {each: STEPS[task.dataset] for task in plan for each in keys(task)}
-
-
-def finish(name: str, rows: Sequence[Row], folder: Path, *, quick: bool) -> None:
-    """Store the rows of a complete experiment in order; a quick one stays where it is."""
-    write((folder if quick else HERE) / f"{name}.csv", rows)
-    if not quick:
-        (folder / f"{name}.csv").unlink(missing_ok=True)
 
 
 def differences(number: int, rng: np.random.Generator) -> list[str]:

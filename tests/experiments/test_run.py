@@ -303,6 +303,23 @@ def test_what_was_finished_is_kept_when_a_run_is_stopped(tmp_path, stand_in, mon
     assert len(stand_in) == len({*stand_in}) == len([*run.tasks("xception")])
 
 
+def test_rates_are_not_trained_again_when_what_follows_is_stopped(tmp_path, stand_in, monkeypatch):
+    perform, names = run.perform, [run.RATES, "xception"]
+
+    def stopped(task):
+        if task.experiment != run.RATES:
+            raise KeyboardInterrupt
+        return perform(task)
+
+    monkeypatch.setattr(run, "perform", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        run.run(names, quick=False, workers=1)
+    monkeypatch.setattr(run, "perform", perform)
+    run.run(names, quick=False, workers=1)
+    assert len(stand_in) == len({*stand_in}) == sum(len([*run.tasks(name)]) for name in names)
+    assert [path.name for path in (tmp_path / "running").iterdir()] == []
+
+
 def test_runs_that_come_out_otherwise_are_named(tmp_path, stand_in, monkeypatch, capsys):
     monkeypatch.setattr(run, "NAMES", ("xception",))
     run.run(["xception"], quick=False, workers=1)
