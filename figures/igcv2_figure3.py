@@ -38,7 +38,7 @@ def draw(columns: dict[str, NDArray[Any]]) -> Figure:
     plot_equal_branches(columns, "width", width).set(ylabel="width (channels)")
     plot_equal_branches(columns, "non_sparsity", share).set(ylabel="non-sparsity", yscale="log")
     plain_ticks(share.yaxis, (0.015, 0.02, 0.03, 0.05, 0.1))
-    share.legend(loc="upper right", frameon=True, framealpha=1, edgecolor="none")
+    figure.legend(*share.get_legend_handles_labels(), loc="outside upper center", ncols=3)
     width.set_ylim(50, 215)
     rows = columns["series"] == "published"
     accuracy.errorbar(

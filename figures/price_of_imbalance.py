@@ -38,6 +38,8 @@ def draw(columns: dict[str, NDArray[Any]]) -> Figure:
     best = designs["price"].argmin()
     place = designs["log2_second"][best], designs["log2_third"][best]
     small: dict[str, Any] = {"textcoords": "offset points", "ha": "center", "fontsize": 7}
-    ax.annotate(" × ".join(str(designs[name][best]) for name in ("K1", "K2", "K3")), place, (0, 5), **small)
     ax.annotate("balance", (0, 0), (0, -11), **small)
+    line = {"arrowstyle": "-", "linewidth": 0.6, "shrinkB": 3, "shrinkA": 0}
+    name = " × ".join(str(designs[width][best]) for width in ("K1", "K2", "K3"))
+    ax.annotate(name, place, (41, 13), arrowprops=line, **small)
     return figure

@@ -1,4 +1,4 @@
-"""What readers without red and green, or without colour, can tell apart in a picture: simulated from its artists."""
+"""What can be seen in a picture, from its artists: what lies on data, and what readers without green, or colour, tell apart."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,6 +11,8 @@ from matplotlib.colors import same_color, to_hex, to_rgba
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
+from matplotlib.text import Text
+from matplotlib.transforms import Bbox
 
 DEUTERANOPIA = np.array([
     [0.367322, 0.860646, -0.227968],
@@ -111,3 +113,46 @@ def indistinct(figure: Figure) -> list[str]:
             if how:
                 found.append(f"panel {number}: {one.colour} and {other.colour}, {one.look}, in {how}")
     return found
+
+
+def on_data(figure: Figure) -> list[str]:
+    """Return the texts and legends of a drawn figure that lie on a line, a point or another text of their panel."""
+    return [f"panel {number}: {what}" for number, ax in enumerate(figure.axes) for what in _on_data_of(ax)]
+
+
+def _on_data_of(ax: Axes) -> Iterator[str]:
+    written = [text for text in ax.texts if text.get_visible() and text.get_text().strip()]
+    named = [(_shown(text), text.get_window_extent().padded(-1)) for text in written if not text.get_rotation() % 90]
+    if ax.get_legend():
+        named.append(("the legend", ax.get_legend().get_window_extent().padded(-1)))
+    for name, box in named:
+        lines = [line for line in ax.get_lines() if not _bar_between(line, box, ax)]
+        if any(_crosses(line, box) for line in lines) or any(_lie_in(points, box) for points in ax.collections):
+            yield f"{name} is on data"
+    for (one, box), (other, there) in combinations(named, 2):
+        if box.overlaps(there):
+            yield f"{one} is on {other}"
+
+
+def _shown(text: Text) -> str:
+    return repr(text.get_text())
+
+
+def _bar_between(line: Line2D, box: Bbox, ax: Axes) -> bool:
+    """Return whether a box of the screen lies in a bar that hides a line."""
+    bars = [patch.get_window_extent() for patch in ax.patches if patch.get_zorder() > line.get_zorder()]
+    return any(bar.x0 <= box.x0 and box.x1 <= bar.x1 and bar.y0 <= box.y0 and box.y1 <= bar.y1 for bar in bars)
+
+
+def _crosses(line: Line2D, box: Bbox) -> bool:
+    """Return whether a line, or one of its markers where it has no line, is in a box of the screen."""
+    path = line.get_path().transformed(line.get_transform())
+    if line.get_linestyle() == "None":
+        return bool(box.count_contains(path.vertices))
+    return line.get_visible() and len(path.vertices) > 1 and path.intersects_bbox(box, filled=False)
+
+
+def _lie_in(points: Collection, box: Bbox) -> bool:
+    """Return whether the centre of a scattered mark is in a box of the screen."""
+    places = points.get_offset_transform().transform(points.get_offsets())
+    return isinstance(points, PathCollection) and points.get_array() is None and bool(box.count_contains(places))

@@ -14,7 +14,7 @@ from matplotlib.text import Text
 from figures import build, papers
 from igc_theory.networks import published_tables
 from igc_theory.views.plots.style import PALETTE, branch_colours
-from tests.perception import collapses, indistinct
+from tests.perception import collapses, indistinct, on_data
 from tools import files as stored
 from tools.files import ROOT
 
@@ -27,16 +27,19 @@ ENTRIES = build.manifest()
 @pytest.mark.parametrize("name", ENTRIES)
 def test_every_figure_is_the_one_its_script_makes_and_no_series_differ_in_hue_alone(name, monkeypatch):
     """Where colours collapse without green or in grey, series differ in dash or marker, or their names stand beside them."""
-    saved, alike, fonts = build._saved, [], set()
+    saved, alike, hidden, fonts = build._saved, [], [], set()
 
     def looked_at(figure, *rest):
         alike.extend(indistinct(figure))
         fonts.update(font for text in figure.findobj(Text) for font in text.get_fontfamily())
-        return saved(figure, *rest)
+        made = saved(figure, *rest)
+        hidden.extend(on_data(figure))  # where things are is known when they were drawn
+        return made
 
     monkeypatch.setattr(build, "_saved", looked_at)
     assert build.check(name) == []
     assert alike == []
+    assert hidden == []
     assert fonts == {"STIXGeneral"}, "one font"
 
 
@@ -65,6 +68,19 @@ def test_a_pair_that_differs_in_hue_alone_is_found(looks, found):
         for look in looks:
             ax.text(1, 1, "its name", color=look["color"])
         assert indistinct(figure) == [], "a direct label names it"
+    plt.close(figure)
+
+
+@pytest.mark.parametrize(("place", "found"), [((0.5, 0.5), 1), ((0.1, 0.9), 0), ((0.8, 0.2), 1), ((0.1, 0.1), 1)])
+def test_a_text_on_a_line_a_point_or_a_text_is_found(place, found):
+    figure, ax = plt.subplots()
+    ax.plot([0.3, 0.7], [0.3, 0.7])
+    ax.scatter([0.8], [0.2])
+    ax.set(xlim=(0, 1), ylim=(0, 1))
+    ax.text(0.1, 0.1, "there before", ha="center", va="center")
+    ax.text(*place, "word", ha="center", va="center")
+    figure.canvas.draw()
+    assert len(on_data(figure)) == found
     plt.close(figure)
 
 

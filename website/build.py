@@ -31,6 +31,7 @@ from tools.files import ROOT, BuildError, read_text, replace_file, shown
 from tools.processes import or_stopped
 from website import reference, widths
 from website.pages import LIVE, embedded, scripts
+from website.pictures import sized
 
 HERE = ROOT / "website"
 FILES = {
@@ -188,8 +189,10 @@ def build(folder: Path, mathjax: Path) -> None:
         )
     # All pages first, so that one that cannot be made leaves the old site.
     api = {f"api/{name}": text for name, text in reference.pages(HERE / "templates" / "reference").items()}
-    contents = {name: text.encode() for name, text in {**pages(), **api, **scripts(), "style.css": style()}.items()}
-    contents |= {name: path.read_bytes() for name, path in assets(mathjax).items()}
+    files = assets(mathjax)
+    shown_pages = {name: sized(text, files) for name, text in pages().items()}
+    contents = {name: text.encode() for name, text in {**shown_pages, **api, **scripts(), "style.css": style()}.items()}
+    contents |= {name: path.read_bytes() for name, path in files.items()}
     clear(folder)
     replace_file(folder / MARKER, "".join(f"{name}\n" for name in contents).encode())
     for name, content in contents.items():

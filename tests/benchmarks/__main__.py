@@ -30,6 +30,7 @@ MODULES = (
     "designs",
     "flow",
     "explorers",
+    "pages",
 )
 BY_NAME = ("latency",)
 """What runs only when it is named: it replaces the library's own table of times."""

@@ -1,7 +1,8 @@
 """What is wrong with how a page looks, asked in the page: each of these scripts returns the beginnings of the elements at fault.
 
-`CUT` lie beyond the screen and in nothing that scrolls. `UNNAMED` have no description, or no size. `PALE` differ from what is
-behind them by less than 4.5 to 1. `SMALL` are formulas below twelve pixels, or shrunk to fit.
+`CUT` lie beyond the screen and in nothing that scrolls. `UNNAMED` have no description, or no size. `UNREACHED` are passed over by the
+Tab key, or taken out of order. `PALE` differ from what is behind them by less than 4.5 to 1. `SMALL` are formulas below twelve
+pixels, or shrunk to fit.
 """
 
 CUT = """() => [...document.querySelectorAll("main *")].filter(node => {
@@ -12,8 +13,13 @@ CUT = """() => [...document.querySelectorAll("main *")].filter(node => {
 
 UNNAMED = """() => [...document.querySelectorAll("main :is(img, svg.drawing, canvas, input, select, button)")].filter(node => {
   const box = node.getBoundingClientRect(), named = node.alt || node.ariaLabel || node.labels?.length || node.textContent.trim()
-  return !named || (!node.hidden && node.offsetParent && !box.width)
+  const sized = !node.matches("img") || (node.getAttribute("width") && node.getAttribute("height"))
+  return !named || !sized || (!node.hidden && node.offsetParent && !box.width)
 }).map(node => node.outerHTML.slice(0, 80))"""
+
+UNREACHED = """() => [...document.querySelectorAll("a[href], button, input, select, summary, [onclick], [tabindex]")].filter(
+  node => node.tabIndex < 0 && !node.matches("[role=presentation], .bk-root *") || node.tabIndex > 0
+).map(node => node.outerHTML.slice(0, 80))"""
 
 PALE = """() => {
   const pen = new OffscreenCanvas(1, 1).getContext("2d", {willReadFrequently: true})

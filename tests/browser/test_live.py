@@ -47,7 +47,7 @@ FOCUSED = """() => { const node = document.activeElement
   return node.type === "radio" ? node.name : [...document.querySelectorAll("*")].indexOf(node) }"""
 
 
-@pytest.mark.parametrize("name", LIVE)
+@pytest.mark.parametrize("name", [*LIVE, "index", "figures", "06_check_complementary_conditions"])
 def test_the_tab_key_reaches_every_control(plain, name):
     page = plain(f"{name}.html")
     wanted, reached = page.evaluate(REACHABLE), set()

@@ -9,7 +9,7 @@ import pytest
 
 from igc_theory.budget import widest_dense, widest_strict
 from igc_theory.budget.curves.tradeoffs import width_against_parameters
-from tests.browser.looks import CUT, PALE, SMALL
+from tests.browser.looks import CUT, PALE, SMALL, UNNAMED, UNREACHED
 from tools.files import ROOT
 from website.pages import LIVE
 
@@ -58,6 +58,8 @@ def test_a_page_opens_with_typeset_formulas_and_fits_its_screen(visit, site, nam
     if name.startswith("api/"):
         return  # drawn by pdoc, in its own colours
     assert page.evaluate(CUT) == []
+    assert page.evaluate(UNNAMED) == []
+    assert page.evaluate(UNREACHED) == []
     for theme in ("dark", "light"):
         page.emulate_media(color_scheme=theme)
         assert page.evaluate(PALE) == []

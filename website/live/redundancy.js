@@ -86,10 +86,12 @@ function square(rows, side, alt, words = () => []) {
   return {cells, picture: drawing(side * rows.length, side * rows.length, alt, ...cells.flat())}
 }
 
-const percent = share => `${Math.round(100 * share)} %`
+const percent = share => `${Math.round(100 * share)}\u00a0%`
+
+const signed = value => value.toFixed(2).replace("-", "−")
 
 function way({name, values, bits, multiply_adds, additions, error, share_at_100}) {
-  const {picture} = square(values, 60, `${name}: ${values.map(row => row.join(" ")).join("; ")}`, value => value ? [label(30, 35, String(value))] : [])
+  const {picture} = square(values, 60, `${name}: ${values.map(row => row.join(" ")).join("; ")}`, value => value ? [label(30, 35, signed(value))] : [])
   const work = `${multiply_adds} multiply–adds${additions ? `, ${additions} additions` : ""}`
   return element("figure", {}, picture, element("figcaption", {}, element("b", {}, name), element("br"), `${bits} bits, error ${error.toFixed(2)}`, element("br"), work, element("br"), `at 100 channels: ${percent(share_at_100)} of the multiply–adds`))
 }

@@ -13,8 +13,6 @@ from igc_theory.views.plots.style import FAMILY_COLOURS
 
 __all__ = ["plot_design_accuracies", "plot_design_widths"]
 
-_WHITE = {"facecolor": "white", "linewidth": 0, "pad": 0.8}  # behind a number that a line crosses
-
 
 def plot_design_widths(columns: Columns, ax: Axes | None = None) -> Axes:
     """Draw the width of IGCV1 designs as bars, with the width over each bar and the widest that theory allows.
@@ -47,7 +45,10 @@ def plot_design_widths(columns: Columns, ax: Axes | None = None) -> Axes:
     widths = table["L"] * table["M"]
     ax = axes_or_new(ax)
     bars = ax.bar(np.arange(widths.size), widths, width=0.72, color=FAMILY_COLOURS["IGCV1"])
-    ax.bar_label(bars, labels=[str(width) for width in widths], fontsize=7, padding=1.5, bbox=_WHITE)
+    labels = ax.bar_label(bars, labels=[str(width) for width in widths], fontsize=7, padding=1.5)
+    for text, width in zip(labels, widths, strict=True):
+        if width > widths.max() / 6:  # into the bar, so that no number stands on the line of the bound
+            text.set(color="white", position=(0, -8.5))
     bound = table["largest_width"][0]
     ax.axhline(bound, color=FAMILY_COLOURS["bound"], linewidth=0.9, linestyle="--", zorder=0.5)
     ax.text(-0.4, bound, f"$G \\leq {bound:.2f}$", ha="left", va="bottom", fontsize=7)

@@ -305,9 +305,8 @@ def plot_rates(columns: Columns, ax: Axes | None = None) -> Axes:
     best = int(np.argmax(means))
     ax.plot(rates, means, "o-", color=PALETTE[0], markersize=3)
     ax.plot(rates[best], means[best], "o", color="black", markersize=8, markerfacecolor="none", markeredgewidth=1)
-    ax.annotate(
-        f"{rates[best]:g}", (rates[best], means[best]), (0, 6), textcoords="offset points", ha="center", fontsize=7
-    )
+    below: dict[str, Any] = {"xycoords": ax.get_xaxis_transform(), "textcoords": "offset points"}
+    ax.annotate(f"{rates[best]:g}", (rates[best], 0), (0, 4), ha="center", fontsize=7, **below)
     ax.set_xscale("log")
     ax.margins(y=0.2)
     ax.xaxis.set_minor_locator(NullLocator())
