@@ -64,6 +64,9 @@ METADATA = {
     "language_info": {"name": "python"},
 }
 
+KEPT = ("tags", "alt")
+"""What is kept of a cell's metadata; `alt` says what its picture shows to who cannot see it, and pages take it from there."""
+
 WIDGET = "application/vnd.jupyter.widget-view+json"
 ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,}")
 
@@ -133,7 +136,7 @@ def normalise(notebook: Notebook) -> None:
     count = 0
     for number, cell in enumerate(notebook.cells, start=1):
         cell.id = _cell_id(number)
-        cell.metadata = nbformat.from_dict({key: value for key, value in cell.metadata.items() if key == "tags"})
+        cell.metadata = nbformat.from_dict({key: value for key, value in cell.metadata.items() if key in KEPT})
         if cell.cell_type == "code":
             count += 1
             cell.execution_count = count

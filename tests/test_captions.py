@@ -423,3 +423,15 @@ def test_the_balanced_design_is_the_cheapest_for_each_number_of_factors():
     assert [red[str(factors)] for factors in range(2, 8)] == [72, 33, 25, 23, 23, 23]
     assert len(table) == 97
     says("balanced_designs", "all 97 strict designs of 144", "from five factors on", "from 72 to 33, 25 and 23")
+
+
+def test_the_shrunk_network_fares_as_the_caption_says():
+    table = {(row["panel"], row["method"], float(row["share"])): float(row["mean"]) for row in rows("shrunk_network")}
+    original = table["weights", "original", 1.0]
+    tenth = {method: mean for (panel, method, share), mean in table.items() if panel == "weights" and share < 0.11}
+    assert len(tenth) == 4
+    assert min(tenth, key=tenth.get) == "low rank"
+    assert max(tenth, key=tenth.get) == "pruned"
+    assert original - min(tenth.values()) < 2
+    assert all(share > 0.95 for panel, method, share in table if panel == "time" and method == "pruned")
+    says("shrunk_network", "low rank loses most", "Pruned networks lose least and gain no time")

@@ -22,7 +22,7 @@ from tests import warm_kernels
 from tools import files as stored
 
 NOTEBOOKS = build.notebooks()
-LONGEST_DEF, LONGEST_CELL = 3, 10
+LONGEST_DEF, LONGEST_CELL, WIDEST_OUTPUT = 3, 10, 80
 
 
 @pytest.fixture(autouse=True)
@@ -81,10 +81,16 @@ def broken_by_text(cell):
 
 
 def broken_by_outputs(notebook):
-    """Yield cells that show digits which another processor may round differently."""
-    for cell, _, text in build._texts(notebook):
+    """Yield cells that show digits which another processor may round differently, and what not every reader can see."""
+    for cell, kind, text in build._texts(notebook):
         if noise := re.search(r"\d\.\d{12,}|\d(\.\d+)?e-1\d\b", text):
             yield f"{cell.id} shows {noise[0]}: round it, or say whether it is small"
+        if kind == "stdout" and (longest := max(map(len, text.splitlines()), default=0)) > WIDEST_OUTPUT:
+            yield f"{cell.id} prints {longest} letters in a line: wrap it, or show a Table"
+    for cell in code_cells(notebook):
+        pictures = [kind for output in cell.outputs for kind in output.get("data", {}) if kind.startswith("image/")]
+        if pictures and len(cell.metadata.get("alt", "").split()) < 8:
+            yield f"{cell.id} shows a picture without a description: put one into its metadata, as alt"
 
 
 def broken_by_syntax(cell):
@@ -143,6 +149,19 @@ def house(tmp_path, monkeypatch):
 def test_a_broken_rule_is_found(source, sentence):
     notebook = made(source, "print(1)\nassert True")
     assert any(sentence in text for text in broken_rules(notebook)), broken_rules(notebook)
+
+
+def test_a_long_line_and_a_picture_without_description_are_found():
+    notebook = made("print('a' * 81)", "plt.plot()", "assert True")
+    notebook.cells[1].outputs = [nbformat.v4.new_output("stream", text="a" * 81)]
+    notebook.cells[2].outputs = [nbformat.v4.new_output("display_data", data={"image/png": ""})]
+    assert [text.partition(" ")[2] for text in broken_rules(notebook)][:2] == [
+        "prints 81 letters in a line: wrap it, or show a Table",
+        "shows a picture without a description: put one into its metadata, as alt",
+    ]
+    notebook.cells[1].outputs[0].text = "a" * 80
+    notebook.cells[2].metadata["alt"] = "One curve that rises from the left to the right."
+    assert not any("prints" in text or "shows" in text for text in broken_rules(notebook))
 
 
 def test_a_notebook_that_was_not_run_or_asserts_nothing_is_found():

@@ -1,8 +1,8 @@
 """What is wrong with how a page looks, asked in the page: each of these scripts returns the beginnings of the elements at fault.
 
-`CUT` lie beyond the screen and in nothing that scrolls. `UNNAMED` have no description, or no size. `UNREACHED` are passed over by the
-Tab key, or taken out of order. `PALE` differ from what is behind them by less than 4.5 to 1. `SMALL` are formulas below twelve
-pixels, or shrunk to fit.
+`CUT` lie beyond the screen and in nothing that scrolls. `UNNAMED` have no description, or no size. `UNREACHED` are passed over by
+the Tab key, or taken out of order. `PALE` differ from what is behind them by less than 4.5 to 1, formulas too. `SMALL` are formulas
+below twelve pixels, or shrunk to fit.
 """
 
 CUT = """() => [...document.querySelectorAll("main *")].filter(node => {
@@ -42,10 +42,12 @@ PALE = """() => {
   const own = node => [...node.childNodes].some(child => child.nodeType === 3 && child.data.trim())
   const unseen = "script, style, noscript, title, option, :disabled, mjx-container, mjx-container *"
   const nodes = [...document.querySelectorAll("body *")].filter(node => own(node) && !node.matches(unseen))
+  const formulas = [...document.querySelectorAll("mjx-container > svg")].filter(
+    node => contrast(painted(behind(node)), painted([[getComputedStyle(node).color, 1]])) < 4.5)
   return nodes.filter(node => under(node).some(layers => {
     const ink = getComputedStyle(node)[node.closest("svg") ? "fill" : "color"]
     return contrast(painted(layers), painted([...layers, [ink, 1]])) < 4.5
-  })).map(node => node.outerHTML.slice(0, 120))
+  })).concat(formulas).map(node => node.outerHTML.slice(0, 120))
 }"""
 
 SMALL = """() => [...document.querySelectorAll("main mjx-container > svg")].filter(node => {

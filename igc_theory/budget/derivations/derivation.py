@@ -155,14 +155,16 @@ class Derivation:
         return "\n".join(lines)
 
     def _repr_markdown_(self) -> str:
+        """Return title, assumptions, results and source, and below them the steps, folded."""
         lines = [f"**{self.title}**", _marked_up("Let " + "; ".join(self.assumptions) + ".")]
+        lines += ["**Result**", *(_displayed(claim, rf" \tag{{{self._step(claim)}}}") for claim in self.result)]
+        lines += [f"*Source:* {_marked_up(self.source)}"]
+        lines += [f"<details><summary>The derivation, in {len(self.steps)} steps</summary>"]
         lines += [
             f"{number}. {_marked_up(step.reason)}\n{_displayed(step.claim)}"
             for number, step in enumerate(self.steps, 1)
         ]
-        lines += ["**Result**", *(_displayed(claim, rf" \tag{{{self._step(claim)}}}") for claim in self.result)]
-        lines += [f"*Source:* {_marked_up(self.source)}"]
-        return "\n\n".join(lines)
+        return "\n\n".join([*lines, "</details>"])
 
 
 class _NaturalLogarithm(PrettyPrinter):

@@ -211,6 +211,8 @@ def _picture(figure: Figure, budget: int, side: int, families: Sequence[str], wi
         curves = budget_curves(side * side)
         kept = np.isin(curves["series"], series)
         plot_width_against_parameters({name: column[kept] for name, column in curves.items()}, ax)
+    if inner := ax.get_legend():  # the one outside names the points, too
+        inner.remove()
     points = [
         (widths[design], _COLOURS[family]) for family in families for design in _POINTS[family] if design in widths
     ]
