@@ -86,6 +86,7 @@ def computed(cells):
 def unsupported(cells):
     """Return the numbers of the prose that neither a cell nor an equation gives."""
     prose = [NO_PROSE.sub("", "".join(cell["source"])) for cell in cells if cell["cell_type"] == "markdown"]
+    prose += [cell["metadata"]["alt"] for cell in cells if "alt" in cell.get("metadata", {})]
     given = computed(cells).union(*map(calculated, prose))
     missing = set().union(*map(numbers, prose)) - given
     return {number for number in missing if shortest(number) not in given}

@@ -6,6 +6,7 @@ import io
 import re
 import runpy
 from base64 import b64decode, b64encode
+from collections import Counter
 from copy import deepcopy
 
 import jupyter_client.launcher
@@ -20,9 +21,12 @@ from traitlets.config import Config
 from notebooks import build
 from tests import warm_kernels
 from tools import files as stored
+from website.build import exporter
 
 NOTEBOOKS = build.notebooks()
 LONGEST_DEF, LONGEST_CELL, WIDEST_OUTPUT = 3, 10, 80
+FEWEST_WORDS = 8
+"""Of a picture's description: fewer are a title, or the name of a file."""
 
 
 @pytest.fixture(autouse=True)
@@ -82,15 +86,32 @@ def broken_by_text(cell):
 
 def broken_by_outputs(notebook):
     """Yield cells that show digits which another processor may round differently, and what not every reader can see."""
-    for cell, kind, text in build._texts(notebook):
+    for cell, kind, text in texts_as_seen(notebook):
         if noise := re.search(r"\d\.\d{12,}|\d(\.\d+)?e-1\d\b", text):
             yield f"{cell.id} shows {noise[0]}: round it, or say whether it is small"
-        if kind == "stdout" and (longest := max(map(len, text.splitlines()), default=0)) > WIDEST_OUTPUT:
+        if kind in ("stdout", "plain") and (longest := max(map(len, text.splitlines()), default=0)) > WIDEST_OUTPUT:
             yield f"{cell.id} prints {longest} letters in a line: wrap it, or show a Table"
-    for cell in code_cells(notebook):
-        pictures = [kind for output in cell.outputs for kind in output.get("data", {}) if kind.startswith("image/")]
-        if pictures and len(cell.metadata.get("alt", "").split()) < 8:
-            yield f"{cell.id} shows a picture without a description: put one into its metadata, as alt"
+    described = Counter(cell.metadata.get("alt") for cell in notebook.cells)
+    for cell in notebook.cells:
+        alt, shown = cell.metadata.get("alt", ""), pictures(cell)
+        if shown > 1 or (shown and (len(alt.split()) < FEWEST_WORDS or described[alt] > 1)):
+            yield f"{cell.id} shows {shown} picture without a description of its own: put one into its metadata, as alt"
+        if alt and not shown:
+            yield f"{cell.id} describes a picture that is not there"
+
+
+def texts_as_seen(notebook):
+    """Yield cell, kind and text of every output; a text beside something richer is not what a reader sees."""
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            if [*output.get("data", {})] == ["text/plain"]:
+                yield cell, "plain", output.data["text/plain"]
+    yield from build._texts(notebook)
+
+
+def pictures(cell):
+    """Return how many pictures a cell shows."""
+    return sum(kind.startswith("image/") for output in cell.get("outputs", []) for kind in output.get("data", {}))
 
 
 def broken_by_syntax(cell):
@@ -151,17 +172,55 @@ def test_a_broken_rule_is_found(source, sentence):
     assert any(sentence in text for text in broken_rules(notebook)), broken_rules(notebook)
 
 
-def test_a_long_line_and_a_picture_without_description_are_found():
-    notebook = made("print('a' * 81)", "plt.plot()", "assert True")
-    notebook.cells[1].outputs = [nbformat.v4.new_output("stream", text="a" * 81)]
-    notebook.cells[2].outputs = [nbformat.v4.new_output("display_data", data={"image/png": ""})]
-    assert [text.partition(" ")[2] for text in broken_rules(notebook)][:2] == [
-        "prints 81 letters in a line: wrap it, or show a Table",
-        "shows a picture without a description: put one into its metadata, as alt",
+@pytest.mark.parametrize("output", [
+    nbformat.v4.new_output("stream", text=f"short\n{'a' * 81}"),
+    nbformat.v4.new_output("execute_result", {"text/plain": "a" * 81}),
+])  # fmt: skip
+def test_a_long_line_is_found(output):
+    notebook = made("x", "assert True")
+    notebook.cells[1].outputs = [output]
+    assert any("prints 81 letters in a line" in text for text in broken_rules(notebook))
+    wrapped = str(output).replace("a" * 81, "a" * 80)
+    notebook.cells[1].outputs = [nbformat.from_dict(ast.literal_eval(wrapped))]
+    assert not any("prints" in text for text in broken_rules(notebook))
+
+
+def test_a_long_text_beside_a_table_is_none():
+    notebook = made("x", "assert True")
+    notebook.cells[1].outputs = [
+        nbformat.v4.new_output("display_data", {"text/plain": "a" * 81, "text/html": "<table>"})
     ]
-    notebook.cells[1].outputs[0].text = "a" * 80
-    notebook.cells[2].metadata["alt"] = "One curve that rises from the left to the right."
-    assert not any("prints" in text or "shows" in text for text in broken_rules(notebook))
+    assert not any("prints" in text for text in broken_rules(notebook))
+
+
+CURVE = "One curve that rises from the left to the right."
+
+
+def drawn(*descriptions):
+    """Return a notebook with a picture for each description."""
+    notebook = made(*["draw()"] * len(descriptions), "assert True")
+    for cell, alt in zip(notebook.cells[1:], descriptions, strict=False):
+        cell.metadata = {"alt": alt} if alt else {}
+        cell.outputs = [nbformat.v4.new_output("display_data", {"image/png": "AAAA"})]
+    return notebook
+
+
+@pytest.mark.parametrize("descriptions", [("",), ("figure.png",), (CURVE, CURVE)])
+def test_a_picture_without_a_description_of_its_own_is_found(descriptions):
+    broken = broken_rules(drawn(*descriptions))
+    assert sum("without a description of its own" in text for text in broken) == len(descriptions)
+    assert not any("description" in text for text in broken_rules(drawn(CURVE, f"{CURVE} Another one falls.")))
+
+
+def test_a_description_without_a_picture_is_found():
+    notebook = drawn(CURVE)
+    notebook.cells[1].outputs = []
+    assert any("describes a picture that is not there" in text for text in broken_rules(notebook))
+
+
+def test_the_page_of_a_notebook_gives_pictures_their_descriptions():
+    html, _ = exporter().from_notebook_node(drawn(CURVE))
+    assert re.findall(r'<img[^>]*\balt="([^"]*)"', html, re.DOTALL) == [CURVE]
 
 
 def test_a_notebook_that_was_not_run_or_asserts_nothing_is_found():

@@ -85,6 +85,7 @@ def texts():
     for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
         cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
         found[path.stem] = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown"]
+        found[path.stem] += [cell["metadata"]["alt"] for cell in cells if "alt" in cell["metadata"]]
     for entry in tomllib.loads((ROOT / "figures" / "manifest.toml").read_text(encoding="utf-8"))["figure"]:
         found[entry["name"]] = [entry["title"], entry["caption"], entry["alt"]]
     return found | {path.name: [path.read_text(encoding="utf-8")] for path in PAGES + TEMPLATES}
