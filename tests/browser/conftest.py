@@ -8,6 +8,7 @@ Fixtures for the tests in this folder:
             `opened.run_all()` runs all cells and waits for the end; `opened.problems()` lists what went wrong, and
             `opened.cells`, `opened.outputs` and `opened.page` are where to look for the rest.
 `site`      the folder of the site, built for these tests.
+`untypeset` called before `visit`: formulas stay as they are written.
 `visit`     opens a page of it from its file; a complaint in the console, or a request for anything but a file, fails the test.
 
 Without Playwright or Chromium these tests are skipped, except in CI, which installs both.
@@ -225,6 +226,7 @@ def running_lab(folder: Path) -> Iterator[Lab]:
         *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--notebook-dir={lab.notebooks}"),
         *("--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}", "--ServerApp.port_retries=0"),
         *(f"--IdentityProvider.token={lab.token}", "--LabApp.news_url=None", "--LabApp.extension_manager=readonly"),
+        "--LabApp.expose_app_in_browser=True",
     ]
     with (folder / "log").open("w") as log:
         server = subprocess.Popen(command, env=own_settings(folder), stdout=log, stderr=log, cwd=folder)
@@ -286,16 +288,37 @@ HAS_RUN = """() => {
 }"""
 
 
+CLOSE_ALL = """() => { for (const widget of [...window.jupyterapp.shell.widgets("main")]) {
+  if (widget.context?.model) widget.context.model.dirty = false  // else JupyterLab would ask whether to save
+  widget.close()
+} }"""
+
+
+@pytest.fixture(scope="session")
+def desk(context: tuple[BrowserContext, list[str]], lab: Lab) -> Iterator[Page]:
+    """The page in which the lab's notebooks are opened one after the other: JupyterLab itself takes longer to load than most."""
+    with fresh_page(*context) as page:
+        yield page
+        page.goto("about:blank")  # else JupyterLab would ask about the kernels that go away
+
+
 @pytest.fixture
-def notebook(page: Page, lab: Lab) -> Iterator[Callable[[str], OpenNotebook]]:
-    yield lambda name: opened(name, page, lab)
-    leave(page, lab)
+def notebook(
+    desk: Page, context: tuple[BrowserContext, list[str]], lab: Lab
+) -> Iterator[Callable[[str], OpenNotebook]]:
+    yield lambda name: opened(name, desk, lab)
+    leave(desk, lab)
+    assert [url for url in context[1] if leaves_this_machine(url)] == []
 
 
 def opened(name: str, page: Page, lab: Lab) -> OpenNotebook:
     """Open a notebook of the lab and wait for its kernel."""
-    workspace = f"w{secrets.token_hex(4)}"
-    page.goto(f"{lab.url}/lab/workspaces/{workspace}/tree/{name}.ipynb?reset&token={lab.token}")
+    if not page.url.startswith(lab.url):
+        page.goto(f"{lab.url}/lab/workspaces/w{secrets.token_hex(4)}?reset&token={lab.token}")
+        page.wait_for_function("window.jupyterapp?.restored")
+        page.evaluate("window.jupyterapp.restored.then(() => null)")
+    page.evaluate("path => { window.jupyterapp.commands.execute('docmanager:open', {path}) }", f"{name}.ipynb")
+    page.locator(f".lm-TabBar-tab.lm-mod-current[title*='{name}.ipynb']").first.wait_for()
     cells = page.locator(".jp-Notebook:visible .jp-Cell")
     cells.first.wait_for()
     # Before the kernel is ready, "Run All Cells" silently does nothing.
@@ -304,8 +327,9 @@ def opened(name: str, page: Page, lab: Lab) -> OpenNotebook:
 
 
 def leave(page: Page, lab: Lab) -> None:
-    """Close what `opened` has opened."""
-    page.goto("about:blank")  # else JupyterLab would ask about the kernel that goes away
+    """Close what `opened` has opened, unsaved."""
+    page.evaluate(CLOSE_ALL)
+    page.locator(".jp-Notebook").first.wait_for(state="detached")
     lab.shut_kernels_down()
 
 
@@ -322,6 +346,13 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return folder
+
+
+@pytest.fixture
+def untypeset(page: Page) -> Callable[[], None]:
+    """A function after which pages are opened without typesetting, which takes longer than all else."""
+    script = "MathJax.startup = {promise: Promise.resolve()}"
+    return lambda: page.route("**/tex-svg.js", lambda route: route.fulfill(body=script))
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from igc_theory.views.explorers.budgets import budget_answer
 from igc_theory.views.explorers.kernels import example_kernel
 from igc_theory.views.explorers.paths import paths_answer
 from notebooks.build import METADATA
-from tests.browser.conftest import PATIENCE, fresh_page, leave, opened
+from tests.browser.conftest import PATIENCE, leave, opened
 
 pytestmark = pytest.mark.xdist_group("browser")
 
@@ -64,17 +64,16 @@ class Explorer:
 
 
 @pytest.fixture(scope="module")
-def explorer(context, lab):
+def explorer(desk, lab):
     """Show an explorer: what each of their notebooks imports and calls stands in one here, with one page and one kernel."""
     names = sorted(path.stem for path in lab.notebooks.glob("*_explore_*.ipynb"))
     cells = [cell for name in names for cell in code_cells(lab.notebooks / f"{name}.ipynb")[:2]]
     nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=METADATA), lab.notebooks / "explorers.ipynb")
-    with fresh_page(*context) as page:
-        shown = opened("explorers", page, lab)
-        shown.run_all()
-        assert shown.problems() == []
-        yield lambda name: Explorer(shown, 2 * names.index(name) + 1)
-        leave(page, lab)
+    shown = opened("explorers", desk, lab)
+    shown.run_all()
+    assert shown.problems() == []
+    yield lambda name: Explorer(shown, 2 * names.index(name) + 1)
+    leave(desk, lab)
 
 
 def code_cells(path):

@@ -10,32 +10,16 @@ from igc_theory.structure import interleaved, path_counts
 from igc_theory.views.explorers.balance import balance_answer
 from igc_theory.views.explorers.blocks import block_answer
 from igc_theory.views.explorers.budgets import budget_answer
-from tests.browser.looks import CUT, PALE, UNNAMED
 from website.pages import LIVE
 from website.redundancy import hidden_blocks
 
 pytestmark = pytest.mark.xdist_group("site")
 
 
-@pytest.mark.parametrize("name", LIVE)
-def test_a_page_fits_three_screens_and_is_legible_in_both_themes(visit, name):
-    page = visit(f"{name}.html")
-    for width, theme in ((390, "dark"), (768, "light"), (1280, "light")):
-        page.set_viewport_size({"width": width, "height": 900})
-        page.emulate_media(color_scheme=theme)
-        assert page.evaluate(CUT) == []
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
-        assert page.evaluate(PALE) == []
-    assert page.evaluate(UNNAMED) == []
-    page.emulate_media(media="print")
-    assert page.locator("svg.drawing").first.is_visible()
-    page.emulate_media(media="screen", color_scheme="light")
-
-
 @pytest.fixture
-def plain(visit, page):
+def plain(visit, untypeset):
     """A function that opens a page without typesetting its formulas, which takes longer than all else."""
-    page.route("**/tex-svg.js", lambda route: route.fulfill(body="MathJax.startup = {promise: Promise.resolve()}"))
+    untypeset()
     return visit
 
 
