@@ -27,12 +27,14 @@ from typing import Any
 
 import nbformat
 import numpy as np
+from jupyter_client.provisioning import local_provisioner
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from notebooks import warm_kernels
 from tools.files import ROOT, BuildError, chosen, matplotlib_is_pinned, read_text, replace_file, shown, update_section
 from tools.processes import or_stopped
 
@@ -311,6 +313,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.list:
             print("\n".join(names))
             return 0
+        if len(names) > 1 and warm_kernels.AVAILABLE:
+            # jupyter_client has no other door for kernels that are started in another way.
+            local_provisioner.launch_kernel = warm_kernels.launch  # type: ignore[attr-defined,assignment]
         with ThreadPoolExecutor(WORKERS) as pool:
             good = all([*pool.map(partial(_reported, only_check=options.check), names)])
         paths = [*notebooks().values()]

@@ -18,8 +18,7 @@ from jupyter_server.services.contents.filemanager import FileContentsManager
 from PIL import Image
 from traitlets.config import Config
 
-from notebooks import build
-from tests import warm_kernels
+from notebooks import build, warm_kernels
 from tools import files as stored
 from website.build import exporter
 

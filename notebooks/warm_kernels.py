@@ -1,7 +1,7 @@
 """Kernels that start within a tenth of a second: forked from a process that has imported what notebooks import, and done no more.
 
-Each notebook still gets a process and a namespace of its own. `notebooks/build.py` itself starts a new interpreter each time, so
-that what is stored never depends on what was imported before.
+Each notebook still gets a process and a namespace of its own. The build takes them where several notebooks are run, and starts a
+new interpreter for one alone, or where the system cannot fork.
 """
 
 from __future__ import annotations
@@ -27,8 +27,14 @@ IMPORTED = [
     "ipywidgets",
     "igc_theory",
 ]
-SERVER = multiprocessing.get_context("forkserver")
-SERVER.set_forkserver_preload(IMPORTED)
+os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")  # the debugger would warn of modules that are frozen
+
+AVAILABLE = "forkserver" in multiprocessing.get_all_start_methods()
+"""Whether this system can fork: Windows cannot."""
+
+SERVER = multiprocessing.get_context("forkserver" if AVAILABLE else None)
+if AVAILABLE:
+    SERVER.set_forkserver_preload(IMPORTED)
 
 
 class WarmKernel:
