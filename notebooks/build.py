@@ -38,7 +38,18 @@ from notebooks import warm_kernels
 from tools.files import ROOT, BuildError, chosen, matplotlib_is_pinned, read_text, replace_file, shown, update_section
 from tools.processes import or_stopped
 
-__all__ = ["build", "check", "execute", "index", "normalise", "notebooks", "opening", "read", "short_index"]
+__all__ = [
+    "build",
+    "check",
+    "execute",
+    "first_screen",
+    "index",
+    "normalise",
+    "notebooks",
+    "opening",
+    "read",
+    "short_index",
+]
 
 Notebook = Any  # nbformat's dictionaries carry no types
 
@@ -59,7 +70,7 @@ for category in (UserWarning, RuntimeWarning, FutureWarning):
 %matplotlib inline
 %config InlineBackend.print_figure_kwargs = {"bbox_inches": "tight", "metadata": {"Software": None}}
 """
-"""Run in the kernel before the first cell, and not stored."""
+"""Run in the kernel before the first cell, and not stored. Pictures are PNGs: JupyterLab shows no stored SVG before it is run."""
 
 METADATA = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
@@ -132,19 +143,30 @@ def _cell_id(number: int) -> str:
 
 
 def normalise(notebook: Notebook) -> None:
-    """Keep, in place, what depends on the cells alone: numbered ids and counts, no widget state, no timings."""
+    """Keep, in place, what depends on the cells alone: numbered ids and counts, no widget state, no timings.
+
+    Code of the first screen is folded: imports, and what draws the first picture.
+    """
     notebook.metadata = nbformat.from_dict(METADATA)
     notebook.nbformat, notebook.nbformat_minor = 4, 5
-    count = 0
+    count, screen = 0, len(first_screen(notebook))
     for number, cell in enumerate(notebook.cells, start=1):
         cell.id = _cell_id(number)
         cell.metadata = nbformat.from_dict({key: value for key, value in cell.metadata.items() if key in KEPT})
+        if cell.cell_type == "code" and number <= screen:
+            cell.metadata["jupyter"] = {"source_hidden": True}
         if cell.cell_type == "code":
             count += 1
             cell.execution_count = count
             cell.outputs = [
                 _normal_output(output, count) for output in cell.outputs if WIDGET not in output.get("data", {})
             ]
+
+
+def first_screen(notebook: Notebook) -> list[Notebook]:
+    """Return the cells before the second one of Markdown, what a reader sees before scrolling; none if there is no second."""
+    told = [number for number, cell in enumerate(notebook.cells) if cell.cell_type == "markdown"]
+    return list(notebook.cells[: told[1]]) if len(told) > 1 else []
 
 
 def _normal_output(output: Notebook, count: int) -> Notebook:

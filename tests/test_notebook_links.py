@@ -44,15 +44,9 @@ def test_every_notebook_opens_with_what_it_shows_and_needs_and_where_to_go_next(
     assert LINK.search(opening[places[2] :]), "there is no link behind **Where to go next.**"
 
 
-def first_screen(notebook):
-    """Return the cells before the second one of Markdown: what a reader sees before scrolling."""
-    end = [number for number, cell in enumerate(notebook.cells) if cell.cell_type == "markdown"][1]
-    return notebook.cells[:end]
-
-
 @pytest.mark.parametrize("name", NOTEBOOKS)
 def test_every_notebook_opens_with_a_picture(name):
-    cells = first_screen(build.read(NOTEBOOKS[name]))
+    cells = build.first_screen(build.read(NOTEBOOKS[name]))
     drawn = {kind for cell in cells for output in cell.get("outputs", []) for kind in output.get("data", {})}
     assert IMAGE.search(cells[0].source) or any(kind.startswith("image/") for kind in drawn)
 

@@ -277,6 +277,18 @@ def test_a_build_repeats_itself_to_the_byte_and_stores_only_what_the_cells_say(h
     assert b"Software" not in first
 
 
+def test_code_before_the_first_section_is_folded_in_jupyterlab_and_on_its_page(house):
+    notebook = made("import math", "draw = 1", "math.pi")
+    notebook.cells.insert(3, nbformat.v4.new_markdown_cell("## A section"))
+    build.normalise(notebook)
+    assert [cell.metadata.get("jupyter") for cell in code_cells(notebook)] == [{"source_hidden": True}] * 2 + [None]
+    html, _ = exporter().from_notebook_node(notebook)
+    folded = "".join(re.findall(r"<details.*?</details>", html, re.DOTALL))
+    assert "draw" in folded
+    assert "pi</span>" not in folded
+    assert html.count("<details") == 2
+
+
 def test_widgets_are_not_stored(house):
     path = house("from ipywidgets import IntSlider, interact\ninteract(lambda k: k, k=IntSlider(3, 0, 9));", "print(2)")
     build.build(path)

@@ -111,7 +111,8 @@ def exporter() -> HTMLExporter:
 
     Highlighted code is not cleaned of foreign HTML, which takes longer than all else: Pygments has escaped what is in it.
     """
-    return HTMLExporter(template_name="basic", filters={"clean_html": lambda html: html})
+    template = read_text(HERE / "templates" / "notebook.html.j2")
+    return HTMLExporter(raw_template=template, filters={"clean_html": lambda html: html})
 
 
 def notebook_page(name: str, before: str, after: str) -> str:
