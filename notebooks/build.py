@@ -337,7 +337,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 0
         if len(names) > 1 and warm_kernels.AVAILABLE:
             # jupyter_client has no other door for kernels that are started in another way.
-            local_provisioner.launch_kernel = warm_kernels.launch  # type: ignore[attr-defined,assignment]
+            local_provisioner.launch_kernel = warm_kernels.launch  # type: ignore[attr-defined,assignment]  # set from here
         with ThreadPoolExecutor(WORKERS) as pool:
             good = all([*pool.map(partial(_reported, only_check=options.check), names)])
         paths = [*notebooks().values()]
