@@ -2,7 +2,8 @@
 
 Fixtures for the tests in this folder:
 
-`page`      a new Playwright page. Every request that it makes is recorded, and the test fails if one leaves this machine.
+`page`      a Playwright page, the same for all tests: a new one starts a process, which takes longer than most of them. Every
+            request that it makes is recorded, and the test fails if one leaves this machine.
 `lab`       the address of a running JupyterLab, which serves copies of the notebooks without their outputs.
 `notebook`  opens a notebook of the lab and waits for its kernel: ``opened = notebook("05_interleave_group_convolutions")``.
             `opened.run_all()` runs all cells and waits for the end; `opened.problems()` lists what went wrong, and
@@ -41,13 +42,15 @@ import pytest
 from tools.files import ROOT
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, BrowserContext, Locator, Page
+    from playwright.sync_api import Browser, BrowserContext, Locator, Page, ViewportSize
 
 PATIENCE = 60_000
 """Milliseconds that a person's next step may take to be possible; machines that run tests can be slow."""
 
 LONGEST_RUN = 300_000
 """Milliseconds that all cells of a notebook may take."""
+
+SCREEN: ViewportSize = {"width": 1280, "height": 900}
 
 FLAGS = [
     "--disable-background-networking",
@@ -123,15 +126,27 @@ def watched(context: BrowserContext) -> list[str]:
 @pytest.fixture(scope="session")
 def context(browser: Browser) -> Iterator[tuple[BrowserContext, list[str]]]:
     """Return a context with what its pages ask for; one for all tests, so that JupyterLab is read and compiled once."""
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    context = browser.new_context(viewport=SCREEN)
     yield context, watched(context)
     context.close()
 
 
-@pytest.fixture
-def page(context: tuple[BrowserContext, list[str]]) -> Iterator[Page]:
+@pytest.fixture(scope="session")
+def tab(context: tuple[BrowserContext, list[str]]) -> Iterator[Page]:
     with fresh_page(*context) as page:
         yield page
+
+
+@pytest.fixture
+def page(tab: Page, context: tuple[BrowserContext, list[str]]) -> Iterator[Page]:
+    """The page for all tests, with nothing left of what the test before did to it."""
+    tab.unroute_all()
+    tab.set_viewport_size(SCREEN)
+    tab.emulate_media(media="screen", color_scheme="light")
+    asked = context[1]
+    asked.clear()
+    yield tab
+    assert [url for url in asked if leaves_this_machine(url)] == []
 
 
 @contextmanager
@@ -360,9 +375,13 @@ def visit(page: Page, site: Path) -> Iterator[Callable[[str], Page]]:
     """A function that opens a page from its file and waits until its formulas are typeset; no complaint is allowed."""
     said: list[str] = []
     asked: list[str] = []
-    page.on("console", lambda message: said.append(f"{message.type}: {message.text}"))
-    page.on("pageerror", lambda error: said.append(f"error: {error}"))
-    page.on("request", lambda request: asked.append(request.url))
+    heard = {
+        "console": lambda message: said.append(f"{message.type}: {message.text}"),
+        "pageerror": lambda error: said.append(f"error: {error}"),
+        "request": lambda request: asked.append(request.url),
+    }
+    for event, listener in heard.items():
+        page.on(event, listener)
 
     def open_page(name: str) -> Page:
         page.goto((site / name).as_uri())
@@ -371,5 +390,7 @@ def visit(page: Page, site: Path) -> Iterator[Callable[[str], Page]]:
         return page
 
     yield open_page
+    for event, listener in heard.items():
+        page.remove_listener(event, listener)
     assert [text for text in said if text.startswith(("error", "warning"))] == []
     assert [url for url in asked if urlsplit(url).scheme not in {"file", "data", "blob"}] == []

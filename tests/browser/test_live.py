@@ -23,7 +23,7 @@ def plain(visit, untypeset):
     return visit
 
 
-REACHABLE = """() => new Set([...document.querySelectorAll("main :is(a, button, input, select, summary)")]
+REACHABLE = """() => new Set([...document.querySelectorAll("main :is(a[href], button, input, select, summary)")]
   .filter(node => node.offsetParent && !node.disabled).map(node => node.type === "radio" ? node.name : node)).size"""
 
 FOCUSED = """() => { const node = document.activeElement
