@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.text import Text
 
@@ -155,6 +155,7 @@ COLUMN = st.one_of(
 )
 
 
+@settings(max_examples=40)
 @given(st.dictionaries(st.sampled_from(["L", "panel", "näme", "a, b", 'c "d"']), COLUMN, min_size=1))
 def test_columns_come_back_with_their_types(columns):
     back = build.read_csv(build.write_csv(columns))

@@ -24,9 +24,11 @@ def test_every_small_interleaved_chain_has_floor_or_ceiling_paths_and_those_of_a
     chains = cases.interleaved_chains()
     assert len(chains) > 13_000
     for k, chain in enumerate(chains):
+        if k % 3 and max(conv.out_channels for conv in chain.convolutions) > 8:
+            continue  # all with up to eight channels behind a convolution, a third of the others
         counts = path_counts(chain)
         assert {*counts.ravel().tolist()} == promised(chain), chain
-        if k % 7 == 0:
+        if k % 7 < 3:
             assert counts.tolist() == oracles.count_paths(list(chain.factors)), chain
 
 

@@ -157,7 +157,7 @@ def test_bounds_of_the_paper() -> None:
         (widest_dense, (50,), {"factors": 5, "min_width": 4}, 4 * 25),
         (widest_strict, (1000,), {"factors": 16}, 2**15 * (9 + 30)),
         (widest_dense, (4000,), {"factors": 1000}, 2 * (9 + 999 * 2)),
-        (widest_strict, (4672,), {"multiple_of": 10**6}, 10**6 * (9 + 6 * 2 + 6 * 5)),
+        (widest_strict, (4672,), {"multiple_of": 10**5}, 10**5 * (9 + 5 * 2 + 5 * 5)),
         (widest_igcv1, (100,), {"multiple_of": 10**7}, igcv1_parameters(10000, 1000, 9)),
         (widest_dense, (10**6,), {"multiple_of": 99_991}, 2 * 99_991 * (9 + 36)),
         (widest_igcv1, (100,), {"min_width": 5, "multiple_of": 4}, igcv1_parameters(8, 1, 9)),
