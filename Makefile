@@ -93,7 +93,7 @@ bench: .venv-bench/.ready  ## speed beside other libraries, as ratios (own envir
 zoo-check: .venv-zoo/.ready  ## count 221 models of timm and torchvision in two ways (own environment; goes on where it was stopped)
 	.venv-zoo/bin/python -m tests.zoo_check --speed 50 $(ARGS)
 
-experiment: .venv-experiment/.ready  ## train the small networks again, about 75 minutes (QUICK=1: one seed of each, five minutes)
+experiment: .venv-experiment/.ready  ## train the small networks again, about two hours (QUICK=1: one seed of each, five minutes)
 	.venv-experiment/bin/python -m experiments.run $(if $(QUICK),--quick) $(ARGS)
 
 example: .venv-experiment/.ready  ## train, audit, rewrite, fine-tune, export and time a small network, eight minutes (QUICK=1: one seed)

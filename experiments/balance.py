@@ -7,7 +7,7 @@ from experiments.models import Design
 from igc_theory.structure.blocks import interleaved
 
 CLAIM = "the design nearest to balance, S K1 = K2 = K3, is best or second best"
-SEEDS = 32
+SEEDS = 64
 WIDTHS = {
     (3, 3): [(72, [1, 8, 12]), (70, [1, 7, 14]), (70, [2, 5, 7]), (60, [3, 4, 5]), (54, [1, 6, 27]), (32, [8, 2, 2])],
     (1, 5): [

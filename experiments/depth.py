@@ -7,7 +7,7 @@ from experiments.models import Design
 from igc_theory.structure.blocks import igcv1, regular
 
 CLAIM = "the deeper the network, the further an interleaved block is ahead of a regular convolution"
-SEEDS = 32
+SEEDS = 64
 PARTITIONS = {(3, 3): (17, {2: 44, 4: 45, 8: 46}), (1, 5): (18, {2: 36, 4: 37, 8: 37})}
 """By window: the width of the regular network, and by number of blocks the primary partitions L of IGCV1 with M = 1."""
 

@@ -7,7 +7,7 @@ from experiments.models import Design
 from igc_theory.structure.blocks import interleaved
 
 CLAIM = "a few factors beat both one and many"
-SEEDS = 32
+SEEDS = 64
 WIDTHS = {
     (3, 3): [
         (17, [17]),

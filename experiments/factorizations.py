@@ -10,7 +10,7 @@ from igc_theory.structure.blocks import interleaved
 from igc_theory.structure.divisors import divisors
 
 CLAIM = "of the factorizations of one width into equally many factors, the balanced one is the most accurate"
-SEEDS = 32
+SEEDS = 64
 CHANNELS = 16
 
 

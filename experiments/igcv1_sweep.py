@@ -7,7 +7,7 @@ from experiments.models import Design
 from igc_theory.structure.blocks import igcv1, regular
 
 CLAIM = "at equal weights the wider IGCV1 block beats a regular convolution, and accuracy peaks near the widest design"
-SEEDS = 32
+SEEDS = 64
 SWEEP = {
     (3, 3): (17, [(44, 1), (26, 2), (17, 3), (12, 4), (4, 8)]),
     (1, 5): (22, [(45, 1), (28, 2), (20, 3), (15, 4), (6, 8)]),

@@ -7,7 +7,7 @@ from experiments.models import Design
 from igc_theory.structure.blocks import igcv3, inverted_residual
 
 CLAIM = "at equal weights IGCV3 blocks beat MobileNetV2 blocks, most when the network is small"
-SEEDS = 32
+SEEDS = 64
 SIZES = {
     (3, 3): {"small": (8, 10, 2), "medium": (11, 14, 2), "large": (15, 20, 4)},
     (1, 5): {"small": (9, 12, 4), "medium": (12, 16, 4), "large": (12, 16, 6)},

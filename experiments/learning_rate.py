@@ -10,7 +10,7 @@ from experiments.models import Design
 
 CLAIM = "none: the rate with the best mean validation accuracy over unlike designs is used for all of their family"
 SEEDS = 4
-FIRST_SEED = 1000
+FIRST_SEED = 2000
 """Of the comparisons none is used: what chooses a rate shall not be what the rate is judged by."""
 
 RATES = (0.1, 0.2, 0.4, 0.8, 1.6)

@@ -7,7 +7,7 @@ from experiments.models import Design
 from igc_theory.structure.blocks import interleaved
 
 CLAIM = "loose beats strict when width is scarce; even path counts beat uneven ones"
-SEEDS = 32
+SEEDS = 64
 WIDTHS = {
     (3, 3): {
         "scarce": (24, {"strict": [3, 2, 4], "uneven": [3, 3, 3], "loose": [2, 3, 12], "looser": [1, 12, 12]}),

@@ -15,7 +15,7 @@ from igc_theory.structure.factors import GroupConv
 from igc_theory.structure.permutations import ChannelPermutation
 
 CLAIM = "complementary factors beat the same factors un-permuted, and randomly permuted ones lie between"
-SEEDS = 32
+SEEDS = 64
 CHAINS: dict[tuple[int, int], dict[str, Callable[[tuple[int, int]], Chain]]] = {
     (3, 3): {
         "2 factors": lambda window: igcv1(17, 3, window),

@@ -7,6 +7,7 @@ python -m experiments.verdicts --check    change nothing, and say whether the ta
 from __future__ import annotations
 
 import argparse
+import csv
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -33,6 +34,7 @@ __all__ = [
     "claims_markdown",
     "datasets_of",
     "families",
+    "first_run",
     "left_out",
     "mean_accuracy",
     "readme_section",
@@ -213,6 +215,13 @@ def mean_accuracy(dataset: str) -> float:
     """Return the mean test accuracy of all runs on a data set that the claims ask for."""
     names = sorted({claim.experiment for claim in CLAIMS if _why_left_out(claim, dataset) is None})
     return float(np.mean(np.concatenate([accuracies(name, dataset)[1].ravel() for name in names])))
+
+
+@cache
+def first_run() -> dict[tuple[str, str], str]:
+    """Return the words of the verdicts of the first plan's run, by the claim's words and data set; nothing of it is pooled."""
+    with (HERE / "first_run.csv").open(encoding="utf-8", newline="") as file:
+        return {(row["claim"], row["dataset"]): row["word"] for row in csv.DictReader(file)}
 
 
 # --- verdicts -------------------------------------------------------------------------------------------------------

@@ -407,6 +407,17 @@ def test_ctrl_c_stops_builds_with_one_line(capsys):
         assert "sys.exit(or_stopped(main))" in (files.ROOT / script).read_text()
 
 
+def test_a_closed_pipe_ends_builds_without_a_word():
+    code = (
+        "import sys; from tools.processes import or_stopped; sys.exit(or_stopped(lambda: print('a line ' * 99) or 0))"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code], cwd=files.ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as run:
+        run.stdout.close()
+        assert (run.wait(), run.stderr.read()) == (0, b"")
+
+
 def test_ctrl_c_is_heard_while_libraries_load():
     """What takes long to import is imported within `main`, which catches it."""
     program = (

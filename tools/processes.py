@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tools.files import BuildError, shown
@@ -46,7 +46,7 @@ def alone_in(folder: Path) -> Iterator[None]:
 
 
 def or_stopped(main: Callable[[], int]) -> int:
-    """Return the exit status of a command; Ctrl-C ends it with one line.
+    """Return the exit status of a command; Ctrl-C ends it with one line, a closed pipe without a word.
 
     Examples
     --------
@@ -54,7 +54,13 @@ def or_stopped(main: Callable[[], int]) -> int:
     0
     """
     try:
-        return main()
+        status = main()
+        sys.stdout.flush()
+        return status
     except KeyboardInterrupt:
         sys.stderr.write("stopped: what was finished is kept\n")
         return STOPPED
+    except BrokenPipeError:  # head, less: the reader has seen enough
+        with suppress(OSError, ValueError):  # Python would complain at exit about what it cannot write
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0

@@ -1,6 +1,8 @@
 """Verdicts: words, families and tables on made-up runs, margins against tables made by hand, and what is stored."""
 
+import csv
 import doctest
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -278,6 +280,14 @@ def test_every_stored_verdict_has_a_word_and_its_margin_lies_within():
         assert 0.4 < (one.high - one.low) / (2 * t.ppf(0.975, one.seeds - 1) * one.error) < 1.6
         assert (one.word == "undecided") <= (seeds_needed(one) > 2)
     assert verdicts.claims_markdown(found).count("<br>") == len(found) + len({one.dataset for one in found})
+
+
+def test_the_words_of_the_first_run_are_those_of_its_intervals():
+    with (Path(verdicts.__file__).parent / "first_run.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert all(row["word"] == word(float(row["low"]), float(row["high"])) for row in rows)
+    assert verdicts.first_run().keys() == {(claim.words, dataset) for claim in CLAIMS for dataset in DATASETS}
+    assert {int(row["seeds"]) for row in rows} == {32}
 
 
 def test_the_readme_has_the_table():
