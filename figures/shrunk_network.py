@@ -42,7 +42,7 @@ def draw(columns: dict[str, NDArray[Any]]) -> Figure:
             share, mean, least, greatest = (
                 rows[name][rows["method"] == method] for name in ("share", "mean", "least", "greatest")
             )
-            ax.errorbar(share, mean, [mean - least, greatest - mean], marker=marker, capsize=2, label=method)
+            ax.errorbar(share, mean, [mean - least, greatest - mean], marker=marker, capsize=0, label=method)
         ax.set(xlabel=f"{panel}, as a share of the original's")
     axes[0].set_ylabel("test accuracy (%)")
     figure.legend(*axes[0].get_legend_handles_labels(), ncols=4, loc="outside lower center")

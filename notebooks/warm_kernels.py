@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 import multiprocessing
 import os
+import threading
 from collections.abc import Sequence
 from multiprocessing.connection import Connection
 from typing import Any
@@ -43,11 +44,11 @@ class WarmKernel:
     stdin = stdout = stderr = None
 
     def __init__(self, arguments: Sequence[str], environment: dict[str, str], folder: str) -> None:
-        ours, theirs = SERVER.Pipe()
-        self.process = SERVER.Process(target=_run, args=(arguments, environment, folder, theirs))
+        told, ready = SERVER.Pipe()
+        self.process = SERVER.Process(target=_run, args=(arguments, environment, folder, ready))
         self.process.start()
-        theirs.close()
-        self.pid: int = ours.recv()
+        ready.close()
+        self.pid: int = told.recv()
         self.kill, self.terminate = self.process.kill, self.process.terminate
 
     def poll(self) -> int | None:
@@ -73,6 +74,9 @@ def _run(arguments: Sequence[str], environment: dict[str, str], folder: str, rea
     os.environ.update(environment)
     ready.send(os.getpid())
     from ipykernel.kernelapp import IPKernelApp
+    from tqdm import tqdm
+
+    tqdm.set_lock(threading.RLock())  # one among processes would be left behind by a kernel that is ended
 
     # It ends when its parent does, as a kernel that jupyter_client started.
     IPKernelApp.launch_instance(arguments, parent_handle=os.getppid())
