@@ -4,9 +4,9 @@
 VENV := .venv
 RUN := $(VENV)/bin/python
 READY := $(VENV)/.ready
-# The suite starts dozens of processes: what one has compiled the others need not compile again. Workers wait for browsers and
-# kernels, so that two cores keep three busy.
-PYTEST := env -u PYTHONDONTWRITEBYTECODE $(RUN) -m pytest -n 3 --dist loadgroup
+# The suite starts dozens of processes: what one has compiled the others need not compile again. Two workers, as a third one costs
+# more in collecting and in shared fixtures than it fills of the others' waiting.
+PYTEST := env -u PYTHONDONTWRITEBYTECODE $(RUN) -m pytest -n 2 --dist loadgroup
 EXTRAS := notebooks,test,dev,onnx,browser,site
 LAB_EXTRAS := notebooks
 BENCH_EXTRAS := test,bench,notebooks,browser
