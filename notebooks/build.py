@@ -136,6 +136,10 @@ def _run(notebook: Notebook, tries: int = 2) -> None:
         raise BuildError(f"{_cell_id(started[-1])}: still running after {TIMEOUT} s") from None
     except DeadKernelError:
         raise BuildError(f"{_cell_id(started[-1])}: the kernel died") from None
+    except RuntimeError as error:  # before the first cell: two kernels that start at once may have picked one port
+        if tries > 1 and not started:
+            return _run(notebook, tries - 1)
+        raise BuildError(f"no kernel starts ({error}): try again") from None
 
 
 def _cell_id(number: int) -> str:

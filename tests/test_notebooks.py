@@ -457,6 +457,25 @@ def test_a_run_names_every_notebook_and_writes_the_index(command, house, tmp_pat
     assert command(["--check"]) == 0
 
 
+@pytest.mark.parametrize("failures", [1, 2])
+def test_a_kernel_that_does_not_start_is_tried_once_more(house, monkeypatch, failures):
+    real, left = build.NotebookClient.async_execute, [True] * failures
+
+    async def execute(self, **options):
+        if left:
+            left.pop()
+            raise RuntimeError("Kernel died before replying to kernel_info")
+        return await real(self, **options)
+
+    monkeypatch.setattr(build.NotebookClient, "async_execute", execute)
+    path = house("print(1)")
+    if failures == 1:
+        assert build.build(path) == []
+    else:
+        with pytest.raises(stored.BuildError, match=r"no kernel starts \(Kernel died before replying"):
+            build.build(path)
+
+
 def test_one_bad_notebook_gives_status_one_and_leaves_the_other_built(command, house, capsys):
     house("1 / 0", name="01_first")
     good = house("print(2)", name="02_second")
