@@ -23,7 +23,7 @@ from tools import files as stored
 from website.build import exporter
 
 NOTEBOOKS = build.notebooks()
-LONGEST_DEF, LONGEST_CELL, WIDEST_OUTPUT = 3, 10, 80
+LONGEST_DEF, LONGEST_CELL, WIDEST_LINE = 3, 10, 80
 FEWEST_WORDS = 8
 """Of a picture's description: fewer are a title, or the name of a file."""
 
@@ -71,8 +71,8 @@ def broken_rules(notebook):
 
 
 def broken_by_text(cell):
-    if (lines := sum(not line.startswith("#") for line in cell.source.strip().splitlines())) > LONGEST_CELL:
-        yield f"has {lines} lines"
+    if (longest := max(map(len, cell.source.splitlines()), default=0)) > WIDEST_LINE:
+        yield f"has {longest} letters in a line"
     if cell.source.startswith("assert ") and "\nassert " in cell.source:
         yield "is a wall of asserts: a comment above them says what they check"
     if re.search(
@@ -88,7 +88,7 @@ def broken_by_outputs(notebook):
     for cell, kind, text in texts_as_seen(notebook):
         if noise := re.search(r"\d\.\d{12,}|\d(\.\d+)?e-1\d\b", text):
             yield f"{cell.id} shows {noise[0]}: round it, or say whether it is small"
-        if kind in ("stdout", "plain") and (longest := max(map(len, text.splitlines()), default=0)) > WIDEST_OUTPUT:
+        if kind in ("stdout", "plain") and (longest := max(map(len, text.splitlines()), default=0)) > WIDEST_LINE:
             yield f"{cell.id} prints {longest} letters in a line: wrap it, or show a Table"
     described = Counter(cell.metadata.get("alt") for cell in notebook.cells)
     for cell in notebook.cells:
@@ -114,7 +114,10 @@ def pictures(cell):
 
 
 def broken_by_syntax(cell):
-    for node in ast.walk(syntax(cell)):
+    nodes = [*ast.walk(syntax(cell))]
+    if (statements := sum(isinstance(node, ast.stmt) for node in nodes)) > LONGEST_CELL:
+        yield f"has {statements} statements"
+    for node in nodes:
         if isinstance(node, ast.ClassDef):
             yield "defines a class: it belongs in the library"
         if isinstance(node, ast.FunctionDef) and node.end_lineno - node.lineno >= LONGEST_DEF:
@@ -157,7 +160,8 @@ def house(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(("source", "sentence"), [
-    ("\n".join(["x = 1"] * 11), "has 11 lines"),
+    ("\n".join(["x = 1"] * 11), "has 11 statements"),
+    (f"x = {'1' * 77}", "has 81 letters in a line"),
     ("assert 1\nassert 2", "is a wall of asserts"),
     ("def f():\n    a = 1\n    b = 2\n    return a", "defines f in more than 3 lines"),
     ("class A: pass", "defines a class"),

@@ -1,9 +1,11 @@
-"""Run the benchmarks: ``python -m tests.benchmarks [--only MODULE …] [--quick] [--judge]``.
+"""Run the benchmarks: ``python -m tests.benchmarks [--only MODULE …] [--quick] [--busy] [--judge]``.
 
-Each module beside this one offers ``TITLE``, ``NOTES``, ``run(quick) -> list of rows`` and ``verdicts(rows) -> list of Verdict``.
-Without a name all run but `latency`, which takes minutes to time a table of single layers and stores it for the library.
-Results are kept per processor, in files named after it and its second cache. A run writes the sections of its modules into
-``results/<processor>.md``, one without a name the facts above them too. Rows go to ``results/<processor>_<module>.csv``.
+Each module beside this one offers ``TITLE``, ``NOTES``, ``run(quick) -> list of rows`` and ``verdicts(rows) -> list
+of Verdict``. Without a name all run but `latency`, which takes minutes to time a table of single layers and stores it
+for the library. Results are kept per processor, in files named after it and its second cache. A run writes the
+sections of its modules into ``results/<processor>.md``, one without a name the facts above them too. Rows go to
+``results/<processor>_<module>.csv``. With ``--busy`` another process keeps a core busy meanwhile, the benchmarks that
+read the clock on the wall are left out, and the files are called ``<processor>_busy``.
 """
 
 from __future__ import annotations
@@ -13,9 +15,11 @@ import csv
 import importlib
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from types import ModuleType
 
+from tests.benchmarks.load import busy
 from tests.benchmarks.timing import Row, Verdict, machine, processor_key
 
 RESULTS = Path(__file__).parent / "results"
@@ -34,6 +38,8 @@ MODULES = (
 )
 BY_NAME = ("latency",)
 """What runs only when it is named: it replaces the library's own table of times."""
+BY_CLOCK = ("load", "explorers", "pages")
+"""What reads the clock on the wall, and means nothing beside another process."""
 PEERS = ("scipy", "lazylinop", "pyfaust", "torch", "onnxruntime", "threadpoolctl")
 
 HEAD = """# Benchmarks
@@ -45,11 +51,16 @@ time on one thread. The facts are those of the last run of everything but `laten
 def main() -> int:
     """Run what the command line names; the exit status is 0, or with ``--judge`` 1 if a target is missed."""
     options = _options()
-    names = options.only or options.modules or list(MODULES)
+    whole = [name for name in MODULES if not (options.busy and name in BY_CLOCK)]
+    names = options.only or options.modules or whole
+    key = f"{processor_key()}{'_busy' if options.busy else ''}"
     facts, sections, reached = machine(PEERS), [], True
+    if options.busy:
+        facts.append(("beside", "a process that computes without end"))
     for name in names:
         module = importlib.import_module(f"tests.benchmarks.{name}")
-        rows = module.run(options.quick)
+        with busy() if options.busy else nullcontext():
+            rows = module.run(options.quick)
         verdicts = module.verdicts(rows)
         reached &= all(verdict.reached is not False for verdict in verdicts)
         sections.append(section(module, rows, verdicts))
@@ -57,9 +68,9 @@ def main() -> int:
         sys.stdout.flush()
         if not options.quick:
             RESULTS.mkdir(exist_ok=True)
-            write_csv(RESULTS / f"{processor_key()}_{name}.csv", rows)
+            write_csv(RESULTS / f"{key}_{name}.csv", rows)
     if not options.quick:
-        keep(RESULTS / f"{processor_key()}.md", facts, sections, everything=set(names) >= set(MODULES))
+        keep(RESULTS / f"{key}.md", facts, sections, everything=set(names) >= set(whole))
     return 0 if reached or not options.judge else 1
 
 
@@ -72,6 +83,7 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--only", nargs="+", help="the same", **names)
     parser.add_argument("--quick", action="store_true", help="small sizes only, nothing written: to see that it runs")
+    parser.add_argument("--busy", action="store_true", help="beside a process that computes without end")
     parser.add_argument("--judge", action="store_true", help="end with status 1 if a target is missed")
     options = parser.parse_args()
     if unknown := set(options.modules) - set(known):

@@ -76,7 +76,7 @@ def _row(name: str, call: Call, rounds: int) -> Row:
     loaded: list[tuple[float, ...]] = []
     for _ in range(rounds):
         alone += _seconds(call, _control)
-        with _busy():
+        with busy():
             loaded += _seconds(call, _control)
     (time_, control), (time_loaded, control_loaded) = (
         map(statistics.median, zip(*times, strict=True)) for times in (alone, loaded)
@@ -102,7 +102,7 @@ def _seconds(*calls: Call) -> list[tuple[float, ...]]:
 
 
 @contextmanager
-def _busy() -> Iterator[None]:
+def busy() -> Iterator[None]:
     """Keep one core busy with a process of its own."""
     with subprocess.Popen([sys.executable, "-S", "-c", "print(flush=True)\nwhile True: pass"], stdout=-1) as process:
         try:

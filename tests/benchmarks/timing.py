@@ -45,13 +45,15 @@ def medians(
     rounds: int = 7,
     slice_seconds: float = 0.03,
     most_seconds: float = 4.0,
+    results: dict[str, object] | None = None,
 ) -> dict[str, float]:
     """Return the median seconds of each call, the calls taking turns.
 
     A turn repeats its call for about `slice_seconds`, or once if it takes longer than that. After `most_seconds` there are no more
-    rounds, but for a third one. Calls of more than a second are timed once: they are peers that are far behind.
+    rounds, but for a third one. Calls of more than a second are timed once: they are peers that are far behind. What each call
+    returned goes into `results`, so that nobody needs to call again.
     """
-    once = {name: _once(call, slice_seconds) for name, call in calls.items()}
+    once = {name: _once(call, slice_seconds, results, name) for name, call in calls.items()}
     repeats = {name: max(1, int(slice_seconds / max(time_, 1e-7))) for name, time_ in once.items()}
     seconds = {name: [time_] if time_ > SLOW else [] for name, time_ in once.items()}
     end = time.process_time() + most_seconds
@@ -81,12 +83,16 @@ def least(
     return seconds
 
 
-def _once(call: Callable[[], object], slice_seconds: float) -> float:
+def _once(
+    call: Callable[[], object], slice_seconds: float, results: dict[str, object] | None = None, name: str = ""
+) -> float:
     """Return the seconds of one call; the first run warms up, and a short one is timed again."""
     for _ in range(2):
         start = time.process_time()
-        call()
+        result = call()
         once = time.process_time() - start
+        if results is not None:
+            results[name] = result
         if once > slice_seconds:
             break
     return once
