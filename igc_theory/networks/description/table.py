@@ -113,9 +113,9 @@ class Table:
 
     def _laid_out(self) -> list[str]:
         """Return the lines below the title."""
-        lines = self.texts()
+        lines, numeric = self.texts(), self.numeric
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-        laid_out = ["  ".join(_padded(line, widths, self.numeric)).rstrip() for line in lines]
+        laid_out = ["  ".join(_padded(line, widths, numeric)).rstrip() for line in lines]
         if self.totals is not None:
             laid_out.insert(-1, "-" * max(map(len, laid_out)))
         return laid_out
@@ -202,12 +202,12 @@ class Table:
         return lines
 
     def _repr_html_(self) -> str:
-        head, *body = self.texts()
-        rows = [_html_row(line, self.numeric, "td") for line in body]
+        (head, *body), numeric = self.texts(), self.numeric
+        rows = [_html_row(line, numeric, "td") for line in body]
         if self.totals is not None:
             rows[-1] = rows[-1].replace("<tr>", "<tr style='border-top:1px solid; font-weight:bold'>")
         caption = f"<caption>{escape(self.title)}</caption>"
-        return f"<table>{caption}<thead>{_html_row(head, self.numeric, 'th')}</thead><tbody>{''.join(rows)}</tbody></table>"
+        return f"<table>{caption}<thead>{_html_row(head, numeric, 'th')}</thead><tbody>{''.join(rows)}</tbody></table>"
 
 
 def _middle_out(text: str, size: int) -> str:

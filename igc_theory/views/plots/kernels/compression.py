@@ -120,7 +120,16 @@ def plot_budget_errors(columns: Columns, ax: Axes | None = None) -> Axes:
     for (row, column), error in np.ndenumerate(errors):
         if not np.isnan(error):
             colour = "white" if error > 0.6 else "black"
-            ax.text(column, row, f"{error:.2f}".removeprefix("0"), ha="center", va="center", color=colour, fontsize=7)
+            ax.text(
+                column,
+                row,
+                f"{error:.2f}".removeprefix("0"),
+                ha="center",
+                va="center",
+                color=colour,
+                fontsize=7,
+                in_layout=False,
+            )
     ax.set_xticks(range(len(families)), families, rotation=40, ha="right", rotation_mode="anchor")
     ax.set_yticks(range(len(rows)), rows)
     ax.tick_params(length=0)

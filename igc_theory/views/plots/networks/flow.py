@@ -95,7 +95,7 @@ def plot_flow_strips(columns: Columns, ax: Axes | None = None) -> Axes:
 def _draw_cell(ax: Axes, k: int, row: int, grade: str) -> None:
     letter, colour, ink = GRADES[grade]
     ax.add_patch(Rectangle((k + 0.04, row - 0.4), 0.92, 0.8, facecolor=colour, edgecolor="black", linewidth=0.4))
-    ax.text(k + 0.5, row, letter, ha="center", va="center", fontsize=6, color=ink)
+    ax.text(k + 0.5, row, letter, ha="center", va="center", fontsize=6, color=ink, in_layout=False)
 
 
 def _legend(grades: Iterable[str]) -> str:

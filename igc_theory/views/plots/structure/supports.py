@@ -181,7 +181,16 @@ def plot_path_counts(columns: Columns, ax: Axes | None = None, *, largest: int |
         size = 7 if max(counts.shape) <= _MOST_LARGE else 6
         for (output, inp), paths in np.ndenumerate(counts):
             ink = ink_on(COUNTS(float(scale(int(paths)))))
-            ax.text(inp + 0.5, output + 0.5, str(paths), ha="center", va="center_baseline", color=ink, fontsize=size)
+            ax.text(
+                inp + 0.5,
+                output + 0.5,
+                str(paths),
+                ha="center",
+                va="center_baseline",
+                color=ink,
+                fontsize=size,
+                in_layout=False,
+            )
     return _as_matrix(ax, *counts.shape)
 
 
