@@ -23,14 +23,17 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import nbformat
 import numpy as np
+import zmq
 from jupyter_client.provisioning import local_provisioner
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from PIL import Image
+from traitlets.config import Config
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -56,7 +59,7 @@ Notebook = Any  # nbformat's dictionaries carry no types
 HERE = ROOT / "notebooks"
 WORKERS = 2
 TIMEOUT = 200
-"""Seconds that one cell may take before the build starts again, and then gives up on it."""
+"""Seconds that one cell may take before the build gives up on it."""
 
 LEVELS = 2
 """Of 256, by which a pixel may differ from the stored one: less than an eye sees, more than two processors disagree by."""
@@ -108,38 +111,38 @@ def execute(notebook: Notebook) -> Notebook:
     return fresh
 
 
-def _run(notebook: Notebook, tries: int = 2) -> None:
+def _run(notebook: Notebook) -> None:
     """Run all cells in a new kernel; a failure becomes a sentence that names the cell."""
     started: list[int] = []
-    client = NotebookClient(
-        notebook,
-        timeout=TIMEOUT,
-        kernel_name="python3",
-        record_timing=False,
-        coalesce_streams=True,
-        shutdown_kernel="immediate",  # nothing in it is needed any more, so nobody waits until it has tidied up
-        extra_arguments=["--log-level=ERROR"],
-        resources={"metadata": {"path": str(HERE)}},
-        on_cell_start=lambda cell, cell_index: started.append(cell_index),
-    )
-    try:
-        # In a thread of its own, since the caller's may have a running event loop: JupyterLab's has, a browser test's too.
-        with ThreadPoolExecutor(1) as thread:
+    # In a thread of its own, since the caller's may have a running event loop: JupyterLab's has, a browser test's too.
+    with TemporaryDirectory(prefix="igc") as folder, ThreadPoolExecutor(1) as thread:
+        client = NotebookClient(
+            notebook,
+            config=_sockets(folder),
+            timeout=TIMEOUT,
+            kernel_name="python3",
+            record_timing=False,
+            coalesce_streams=True,
+            shutdown_kernel="immediate",  # nothing in it is needed any more, so nobody waits until it has tidied up
+            extra_arguments=["--log-level=ERROR"],
+            resources={"metadata": {"path": str(HERE)}},
+            on_cell_start=lambda cell, cell_index: started.append(cell_index),
+        )
+        try:
             thread.submit(asyncio.run, client.async_execute(env=os.environ | BACKEND)).result()
-    except CellExecutionError as error:
-        raise BuildError(f"{_cell_id(started[-1])}: {error.ename}: {error.evalue}") from None
-    except CellTimeoutError:
-        if (
-            tries > 1
-        ):  # a new kernel that never answers is seen once in some hundred runs: Jupyter's fault, not the cell's
-            return _run(notebook, tries - 1)
-        raise BuildError(f"{_cell_id(started[-1])}: still running after {TIMEOUT} s") from None
-    except DeadKernelError:
-        raise BuildError(f"{_cell_id(started[-1])}: the kernel died") from None
-    except RuntimeError as error:  # before the first cell: two kernels that start at once may have picked one port
-        if tries > 1 and not started:
-            return _run(notebook, tries - 1)
-        raise BuildError(f"no kernel starts ({error}): try again") from None
+        except CellExecutionError as error:
+            raise BuildError(f"{_cell_id(started[-1])}: {error.ename}: {error.evalue}") from None
+        except CellTimeoutError:
+            raise BuildError(f"{_cell_id(started[-1])}: still running after {TIMEOUT} s") from None
+        except DeadKernelError:
+            raise BuildError(f"{_cell_id(started[-1])}: the kernel died") from None
+        except RuntimeError as error:  # before the first cell
+            raise BuildError(f"no kernel starts ({error}): try again") from None
+
+
+def _sockets(folder: str) -> Config:
+    """Return the configuration of a kernel that is talked to by files: TCP ports are picked twice when kernels start at once."""
+    return Config(KernelManager={"transport": "ipc", "ip": f"{folder}/kernel"} if zmq.has("ipc") else {})
 
 
 def _cell_id(number: int) -> str:
