@@ -182,6 +182,7 @@ def _picture(figure: Figure, design: Design) -> None:
     low, high = right.get_ylim()
     plain_ticks(right.yaxis, (20, 50, 100, 200, 500, 1000, 2000, 5000, 10000))
     right.set_ylim(low, high)
+    right.minorticks_off()
     right.legend(frameon=False)
 
 

@@ -222,6 +222,7 @@ def _picture(figure: Figure, budget: int, side: int, families: Sequence[str], wi
     )  # fmt: skip
     ax.axvline(budget, color="black", linewidth=0.6, linestyle=":")
     ax.set(xscale="log", yscale="log", xlabel="weights of a block", ylabel="width (channels)")
+    ax.minorticks_off()  # drawn anew for every move of a slider, they take as long as all else
     farthest = max(int(_CURVE[-1]), budget)
     ax.set(xlim=(min(int(_CURVE[0]), budget), 1.1 * farthest), ylim=(1, 5000 * farthest / _CURVE[-1]))
     plain_ticks(ax.yaxis, tuple(10**zeros for zeros in range(len(str(farthest)) - 2)))
