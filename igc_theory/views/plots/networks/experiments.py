@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
+from matplotlib.ticker import LogLocator, NullLocator
 from numpy.typing import NDArray
 
 from igc_theory.views.plots.columns import Columns, axes_or_new, checked_columns
@@ -27,9 +27,16 @@ SERIES = (("o", PALETTE[0]), ("s", PALETTE[1]), ("D", "black"))
 _LABEL = 46
 """Characters of a claim on one line."""
 
+_LINEAR = 0.5
+"""Points of accuracy up to which the axis of margins is nearly linear; further out it is logarithmic."""
+
+_TICKS = (-50, -20, -5, -1, 0, 1, 5, 20, 50)
+
 
 def plot_claims(columns: Columns, band: float = 0.25, ax: Axes | None = None) -> Axes:
     """Draw the margin of each claim with its interval, one marker per data set, and the words of the verdicts to the right.
+
+    The axis of margins is linear near zero and logarithmic further out (inverse hyperbolic sine).
 
     Parameters
     ----------
@@ -62,7 +69,9 @@ def plot_claims(columns: Columns, band: float = 0.25, ax: Axes | None = None) ->
         raise ValueError(f"columns['word'] or ['together'] holds {word!r}: use {', '.join(WORDS)}")
     claims, datasets = (list(dict.fromkeys(table[name].tolist())) for name in ("claim", "dataset"))
     ax = axes_or_new(ax)
+    ax.set_xscale("asinh", linear_width=_LINEAR)
     left, right, end = _reach(table, band, len(datasets))
+    start, middle, last = np.arcsinh(np.array([left, right, end]) / _LINEAR)
     ax.axvspan(-band, band, color="#E4E4E4", linewidth=0, zorder=0)
     ax.axvline(0, color="black", linewidth=0.6, zorder=0.5)
     ax.hlines(np.arange(len(claims) - 1) + 0.5, left, end, color="#CCCCCC", linewidth=0.4)
@@ -71,21 +80,26 @@ def plot_claims(columns: Columns, band: float = 0.25, ax: Axes | None = None) ->
         place = np.array([claims.index(claim) for claim in table["claim"][rows]])
         shown = {name: column[rows] for name, column in table.items()}
         _intervals(ax, shown, place + 0.24 * (k - (len(datasets) - 1) / 2), marker, colour)
-        _words(ax, shown, place, right + (end - right) * (k + 0.12) / len(datasets), marker, colour)
+        beside = middle + (last - middle) * (k + 0.12) / len(datasets)
+        _words(ax, shown, place, _LINEAR * np.sinh(beside), marker, colour)
     ax.set_yticks(range(len(claims)), [fill(claim, _LABEL) for claim in claims], linespacing=1.15)
     ax.tick_params(axis="y", length=0)
     ax.set(xlim=(left, end), ylim=(len(claims) - 0.5, -1.2), xlabel="margin of the claim (points of test accuracy)")
-    ax.set_xticks([tick for tick in MaxNLocator(6).tick_values(left, right) if left <= tick <= right])
+    ticks = [tick for tick in _TICKS if left <= tick <= right]
+    ax.set_xticks(ticks, [f"{tick}".replace("-", "−") for tick in ticks])
+    ax.xaxis.set_minor_locator(NullLocator())
     ax.spines.bottom.set_bounds(left, right)
-    ax.xaxis.label.set(ha="center", x=(right - left) / (2 * (end - left)))
+    ax.xaxis.label.set(ha="center", x=(middle - start) / (2 * (last - start)))
     return ax
 
 
 def _reach(table: dict[str, NDArray[Any]], band: float, datasets: int) -> tuple[float, float, float]:
-    """Return where the intervals begin and end, and where the words beside them end."""
-    left, right = min(table["low"].min(), -band), max(table["high"].max(), band)
+    """Return where the intervals begin and end, and where the words beside them end, in points."""
+    left, right = np.arcsinh(np.array([min(table["low"].min(), -band), max(table["high"].max(), band)]) / _LINEAR)
     space = 0.04 * (right - left)
-    return left - space, right + space, right + space + 0.32 * datasets * (right - left)
+    edges = np.array([left - space, right + space, right + space + 0.32 * datasets * (right - left)])
+    first, middle, last = _LINEAR * np.sinh(edges)
+    return float(first), float(middle), float(last)
 
 
 def _series(datasets: list[str]) -> tuple[tuple[str, str], ...]:
