@@ -7,6 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from igc_theory.networks import Table
+from igc_theory.views.tables import to_markdown
+
 __all__ = ["page", "pictures"]
 
 CITED = {"IGCV1": "[Zhang2017]", "IGCV2": "[Xie2018]", "IGCV3": "[Sun2018]"}
@@ -28,7 +31,7 @@ def page(entries: Sequence[Mapping[str, Any]], titles: Mapping[str, str]) -> str
     ## IGCV1 [Zhang2017]
     <BLANKLINE>
     | there | what it shows | here | not here |
-    |---|---|---|---|
+    | --- | --- | --- | --- |
     | Figure 1 | The block. | [Block](../figures/README.md#igc_block) |  |
     """
     papers = dict.fromkeys(entry["paper"] for entry in entries)
@@ -36,12 +39,13 @@ def page(entries: Sequence[Mapping[str, Any]], titles: Mapping[str, str]) -> str
 
 
 def _section(paper: str, entries: Sequence[Mapping[str, Any]], titles: Mapping[str, str]) -> str:
-    rows = [
-        f"| {entry['place']} | {entry['shows']} | {_here(entry, titles)} | {entry.get('missing', '')} |"
-        for entry in entries
-    ]
-    head = ["| there | what it shows | here | not here |", "|---|---|---|---|"]
-    return "\n".join([f"## {paper} {CITED.get(paper, '')}".strip(), "", *head, *rows])
+    columns = {
+        "there": [entry["place"] for entry in entries],
+        "what it shows": [entry["shows"] for entry in entries],
+        "here": [_here(entry, titles) for entry in entries],
+        "not here": [entry.get("missing", "") for entry in entries],
+    }
+    return f"## {paper} {CITED.get(paper, '')}".strip() + "\n\n" + to_markdown(Table(paper, columns))
 
 
 def _here(entry: Mapping[str, Any], titles: Mapping[str, str]) -> str:

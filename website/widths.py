@@ -49,6 +49,9 @@ th, td { padding: .25rem .5rem; border-bottom: 1px solid #d8dee4; text-align: le
 .swatch { display: inline-block; width: .8em; height: .8em; margin-right: .5em; }
 """
 
+FIELD_STYLE = "select.bk-input { color: var(--ink); background-color: var(--paper); }"
+"""Bokeh's field is white, and takes its ink from the page, which is light in the dark theme."""
+
 # Only looks up what was computed: which curves are shown, where the line and the dots are, and which table.
 LOOK_UP = """
 const chosen = budget.categories.indexOf(budget.value)
@@ -156,7 +159,9 @@ def controls(shown: dict[str, Any]) -> list[Any]:
     names = [f"{budget:,} weights" for budget in BUDGETS]
     start = names[BUDGETS.index(START)]
     budget = CategoricalSlider(title="Budget", categories=names, value=start, sizing_mode="stretch_width")
-    kernel = Select(title="Kernel", options=list(WINDOWS), value="3×3", width=110)
+    kernel = Select(
+        title="Kernel", options=list(WINDOWS), value="3×3", width=110, stylesheets=[InlineStyleSheet(css=FIELD_STYLE)]
+    )
     look_up = CustomJS(code=LOOK_UP, args={**shown, "budget": budget, "kernel": kernel})
     for control in (budget, kernel):
         control.js_on_change("value", look_up)

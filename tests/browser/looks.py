@@ -32,16 +32,20 @@ PALE = """() => {
   }
   const contrast = (a, b) => (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05)
   const colour = name => getComputedStyle(document.documentElement).getPropertyValue(name).trim()
-  const behind = node => node ? [...behind(node.parentElement), [getComputedStyle(node).backgroundColor, 1]] : [["white", 1]]
+  const behind = node => node
+    ? [...behind(node.parentElement ?? node.getRootNode().host), [getComputedStyle(node).backgroundColor, 1]] : [["white", 1]]
   const paper = [colour("--paper"), 1], strongest = [colour("--lit"), Number(colour("--most"))]
   const under = node => {
     if (!node.closest("svg")) return [behind(node)]
     if (node.matches(".on")) return ["--lit", "--second", "--third"].map(name => [[colour(name), 1]])
     return node.matches(".small") ? [[paper]] : [[paper], [paper, strongest]]
   }
-  const own = node => [...node.childNodes].some(child => child.nodeType === 3 && child.data.trim())
+  const own = node => node.matches("select, input:is([type=text], [type=number])")
+    || [...node.childNodes].some(child => child.nodeType === 3 && child.data.trim())
+  const inside = root => [...root.querySelectorAll("*")].flatMap(
+    node => node.shadowRoot ? [node, ...inside(node.shadowRoot)] : [node])
   const unseen = "script, style, noscript, title, option, :disabled, mjx-container, mjx-container *"
-  const nodes = [...document.querySelectorAll("body *")].filter(node => own(node) && !node.matches(unseen))
+  const nodes = inside(document.body).filter(node => own(node) && !node.matches(unseen))
   const formulas = [...document.querySelectorAll("mjx-container > svg")].filter(
     node => contrast(painted(behind(node)), painted([[getComputedStyle(node).color, 1]])) < 4.5)
   return nodes.filter(node => under(node).some(layers => {

@@ -52,6 +52,7 @@ def test_a_page_opens_with_typeset_formulas_and_fits_its_screen(visit, site, unt
     assert page.locator("h1").first.is_visible()
     assert (page.locator("mjx-container").count() > 0) == (expected > 0)
     assert page.locator("[data-mml-node=merror]").all_inner_texts() == []
+    assert page.locator("main p", has_text=re.compile(r"\|\s*-{3}")).all_inner_texts() == []  # a table that is none
     if name == "10_choose_the_number_of_factors.html":  # of which it is known that it has many
         assert page.locator("mjx-container").count() > 20
     for width in (390, 768, 1280):
