@@ -14,8 +14,8 @@ from tests.benchmarks.timing import Row, Verdict, number
 from tests.browser.conftest import chromium, installed_browser, opened, running_lab
 
 TITLE = "Explorers in a browser"
-NOTES = """Milliseconds by the clock on the wall, in Chromium and JupyterLab on this machine: from the press of an arrow key on a
-slider until the new picture is decoded and the next frame is drawn. Blocks, designs and kernels have 128 channels."""
+NOTES = """Milliseconds by the clock on the wall, in Chromium and JupyterLab on this machine. An arrow key is pressed on a slider;
+the time ends when the new picture is decoded and the next frame drawn. Blocks, designs and kernels have 128 channels."""
 
 TARGET = 300
 EXPLORERS = {

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 TITLE = "Pages of the site"
-NOTES = """Milliseconds by the clock on the wall, in Chromium on this machine: from the press of an arrow key on a control until
-the frame with the answer was drawn, each control of a page in turn."""
+NOTES = """Milliseconds by the clock on the wall, in Chromium on this machine. An arrow key is pressed on each control of a page in
+turn; the time ends when the frame with the answer is drawn."""
 
 TARGET = 100
 CONTROLS = "main :is(input[type=range], input[type=radio]:checked, select)"
