@@ -13,6 +13,7 @@ import jupyter_client.launcher
 import nbformat
 import numpy as np
 import pytest
+import zmq
 from jupyter_client.provisioning import local_provisioner
 from jupyter_server.services.contents.filemanager import FileContentsManager
 from PIL import Image
@@ -470,6 +471,7 @@ def test_a_kernel_that_does_not_start_is_told(house, monkeypatch):
         build.build(house("print(1)"))
 
 
+@pytest.mark.skipif(not zmq.has("ipc"), reason="this system has no sockets that are files")
 def test_kernels_that_start_at_once_are_not_taken_for_one_another(house):
     """Files carry the messages of each kernel; TCP ports were picked twice, once in some hundred starts."""
     path = house("from ipykernel.connect import get_connection_info as info\nprint(info(unpack=True)['transport'])")

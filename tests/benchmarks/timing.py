@@ -53,7 +53,11 @@ def medians(
     rounds, but for a third one. Calls of more than a second are timed once: they are peers that are far behind. What each call
     returned goes into `results`, so that nobody needs to call again.
     """
-    once = {name: _once(call, slice_seconds, results, name) for name, call in calls.items()}
+    once: dict[str, float] = {}
+    for name, call in calls.items():
+        once[name], result = _once(call, slice_seconds)
+        if results is not None:
+            results[name] = result
     repeats = {name: max(1, int(slice_seconds / max(time_, 1e-7))) for name, time_ in once.items()}
     seconds = {name: [time_] if time_ > SLOW else [] for name, time_ in once.items()}
     end = time.process_time() + most_seconds
@@ -72,7 +76,9 @@ def least(
     calls: Mapping[str, Callable[[], object]], *, rounds: int = 15, slice_seconds: float = 0.01
 ) -> dict[str, float]:
     """Return the least seconds of each call, the calls taking turns: what short calls take on a machine that others use too."""
-    repeats = {name: max(1, int(slice_seconds / max(_once(call, slice_seconds), 1e-7))) for name, call in calls.items()}
+    repeats = {
+        name: max(1, int(slice_seconds / max(_once(call, slice_seconds)[0], 1e-7))) for name, call in calls.items()
+    }
     seconds = dict.fromkeys(calls, float("inf"))
     for _ in range(rounds):
         for name, call in calls.items():
@@ -83,19 +89,15 @@ def least(
     return seconds
 
 
-def _once(
-    call: Callable[[], object], slice_seconds: float, results: dict[str, object] | None = None, name: str = ""
-) -> float:
-    """Return the seconds of one call; the first run warms up, and a short one is timed again."""
+def _once(call: Callable[[], object], slice_seconds: float) -> tuple[float, object]:
+    """Return the seconds of one call, and its result; the first run warms up, and a short one is timed again."""
     for _ in range(2):
         start = time.process_time()
         result = call()
         once = time.process_time() - start
-        if results is not None:
-            results[name] = result
         if once > slice_seconds:
             break
-    return once
+    return once, result
 
 
 def peer(name: str) -> ModuleType | None:

@@ -70,8 +70,8 @@ def plot_claims(columns: Columns, band: float = 0.25, ax: Axes | None = None) ->
     claims, datasets = (list(dict.fromkeys(table[name].tolist())) for name in ("claim", "dataset"))
     ax = axes_or_new(ax)
     ax.set_xscale("asinh", linear_width=_LINEAR)
-    left, right, end = _reach(table, band, len(datasets))
-    start, middle, last = np.arcsinh(np.array([left, right, end]) / _LINEAR)
+    start, middle, last = _reach(table, band, len(datasets))
+    left, right, end = _LINEAR * np.sinh(np.array([start, middle, last]))
     ax.axvspan(-band, band, color="#E4E4E4", linewidth=0, zorder=0)
     ax.axvline(0, color="black", linewidth=0.6, zorder=0.5)
     ax.hlines(np.arange(len(claims) - 1) + 0.5, left, end, color="#CCCCCC", linewidth=0.4)
@@ -94,12 +94,10 @@ def plot_claims(columns: Columns, band: float = 0.25, ax: Axes | None = None) ->
 
 
 def _reach(table: dict[str, NDArray[Any]], band: float, datasets: int) -> tuple[float, float, float]:
-    """Return where the intervals begin and end, and where the words beside them end, in points."""
+    """Return where the intervals begin and end, and where the words beside them end, in lengths of the axis."""
     left, right = np.arcsinh(np.array([min(table["low"].min(), -band), max(table["high"].max(), band)]) / _LINEAR)
     space = 0.04 * (right - left)
-    edges = np.array([left - space, right + space, right + space + 0.32 * datasets * (right - left)])
-    first, middle, last = _LINEAR * np.sinh(edges)
-    return float(first), float(middle), float(last)
+    return left - space, right + space, right + space + 0.32 * datasets * (right - left)
 
 
 def _series(datasets: list[str]) -> tuple[tuple[str, str], ...]:
