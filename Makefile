@@ -101,8 +101,8 @@ example: .venv-experiment/.ready  ## train, audit, rewrite, fine-tune, export an
 
 lab: $(LAB)/.ready  ## open the notebooks in JupyterLab, the tour first (ARGS="--no-browser --port 9000" is passed on)
 	@[ -z "$$SSH_CONNECTION" ] || echo "On your own machine: ssh -L 8888:localhost:8888 $$(id -un)@$$(hostname); then open there the address below."
-	$(LAB)/bin/python -m jupyter lab notebooks --config=notebooks/jupyter_server_config.py $(LAB_FLAGS) $(ARGS) \
-	  --LabApp.default_url=/lab/tree/00_take_the_tour.ipynb
+	$(LAB)/bin/python -m jupyter lab . --config=notebooks/jupyter_server_config.py $(LAB_FLAGS) $(ARGS) \
+	  --LabApp.default_url=/lab/tree/notebooks/00_take_the_tour.ipynb
 
 setup: $(READY)  ## only set up .venv
 

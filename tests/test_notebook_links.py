@@ -128,3 +128,13 @@ def test_the_glossary_explains_every_letter_and_term_that_the_theory_needs():
     told = "\n".join(texts(GLOSSARY))
     assert [letter for letter in letters if f"${letter.replace(chr(92) * 2, chr(92))}$" not in told] == []
     assert {"branch", "partition", "super-channel", "strict", "loose", "dense", "graded", "unique paths"} <= set(TERMS)
+
+
+def test_jupyterlab_serves_the_pictures_between_paragraphs():
+    """`make lab` starts in a folder that holds notebooks and figures: what lies outside of it is not shown."""
+    recipe = (build.ROOT / "Makefile").read_text(encoding="utf-8")
+    root = (build.ROOT / re.search(r"jupyter lab (\S+) --config", recipe)[1]).resolve()
+    opened = root / re.search(r"default_url=/lab/tree/(\S+)", recipe)[1]
+    pictures = re.findall(r"!\[[^\]]*\]\((\S+?)\)", opened.read_text(encoding="utf-8"))
+    assert pictures
+    assert all((opened.parent / picture).resolve().is_relative_to(root) for picture in pictures)
