@@ -3,11 +3,15 @@
 import re
 import sys
 from functools import cache
+from itertools import combinations
 
+import matplotlib as mpl
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
+from matplotlib.transforms import Bbox
 from scipy.linalg import hadamard
 
 from igc_theory.budget import best_dense, widest_dense, widest_igcv1, widest_strict
@@ -15,12 +19,13 @@ from igc_theory.budget.formulas.cost import interleaved_parameters
 from igc_theory.kernels import project
 from igc_theory.structure import Chain, explain_complementarity, grade, igcv1, igcv2, interleaved, path_counts, regular
 from igc_theory.views import explore_balance, explore_block, explore_budget, explore_kernel, explore_paths
-from igc_theory.views.explorers.answers import Answer
+from igc_theory.views.explorers.answers import STYLE, Answer
 from igc_theory.views.explorers.balance import balance_answer
 from igc_theory.views.explorers.blocks import block_answer
 from igc_theory.views.explorers.budgets import FAMILIES, budget_answer
 from igc_theory.views.explorers.kernels import example_kernel, kernel_answer
 from igc_theory.views.explorers.paths import paths_answer
+from tests.perception import on_data
 
 
 class Shown:
@@ -169,6 +174,35 @@ def test_an_answer_shows_itself_in_words_and_html():
     assert f"alt='{answer.alt}'" in html
     assert "src='data:image/png;base64,iVBOR" in html
     assert "<table><caption>Widest" in budget_answer(4672).html()
+
+
+DRAWN = {
+    "a block with its branches": lambda: block_answer(4, 3),
+    "a block of 128 channels": lambda: block_answer(8, 16),
+    "the longest numbers of a block": lambda: block_answer(32, 32, 7),
+    "a path diagram": lambda: paths_answer(igcv2([2] * 7), 0),
+    "a budget": lambda: budget_answer(4672),
+    "a budget beyond the curves": lambda: budget_answer(900_000),
+    "one factor": lambda: balance_answer(8, [8], 7),
+    "six factors": lambda: balance_answer(1024, [4, 4, 4, 4, 2, 2]),
+    "a whole kernel": lambda: kernel_answer(example_kernel("Fourier", 8, 5), igcv1(2, 4, 5)),
+    "a corner of a kernel": lambda: kernel_answer(
+        1e4 * example_kernel("random", 256, 1), igcv2([16, 16], kernel_size=1)
+    ),
+}
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_nothing_is_cut_or_covered_in_a_picture(name):
+    figure = Figure()
+    with mpl.rc_context(STYLE):
+        DRAWN[name]().picture(figure)
+        FigureCanvasAgg(figure)
+        boxes = [ax.get_tightbbox() for ax in figure.axes]
+    page = figure.bbox.padded(1)
+    assert [box for box in boxes if Bbox.intersection(box, page).bounds != box.bounds] == []
+    assert not any(one.overlaps(other) for one, other in combinations(boxes, 2))
+    assert on_data(figure) == []
 
 
 # --- controls -------------------------------------------------------------------------------------------------------

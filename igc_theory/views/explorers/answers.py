@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from html import escape
 from typing import Any
@@ -20,7 +20,7 @@ from igc_theory.views.plots.style import PAGE
 
 __all__ = ["Answer", "counted", "fact_text", "panels"]
 
-_STYLE: Any = {
+STYLE: Any = {
     "font.size": 8,
     "axes.titlesize": 8,
     "axes.labelsize": 8,
@@ -79,7 +79,7 @@ class Answer:
     def draw(self) -> Figure:
         """Return the picture as a new figure of pyplot, which a notebook shows below the cell."""
         figure = plt.figure()  # outside the context, which would undo what loading a notebook's backend sets
-        with mpl.rc_context(_STYLE):
+        with mpl.rc_context(STYLE):
             self.picture(figure)
         return figure
 
@@ -106,7 +106,7 @@ class Answer:
 
     def _png(self) -> str:
         figure, buffer = Figure(dpi=_DPI), io.BytesIO()
-        with mpl.rc_context(_STYLE):
+        with mpl.rc_context(STYLE):
             self.picture(figure)
             # Not savefig, which draws everything twice: once for the layout, once more for the pixels.
             draw_png: Any = FigureCanvasAgg(figure).print_png
@@ -136,14 +136,33 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'s' * (number != 1)}"
 
 
-def panels(figure: Figure, *ratios: float, height: float) -> Sequence[Axes]:
-    """Return axes side by side in these ratios on a figure, which becomes as wide as a page.
+def panels(
+    figure: Figure,
+    *ratios: float,
+    height: float,
+    left: float = 0.5,
+    right: float = 0.1,
+    bottom: float = 0.4,
+    top: float = 0.25,
+    gap: float = 0.6,
+) -> list[Axes]:
+    """Return axes side by side in these ratios on a figure, which becomes as wide as a page; lengths are inches.
+
+    The margins are given, not found: to find them takes longer than to draw, and axes that stay in place are easier to compare
+    while a slider moves.
 
     Examples
     --------
-    >>> len(panels(Figure(), 2, 1, height=2.4))
-    2
+    >>> wide, narrow = panels(Figure(), 2, 1, height=2.4)
+    >>> round(wide.get_position().width / narrow.get_position().width, 9)
+    2.0
     """
     figure.set_size_inches(PAGE, height)
-    figure.set_layout_engine("constrained")
-    return list(figure.subplots(1, len(ratios), width_ratios=ratios, squeeze=False)[0])
+    unit = (PAGE - left - right - gap * (len(ratios) - 1)) / sum(ratios)
+    axes = []
+    for ratio in ratios:
+        axes.append(
+            figure.add_axes((left / PAGE, bottom / height, ratio * unit / PAGE, (height - bottom - top) / height))
+        )
+        left += ratio * unit + gap
+    return axes

@@ -164,7 +164,7 @@ def _from_controls(channels: int, kernel_size: int, factors: int, **widths: int)
 
 def _picture(figure: Figure, design: Design) -> None:
     """Draw what each factor adds, and the design among the fewest weights of every number of factors."""
-    left, right = panels(figure, 1, 1.3, height=2.8)
+    left, right = panels(figure, 1, 1.3, height=2.8, left=0.75, bottom=0.7)
     plot_bars(balance_terms(design), left, colours=_COLOURS).set_title("weights per channel, by factor")
     left.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=3, frameon=False)
     plot_weights_against_factors(_curves(design.channels, design.kernel_area), right)

@@ -132,7 +132,8 @@ def _has_branches(L: int, M: int) -> bool:
 
 def _picture(figure: Figure, chain: Chain, regular: int, with_branches: bool) -> None:
     """Draw branches if there are few enough, path counts, and weights."""
-    axes = panels(figure, *([1.8] * with_branches), 1, 1, height=2.6)
+    diagram = [2.3] if with_branches else []
+    axes = panels(figure, *diagram, 1.1, 0.8, height=2.6, left=0.25 if diagram else 0.5, right=0.4, bottom=0.5, top=0.4)
     if with_branches:
         plot_chain(chain_columns(chain), axes[0])
     columns = path_count_columns(chain)
@@ -140,7 +141,7 @@ def _picture(figure: Figure, chain: Chain, regular: int, with_branches: bool) ->
     number = f"{most}" if fewest == most else f"{fewest} to {most}"
     plot_path_counts(columns, axes[-2]).set_title(f"paths of each pair: {number}")
     plot_bars(_weights(chain, regular), axes[-1], colours=_COLOURS).set_title("weights")
-    axes[-1].legend(loc="upper center", bbox_to_anchor=(0.5, -0.1), ncols=2, frameon=False)
+    axes[-1].legend(loc="upper center", bbox_to_anchor=(0.5, -0.02), ncols=2, frameon=False)
     axes[-1].set_xticks([])
 
 

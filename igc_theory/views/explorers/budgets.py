@@ -205,7 +205,7 @@ def _widest_block(budget: int, side: int, step: int, make: Callable[[int, int], 
 
 def _picture(figure: Figure, budget: int, side: int, families: Sequence[str], widths: Mapping[str, int]) -> None:
     """Draw the curves of the families, and a point for each at the budget."""
-    (ax,) = panels(figure, 1, height=3.2)
+    (ax,) = panels(figure, 1, height=3.2, left=0.6, right=1.6)
     series = [name for family in families for name in _SERIES[family]]
     if series:
         curves = budget_curves(side * side)
@@ -228,7 +228,7 @@ def _picture(figure: Figure, budget: int, side: int, families: Sequence[str], wi
     plain_ticks(ax.yaxis, tuple(10**zeros for zeros in range(len(str(farthest)) - 2)))
     handles, labels = ax.get_legend_handles_labels()
     labels = ["IGCV1: IGCV2, L = 2" if label == "IGCV2, L = 2" else label for label in labels]
-    figure.legend(handles, labels, loc="outside right upper", frameon=False)
+    ax.legend(handles, labels, loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
 
 
 @cache

@@ -219,7 +219,7 @@ def _rounded(error: float) -> float:
 
 def _picture(figure: Figure, kernel: NDArray[Any], projection: Projection, spectra: Mapping[str, Any]) -> None:
     """Draw the kernel and its product, of large ones a corner, and the spectra."""
-    axes = panels(figure, 1, 1, 1.2, height=2.5)
+    axes = panels(figure, 1, 1, 1.2, height=2.5, left=0.1, gap=0.75)
     rows, columns = _corner(kernel)
     largest = float(np.abs(kernel.real).max())
     for ax, whole, title in (

@@ -131,5 +131,5 @@ def _stop_at_last_output(controls: Mapping[str, Any]) -> None:
 
 
 def _picture(figure: Figure, columns: dict[str, list[Any]]) -> None:
-    (ax,) = panels(figure, 1, height=3.2)
+    (ax,) = panels(figure, 1, height=3.2, right=0.5, bottom=0.25)
     plot_paths(columns, ax)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import NullFormatter, ScalarFormatter
+from matplotlib.ticker import MaxNLocator, NullFormatter, ScalarFormatter
 from numpy.typing import NDArray
 
 from igc_theory.views.plots.columns import Columns, axes_or_new, checked_columns
@@ -145,6 +145,7 @@ def plot_weights_against_factors(columns: Columns, ax: Axes | None = None) -> Ax
         gaps = np.where(np.isclose(table["factors"], 1) & (name == "attainable"), np.nan, table["weights_per_channel"])
         ax.plot(table["factors"], gaps, **looks[name])
     ax.set(yscale="log", xlabel="factors $L$", ylabel="weights per channel")
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     plain_ticks(ax.yaxis, (20, 50, 100, 200, 500))
     ax.legend()
     return ax
