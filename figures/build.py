@@ -137,6 +137,7 @@ def _saved(figure: Figure, suffix: str, title: str | None) -> bytes:
     buffer = io.BytesIO()
     named = {"Title": title} if suffix == "pdf" else {}
     figure.savefig(buffer, format=suffix, metadata={**METADATA[suffix], **named})
+    figure.set_layout_engine("none")  # what is found for one format holds for the next, and to find it takes as long as to draw
     return numbered(buffer.getvalue()) if suffix == "svg" else buffer.getvalue()
 
 
