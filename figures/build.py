@@ -137,7 +137,9 @@ def _saved(figure: Figure, suffix: str, title: str | None) -> bytes:
     buffer = io.BytesIO()
     named = {"Title": title} if suffix == "pdf" else {}
     figure.savefig(buffer, format=suffix, metadata={**METADATA[suffix], **named})
-    figure.set_layout_engine("none")  # what is found for one format holds for the next, and to find it takes as long as to draw
+    # The layout that was found for one format holds for the next: as long as there is an engine, Matplotlib draws twice.
+    with mpl.rc_context({"figure.constrained_layout.use": False}):
+        figure.set_layout_engine(None)
     return numbered(buffer.getvalue()) if suffix == "svg" else buffer.getvalue()
 
 
