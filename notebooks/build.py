@@ -1,6 +1,6 @@
 """Run the notebooks and store them with their outputs, so that a reader sees results without running anything.
 
-    python notebooks/build.py                    every notebook here, two at a time
+    python notebooks/build.py                    every notebook here, three at a time
     python notebooks/build.py FILE …             only these (a path, or a name such as 05_interleave_group_convolutions)
     python notebooks/build.py --check [FILE …]   change nothing; run again and compare with what is stored
     python notebooks/build.py --list             what there is
@@ -57,7 +57,8 @@ __all__ = [
 Notebook = Any  # nbformat's dictionaries carry no types
 
 HERE = ROOT / "notebooks"
-WORKERS = 2
+WORKERS = 3
+"""One more than there usually are cores: to start and to end a kernel is mostly waiting."""
 TIMEOUT = 200
 """Seconds that one cell may take before the build gives up on it."""
 

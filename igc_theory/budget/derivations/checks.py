@@ -16,6 +16,7 @@ from igc_theory.budget.derivations.derivation import Check, Claim
 from igc_theory.structure.arguments.kinds import kind_of
 
 __all__ = [
+    "at_case",
     "equivalence",
     "identity",
     "identity_with",
@@ -201,7 +202,7 @@ def measured(measure: Callable[..., Any], cases: Iterable[Case]) -> Check:
     def check(claim: Claim) -> bool:
         _, formula = _sides(claim, sp.Eq)
         return all(
-            formula.subs(case).doit() == measure(**{str(symbol): value for symbol, value in case.items()})
+            at_case(formula, case).doit() == measure(**{str(symbol): value for symbol, value in case.items()})
             for case in cases
         )
 
@@ -220,9 +221,21 @@ def in_every_case(cases: Iterable[Case]) -> Check:
     """
 
     def check(claim: Claim) -> bool:
-        return all(_is_true(claim.subs(case)) for case in cases)
+        return all(_is_true(at_case(claim, case)) for case in cases)
 
     return check
+
+
+def at_case(form: Any, case: Case) -> Any:
+    """Return a form with all values of a case put in at once; one after the other, each would leave a form to evaluate.
+
+    Examples
+    --------
+    >>> x, y = sp.symbols("x y")
+    >>> at_case(x - y > 0, {x: y, y: 1})
+    y - 1 > 0
+    """
+    return form.xreplace({symbol: sp.sympify(value) for symbol, value in case.items()})
 
 
 def rounded(places: int) -> Check:

@@ -9,7 +9,7 @@ from typing import Any
 
 import sympy as sp
 
-from igc_theory.budget.derivations.checks import in_every_case, least_at, sign
+from igc_theory.budget.derivations.checks import at_case, in_every_case, least_at, sign
 from igc_theory.budget.derivations.derivation import Check, Claim, Derivation, Step
 from igc_theory.budget.derivations.symbols import SYMBOLIC, C, S, at_least, equation
 from igc_theory.budget.formulas.widths import constrained_parameters
@@ -224,21 +224,21 @@ def _small_chains() -> list[tuple[int, int, int, int]]:
             for widths in product(sp.divisors(channels), repeat=factors):
                 counts = path_counts(interleaved(channels, widths))
                 found.append((channels, prod(widths), int(counts.min()), int(counts.max())))
-    return found
+    return list(dict.fromkeys(found))  # many chains agree in all four
 
 
 def _counts_paths(column: int) -> Check:
     """Return the check that the right side, in Π and C, is the fewest (2) or the most (3) paths that small chains have."""
 
     def check(claim: Any) -> bool:
-        return all(claim.rhs.subs({REACH: chain[1], C: chain[0]}) == chain[column] for chain in _small_chains())
+        return all(at_case(claim.rhs, {REACH: chain[1], C: chain[0]}) == chain[column] for chain in _small_chains())
 
     return check
 
 
 def _dense_where_claimed(claim: Any) -> bool:
     cases = ({C: channels, REACH: reach, LEAST: least} for channels, reach, least, _ in _small_chains())
-    return all(claim.subs(case) == sp.true for case in cases)
+    return all(at_case(claim, case) == sp.true for case in cases)
 
 
 def _evaluates(claim: Any) -> bool:
