@@ -15,6 +15,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 IMPORTED = [
+    "notebooks.build",  # a forked process runs its main module once more, which then finds all that it imports
     "ipykernel.kernelapp",
     "ipykernel.debugger",
     "IPython.core.completer",
