@@ -27,7 +27,10 @@ IMPORTED = [
     "scipy.stats",
     "sympy",
     "ipywidgets",
-    "igc_theory",
+    "igc_theory.budget.derivations",
+    "igc_theory.kernels.projection.project",
+    "igc_theory.networks.paths.flow",
+    "igc_theory.views.tables",
 ]
 os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")  # the debugger would warn of modules that are frozen
 
