@@ -154,7 +154,7 @@ def panels(
     Examples
     --------
     >>> wide, narrow = panels(Figure(), 2, 1, height=2.4)
-    >>> round(wide.get_position().width / narrow.get_position().width, 9)
+    >>> print(round(wide.get_position().width / narrow.get_position().width, 9))
     2.0
     """
     figure.set_size_inches(PAGE, height)

@@ -29,11 +29,18 @@ _MOST_FACTORS = 6
 MOST_CHANNELS = 2**16
 """Of which the fewest weights are found while a slider moves."""
 
-_SUBSCRIPTS = "₁₂₃₄₅₆"
+_SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+"""Plain letters, as TeX would be set anew for every move of a slider."""
+
+
+def _width_name(factor: int) -> str:
+    """Return the letter of a branch width, numbered from 1."""
+    return f"K{factor}".translate(_SUBSCRIPTS)
+
 
 _COLOURS = dict(
     zip(
-        ("$S K_1$", *(f"$K_{l}$" for l in range(2, _MOST_FACTORS + 1))),
+        ("S K₁", *map(_width_name, range(2, _MOST_FACTORS + 1))),
         ("#08306B", "#08519C", "#4292C6", "#7FB8DA", "#B3D3E8", "#DCEAF6"),
         strict=True,
     )
@@ -135,7 +142,7 @@ def explore_balance(channels: int = 64, branch_widths: Sequence[int] = (4, 16), 
         "factors": slider("factors", first.factors, _MOST_FACTORS),
     }
     padded = (*first.branch_widths, *[1] * _MOST_FACTORS)[:_MOST_FACTORS]
-    widths = [choice(f"K{_SUBSCRIPTS[l]}", width, divisors(channels)) for l, width in enumerate(padded)]
+    widths = [choice(_width_name(l), width, divisors(channels)) for l, width in enumerate(padded, start=1)]
     named = {control.description: control for control in widths}
     return panel(
         {**controls, **named}, _from_controls, partial(_keep_in_step, controls, widths), own={"channels": MOST_CHANNELS}
@@ -169,6 +176,7 @@ def _picture(figure: Figure, design: Design) -> None:
     left.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=3, frameon=False)
     plot_weights_against_factors(_curves(design.channels, design.kernel_area), right)
     right.set_title("fewest weights per channel")
+    right.set_xlabel("factors L")
     dense = design.min_paths > 0
     right.plot(
         [design.factors],
@@ -183,14 +191,14 @@ def _picture(figure: Figure, design: Design) -> None:
     plain_ticks(right.yaxis, (20, 50, 100, 200, 500, 1000, 2000, 5000, 10000))
     right.set_ylim(low, high)
     right.minorticks_off()
-    right.legend(frameon=False)
+    right.legend(loc="upper right", frameon=False)
 
 
 def balance_terms(design: Design) -> dict[str, list[Any]]:
     """Return the weights per channel of each factor: of this design, the best one of as many factors, and the balanced one."""
     C, L, S = design.channels, design.factors, design.kernel_area
     rows = [("yours", design.branch_widths), ("best dense", _optimum(C, S, L).branch_widths)]
-    parts = [*_COLOURS, *(f"$K_{l}$" for l in range(len(_COLOURS) + 1, L + 1))][:L]
+    parts = [*_COLOURS, *map(_width_name, range(len(_COLOURS) + 1, L + 1))][:L]
     balanced = float(balanced_parameters(C, L, S)) / C / L
     return {
         "bar": [name for name, _ in rows for _ in parts] + L * ["balanced"],
