@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from igc_theory.kernels.arrays import Array, float_type, numbers
+from igc_theory.kernels.caches import cache_bytes
 from igc_theory.kernels.products.fusion import fused
 from igc_theory.kernels.products.operators import CheckedOperator
 from igc_theory.kernels.products.steps import Instruction, column_ends, over_branches, plan_steps
@@ -31,7 +32,8 @@ from igc_theory.structure.chains import Chain
 __all__ = ["Plan", "checked_dtype", "checked_out", "run_steps"]
 
 ROWS = 1024, 256, 4096
-"""Bytes of one channel in a tile. With the first, buffers stay in the cache and matrix products are efficient almost everywhere."""
+"""Bytes of one channel in a tile. With the first, buffers stay in the cache and matrix products are efficient almost everywhere;
+of many channels they do not, and the widest is the fastest."""
 
 WORTH_MEASURING, MOST_MEASURED, CLEARLY = 2**25, 2**24, 0.92
 """Multiply-adds of plans that try all three, the most entries of their operand and result, and the share of time that tells."""
@@ -149,6 +151,9 @@ class Plan:
     def _panel(self, kernels: list[Array], columns: list[int]) -> int:
         """Return how many columns to take at a time: the first of `columns`, or others if they are faster on this machine."""
         first, *others = dict.fromkeys(min(count, self.batch) for count in columns)
+        widest = max(factor.out_channels for factor in self.chain.factors)
+        if 2 * widest * ROWS[0] > cache_bytes(3) // 2:  # two buffers, in a cache that others use as well
+            return max(first, *others) if others else first
         rows, low = sum(self.shape), WORTH_MEASURING
         if not others or self.chain.parameters * self.batch < low or rows * self.batch > MOST_MEASURED:
             return first

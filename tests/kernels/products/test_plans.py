@@ -98,6 +98,17 @@ def test_a_plan_takes_the_panels_that_are_faster_on_this_machine(monkeypatch, fa
     assert len(steps_in(plan)) == asked[fastest]
 
 
+def test_a_plan_whose_buffers_fit_no_cache_takes_the_widest_panels(monkeypatch):
+    monkeypatch.setattr(plans, "ROWS", (64, 16, 256))
+    monkeypatch.setattr(plans, "CALL", (0, 0))
+    product, x = random_product(igcv2([4, 4], 1), np.random.default_rng(3)), np.ones((16, 64))
+    for bytes_, tiles in ((2 * 2 * 16 * 64, 8), (2 * 2 * 16 * 64 - 2, 2)):
+        monkeypatch.setattr(plans, "cache_bytes", lambda _, found=bytes_: found)
+        plan = product.plan(64)
+        assert len(steps_in(plan)) == 2 * tiles
+        np.testing.assert_allclose(plan(x), product.matrix() @ x, atol=1e-12)
+
+
 def test_measuring_a_plan_runs_it():
     product = random_product(igcv2([4, 4], 1), np.random.default_rng(3))
     plan, x, out = product.plan(64), np.ones((16, 64)), np.zeros((16, 64))
