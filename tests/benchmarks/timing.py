@@ -38,6 +38,9 @@ class Verdict(NamedTuple):
 SLOW = 1.0
 """Seconds beyond which a call is timed once."""
 
+FAR = 5.0
+"""Times the first call's time beyond which a call takes three turns: those that are near are then timed close together."""
+
 
 def medians(
     calls: Mapping[str, Callable[[], object]],
@@ -50,8 +53,8 @@ def medians(
     """Return the median seconds of each call, the calls taking turns.
 
     A turn repeats its call for about `slice_seconds`, or once if it takes longer than that. After `most_seconds` there are no more
-    rounds, but for a third one. Calls of more than a second are timed once: they are peers that are far behind. What each call
-    returned goes into `results`, so that nobody needs to call again.
+    rounds, but for a third one. Calls of more than a second are timed once, and calls far behind the first one three times. What
+    each call returned goes into `results`, so that nobody needs to call again.
     """
     once: dict[str, float] = {}
     for name, call in calls.items():
@@ -60,11 +63,12 @@ def medians(
             results[name] = result
     repeats = {name: max(1, int(slice_seconds / max(time_, 1e-7))) for name, time_ in once.items()}
     seconds = {name: [time_] if time_ > SLOW else [] for name, time_ in once.items()}
+    far = FAR * next(iter(once.values()))
     end = time.process_time() + most_seconds
     for k in range(rounds):
         if k >= 3 and time.process_time() > end:
             break
-        for name in (name for name in calls if once[name] <= SLOW):
+        for name in (name for name in calls if once[name] <= (min(SLOW, far) if k >= 3 else SLOW)):
             start = time.process_time()
             for _ in range(repeats[name]):
                 calls[name]()
