@@ -36,7 +36,7 @@ class Verdict(NamedTuple):
 
 
 SLOW = 1.0
-"""Seconds beyond which a call is timed once."""
+"""Seconds beyond which a call that is far behind is timed once."""
 
 FAR = 5.0
 """Times the first call's time beyond which a call takes three turns: those that are near are then timed close together."""
@@ -53,7 +53,7 @@ def medians(
     """Return the median seconds of each call, the calls taking turns.
 
     A turn repeats its call for about `slice_seconds`, or once if it takes longer than that. After `most_seconds` there are no more
-    rounds, but for a third one. Calls of more than a second are timed once, and calls far behind the first one three times. What
+    rounds, but for a third one. Calls far behind the first one are timed three times, or once if they take more than a second. What
     each call returned goes into `results`, so that nobody needs to call again.
     """
     once: dict[str, float] = {}
@@ -61,14 +61,16 @@ def medians(
         once[name], result = _once(call, slice_seconds)
         if results is not None:
             results[name] = result
+    first = next(iter(calls))
+    once[first] = min(once[first], _once(calls[first], slice_seconds)[0])  # new buffers cost their pages once
+    far = FAR * once[first]
     repeats = {name: max(1, int(slice_seconds / max(time_, 1e-7))) for name, time_ in once.items()}
-    seconds = {name: [time_] if time_ > SLOW else [] for name, time_ in once.items()}
-    far = FAR * next(iter(once.values()))
+    seconds = {name: [time_] if time_ > max(SLOW, far) else [] for name, time_ in once.items()}
     end = time.process_time() + most_seconds
     for k in range(rounds):
         if k >= 3 and time.process_time() > end:
             break
-        for name in (name for name in calls if once[name] <= (min(SLOW, far) if k >= 3 else SLOW)):
+        for name in (name for name in calls if once[name] <= (max(SLOW, far) if k < 3 else far)):
             start = time.process_time()
             for _ in range(repeats[name]):
                 calls[name]()
