@@ -65,12 +65,13 @@ def medians(
     once[first] = min(once[first], _once(calls[first], slice_seconds)[0])  # new buffers cost their pages once
     far = FAR * once[first]
     repeats = {name: max(1, int(slice_seconds / max(time_, 1e-7))) for name, time_ in once.items()}
-    seconds = {name: [time_] if time_ > max(SLOW, far) else [] for name, time_ in once.items()}
+    slow = max(SLOW, 2 * far)  # twice, as the first call of a peer pays for its pages, too
+    seconds = {name: [time_] if time_ > slow else [] for name, time_ in once.items()}
     end = time.process_time() + most_seconds
     for k in range(rounds):
         if k >= 3 and time.process_time() > end:
             break
-        for name in (name for name in calls if once[name] <= (max(SLOW, far) if k < 3 else far)):
+        for name in (name for name in calls if once[name] <= (slow if k < 3 else far)):
             start = time.process_time()
             for _ in range(repeats[name]):
                 calls[name]()
