@@ -11,6 +11,7 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 from scipy.linalg import hadamard
 
@@ -193,10 +194,12 @@ DRAWN = {
 
 
 @pytest.mark.parametrize("name", DRAWN)
-def test_nothing_is_cut_or_covered_in_a_picture(name):
+def test_nothing_is_cut_covered_or_set_as_mathematics_in_a_picture(name):
     figure = Figure()
     with mpl.rc_context(STYLE):
         DRAWN[name]().picture(figure)
+        # Mathematics would be parsed anew for every move of a slider, which takes as long as all other text.
+        assert [text.get_text() for text in figure.findobj(Text) if "$" in text.get_text()] == []
         FigureCanvasAgg(figure)
         boxes = [ax.get_tightbbox() for ax in figure.axes]
     page = figure.bbox.padded(1)

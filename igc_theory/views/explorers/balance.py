@@ -187,8 +187,11 @@ def _picture(figure: Figure, design: Design) -> None:
         label="yours" if dense else "yours, not dense",
         zorder=6,
     )
+    for line in right.get_lines():
+        line.set_label(str(line.get_label()).replace("$K_1$", "K₁").replace("$K_1 \\geq 1$", "K₁ ≥ 1"))
     low, high = right.get_ylim()
-    plain_ticks(right.yaxis, (20, 50, 100, 200, 500, 1000, 2000, 5000, 10000))
+    places = (20, 50, 100, 200, 500, 1000, 2000, 5000, 10000)
+    plain_ticks(right.yaxis, tuple(place for place in places if low <= place <= high))
     right.set_ylim(low, high)
     right.minorticks_off()
     right.legend(loc="upper right", frameon=False)
