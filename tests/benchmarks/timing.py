@@ -36,7 +36,7 @@ class Verdict(NamedTuple):
 
 
 SLOW = 1.0
-"""Seconds beyond which a call that is far behind is timed once."""
+"""Seconds beyond which a call that is far behind may be timed once."""
 
 FAR = 5.0
 """Times the first call's time beyond which a call takes three turns: those that are near are then timed close together."""
@@ -53,8 +53,8 @@ def medians(
     """Return the median seconds of each call, the calls taking turns.
 
     A turn repeats its call for about `slice_seconds`, or once if it takes longer than that. After `most_seconds` there are no more
-    rounds, but for a third one. Calls far behind the first one are timed three times, or once if they take more than a second. What
-    each call returned goes into `results`, so that nobody needs to call again.
+    rounds, but for a third one. Calls far behind the first one are timed three times, those twice as far once if they take more
+    than a second. What each call returned goes into `results`, so that nobody needs to call again.
     """
     once: dict[str, float] = {}
     for name, call in calls.items():

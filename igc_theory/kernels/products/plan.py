@@ -149,7 +149,10 @@ class Plan:
         return plan_steps(self.chain, kernels, ends)
 
     def _panel(self, kernels: list[Array], columns: list[int]) -> int:
-        """Return how many columns to take at a time: the first of `columns`, or others if they are faster on this machine."""
+        """Return how many of `columns` to take at a time: the first, or what is faster on this machine.
+
+        Where no cache holds the buffers, the widest is.
+        """
         first, *others = dict.fromkeys(min(count, self.batch) for count in columns)
         widest = max(factor.out_channels for factor in self.chain.factors)
         if 2 * widest * ROWS[0] > cache_bytes(3) // 2:  # two buffers, in a cache that others use as well

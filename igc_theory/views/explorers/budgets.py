@@ -226,9 +226,8 @@ def _picture(figure: Figure, budget: int, side: int, families: Sequence[str], wi
     farthest = max(int(_CURVE[-1]), budget)
     ax.set(xlim=(min(int(_CURVE[0]), budget), 1.1 * farthest), ylim=(1, 5000 * farthest / _CURVE[-1]))
     plain_ticks(ax.yaxis, tuple(10**zeros for zeros in range(len(str(farthest)) - 2)))
-    plain_ticks(
-        ax.xaxis, tuple(10**zeros for zeros in range(1, len(str(farthest))))
-    )  # powers would be set as mathematics
+    # Powers of ten would be set as mathematics, which takes as long as all other text.
+    plain_ticks(ax.xaxis, tuple(10**zeros for zeros in range(1, len(str(farthest)))))
     handles, labels = ax.get_legend_handles_labels()
     labels = ["IGCV1: IGCV2, L = 2" if label == "IGCV2, L = 2" else label for label in labels]
     ax.legend(handles, labels, loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
