@@ -19,7 +19,7 @@ from igc_theory.kernels import block_spectra, project
 from igc_theory.structure import Chain, igcv1, path_counts
 from igc_theory.structure.divisors import divisors
 from igc_theory.views.explorers.answers import Answer, fact_text
-from igc_theory.views.explorers.balance import balance_answer, balance_terms
+from igc_theory.views.explorers.balance import balance_answer, balance_terms, width_name
 from igc_theory.views.explorers.blocks import block_answer
 from igc_theory.views.explorers.budgets import BUDGETS, budget_answer, budget_curves
 from igc_theory.views.explorers.kernels import example_kernel, kernel_answer, with_noise
@@ -158,7 +158,7 @@ def balance() -> Table:
     sides, beyond = (3, 5), "balance_answer of the library takes more"
     dividing = {C: list(divisors(C)) for C in BALANCED}
     widths = [
-        number(f"K{l}", f"K{'₁₂₃'[l - 1]}", first, [], "a width divides the channels",
+        number(f"K{l}", width_name(l), first, [], "a width divides the channels",
                depends={"on": "channels", "values": dividing}, **({"from": l} if l > 1 else {}))
         for l, first in ((1, 4), (2, 4), (3, 4))
     ]  # fmt: skip

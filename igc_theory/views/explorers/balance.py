@@ -22,7 +22,7 @@ from igc_theory.views.explorers.panel import choice, panel, slider
 from igc_theory.views.plots.bars import plot_bars
 from igc_theory.views.plots.budget.curves import plain_ticks, plot_weights_against_factors
 
-__all__ = ["balance_answer", "balance_terms", "explore_balance"]
+__all__ = ["balance_answer", "balance_terms", "explore_balance", "width_name"]
 
 _CHANNELS = (8, 12, 16, 24, 30, 32, 36, 48, 64, 96, 128, 144, 192, 256, 416, 512, 720, 1024)
 _MOST_FACTORS = 6
@@ -33,14 +33,20 @@ _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 """Plain letters, as TeX would be set anew for every move of a slider."""
 
 
-def _width_name(factor: int) -> str:
-    """Return the letter of a branch width, numbered from 1."""
+def width_name(factor: int) -> str:
+    """Return the letter of a branch width, numbered from 1.
+
+    Examples
+    --------
+    >>> width_name(12)
+    'K₁₂'
+    """
     return f"K{factor}".translate(_SUBSCRIPTS)
 
 
 _COLOURS = dict(
     zip(
-        ("S K₁", *map(_width_name, range(2, _MOST_FACTORS + 1))),
+        ("S K₁", *map(width_name, range(2, _MOST_FACTORS + 1))),
         ("#08306B", "#08519C", "#4292C6", "#7FB8DA", "#B3D3E8", "#DCEAF6"),
         strict=True,
     )
@@ -142,7 +148,7 @@ def explore_balance(channels: int = 64, branch_widths: Sequence[int] = (4, 16), 
         "factors": slider("factors", first.factors, _MOST_FACTORS),
     }
     padded = (*first.branch_widths, *[1] * _MOST_FACTORS)[:_MOST_FACTORS]
-    widths = [choice(_width_name(l), width, divisors(channels)) for l, width in enumerate(padded, start=1)]
+    widths = [choice(width_name(l), width, divisors(channels)) for l, width in enumerate(padded, start=1)]
     named = {control.description: control for control in widths}
     return panel(
         {**controls, **named}, _from_controls, partial(_keep_in_step, controls, widths), own={"channels": MOST_CHANNELS}
@@ -201,7 +207,7 @@ def balance_terms(design: Design) -> dict[str, list[Any]]:
     """Return the weights per channel of each factor: of this design, the best one of as many factors, and the balanced one."""
     C, L, S = design.channels, design.factors, design.kernel_area
     rows = [("yours", design.branch_widths), ("best dense", _optimum(C, S, L).branch_widths)]
-    parts = [*_COLOURS, *map(_width_name, range(len(_COLOURS) + 1, L + 1))][:L]
+    parts = [*_COLOURS, *map(width_name, range(len(_COLOURS) + 1, L + 1))][:L]
     balanced = float(balanced_parameters(C, L, S)) / C / L
     return {
         "bar": [name for name, _ in rows for _ in parts] + L * ["balanced"],
