@@ -65,8 +65,9 @@ __all__ = ["Columns", "check", "draw", "manifest", "numbers", "read_csv", "write
 
 HERE = ROOT / "figures"
 WORKERS = 2
-TOLERANCE = {"rtol": 1e-7, "atol": 1e-10}
-"""Numbers closer than this are the same: another processor may round the last digits differently."""
+ROUNDING = {"rtol": 1e-7, "atol": 1e-10}
+"""Numbers closer than this are the same: another processor may round the last digits differently. A script whose numbers depend on
+the processor in more than that says by how much, as `TOLERANCE`, and why."""
 
 METADATA: dict[str, dict[str, None]] = {
     "svg": {"Date": None, "Creator": None},
@@ -179,7 +180,8 @@ def numbers(name: str, module: ModuleType) -> tuple[str, list[str]]:
         columns = read_csv(stored)
     except BuildError as error:
         return fresh, [f"{shown(path)}: {error}"]  # what is stored was derived, so the fresh numbers replace it
-    differences = [f"{shown(path)}: {text}" for text in _differences(columns, read_csv(fresh))]
+    tolerance = max(ROUNDING["atol"], getattr(module, "TOLERANCE", 0.0))
+    differences = [f"{shown(path)}: {text}" for text in _differences(columns, read_csv(fresh), tolerance)]
     return (fresh if differences else stored), differences
 
 
@@ -196,19 +198,24 @@ def _kept(path: Path, reason: DataMissingError) -> str:
     return text
 
 
-def _differences(stored: Columns, fresh: Columns) -> list[str]:
+def _differences(stored: Columns, fresh: Columns, tolerance: float) -> list[str]:
     """Say which columns differ, and in which row first."""
     if list(stored) != list(fresh):
         return [f"columns {', '.join(stored)} are stored, data() returns {', '.join(fresh)}"]
-    return [f"column {name!r}, {text}" for name in stored if (text := _difference(stored[name], fresh[name]))]
+    found = {name: _difference(stored[name], fresh[name], tolerance) for name in stored}
+    return [f"column {name!r}, {text}" for name, text in found.items() if text]
 
 
-def _difference(stored: NDArray[Any], fresh: NDArray[Any]) -> str:
+def _difference(stored: NDArray[Any], fresh: NDArray[Any], tolerance: float) -> str:
     if stored.shape != fresh.shape:
         return f"{stored.size} rows stored, {fresh.size} computed"
     if stored.dtype.kind != fresh.dtype.kind:
         return f"{stored.dtype} stored, {fresh.dtype} computed"
-    same = np.isclose(stored, fresh, equal_nan=True, **TOLERANCE) if stored.dtype.kind == "f" else stored == fresh
+    same = (
+        np.isclose(stored, fresh, ROUNDING["rtol"], tolerance, equal_nan=True)
+        if stored.dtype.kind == "f"
+        else stored == fresh
+    )
     if same.all():
         return ""
     row = int(np.argmin(same))

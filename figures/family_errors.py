@@ -31,6 +31,8 @@ from igc_theory.views.plots.style import PAGE
 POINTWISE, SPATIAL = ("recognizer", "p2o.Conv.6"), ("detector", "p2o.Conv.49")
 BLUR = 2
 """Channels over which the smooth kernel is a blur of the random one."""
+TOLERANCE = 0.003
+"""Where there is no closed form, the best of the descents ends elsewhere on another processor: by 0.002 on the five compared."""
 
 
 def data() -> dict[str, Any]:

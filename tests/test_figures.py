@@ -287,6 +287,18 @@ def test_rounding_of_another_machine_is_no_difference_and_changes_no_byte(built)
     assert files(built.path) == before
 
 
+def test_a_script_may_say_that_its_numbers_depend_on_the_processor(built):
+    before = files(built.path)
+    built.script.data = lambda: {"x": [1, 2, 3], "y": [0.101, 0.199, 0.4], "panel": ["a", "a", "b"]}
+    assert any("row 1: 0.1 stored, 0.101 computed" in problem for problem in build.check("line"))
+    built.script.TOLERANCE = 0.002
+    assert build.check("line") == []
+    build.build("line")
+    assert files(built.path) == before
+    built.script.data = lambda: {"x": [1, 2, 3], "y": [0.1, 0.2, 0.403], "panel": ["a", "a", "b"]}
+    assert any("row 3: 0.4 stored, 0.403 computed" in problem for problem in build.check("line"))
+
+
 def test_numbers_that_cannot_be_computed_here_are_the_stored_ones_and_the_build_says_so(house, capsys):
     def unavailable():
         raise stored.DataMissingError("its kernels come from elsewhere")

@@ -14,6 +14,7 @@ from tools.files import ROOT, DataMissingError
 
 OF_TRAINED_KERNELS = (
     "families_as_matrices",
+    "family_errors",
     "redundancy_frontier",
     "redundancy_heatmap",
     "block_spectra",
