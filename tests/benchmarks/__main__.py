@@ -54,23 +54,27 @@ def main() -> int:
     whole = [name for name in MODULES if not (options.busy and name in BY_CLOCK)]
     names = options.only or options.modules or whole
     key = f"{processor_key()}{'_busy' if options.busy else ''}"
-    facts, sections, reached = machine(PEERS), [], True
+    facts, measured, reached = machine(PEERS), list[str](), True
     if options.busy:
         facts.append(("beside", "a process that computes without end"))
     for name in names:
-        module = importlib.import_module(f"tests.benchmarks.{name}")
+        try:
+            module = importlib.import_module(f"tests.benchmarks.{name}")
+        except ImportError as error:
+            sys.stderr.write(f"{name} is left out: {error}; make bench installs what it needs\n")
+            continue
         with busy() if options.busy else nullcontext():
             rows = module.run(options.quick)
         verdicts = module.verdicts(rows)
         reached &= all(verdict.reached is not False for verdict in verdicts)
-        sections.append(section(module, rows, verdicts))
-        sys.stdout.write(f"{sections[-1]}\n\n")
+        told = section(module, rows, verdicts)
+        sys.stdout.write(f"{told}\n\n")
         sys.stdout.flush()
-        if not options.quick:
+        measured.append(name)
+        if not options.quick:  # at once: what comes later may fail or be stopped
             RESULTS.mkdir(exist_ok=True)
             write_csv(RESULTS / f"{key}_{name}.csv", rows)
-    if not options.quick:
-        keep(RESULTS / f"{key}.md", facts, sections, everything=set(names) >= set(whole))
+            keep(RESULTS / f"{key}.md", facts, told, everything=set(measured) >= set(whole))
     return 0 if reached or not options.judge else 1
 
 
@@ -91,12 +95,12 @@ def _options() -> argparse.Namespace:
     return options
 
 
-def keep(path: Path, facts: Sequence[tuple[str, str]], sections: Sequence[str], *, everything: bool) -> None:
-    """Put new sections into the page of a processor, in place of those of the same titles; with `everything` new facts, too."""
+def keep(path: Path, facts: Sequence[tuple[str, str]], told: str, *, everything: bool) -> None:
+    """Put a new section into the page of a processor, in place of that of the same title; with `everything` new facts, too."""
     head = "\n\n".join([HEAD, table(("fact", "value"), facts)])
     old, *others = path.read_text(encoding="utf-8").rstrip().split("\n\n## ") if path.exists() else [head]
     kept = {f"## {section}".partition("\n")[0]: f"## {section}" for section in others}
-    kept |= {section.partition("\n")[0]: section for section in sections}
+    kept[told.partition("\n")[0]] = told
     path.write_text("\n\n".join([head if everything else old, *kept.values()]) + "\n", encoding="utf-8")
 
 

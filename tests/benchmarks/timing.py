@@ -149,8 +149,9 @@ def _processor() -> str:
 
 def _name() -> str:
     about = Path("/proc/cpuinfo")
-    name = re.search(r"model name\s*:\s*(.+)", about.read_text()) if about.exists() else None
-    return name.group(1) if name else platform.processor() or "unknown"
+    found = re.search(r"model name\s*:\s*(.+)", about.read_text()) if about.exists() else None
+    name = found.group(1) if found else platform.processor() or "unknown"
+    return re.sub(r"\((?:R|TM)\)", "", name)
 
 
 def processor_key() -> str:
