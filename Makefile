@@ -48,6 +48,7 @@ LAB := $(if $(wildcard $(READY)),$(VENV),.venv-lab)
 # at another address than localhost. Without a screen there is no browser to open.
 CONTAINER := $(wildcard /.dockerenv /run/.containerenv)$(KUBERNETES_SERVICE_HOST)
 SCREEN := $(if $(filter Linux,$(shell uname)),$(if $(SSH_CONNECTION),,$(DISPLAY)$(WAYLAND_DISPLAY)),$(if $(SSH_CONNECTION),,yes))
+PORT := $(or $(shell echo '$(ARGS)' | sed -n 's/.*--\(ServerApp\.\)\{0,1\}port[= ]*\([0-9][0-9]*\).*/\2/p'),8888)
 LAB_FLAGS := $(if $(filter 0,$(shell id -u)),--allow-root) $(if $(CONTAINER),--ip=0.0.0.0) $(if $(SCREEN),,--no-browser)
 
 .DEFAULT_GOAL := help
@@ -100,13 +101,13 @@ example: .venv-experiment/.ready  ## train, audit, rewrite, fine-tune, export an
 	.venv-experiment/bin/python -m experiments.example $(if $(QUICK),--quick) $(ARGS)
 
 lab: $(LAB)/.ready  ## open the notebooks in JupyterLab, the tour first (ARGS="--no-browser --port 9000" is passed on)
-	@[ -z "$$SSH_CONNECTION" ] || echo "On your own machine: ssh -L 8888:localhost:8888 $$(id -un)@$$(hostname); then open there the address below."
+	@[ -z "$$SSH_CONNECTION" ] || echo "On your own machine: ssh -L $(PORT):localhost:$(PORT) $$(id -un)@$$(hostname); then open there the address below."
 	$(LAB)/bin/python -m jupyter lab . --config=notebooks/jupyter_server_config.py $(LAB_FLAGS) $(ARGS) \
 	  --LabApp.default_url=/lab/tree/notebooks/00_take_the_tour.ipynb
 
 setup: $(READY)  ## only set up .venv
 
-realdata: $(READY)  ## also fetch trained networks (15 MB), from which four figures take kernels; else they use stored numbers
+realdata: $(READY)  ## also fetch trained networks (15 MB); without them the figures of their kernels are drawn from stored numbers
 	$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps $(REALDATA)
 
 constraints: $(READY)  ## pin the newest versions that pyproject.toml allows in constraints.txt

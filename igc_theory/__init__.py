@@ -1,4 +1,4 @@
-"""The mathematics of efficient convolutions as something one can run.
+"""The mathematics of efficient convolutions as something you can run.
 
 Five rooms. `structure`: who is connected to whom. `kernels`: the same with numbers in it. `budget`: what a design costs and
 which is best. `networks`: whole networks. `views`: what people look at. Importing the package loads none of them, nor SciPy,

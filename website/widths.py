@@ -46,11 +46,11 @@ table { border-collapse: collapse; width: 100%; font: .92rem/1.5 system-ui, "Seg
 caption { text-align: left; padding-bottom: .4rem; }
 th, td { padding: .25rem .5rem; border-bottom: 1px solid #d8dee4; text-align: left; }
 .number { text-align: right; font-variant-numeric: tabular-nums; }
-.swatch { display: inline-block; width: .8em; height: .8em; margin-right: .5em; }
+.swatch { display: inline-block; outline: 1px solid var(--soft); width: .8em; height: .8em; margin-right: .5em; }
 """
 
-FIELD_STYLE = "select.bk-input { color: var(--ink); background-color: var(--paper); }"
-"""Bokeh's field is white, and takes its ink from the page, which is light in the dark theme."""
+FIELD_STYLE = ":host select.bk-input:not([multiple]) { color: var(--ink); background: var(--paper); appearance: auto; }"
+"""Bokeh's field is white with a black arrow, and takes its ink from the page, which is light in the dark theme."""
 
 # Only looks up what was computed: which curves are shown, where the line and the dots are, and which table.
 LOOK_UP = """

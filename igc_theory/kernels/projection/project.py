@@ -14,7 +14,7 @@ from igc_theory.kernels.arrays import Array, exponent_of, finite
 from igc_theory.kernels.products.product import Product
 from igc_theory.kernels.projection.chain_kernel import chain_kernel
 from igc_theory.kernels.projection.channel_order import reordered, search
-from igc_theory.kernels.projection.methods import Fit, method_of
+from igc_theory.kernels.projection.methods import ALTERNATING, Fit, method_of
 from igc_theory.kernels.projection.sums.nearest import nearest_of, scaled_weights
 from igc_theory.kernels.rank_one_pairs import squared_norm
 from igc_theory.kernels.threads import one_blas_thread
@@ -27,6 +27,12 @@ __all__ = ["Projection", "project"]
 
 MOST_RESTARTS = 10**6
 """Starts of a search: each takes as long as one projection."""
+
+_ROUNDING = 1e-6
+"""By how much a bound and an error that are equal may differ, in single precision."""
+
+_TINY = 2.0**-900
+"""Scales below which the weights or the product itself may be too small for a number of full precision."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -66,7 +72,9 @@ class Projection:
         """No product of the chain has a smaller relative error; computed when first asked for if that takes long."""
         with one_blas_thread():
             bound = self._bound()
-        return None if bound is None else min(bound, self.relative_error)
+        if bound is None or bound > self.relative_error * (1 + _ROUNDING) + _ROUNDING:
+            return bound  # a fault that shall be seen
+        return min(bound, self.relative_error)
 
     def __repr__(self) -> str:
         return f"Projection({self.sentence})"
@@ -211,9 +219,9 @@ def project(
     reorder, polish = flag("reorder", reorder), flag("polish", polish)
     restarts = positive_int("restarts", restarts, minimum=0, maximum=MOST_RESTARTS)
     with np.errstate(over="ignore"):
-        scale = _scale(array, energy := _energy(array))
+        scale = _scale(array.reshape(np.shape(kernel)), energy := _energy(array))
     if scale != 1:
-        energy = _energy(array := array / array.dtype.type(scale))
+        energy = _energy(array := _divided(array, scale))
     if reorder:
         wires = wiring(serial(chain, "leave reorder=False, which projects onto any chain"))
         found, rows, columns = search(
@@ -222,11 +230,11 @@ def project(
         chain = reordered(chain, rows, columns)
     else:
         found = nearest_of(chain, rng, restarts, polish=polish)(array)
-    return _projection(chain, found, scale, float(np.sqrt(energy)))
+    return _projection(chain, found, array, scale, float(np.sqrt(energy)))
 
 
-def _projection(chain: Chain, found: Fit, scale: float, norm: float) -> Projection:
-    """Return the projection of a kernel that was divided by `scale` and then had the norm `norm`."""
+def _projection(chain: Chain, found: Fit, array: Array, scale: float, norm: float) -> Projection:
+    """Return the projection of a kernel that was divided by `scale` and then was `array`, of norm `norm`."""
     if norm == 0 == found.error:
         return Projection(Product(chain, found.weights), 0.0, found.method, lambda: 0.0)
     weights = found.weights if scale == 1 else scaled_weights(chain, found.weights, scale)
@@ -235,13 +243,26 @@ def _projection(chain: Chain, found: Fit, scale: float, norm: float) -> Projecti
             f"kernel has a norm of {norm * scale:.3g}, which the shortcut in chain={chain.name or 'Chain'!r} cannot be "
             "compared with: give a kernel of ordinary size, or a chain without the shortcut"
         )
-    product = Product(chain, weights)
+    product, error = Product(chain, weights), found.error
+    single = array.real.dtype.itemsize < 8
+    if scale < _TINY or ALTERNATING in found.method or (single and not chain.is_serial):  # then rounding may matter
+        error = _energy(array - _divided(product.kernel(), scale).reshape(array.shape))
 
     def bound() -> float | None:
         squared = found.bound()
         return None if squared is None else float(np.sqrt(squared)) / norm
 
-    return Projection(product, float(np.sqrt(found.error)) / norm, found.method, bound)
+    return Projection(product, float(np.sqrt(error)) / norm, found.method, bound)
+
+
+def _divided(array: Array, scale: float) -> Array:
+    """Return the array divided by a power of two; NumPy's complex division takes the inverse, which may overflow."""
+    if array.dtype.kind != "c":
+        divided: Array = array / array.dtype.type(scale)
+        return divided
+    divided, real = np.empty_like(array), array.real.dtype.type(scale)
+    divided.real, divided.imag = array.real / real, array.imag / real
+    return divided
 
 
 def _scale(array: Array, energy: float) -> float:

@@ -65,7 +65,7 @@ class Answer:
       channels                                 12
       weights                                  372
       weights of a regular convolution         1,296
-      share of these                           0.287
+      share of that                            0.287
       width of a regular one at these weights  6.429
     """
 

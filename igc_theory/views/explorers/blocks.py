@@ -72,7 +72,7 @@ def block_answer(L: int, M: int, kernel_size: int = 3, permuted: bool = True) ->
         "channels": chain.in_channels,
         "weights": weights,
         "weights of a regular convolution": regular,
-        "share of these": weights / regular,
+        "share of that": weights / regular,
         "width of a regular one at these weights": float(regular_width(weights, area)),
     }
     sentence = explain_complementarity(chain).sentence

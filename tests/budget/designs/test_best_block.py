@@ -273,6 +273,30 @@ def test_limits_are_kept_and_cost_no_more_than_they_must() -> None:
             assert design.parameters == min(costs), (into, out, width, factors, step)
 
 
+@pytest.mark.parametrize("paths", ["dense", "strict"])
+@pytest.mark.parametrize(
+    ("fewest", "most", "width"), [(1, None, 1), (2, None, 1), (3, 3, 1), (3, 4, 1), (1, None, 2), (2, 3, 2)]
+)
+def test_numbers_of_factors_are_kept_and_cost_no_more_than_they_must(
+    fewest: int, most: int | None, width: int, paths: str
+) -> None:
+    """With a window as well: its factor may come last, where another one with the window in front would need a scale instead."""
+    for (into, out), area in product([(1, 2), (4, 1), (3, 2), (4, 4), (5, 3), (6, 4), (7, 1)], (1, 2, 3)):
+        limits = {"min_factors": fewest, "max_factors": most, "min_width": min(width, into, out), "paths": paths}
+        try:
+            design = best_block(into, out, (1, area), **limits)
+        except ValueError:
+            design = None
+        costs = [
+            sum(conv.parameters for conv in chain)
+            for chain in every_chain(into, out, area, design.parameters if design else into * out * area)
+            if fewest <= len(chain) <= (most or len(chain))
+            and all(min(conv.in_width, conv.out_width) >= limits["min_width"] for conv in chain if conv.is_pointwise)
+            and connects(chain, paths)
+        ]
+        assert min(costs, default=None) == (design and design.parameters), (into, out, area)
+
+
 def test_between_equal_channels_it_is_the_optimum_of_a_width() -> None:
     for channels in [*range(2, 80), 416, 997]:
         for area in (1, 4, 9):

@@ -180,13 +180,21 @@ class LayerSearch:
         """Return whether whatever completes the other beginning completes this one, at no more cost and within the limits."""
         return (
             label.state.need <= other.state.need
-            and label.state.placed >= other.state.placed
+            and (label.state.placed == other.state.placed or self._replaces(label, other))
             and label.state.shuffle <= other.state.shuffle
             and label.cost <= other.cost
             and (self.most_factors is None or label.cost[1] <= other.cost[1])
             and label.cost[1] >= min(other.cost[1], self.fewest_factors)
             and (self.budget is None or label.weights <= other.weights)
         )
+
+    def _replaces(self, label: _Label, other: _Label) -> bool:
+        """Return whether the first has its window and can do without the factor that the other still needs for it.
+
+        A pointwise factor takes its place, if branches may be as narrow as those; or none does, if it only scales channels.
+        """
+        spared = label.cost[1] >= min(other.cost[1] + 1, self.fewest_factors)
+        return label.state.placed and self.min_width == 1 and spared
 
     def _grown(self, label: _Label, multiple: int, known: Cost | None) -> Iterator[_Label]:
         """Yield the beginnings with one factor more that keep to the limits and may still be as good as what is known."""
@@ -196,8 +204,9 @@ class LayerSearch:
         if label.cost[1] == self.most_factors:
             return
         for step, after in self._steps(label.state, multiple, self._most_weights(label, known)):
-            if step.pointwise and step.reads == step.writes == step.groups and (label.steps or step.reads > 1):
-                continue  # each channel to itself: a scale, which leads nowhere
+            alone = not label.steps and self.into == self.out == self._area == 1
+            if step.pointwise and step.reads == step.writes == step.groups and not alone:
+                continue  # each channel to itself: a scale, which leads nowhere unless it is the whole block
             weights = step.reads * step.writes // step.groups * (1 if step.pointwise else self._area)
             cost, state = self._priced(label, step, after, weights)
             rest, used = self._rest(state), label.weights + weights

@@ -12,9 +12,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from igc_theory.kernels.arrays import Array
+from igc_theory.kernels.projection.alternating.descent import most_growth
 from igc_theory.kernels.projection.two_factors import cells_of, unreachable
 from igc_theory.structure.branches import Wires
 from igc_theory.structure.factors import GroupConv
@@ -41,6 +42,13 @@ class Terms:
         """Return the squared distance to each block."""
         distances: NDArray[np.float64] = np.linalg.norm((blocks - self.blocks()).reshape(len(blocks), -1), axis=1)
         return distances**2
+
+    def lasting(self, blocks: Array, dtype: DTypeLike) -> NDArray[np.bool_]:
+        """Return for each block whether the sum outlasts rounding to a type: not if its terms are so large that it is lost."""
+        lengths = np.prod([np.linalg.norm(part, axis=1) for part in self._parts()], axis=0)
+        sizes = np.linalg.norm(blocks.reshape(len(blocks), -1), axis=1)
+        kept: NDArray[np.bool_] = lengths.sum(axis=1) <= sizes * most_growth(dtype)
+        return kept
 
     def where(self, better: NDArray[np.bool_], other: Terms) -> Terms:
         """Return these terms where `better`, else the `other` ones."""
@@ -86,7 +94,7 @@ def depthwise_middle(
     error = unreachable(kernel, outer, through)
     for cells in cells_of(outer, through, kernel.shape[2]):
         blocks = cells.blocks(kernel)
-        terms = _best(blocks, cells.rank, rng, restarts).balanced()
+        terms = _best(blocks, cells.rank, rng, restarts, kernel.dtype).balanced()
         after.reshape(-1, last.out_width)[cells.slots] = terms.outputs.mT
         before[written[cells.slots], :, 0] = terms.inputs.mT
         window[read[cells.slots], 0] = terms.windows.mT
@@ -94,23 +102,23 @@ def depthwise_middle(
     return [before, window, after.mT.reshape(last.out_channels, last.in_width, 1)], error
 
 
-def _best(blocks: Array, rank: int, rng: np.random.Generator, restarts: int) -> Terms:
+def _best(blocks: Array, rank: int, rng: np.random.Generator, restarts: int, dtype: DTypeLike) -> Terms:
     """Return the best terms found from the start by singular value decomposition and from random ones, block by block."""
-    best, _ = alternate(blocks, start(blocks, rank))
+    best, _ = alternate(blocks, start(blocks, rank, dtype), dtype=dtype)
     for _ in range(restarts):
         if best.errors(blocks).sum() <= (1e-14 * np.linalg.norm(blocks)) ** 2:
             break
-        other, _ = alternate(blocks, random_start(blocks, rank, rng))
+        other, _ = alternate(blocks, random_start(blocks, rank, rng), dtype=dtype)
         best = best.where(best.errors(blocks) <= other.errors(blocks), other)
     return best
 
 
-def start(blocks: Array, rank: int) -> Terms:
+def start(blocks: Array, rank: int, dtype: DTypeLike = np.float64) -> Terms:
     """Return a start from singular value decompositions: of each block, then of each singular vector as a window × channel matrix.
 
     These terms are orthogonal and add up to the block; the `rank` largest are kept. It is done from either side. Where the rank
     does not exceed the channels of either side, eigenvectors can separate the terms of the sum. This start is taken if it is
-    better, as it is for exact products.
+    better, as it is for exact products, and outlasts rounding to `dtype`.
     """
     turned = _largest_terms(blocks.swapaxes(1, 2), rank)
     starts = [_largest_terms(blocks, rank), Terms(turned.inputs, turned.outputs, turned.windows)]
@@ -118,7 +126,7 @@ def start(blocks: Array, rank: int) -> Terms:
         starts.append(_by_eigenvectors(blocks, rank))
     best = starts[0]
     for other in starts[1:]:
-        best = best.where(best.errors(blocks) <= other.errors(blocks), other)
+        best = other.where(other.lasting(blocks, dtype) & (other.errors(blocks) < best.errors(blocks)), best)
     return best
 
 
@@ -129,7 +137,9 @@ def random_start(blocks: Array, rank: int, rng: np.random.Generator) -> Terms:
     return Terms(np.zeros((n, b, rank), blocks.dtype), inputs, windows)
 
 
-def alternate(blocks: Array, terms: Terms, sweeps: int = 300, tolerance: float = 1e-6) -> tuple[Terms, Array]:
+def alternate(
+    blocks: Array, terms: Terms, sweeps: int = 300, tolerance: float = 1e-6, dtype: DTypeLike = np.float64
+) -> tuple[Terms, Array]:
     """Return terms fitted by alternating least squares, and the squared error after each sweep, the start's first.
 
     Parameters
@@ -141,6 +151,8 @@ def alternate(blocks: Array, terms: Terms, sweeps: int = 300, tolerance: float =
         At most this many.
     tolerance : float
         A sweep that lowers the squared error by a smaller part of it is the last one.
+    dtype : dtype
+        The type of the terms in the end: they stay so small that rounding to it leaves their sum.
 
     Returns
     -------
@@ -154,8 +166,8 @@ def alternate(blocks: Array, terms: Terms, sweeps: int = 300, tolerance: float =
     for _ in range(sweeps):
         new = _swept(blocks, terms)
         new_errors = new.errors(blocks)
-        better = new_errors < errors  # not so only by rounding, at the end
-        terms, errors = new.where(better, terms), np.minimum(errors, new_errors)
+        better = (new_errors < errors) & new.lasting(blocks, dtype)  # not so by rounding, at the end
+        terms, errors = new.where(better, terms), np.where(better, new_errors, errors)
         history.append(errors.sum())
         if history[-2] - history[-1] <= tolerance * history[-2] or history[-1] <= floor:
             break

@@ -3,7 +3,8 @@ r"""From weights to better ones: sweeps over the convolutions, then joint steps 
 *Alternating least squares*: with all other convolutions fixed, the best weights of one are a linear least-squares problem. A sweep
 solves it for each convolution in turn. *Joint steps* change all weights at once by the method of Levenberg and Marquardt. Near a
 product they converge quadratically, where sweeps have become slow. Neither ever raises the error: what would, by rounding or
-because the linearization reaches too far, is taken back.
+because the linearization reaches too far, is taken back. So is what lets weights grow without end, in directions that hardly change
+the product: rounding would lose it.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 from tqdm.auto import tqdm
 
 from igc_theory.kernels.arrays import Array
@@ -18,7 +20,7 @@ from igc_theory.kernels.projection.alternating.factors import Node
 from igc_theory.kernels.projection.alternating.least_squares import Steps, direct_steps, least_squares_steps, moved
 from igc_theory.kernels.rank_one_pairs import squared_norm
 
-__all__ = ["Descent"]
+__all__ = ["Descent", "most_growth"]
 
 _EXACT = 1e-28
 """Squared relative error at which nothing is left to find."""
@@ -27,6 +29,20 @@ _LEAST_DAMPING, _MOST_DAMPING = 1e-8, 1e6
 
 _DIRECT = 2**28
 """Multiplications of the normal equations below which they are formed and solved: a few hundredths of a second."""
+
+
+def most_growth(dtype: DTypeLike) -> float:
+    """Return how many times as large as their product weights may get, at most.
+
+    In double precision terms of 1e8 that cancel are of use, in single precision they are lost.
+
+    Examples
+    --------
+    >>> f"{most_growth(np.float64):.0e}, {most_growth(np.float32):.0e}"
+    '3e+10, 4e+04'
+    """
+    growth: float = float(np.finfo(dtype).eps) ** (-2 / 3)
+    return growth
 
 
 class Descent:
@@ -38,6 +54,8 @@ class Descent:
         A product; its weights are replaced as the error falls.
     target : numpy.ndarray, shape (C_in, H, W, C_out)
         The conjugate transpose of the kernel.
+    dtype : dtype, optional
+        The type of the weights in the end, by default double precision: see `most_growth`.
 
     Attributes
     ----------
@@ -59,8 +77,9 @@ class Descent:
     True
     """
 
-    def __init__(self, node: Node, target: Array) -> None:
+    def __init__(self, node: Node, target: Array, dtype: DTypeLike = np.float64) -> None:
         self.node, self._target = node, target
+        self._largest = max(node.magnitude(), float(np.sqrt(squared_norm(target)))) * most_growth(dtype)
         self._outputs = np.eye(target.shape[-1], dtype=target.dtype)[:, None, None]
         self._floor, self._damping, self._reach = _EXACT * squared_norm(target), 1e-2, 1.0
         self._residual, self.error = self._distance()
@@ -121,14 +140,15 @@ class Descent:
         return len(self.history) > 2 and self.error >= (1 - tolerance) * self.history[-3]
 
     def _take(self, steps: Steps) -> bool:
-        """Change the weights if that lowers the error; return whether it does."""
+        """Change the weights if that lowers the error and lets them grow within bounds; return whether it does."""
         before = {conv: conv.weights for conv in steps}
         for conv, weights in moved(before, 1.0, steps).items():
             conv.weights = weights
-        residual, error = self._distance()
-        if error < self.error:
-            self._residual, self.error = residual, error
-            return True
+        if self.node.magnitude() <= self._largest:
+            residual, error = self._distance()
+            if error < self.error:
+                self._residual, self.error = residual, error
+                return True
         for conv, weights in before.items():
             conv.weights = weights
         self.node.pull(self._outputs)

@@ -39,6 +39,10 @@ class Node(Protocol):
         """All convolutions inside, in order of application."""
         ...
 
+    def magnitude(self) -> float:
+        """Return the product of the norms of all weights in series; of what stands side by side, the largest."""
+        ...
+
     def begin(self, prefix: Pull) -> None:
         """Learn how what is pulled to the inputs of this node goes on to those of the product."""
         ...
@@ -73,6 +77,10 @@ class Convolution:
     def convolutions(self) -> Sequence[Convolution]:
         """All convolutions inside, in order of application."""
         return (self,)
+
+    def magnitude(self) -> float:
+        """Return the norm of the weights."""
+        return float(np.linalg.norm(self.weights))
 
     def begin(self, prefix: Pull) -> None:
         """Learn how what is pulled to the inputs goes on to those of the product."""
@@ -171,6 +179,10 @@ class Reordering:
     def __init__(self, permutation: ChannelPermutation) -> None:
         self._permutation, self._inverse = permutation, permutation.inverse()
 
+    def magnitude(self) -> float:
+        """Return one: it has no weights."""
+        return 1.0
+
     def begin(self, prefix: Pull) -> None:
         """Nothing to learn."""
 
@@ -201,6 +213,10 @@ class Series:
     def convolutions(self) -> Sequence[Convolution]:
         """All convolutions inside, in order of application."""
         return [conv for node in self._nodes for conv in node.convolutions]
+
+    def magnitude(self) -> float:
+        """Return the product of the norms of all weights in series."""
+        return prod(node.magnitude() for node in self._nodes)
 
     def begin(self, prefix: Pull) -> None:
         """Learn how what is pulled to the inputs goes on to those of the product."""
@@ -245,6 +261,10 @@ class Branches:
     def convolutions(self) -> Sequence[Convolution]:
         """All convolutions inside, branch by branch."""
         return [conv for _, node in self._parts for conv in node.convolutions]
+
+    def magnitude(self) -> float:
+        """Return that of the largest branch."""
+        return max(node.magnitude() for _, node in self._parts)
 
     def begin(self, prefix: Pull) -> None:
         """Learn how what is pulled to the inputs goes on to those of the product."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from igc_theory.kernels.arrays import Array
 from igc_theory.kernels.products.random_product import random_product
@@ -22,7 +23,7 @@ _EXACT = 1e-24
 """Squared relative error below which no other start is tried."""
 
 
-def _best_descent(nodes: Iterable[Node], target: Array, tolerance: float = 1e-4) -> Descent:
+def _best_descent(nodes: Iterable[Node], target: Array, dtype: DTypeLike, tolerance: float = 1e-4) -> Descent:
     """Return the descent that ends nearest to a kernel, of one from each start; the rest is spared once one is exact.
 
     Parameters
@@ -31,12 +32,14 @@ def _best_descent(nodes: Iterable[Node], target: Array, tolerance: float = 1e-4)
         At least one: a product at the weights of a start. Its weights are replaced.
     target : numpy.ndarray, shape (C_in, H, W, C_out)
         The conjugate transpose of the kernel.
+    dtype : dtype
+        The type of the weights in the end.
     tolerance : float
         Two steps that lower the squared error by a smaller part end a descent.
     """
     best: Descent | None = None
     for node in nodes:
-        descent = Descent(node, target)
+        descent = Descent(node, target, dtype)
         steps = _WORK // (target.size * len(node.convolutions))
         descent.run(min(max(steps, _FEWEST), _MOST), tolerance)
         best = descent if best is None or descent.error < best.error else best
@@ -68,7 +71,7 @@ def fitted(kernel: Array, chain: Chain, starts: Iterable[Sequence[Array]]) -> tu
     dtype = np.result_type(kernel, np.float64)
     target = np.ascontiguousarray(kernel.astype(dtype).conj().transpose(1, 2, 3, 0))
     nodes = (chain_node(chain, [weights.astype(dtype) for weights in start]) for start in starts)
-    best = _best_descent(nodes, target)
+    best = _best_descent(nodes, target, kernel.dtype)
     return [conv.weights.astype(kernel.dtype) for conv in best.node.convolutions], best.error
 
 
