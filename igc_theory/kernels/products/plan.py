@@ -35,8 +35,14 @@ ROWS = 1024, 256, 4096
 """Bytes of one channel in a tile. With the first, buffers stay in the cache and matrix products are efficient almost everywhere;
 of many channels they do not, and the widest is the fastest."""
 
+OWN_SHARE = 2**24
+"""Bytes of the last cache that one thread can count on, however large it is: other cores and other machines use it as well."""
+
 WORTH_MEASURING, MOST_MEASURED, CLEARLY = 2**25, 2**24, 0.92
-"""Multiply-adds of plans that try all three, the most entries of their operand and result, and the share of time that tells."""
+"""Multiply-adds of plans that try these and `UNPACKED`, the most entries of their operand and result, the share of time that tells."""
+
+UNPACKED = 10**6
+"""Multiply-adds of a matrix product up to which OpenBLAS, on processors with AVX-512, does not copy its operands first."""
 
 MOST_BATCH = 2**20
 MOST_THREADS = 256
@@ -153,10 +159,13 @@ class Plan:
 
         Where no cache holds the buffers, the widest is.
         """
-        first, *others = dict.fromkeys(min(count, self.batch) for count in columns)
+        largest = max((conv.parameters // conv.groups for conv in self.chain.convolutions), default=UNPACKED)
+        most = min(max(columns), self.batch)
+        tried = [*columns, max(1, UNPACKED // largest // 16 * 16)]
+        first, *others = dict.fromkeys(min(count, most) for count in tried)
         widest = max(factor.out_channels for factor in self.chain.factors)
-        if 2 * widest * ROWS[0] > cache_bytes(3) // 2:  # two buffers, in a cache that others use as well
-            return max(first, *others) if others else first
+        if 2 * widest * ROWS[0] > min(cache_bytes(3) // 2, OWN_SHARE):  # two buffers
+            return most
         rows, low = sum(self.shape), WORTH_MEASURING
         if not others or self.chain.parameters * self.batch < low or rows * self.batch > MOST_MEASURED:
             return first

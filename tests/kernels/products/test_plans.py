@@ -79,9 +79,10 @@ def test_tiles_of_any_width_cover_all_columns_once(monkeypatch, row, name):
             np.testing.assert_allclose(product.plan(batch, threads=threads)(x), matrix @ x, atol=1e-12)
 
 
-@pytest.mark.parametrize("fastest", [0, 1, 2])
+@pytest.mark.parametrize("fastest", [0, 1, 2, 3])
 def test_a_plan_takes_the_panels_that_are_faster_on_this_machine(monkeypatch, fastest):
     monkeypatch.setattr(plans, "ROWS", (64, 16, 256))
+    monkeypatch.setattr(plans, "UNPACKED", 4 * 4 * 16)  # for branches of 4 channels, 16 columns
     monkeypatch.setattr(plans, "WORTH_MEASURING", 1)
     monkeypatch.setattr(plans, "CALL", (0, 0))  # nothing is fused
     asked = []
@@ -94,7 +95,7 @@ def test_a_plan_takes_the_panels_that_are_faster_on_this_machine(monkeypatch, fa
     product = random_product(igcv2([4, 4], 1), np.random.default_rng(3))
     plan, x = product.plan(64), np.random.default_rng(4).standard_normal((16, 64))
     np.testing.assert_allclose(plan(x), product.matrix() @ x, atol=1e-12)
-    assert asked == [2 * 8, 2 * 32, 2 * 2]
+    assert asked == [2 * 8, 2 * 32, 2 * 2, 2 * 4]
     assert len(steps_in(plan)) == asked[fastest]
 
 
