@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import gc
+import itertools
 import statistics
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from math import prod
 from typing import Any
 
@@ -25,18 +26,24 @@ of Kronecker-sparse factors. For pyfaust it is a `Faust` of the CSR matrices, op
 bounds stand beside the times, from speeds measured in the same run, multiply-adds of a large `sgemm` and bytes of a
 copy as large. `roofline` takes factor by factor: the larger of its multiply-adds and of moving what it reads and
 writes. `bound` is what no program can beat which does these multiply-adds: all intermediate results stay in
-registers, and operand, result and weights move once."""
+registers, and operand, result and weights move once. A peer that would take more than 20 seconds is left out."""
 
 PEERS = ("csr", "lazylinop", "pyfaust", "torch", "dense")
 DTYPE = np.float32
+MOST = 2e7
+"""Microseconds: a peer that would take longer, by its time for fewer columns, is left out."""
 Call = Callable[[], object]
 
 
 def run(quick: bool = False) -> list[Row]:
     """Return one row per cell: times in microseconds, and ratios."""
     sizes, batches = ((1024,), (1, 64)) if quick else ((1024, 4096, 65536), (1, 64, 1024))
-    peak = _peak()
-    return [_cell(C, L, batch, peak) for C in sizes for L in (2, 3, 4) for batch in batches]
+    peak, rows = _peak(), list[Row]()
+    for C, L, batch in itertools.product(sizes, (2, 3, 4), batches):
+        before = rows[-1] if batch > batches[0] else {}
+        endless = {name for name in PEERS if (number(before, name) or 0) * batch > MOST * int(before["batch"] or 1)}
+        rows.append(_cell(C, L, batch, peak, endless))
+    return rows
 
 
 def verdicts(rows: list[Row]) -> list[Verdict]:
@@ -112,15 +119,15 @@ def branch_widths(C: int, L: int) -> list[int]:
     return [2 ** (bits + (l >= L - more)) for l in range(L)]
 
 
-def _cell(C: int, L: int, batch: int, peak: float) -> Row:
-    """Return one row of the table, after checking that all compute the same."""
+def _cell(C: int, L: int, batch: int, peak: float, endless: Set[str]) -> Row:
+    """Return one row of the table, after checking that all compute the same; peers that would take too long are left out."""
     rng = np.random.default_rng(0)
     widths = branch_widths(C, L)
     product = random_product(igcv2(widths, kernel_size=1), rng, DTYPE)
     x = rng.standard_normal((C, batch)).astype(DTYPE)
     y, plan = np.empty_like(x), product.plan(batch)
     calls: dict[str, Call] = {"plan": lambda: plan(x, out=y), "copy": _copy(2 * x.size + product.chain.parameters)}
-    calls |= {name: call for name, call in _peers(product, x) if call is not None}
+    calls |= {name: call for name, call in _peers(product, x) if call is not None and name not in endless}
     results: dict[str, object] = {}
     seconds = medians(calls, rounds=3 if C * batch > 2**24 else 9, results=results)
     _check_agreement(results, plan(x))

@@ -39,7 +39,8 @@ OWN_SHARE = 2**24
 """Bytes of the last cache that one thread can count on, however large it is: other cores and other machines use it as well."""
 
 WORTH_MEASURING, MOST_MEASURED, CLEARLY = 2**25, 2**24, 0.92
-"""Multiply-adds of plans that try these and `UNPACKED`, the most entries of their operand and result, the share of time that tells."""
+"""Multiply-adds of plans that try these and `UNPACKED`, the most entries of their operand and result, the share of time that
+tells."""
 
 UNPACKED = 10**6
 """Multiply-adds of a matrix product up to which OpenBLAS, on processors with AVX-512, does not copy its operands first."""
