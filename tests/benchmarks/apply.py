@@ -40,8 +40,9 @@ def run(quick: bool = False) -> list[Row]:
     sizes, batches = ((1024,), (1, 64)) if quick else ((1024, 4096, 65536), (1, 64, 1024))
     peak, rows = _peak(), list[Row]()
     for C, L, batch in itertools.product(sizes, (2, 3, 4), batches):
-        before = rows[-1] if batch > batches[0] else {}
-        endless = {name for name in PEERS if (number(before, name) or 0) * batch > MOST * int(before["batch"] or 1)}
+        narrower = rows[-1] if batch > batches[0] else {"batch": batch}
+        more = batch / float(narrower["batch"] or 1)
+        endless = {name for name in PEERS if more * (number(narrower, name) or 0) > MOST}
         rows.append(_cell(C, L, batch, peak, endless))
     return rows
 
