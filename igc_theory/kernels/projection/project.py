@@ -246,7 +246,8 @@ def _projection(chain: Chain, found: Fit, array: Array, scale: float, norm: floa
     product, error = Product(chain, weights), found.error
     single = array.real.dtype.itemsize < 8
     if scale < _TINY or ALTERNATING in found.method or (single and not chain.is_serial):  # then rounding may matter
-        error = _energy(array - _divided(product.kernel(), scale).reshape(array.shape))
+        precise = Product(chain, [weight.astype(np.result_type(weight, np.float64)) for weight in weights])
+        error = _energy(array - _divided(precise.kernel(), scale).reshape(array.shape))
 
     def bound() -> float | None:
         squared = found.bound()

@@ -32,17 +32,16 @@ _DIRECT = 2**28
 
 
 def most_growth(dtype: DTypeLike) -> float:
-    """Return how many times as large as their product weights may get, at most.
+    """Return how many times as large as their product weights may get: rounding then moves it by a hundred-thousandth of its size.
 
     In double precision terms of 1e8 that cancel are of use, in single precision they are lost.
 
     Examples
     --------
-    >>> f"{most_growth(np.float64):.0e}, {most_growth(np.float32):.0e}"
-    '3e+10, 4e+04'
+    >>> f"{most_growth(np.float64):.0e}, {most_growth(np.float32):.0f}"
+    '5e+10, 84'
     """
-    growth: float = float(np.finfo(dtype).eps) ** (-2 / 3)
-    return growth
+    return 1e-5 / float(np.finfo(dtype).eps)
 
 
 class Descent:
