@@ -85,4 +85,4 @@ def _operand(name: str, x: ArrayLike, rows: int, *, columns: bool, either: bool 
         raise ValueError(
             f"{name} has shape {array.shape}, but the operator takes {expected}: give {rows} entries per column"
         )
-    return array
+    return np.ascontiguousarray(array)  # in another memory order the BLAS may round otherwise

@@ -429,3 +429,16 @@ def test_bad_input_gets_a_sentence(call, error, sentence):
 
 def test_numpys_own_scalars_count_as_sizes():
     assert group(np.int64(4), np.int64(4), np.int64(2)).parameters == 4 * 2 * 9
+
+
+@pytest.mark.parametrize("chain", blocks.ALL.values(), ids=blocks.ALL)
+def test_digits_do_not_depend_on_the_memory_order_of_the_operand(chain):
+    """Some BLAS kernels, those for AVX-512 among them, round a transposed operand otherwise."""
+    rng = np.random.default_rng(8)
+    product = random_product(chain, rng)
+    for columns in (2, 8, 33):
+        x = rng.standard_normal((product.shape[1], columns))
+        wide = np.repeat(x, 2, axis=1)[:, ::2]
+        for other in (np.asfortranarray(x), wide):
+            assert np.array_equal(product @ other, product @ x)
+            assert np.array_equal(product.T.rmatmat(other), product.T.rmatmat(x))
