@@ -48,7 +48,7 @@ LAB := $(if $(wildcard $(READY)),$(VENV),.venv-lab)
 # at another address than localhost. Without a screen there is no browser to open.
 CONTAINER := $(wildcard /.dockerenv /run/.containerenv)$(KUBERNETES_SERVICE_HOST)
 SCREEN := $(if $(filter Linux,$(shell uname)),$(if $(SSH_CONNECTION),,$(DISPLAY)$(WAYLAND_DISPLAY)),$(if $(SSH_CONNECTION),,yes))
-PORT := $(or $(shell echo '$(ARGS)' | sed -n 's/.*--\(ServerApp\.\)\{0,1\}port[= ]*\([0-9][0-9]*\).*/\2/p'),8888)
+PORT = $(or $(shell echo '$(ARGS)' | sed -n 's/.*--\(ServerApp\.\)\{0,1\}port[= ]*\([0-9][0-9]*\).*/\2/p'),8888)
 LAB_FLAGS := $(if $(filter 0,$(shell id -u)),--allow-root) $(if $(CONTAINER),--ip=0.0.0.0) $(if $(SCREEN),,--no-browser)
 
 .DEFAULT_GOAL := help
