@@ -25,6 +25,9 @@ Step = Callable[[Array, Array], None]
 PANEL = 8
 """Panels of work in second caches: larger ones are read again from afar, smaller ones cost calls."""
 
+LARGE = 2**21
+"""Bytes of a second cache in which planes are better kept: with less, smaller panels would cost more calls than they save."""
+
 FEWEST_COLUMNS = 256
 """Output positions in a band: matrix products of fewer columns are inefficient."""
 
@@ -65,7 +68,8 @@ def image_steps(
     height, width = sides_behind(size, (kh, kw), stride)
     flat = stride == (1, 1) and max(in_width, out_width) <= NARROW and kh * kw <= SMALL
     seen = size[1] * kh * kw * in_width if flat else width * kw * in_width * stride[0]
-    panel = PANEL * cache_bytes(2) // kernel.itemsize // (seen + 2 * width * out_width)
+    held = cache_bytes(2) // 2 if flat and cache_bytes(2) >= LARGE else PANEL * cache_bytes(2)
+    panel = held // kernel.itemsize // (seen + 2 * width * out_width)
     rows = min(max(panel, -(-FEWEST_COLUMNS // width)), -(-height // -(-parts // groups)))
     branches = max(1, min(panel // height, groups // parts)) if rows == height else 1
     taps = kernel.reshape(groups, out_width, in_width, kh, kw)
