@@ -31,6 +31,3 @@ def _cells(notebook: dict[str, Any]) -> list[tuple[str, str]]:
 
 c = get_config()  # noqa: F821  # Jupyter puts it there
 c.FileContentsManager.pre_save_hook = keep_stored
-# Nothing is asked of other machines, and no question about news stands over the first cell.
-c.LabApp.news_url = None
-c.LabApp.check_for_updates_class = "jupyterlab.NeverCheckForUpdate"
