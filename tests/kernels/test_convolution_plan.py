@@ -244,3 +244,10 @@ def test_a_copy_has_buffers_of_its_own(copied):
     others = [buffer for _, buffer in other._stages if buffer is not None] + other._work
     assert len(arrays) > 1
     assert not any(np.may_share_memory(a, b) for a, b in pairs(arrays, others))
+
+
+def test_planes_are_kept_in_a_second_cache_that_is_large(monkeypatch):
+    kernel = np.ones((64, 1, 3, 3), np.float32)
+    for cache, parts in ((image_steps.LARGE - 1, 1), (image_steps.LARGE, 10)):
+        monkeypatch.setattr(image_steps, "cache_bytes", lambda _, size=cache: size)
+        assert len(image_steps.image_steps(kernel, 64, (1, 1), (58, 58))) == pytest.approx(parts, abs=parts // 2)

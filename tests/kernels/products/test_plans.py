@@ -110,6 +110,16 @@ def test_a_plan_whose_buffers_fit_no_cache_takes_the_widest_panels(monkeypatch):
         np.testing.assert_allclose(plan(x), product.matrix() @ x, atol=1e-12)
 
 
+def test_a_plan_counts_on_its_share_of_a_cache_however_large_that_is(monkeypatch):
+    monkeypatch.setattr(plans, "ROWS", (64, 16, 256))
+    monkeypatch.setattr(plans, "CALL", (0, 0))
+    monkeypatch.setattr(plans, "cache_bytes", lambda _: 2**40)
+    product = random_product(igcv2([4, 4], 1), np.random.default_rng(3))
+    for share, tiles in ((2 * 16 * 64, 8), (2 * 16 * 64 - 1, 2)):
+        monkeypatch.setattr(plans, "OWN_SHARE", share)
+        assert len(steps_in(product.plan(64))) == 2 * tiles
+
+
 def test_measuring_a_plan_runs_it():
     product = random_product(igcv2([4, 4], 1), np.random.default_rng(3))
     plan, x, out = product.plan(64), np.ones((16, 64)), np.zeros((16, 64))

@@ -7,8 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from igc_theory import Chain, GroupConv, igcv2, igcv3, regular
-from igc_theory.kernels import project
+from igc_theory import Chain, GroupConv, igcv2, igcv3, interleave, regular
+from igc_theory.kernels import Product, project
+from igc_theory.kernels.projection.alternating import descent
+from igc_theory.kernels.projection.alternating.canonical_polyadic import alternate, random_start
+from igc_theory.kernels.projection.alternating.factors import chain_node
+from igc_theory.kernels.projection.project import Projection
 from igc_theory.structure import Sum
 
 # Factors that could be narrower, and cancelling terms: weights may grow there without the product changing much.
@@ -82,3 +86,45 @@ def test_what_is_not_finite_is_named_by_the_indices_of_the_caller() -> None:
         project(kernel, regular(2, 2))
     with pytest.raises(ValueError, match=r"kernel\[0, 17\]=nan"):
         project(kernel.reshape(2, 18), regular(2, 2))
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_the_error_is_measured_even_where_weights_grow(dtype: type, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(descent, "most_growth", lambda _: np.inf)
+    kernel = drawn(REDUNDANT["in front of three groups"], 23, dtype)
+    found = project(kernel, REDUNDANT["in front of three groups"])
+    exact = Product(found.product.chain, [weight.astype(float) for weight in found.product.weights])
+    assert found.relative_error == pytest.approx(distance(kernel, exact.kernel()), rel=1e-9)
+
+
+def test_what_rounding_leaves_beside_a_shortcut_is_the_error() -> None:
+    """A kernel far smaller than the shortcut: single precision keeps its weights, near minus one, to 6e-8 only."""
+    kernel = (1e-4 * np.random.default_rng(0).standard_normal((4, 4))).astype(np.float32)
+    found = project(kernel, Sum([GroupConv(4, 4), []]))
+    weights = found.product.weights[0][:, :, 0, 0].astype(float)
+    assert 1e-5 < found.relative_error < 1e-3
+    assert found.relative_error == pytest.approx(distance(kernel, weights + np.eye(4)), rel=1e-6)
+
+
+def test_a_bound_above_the_error_is_not_hidden_unless_it_is_rounding() -> None:
+    product = project(np.eye(2), igcv2([2], 1)).product
+    assert Projection(product, 0.1, "found", lambda: 0.5).lower_bound == 0.5
+    assert Projection(product, 0.1, "found", lambda: 0.1 + 1e-9).lower_bound == 0.1
+    assert Projection(product, 0.1, "found", lambda: 0.05).lower_bound == 0.05
+
+
+def test_magnitudes_multiply_in_series_and_the_largest_counts_side_by_side() -> None:
+    chain = Chain([GroupConv(1, 1), Sum([[GroupConv(1, 1), GroupConv(1, 1)], GroupConv(1, 1)]), interleave(1, 1)])
+    weights = [np.full((1, 1, 1, 1), value) for value in (2.0, 3.0, 5.0, 7.0)]
+    assert chain_node(chain, weights).magnitude() == 2 * max(3 * 5, 7)
+
+
+def test_terms_stay_as_small_as_their_type_needs() -> None:
+    """Alternating least squares follows the tensor of border rank two towards terms without end; single precision stops earlier."""
+    blocks = np.zeros((1, 2, 2, 2))
+    blocks[0, 0, 0, 1] = blocks[0, 0, 1, 0] = blocks[0, 1, 0, 0] = 1
+    begin = random_start(blocks, 2, np.random.default_rng(1))
+    ends = [alternate(blocks, begin, 20_000, 0.0, dtype=dtype)[0] for dtype in (np.float64, np.float16)]
+    assert not ends[0].lasting(blocks, np.float16).any()
+    assert ends[1].lasting(blocks, np.float16).all()
+    assert ends[1].errors(blocks) > ends[0].errors(blocks)
