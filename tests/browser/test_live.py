@@ -42,6 +42,22 @@ def test_the_tab_key_reaches_every_control(plain, name):
     assert len(reached - {None}) >= wanted
 
 
+# Boxes of letters are some pixels larger than what is drawn.
+CUT = """() => [...document.querySelectorAll("svg.drawing text")].filter(text => {
+  const box = text.getBoundingClientRect(), drawn = text.ownerSVGElement.getBoundingClientRect()
+  return box.width > 0 && (box.left < drawn.left - 3 || box.right > drawn.right + 3) }).map(text => text.textContent)"""
+
+
+@pytest.mark.parametrize("name", LIVE)
+def test_no_text_leaves_its_drawing(plain, name):
+    page = plain(f"{name}.html")
+    for key in ("", "Home", "End"):
+        for slider in page.locator("main input[type=range]").all() if key else []:
+            slider.press(key)
+        page.wait_for_timeout(100)
+        assert page.evaluate(CUT) == []
+
+
 def facts(page):
     return dict(
         zip(page.locator("#facts th").all_inner_texts(), page.locator("#facts td").all_inner_texts(), strict=True)

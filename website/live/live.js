@@ -75,9 +75,7 @@ function bars(rows, names, most = Math.max(...rows.map(([, values]) => values.re
   const parts = []
   rows.forEach(([name, values], row) => {
     let from = 0
-    const total = grouped(Math.round(values.reduce((a, b) => a + b, 0) * 100) / 100)
-    const sum = values.length > 1 && names.some(one => one.length > 2) ? `${values.map((value, n) => `${grouped(value)} ${names[n]}`).join(" + ")} = ${total}` : total
-    parts.push(label(4, 18 + 52 * row, `${name}: ${sum}`, {"text-anchor": "start"}))
+    parts.push(label(4, 18 + 52 * row, `${name}: ${grouped(Math.round(values.reduce((a, b) => a + b, 0) * 100) / 100)}`, {"text-anchor": "start"}))
     values.forEach((value, n) => {
       const width = 340 * value / most
       parts.push(shape("rect", {x: 4 + from, y: 24 + 52 * row, width: Math.max(width - 1, 0.5), height: 22, class: `part part-${n}`}))
