@@ -257,12 +257,9 @@ def _projection(chain: Chain, found: Fit, array: Array, scale: float, norm: floa
 
 
 def _divided(array: Array, scale: float) -> Array:
-    """Return the array divided by a power of two; NumPy's complex division takes the inverse, which may overflow."""
-    if array.dtype.kind != "c":
-        divided: Array = array / array.dtype.type(scale)
-        return divided
-    divided, real = np.empty_like(array), array.real.dtype.type(scale)
-    divided.real, divided.imag = array.real / real, array.imag / real
+    """Return the array divided by a power of two, part by part: NumPy's complex division takes the inverse, which may overflow."""
+    parts = np.ascontiguousarray(array).view(array.real.dtype)
+    divided: Array = (parts / parts.dtype.type(scale)).view(array.dtype)
     return divided
 
 
