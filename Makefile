@@ -9,7 +9,7 @@ READY := $(VENV)/.ready
 PYTEST := env -u PYTHONDONTWRITEBYTECODE $(RUN) -m pytest -n 2 --dist loadgroup
 EXTRAS := notebooks,test,dev,onnx,browser,site
 LAB_EXTRAS := notebooks
-BENCH_EXTRAS := test,bench,notebooks,browser,site
+BENCH_EXTRAS := test,bench,mkl,notebooks,browser,site
 EXPERIMENT_EXTRAS := torch,experiment
 ZOO_EXTRAS := zoo,onnx
 # Trained networks, as files in a package. What that package needs to run them is large and not needed to read them,

@@ -16,6 +16,7 @@ from numpy.lib.stride_tricks import as_strided, sliding_window_view
 
 from igc_theory.kernels.arrays import Array
 from igc_theory.kernels.caches import cache_bytes
+from igc_theory.kernels.matrix_products import multiply
 
 __all__ = ["Step", "image_steps", "sides_behind"]
 
@@ -124,7 +125,7 @@ def _by_planes(taps: Array, some: slice, band: slice, work: list[Array] | None, 
     pixels = rows * side - kw + 1
     columns, wide = _arrays(work, taps.dtype, (len(image), kh, kw, pixels), (branches, outputs, rows * side))
     columns[...] = as_strided(image, columns.shape, (*image.strides, image.itemsize))
-    np.matmul(taps.reshape(branches, outputs, -1), columns.reshape(branches, -1, pixels), out=wide[:, :, :pixels])
+    multiply(taps.reshape(branches, outputs, -1), columns.reshape(branches, -1, pixels), wide[:, :, :pixels])
     target = out[some.start * outputs : some.stop * outputs, band]
     target[...] = wide.reshape(-1, rows, side)[:, :, : out.shape[2]]
 
@@ -149,6 +150,5 @@ def _by_rows(
     target = out.reshape(-1, outputs, out.shape[1] * width)[some, :, band.start * width : band.stop * width]
     for u in range(kh):
         start = u // down * width
-        np.matmul(taps[:, u], read[:, :, u % down, start : start + rows * width], out=term if u else target)
-        if u:
-            np.add(target, term, out=target)
+        shifted = read[:, :, u % down, start : start + rows * width]
+        multiply(taps[:, u], shifted, target, term if u else None)

@@ -8,27 +8,28 @@ import statistics
 from collections.abc import Callable, Iterator, Set
 from math import prod
 from typing import Any
+from unittest import mock
 
 import numpy as np
 from scipy.sparse import csr_array, csr_matrix
 
-from igc_theory.kernels import Product, random_product
+from igc_theory.kernels import Product, matrix_products, random_product
 from igc_theory.kernels.arrays import Array
 from igc_theory.structure import GroupConv, igcv2
-from tests.benchmarks.timing import Row, Verdict, medians, number, peer, ratio
+from tests.benchmarks.timing import Row, Verdict, medians, mkl_version, number, peer, ratio
 
 TITLE = "Applying a product"
 NOTES = """A strictly complementary pointwise chain of L factors on C channels, float32, times a matrix of `batch` columns:
-microseconds, and how many times longer the peers take. `plan` is `Product.plan(batch)(x, out=y)`. The peers get the
-same factors in the form that suits them. SciPy gets CSR matrices with the permutations folded in; lazylinop the `ksm`
-of Kronecker-sparse factors. For pyfaust it is a `Faust` of the CSR matrices, operand in Fortran order. Torch uses
-`bmm` into buffers of its own, the permutation a transposing copy, views prepared. Dense is one matrix product. Two
-bounds stand beside the times, from speeds measured in the same run, multiply-adds of a large `sgemm` and bytes of a
-copy as large. `roofline` takes factor by factor: the larger of its multiply-adds and of moving what it reads and
-writes. `bound` is what no program can beat which does these multiply-adds: all intermediate results stay in
+microseconds, and how many times longer the peers take. `plan` is `Product.plan(batch)(x, out=y)`. The peers get the same
+factors in the form that suits them; `numpy` is the plan where the extra `mkl` is not installed. SciPy gets CSR matrices with
+the permutations folded in; lazylinop the `ksm` of Kronecker-sparse factors. For pyfaust it is a `Faust` of the CSR matrices,
+operand in Fortran order. Torch uses `bmm` into buffers of its own, the permutation a transposing copy, views prepared. Dense
+is one matrix product. Two bounds stand beside the times, from speeds measured in the same run, multiply-adds of a large
+`sgemm` and bytes of a copy as large. `roofline` takes factor by factor: the larger of its multiply-adds and of moving what it
+reads and writes. `bound` is what no program can beat which does these multiply-adds: all intermediate results stay in
 registers, and operand, result and weights move once. A peer that would take more than 20 seconds is left out."""
 
-PEERS = ("csr", "lazylinop", "pyfaust", "torch", "dense")
+PEERS = ("numpy", "csr", "lazylinop", "pyfaust", "torch", "dense")
 DTYPE = np.float32
 MOST = 2e7
 """Microseconds: a peer that would take longer, by its time for fewer columns, is left out."""
@@ -175,6 +176,7 @@ def _peers(product: Product, x: Array) -> Iterator[tuple[str, Call | None]]:
     """Yield every peer's way of multiplying, None if it is not installed."""
     operand = x[:, 0] if x.shape[1] == 1 else x
     factors = _folded(product)
+    yield "numpy", _without_mkl(product, x) if mkl_version() else None
     yield "csr", lambda: _in_turn(factors, operand)
     yield "lazylinop", _lazylinop(product, operand)
     yield "pyfaust", _pyfaust(factors, operand)
@@ -182,6 +184,13 @@ def _peers(product: Product, x: Array) -> Iterator[tuple[str, Call | None]]:
     if product.shape[0] <= 4096:
         dense, result = product.matrix(), np.empty_like(x)
         yield "dense", lambda: np.matmul(dense, x, out=result)
+
+
+def _without_mkl(product: Product, x: Array) -> Call:
+    """Return the plan that NumPy alone applies."""
+    with mock.patch.object(matrix_products, "_gemm", return_value=None):
+        plan, result = product.plan(x.shape[1]), np.empty_like(x)
+    return lambda: plan(x, out=result)
 
 
 def _folded(product: Product) -> list[csr_array]:

@@ -8,22 +8,24 @@ from typing import Any
 
 import numpy as np
 
-from igc_theory.kernels import Product, convolve, random_product
+from igc_theory.kernels import Product, convolve, matrix_products, random_product
 from igc_theory.kernels.arrays import Array
 from igc_theory.structure import Chain, GroupConv, group, igcv1, igcv2, igcv3, regular
-from tests.benchmarks.timing import Row, Verdict, least, number, peer, ratio
+from tests.benchmarks.timing import Row, Verdict, least, mkl_version, number, peer, ratio
 
 TITLE = "Convolving an image"
-NOTES = """One image of C channels, 3×3 window, float32, one thread each: milliseconds of processor time, the least of interleaved
-rounds. `ours` is `Product.plan_convolution`; for one group convolution `convolve`, which has no plan, stands beside it. Torch
-is eager, layer by layer, a channel shuffle as reshape and transpose. onnxruntime runs the same layers, its graph optimized.
-Depthwise is where NumPy ends. At 64 channels of 56² a tenth of our time puts zeros around the image, and two fifths copy nine
-shifts of each plane. A third multiplies them, and the rest cuts off columns. The others read a pixel once, into registers. Nine
-multiplications and additions of whole planes take as long as this at large images, and longer at small ones.
-Copies without zeros around the image, cleared where they wrap, are no faster."""
+NOTES = """One image of C channels, 3×3 window, float32, one thread each: milliseconds of processor time, the least of
+interleaved rounds. `ours` is `Product.plan_convolution`; for one group convolution `convolve`, which has no plan, stands
+beside it. `numpy` is the plan where the extra `mkl` is not installed. Torch is eager, layer by layer, a channel shuffle as
+reshape and transpose. onnxruntime runs the same layers, its graph optimized. Depthwise is where NumPy ends. At 64 channels of
+56² a tenth of our time puts zeros around the image, and two fifths copy nine shifts of each plane. A third multiplies them,
+and the rest cuts off columns. The others read a pixel once, into registers. Nine multiplications and additions of whole
+planes take as long as this at large images, and longer at small ones. Copies without zeros around the image, cleared where
+they wrap, are no faster."""
 
 CELLS = ((64, 56), (128, 28), (256, 14), (512, 7))
 PEERS = ("torch", "onnxruntime")
+OWN = ("ours", "numpy", "convolve")
 Call = Callable[[], object]
 
 
@@ -79,6 +81,8 @@ def _cell(name: str, chain: Chain, C: int, n: int) -> Row:
     image = rng.standard_normal((C, n, n)).astype(np.float32)
     plan, out = product.plan_convolution(image.shape), np.empty((chain.out_channels, n, n), np.float32)
     calls: dict[str, Call] = {"ours": lambda: plan(image, out=out)}
+    if mkl_version():
+        calls["numpy"] = _without_mkl(product, image)
     if len(chain.factors) == 1:
         calls["convolve"] = lambda: convolve(image, product.weights[0], chain.convolutions[0].groups)
     calls |= {label: call for label, call in (("torch", _torch(product, image)), ("onnxruntime", _onnx(product, image)))
@@ -89,8 +93,23 @@ def _cell(name: str, chain: Chain, C: int, n: int) -> Row:
             raise AssertionError(f"{label} computes another convolution than the product")
     seconds = least(calls)
     row: Row = {"block": name, "C": C, "image": f"{n}²", "multiply-adds": chain.parameters * n * n}
-    row |= {label: 1e3 * seconds[label] if label in seconds else None for label in ("ours", "convolve", *PEERS)}
+    row |= {label: 1e3 * seconds[label] if label in seconds else None for label in (*OWN, *PEERS)}
     return row | {f"ours / {label}": ratio(seconds["ours"], seconds.get(label)) for label in PEERS}
+
+
+def _without_mkl(product: Product, image: Array) -> Call:
+    """Return the plan that NumPy alone applies."""
+    with_mkl, out = matrix_products._gemm, np.empty((product.shape[0], *image.shape[1:]), np.float32)
+
+    def alone(call: Call) -> object:
+        matrix_products._gemm = lambda _: None
+        try:
+            return call()
+        finally:
+            matrix_products._gemm = with_mkl
+
+    plan: Any = alone(lambda: product.plan_convolution(image.shape))
+    return lambda: alone(lambda: plan(image, out=out))
 
 
 def _modules(product: Product) -> Any:

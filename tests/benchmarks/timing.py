@@ -15,6 +15,7 @@ import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
+from importlib import metadata
 from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
@@ -22,6 +23,7 @@ from typing import NamedTuple
 import numpy as np
 
 from igc_theory.kernels.caches import cache_bytes
+from igc_theory.kernels.matrix_products import _mkl
 
 Row = dict[str, int | float | str | None]
 """One line of a table; None where a peer is not installed or a method does not apply."""
@@ -117,6 +119,11 @@ def peer(name: str) -> ModuleType | None:
             return None
 
 
+def mkl_version() -> str | None:
+    """Return the version of MKL that the library multiplies with; None if the extra is not installed."""
+    return metadata.version("mkl") if _mkl() else None
+
+
 def machine(peers: Sequence[str]) -> list[tuple[str, str]]:
     """Return what the numbers depend on: processor, versions, BLAS, date."""
     blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
@@ -128,6 +135,7 @@ def machine(peers: Sequence[str]) -> list[tuple[str, str]]:
         ("Python", platform.python_version()),
         ("NumPy", f"{np.__version__}, {blas['name']} {blas['version']}"),
     ]
+    facts.append(("MKL of our plans", mkl_version() or "not installed"))
     return facts + [(name, getattr(peer(name), "__version__", "not installed")) for name in peers]
 
 

@@ -6,17 +6,20 @@ of the window, and the batch. It lies in one of four places: the operand, two bu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from itertools import accumulate, pairwise
 from operator import mul
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import byte_bounds
 from numpy.lib.stride_tricks import as_strided, sliding_window_view
 
 from igc_theory.kernels.arrays import Array
 from igc_theory.kernels.caches import cache_bytes
+from igc_theory.kernels.matrix_products import multiplication
+from igc_theory.kernels.products.components import Step, by_components
 from igc_theory.structure.chains import Chain, Factor, Parallel
 from igc_theory.structure.factors import GroupConv
 from igc_theory.structure.permutations import ChannelPermutation
@@ -41,9 +44,12 @@ def plan_steps(chain: Chain, kernels: Sequence[Array], ends: Sequence[tuple[Arra
 
     A step is a NumPy function, where it reads and where it writes, to be called ``function(source(x), out=target(out))``.
     """
-    routes = [_Route(chain, kernels, source, target) for source, target in ends]
-    buffers = [_aligned(max(sizes)) for sizes in zip(*(route.extent for route in routes), strict=True)]
-    return [(f, _bound(a, buffers), _bound(b, buffers)) for route in routes for f, a, b in route.steps]
+    steps = [step for source, target in ends for step in _Route(chain, kernels, source, target).ordered()]
+    sizes: dict[int, int] = {}
+    for _, _, (place, view) in steps:
+        sizes[place] = max(sizes.get(place, 0), byte_bounds(view)[1] - _ANCHOR.ctypes.data)
+    buffers = {place: _aligned(size) for place, size in sizes.items() if place != RESULT}
+    return [(_ready(f, a[1], b[1]), _bound(a, buffers), _bound(b, buffers)) for f, a, b in steps]
 
 
 def column_ends(
@@ -78,11 +84,16 @@ class _Route:
     """One tile's way through the factors. Its arrays are templates: they have shapes and strides, and no memory."""
 
     def __init__(self, chain: Chain, kernels: Sequence[Array], source: Array, target: Array) -> None:
-        self.steps: list[tuple[Callable[..., Any], tuple[int, Array], tuple[int, Array]]] = []
-        self.extent = [0, 0]
+        self.steps: list[Step] = []
+        self.buffers = 2
         self.pair = 0, 1
         self.place, self.view = OPERAND, source
         self._follow(chain.factors, list(kernels), target)
+
+    def ordered(self) -> list[Step]:
+        """Return the steps in the order of work."""
+        side_by_side = self.buffers > 2  # parallel branches read the same buffer, which must stay as it is
+        return self.steps if side_by_side else by_components(self.steps, cache_bytes(2))
 
     def _follow(self, factors: Sequence[Factor], kernels: list[Array], out: Array | None = None) -> None:
         """Take all steps, the last of them into `out`, if given."""
@@ -108,8 +119,8 @@ class _Route:
             (n - k) // s + 1 for n, k, s in zip((height, width), factor.window, factor.strides, strict=True)
         )
         result, written = template((factor.out_channels, rows, columns, batch), source.dtype), set()
-        start, pair, here = self.place, self.pair, len(self.extent)
-        self.extent += [result.strides[0] * len(result), 0, 0]
+        start, pair, here = self.place, self.pair, self.buffers
+        self.buffers += 3
         self.pair = here + 1, here + 2
         for part in factor.parts:
             self.place, self.view = start, source[part.reads, *part.centre(height, width)]
@@ -169,7 +180,6 @@ class _Route:
         place = self.pair[self.place == self.pair[0]]
         target = result if written is None else written
         self.steps.append((function, (self.place, source), (place, target)))
-        self.extent[place] = max(self.extent[place], result.strides[0] * len(result))
         self.place, self.view = place, result
 
 
@@ -282,7 +292,15 @@ def _aligned(size: int) -> Array:
     return buffer[-buffer.ctypes.data % LINE :]
 
 
-def _bound(spot: tuple[int, Array], buffers: Sequence[Array]) -> Place:
+def _ready(function: Callable[..., Any], source: Array, target: Array) -> Callable[..., Any]:
+    """Return what does the same, made ready for operands of these shapes and strides."""
+    if not isinstance(function, partial) or function.func is not np.matmul:
+        return function
+    (blocks,) = function.args
+    return multiplication(blocks, source, target)
+
+
+def _bound(spot: tuple[int, Array], buffers: Mapping[int, Array]) -> Place:
     """Return where a step reads or writes, as a function of the operand or the result."""
     place, view = spot
     shape, strides, dtype, offset = view.shape, view.strides, view.dtype, view.ctypes.data - _ANCHOR.ctypes.data

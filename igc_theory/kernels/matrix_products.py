@@ -1,0 +1,150 @@
+"""Products of stacked matrices: NumPy's, or those of Intel's MKL where the extra ``mkl`` is installed and they are faster.
+
+NumPy's wheels bring OpenBLAS and call it for one matrix after the other. MKL takes a whole stack, and copies less of it.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable
+from functools import cache, partial
+from importlib import metadata
+from typing import Any
+
+import numpy as np
+
+from igc_theory.kernels.arrays import Array
+
+__all__ = ["multiplication", "multiply"]
+
+NARROWEST, LEAST = 16, 2**25
+"""Sides of a block, and the product of its entries with the squared columns of an operand, from which MKL is faster; measured."""
+
+WORTH_PREPARING = 2**20
+"""Multiply-adds of a stack that is multiplied once."""
+
+ROW_MAJOR, UNCHANGED, SEQUENTIAL, SAME_EVERYWHERE = 101, 111, 1, 2
+"""Constants of MKL: rows lie in memory one after the other, no matrix is transposed, one thread, and the same digits wherever an
+array lies in memory."""
+
+_NAMES = {"f": "sgemm", "d": "dgemm", "F": "cgemm", "D": "zgemm"}
+
+
+def multiply(blocks: Array, source: Array, out: Array, spare: Array | None = None) -> None:
+    """Write the products of stacked matrices into `out`; all have the same leading axes and the same type.
+
+    Parameters
+    ----------
+    blocks : ndarray, shape (..., m, k)
+        Left operands.
+    source : ndarray, shape (..., k, n)
+        Right operands.
+    out : ndarray, shape (..., m, n)
+        Where the products go; it overlaps neither operand.
+    spare : ndarray, shape (..., m, n), optional
+        With it the products are added to `out`; what it holds is lost.
+
+    Examples
+    --------
+    >>> out, spare = np.empty((2, 2, 1, 3))
+    >>> multiply(np.ones((2, 1, 4)), np.ones((2, 4, 3)), out)
+    >>> multiply(np.ones((2, 1, 4)), np.ones((2, 4, 3)), out, spare)
+    >>> out.tolist()
+    [[[8.0, 8.0, 8.0]], [[8.0, 8.0, 8.0]]]
+    """
+    large = blocks.size * source.shape[-1] >= WORTH_PREPARING
+    if large and (function := _by_mkl(blocks, source, out, add=spare is not None)):
+        function(source, out)
+    elif spare is None:
+        np.matmul(blocks, source, out=out)
+    else:
+        np.add(out, np.matmul(blocks, source, out=spare), out=out)
+
+
+def multiplication(blocks: Array, source: Array, out: Array) -> Callable[..., object]:
+    """Return what multiplies stacked matrices of these shapes and strides, to be called ``function(source, out=out)``.
+
+    What `source` and `out` hold, and where they begin in memory, does not matter yet. Two calls may not run at the same time.
+
+    Examples
+    --------
+    >>> source, out = np.ones((2, 4, 3)), np.empty((2, 1, 3))
+    >>> double = multiplication(np.full((2, 1, 4), 0.5), source, out)
+    >>> _ = double(source, out=out)
+    >>> out.tolist()
+    [[[2.0, 2.0, 2.0]], [[2.0, 2.0, 2.0]]]
+    """
+    return _by_mkl(blocks, source, out) or partial(np.matmul, blocks)
+
+
+def _by_mkl(blocks: Array, source: Array, out: Array, *, add: bool = False) -> Callable[..., object] | None:
+    """Return what multiplies by MKL, and adds to what is there, if asked for; None where MKL is missing, or not faster."""
+    gemm = _gemm(blocks.dtype.char) if _suits(blocks, source, out) else None
+    if gemm is None:
+        return None
+    offsets = [_offsets(stack) for stack in (blocks, source, out)]
+    places = [offset + _address(stack) for offset, stack in zip(offsets, (blocks, source, out), strict=True)]
+    rows = [stack.strides[-2] // stack.itemsize for stack in (blocks, source, out)]
+    sizes = np.array([UNCHANGED, *blocks.shape[-2:], source.shape[-1], *rows, len(places[0])], np.int32)
+    scales = np.array([1, add], blocks.dtype)
+    unchanged, m, k, n, *of_rows, count = (ctypes.c_void_p(_address(sizes[i:])) for i in range(len(sizes)))
+    once, before, *stacks = (ctypes.c_void_p(_address(array)) for array in (scales, scales[1:], *places))
+    (a, b, c), (a_row, b_row, c_row) = stacks, of_rows
+    arguments = ROW_MAJOR, unchanged, unchanged, m, n, k, once, a, a_row, b, b_row, before, c, c_row, 1, count
+    begins = [0, 0]
+
+    def multiplied(source: Array, out: Array, kept: Any = (blocks, sizes, scales)) -> None:
+        for i, address in enumerate((_address(source), _address(out))):
+            if begins[i] != address:
+                np.add(offsets[i + 1], address, out=places[i + 1])
+                begins[i] = address
+        gemm(*arguments)
+
+    return multiplied
+
+
+def _suits(blocks: Array, source: Array, out: Array) -> bool:
+    """Return whether MKL would be faster, and can read and write the matrices where they are."""
+    (m, k), n, item = blocks.shape[-2:], source.shape[-1], blocks.itemsize
+    if min(m, k) < NARROWEST or m * k * n**2 < LEAST:
+        return False
+    rows = [(a.strides[-2], a.strides[-1], a.shape[-1]) for a in (blocks, source, out)]
+    return all(near == item and far >= item * length and not far % item for far, near, length in rows)
+
+
+def _address(array: Array) -> int:
+    address: int = array.__array_interface__["data"][0]  # a third of the time that array.ctypes takes
+    return address
+
+
+def _offsets(stack: Array) -> Array:
+    """Return the bytes from the first matrix of a stack to each of them."""
+    offsets = np.zeros(1, np.int64)
+    for length, stride in zip(stack.shape[:-2], stack.strides[:-2], strict=True):
+        offsets = np.add.outer(offsets, stride * np.arange(length)).ravel()
+    return offsets
+
+
+@cache
+def _gemm(kind: str) -> Callable[..., object] | None:
+    """Return MKL's function for a type of numbers; None if there is none."""
+    library = _mkl()
+    return getattr(library, f"cblas_{_NAMES[kind]}_batch") if library and kind in _NAMES else None
+
+
+@cache
+def _mkl() -> ctypes.CDLL | None:
+    """Return MKL as the package of that name installs it, held to one thread; None if it is not there, or has more already."""
+    try:
+        files = metadata.files("mkl") or []
+    except metadata.PackageNotFoundError:
+        return None
+    path = next((file.locate() for file in files if file.name.startswith(("libmkl_rt.", "mkl_rt."))), None)
+    try:
+        library = ctypes.CDLL(str(path)) if path else None
+    except OSError:
+        return None
+    if library is None or library.MKL_Set_Threading_Layer(SEQUENTIAL) != SEQUENTIAL:
+        return None
+    library.MKL_CBWR_Set(SAME_EVERYWHERE)
+    return library
