@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from igc_theory.budget import LatencyTable
+from igc_theory.budget import LatencyTable, best_block
 from igc_theory.budget.latency import Timed, Work, chain_latency, chain_work, conv_work, operator_time
 from igc_theory.structure import (
     Chain,
@@ -146,3 +146,16 @@ def test_more_work_never_takes_less_time() -> None:
 def test_bad_input(call, sentence: str) -> None:
     with pytest.raises((TypeError, ValueError), match=sentence):
         call()
+
+
+def test_a_factor_with_a_window_may_be_faster_than_one_without():
+    def timed(conv, milliseconds):
+        return Timed(Chain([conv]), 8, 8, milliseconds)
+
+    fast = [timed(GroupConv(8, out, 2, 3), 0.5) for out in (8, 16)]
+    slow = [timed(GroupConv(8, out, 2), out / 8.0) for out in (8, 16)]
+    others = [timed(GroupConv(16, 8, 2), 1.0), timed(GroupConv(16, 16, 4), 2.0), timed(GroupConv(8, 8), 50.0)]
+    others += [timed(GroupConv(8, 8, groups, size), 50.0) for groups, size in ((1, 3), (8, 3), (8, 1))]
+    table = LatencyTable({"runtime": "made up"}, [*fast, *slow, *others, timed(interleave(2, 4), 0.01)])
+    found = best_block(8, 16, 3, objective="latency", table=table, image=8, max_factors=2).chain
+    assert chain_latency(found, table, 8, 8).milliseconds <= 1 + 0.01 + 0.5 + 0.01

@@ -207,12 +207,16 @@ def _first_centres(values: Array, k: int, rng: np.random.Generator) -> Array:
 
 
 def _settled(values: Array, centres: Array) -> Array:
-    """Return the centres after iterations of k-means on sorted values until nothing moves: clusters are intervals there."""
-    sums = np.concatenate([[0.0], np.cumsum(values)])
+    """Return the centres after iterations of k-means on sorted values until nothing moves: clusters are intervals there.
+
+    Means of values that differ in their last digits are rounded, and clusters could change in turn for ever. They end once
+    they repeat.
+    """
+    sums, seen = np.concatenate([[0.0], np.cumsum(values)]), set[bytes]()
     while True:
         ends = np.searchsorted(values, (centres[1:] + centres[:-1]) / 2, side="right")
         ends = np.unique(np.concatenate([[0], ends, [values.size]]))
-        means: Array = np.diff(sums[ends]) / np.diff(ends)
-        if np.array_equal(means, centres):
-            return means
-        centres = means
+        centres = np.diff(sums[ends]) / np.diff(ends)
+        if ends.tobytes() in seen:
+            return centres
+        seen.add(ends.tobytes())

@@ -189,7 +189,8 @@ def project(
     TypeError
         If the kernel is not made of numbers, or `chain` or `rng` are something else.
     ValueError
-        If the shapes do not match, the kernel is not finite, or the chain has no convolution.
+        If the shapes do not match, the kernel is not finite, or the chain has no convolution. With `reorder`, if branches are side
+        by side, or several factors have a window.
 
     Examples
     --------
@@ -223,6 +224,11 @@ def project(
     if scale != 1:
         energy = _energy(array := _divided(array, scale))
     if reorder:
+        windows = sum(conv.kernel_area > 1 for conv in chain.convolutions)
+        if windows > 1:
+            raise ValueError(
+                f"reorder=True needs a chain with one window, but {windows} factors of chain have one: leave reorder=False"
+            )
         wires = wiring(serial(chain, "leave reorder=False, which projects onto any chain"))
         found, rows, columns = search(
             array, chain, wires, method_of(chain, wires, rng, 0, polish=polish), rng, restarts

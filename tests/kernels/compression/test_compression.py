@@ -120,6 +120,15 @@ def test_code_book_of_few_values_is_often_the_best_of_all() -> None:
     assert reached >= 10
 
 
+@pytest.mark.parametrize("k", [2, 3, 4])
+def test_values_that_differ_in_their_last_digits_have_a_code_book(k: int) -> None:
+    nearly_one = np.random.default_rng(0).choice(1 + np.arange(-4, 4) * 2.0**-53, (24, 24))
+    for matrix in (nearly_one, low_rank(np.ones((24, 24)), 1).matrix):
+        assert cluster(matrix, k).relative_error < 1e-15
+    of_three = np.repeat([[0.1, 0.3, 0.7]], 8) * nearly_one
+    assert np.unique(cluster(of_three, k).matrix).size <= k
+
+
 def test_code_book_larger_than_the_values_is_exact() -> None:
     assert cluster([[1, 2, 1], [2, 1, 1]], 4).relative_error == 0
     assert cluster([[0.0, 0.0]], 2).relative_error == 0

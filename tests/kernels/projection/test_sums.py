@@ -151,3 +151,13 @@ def test_what_cannot_be_meant_is_refused():
     assert project(np.zeros((4, 4)), block).relative_error == 0
     with pytest.raises(ValueError, match="norm of 0, which the shortcut"):
         project(np.zeros((4, 4)), Sum([GroupConv(4, 4, 4), interleave(2, 2)]))
+
+
+@pytest.mark.parametrize("factor", [GroupConv(2, 2, kernel_size=2), GroupConv(4, 4, 2, 3)], ids=["2", "3"])
+def test_channels_of_several_windows_are_not_reordered(factor):
+    chain = Chain([factor, factor])
+    kernel = np.random.default_rng(0).standard_normal((chain.out_channels, chain.in_channels, *chain.window))
+    with pytest.raises(
+        ValueError, match="reorder=True needs a chain with one window, but 2 factors of chain have one: leave"
+    ):
+        project(kernel, chain, reorder=True)

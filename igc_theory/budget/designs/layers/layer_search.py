@@ -191,8 +191,11 @@ class LayerSearch:
     def _replaces(self, label: _Label, other: _Label) -> bool:
         """Return whether the first has its window and can do without the factor that the other still needs for it.
 
-        A pointwise factor takes its place, if branches may be as narrow as those; or none does, if it only scales channels.
+        A pointwise factor takes its place, if branches may be as narrow as those; or none does, if it only scales channels. It has
+        no more weights, but in a table of times it may take longer.
         """
+        if self.clock is not None:
+            return False
         spared = label.cost[1] >= min(other.cost[1] + 1, self.fewest_factors)
         return label.state.placed and self.min_width == 1 and spared
 
