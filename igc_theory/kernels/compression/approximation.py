@@ -132,13 +132,14 @@ def at_any_scale(
         exponent = exponent_of(kernel) // 2 * 2  # even, so that square roots scale exactly too
         if abs(exponent) <= ORDINARY:
             return approximate(kernel, *args, **kwargs)
-        found = approximate(np.ldexp(kernel, -exponent), *args, **kwargs)
+        found = approximate(ordinary := np.ldexp(kernel, -exponent), *args, **kwargs)
         with np.errstate(over="ignore"):
             result = np.ldexp(found.matrix, exponent)
         if not np.isfinite(result).all():
             raise ValueError("matrix has entries so large that the approximation's exceed them: give matrix / 2")
         result.setflags(write=False)
-        return replace(found, matrix=result)
+        error = _relative_error(ordinary, np.ldexp(result, -exponent))  # the smallest numbers have few digits
+        return replace(found, matrix=result, relative_error=error)
 
     return rescaled  # type: ignore[return-value]  # its first argument may be given by name too
 
@@ -149,9 +150,13 @@ def approximation(
     """Return the approximation of a kernel by a matrix, with its relative error."""
     matrix = np.array(matrix, dtype=kernel.dtype)
     matrix.setflags(write=False)
-    norm = float(np.linalg.norm(kernel.astype(np.float64)))
-    error = float(np.linalg.norm(kernel.astype(np.float64) - matrix)) / norm if norm else 0.0
+    error = _relative_error(kernel, matrix)
     return Approximation(family, setting, matrix, int(bits), int(multiply_adds), int(additions), error)
+
+
+def _relative_error(kernel: Array, matrix: Array) -> float:
+    norm = float(np.linalg.norm(kernel.astype(np.float64)))
+    return float(np.linalg.norm(kernel.astype(np.float64) - matrix)) / norm if norm else 0.0
 
 
 def index_bits(choices: int) -> int:

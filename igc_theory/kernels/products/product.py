@@ -246,7 +246,8 @@ class Product(CheckedOperator):
         Returns
         -------
         Plan
-            To be called ``plan(x)`` or ``plan(x, out=y)``; with `out` nothing is allocated.
+            To be called ``plan(x)`` or ``plan(x, out=y)``; with `out` nothing is allocated. Where the extra ``mkl`` is installed,
+            wide branches are multiplied by Intel's MKL, and last digits may differ from those of NumPy.
 
         Raises
         ------

@@ -82,3 +82,14 @@ def test_spectra_scale_with_their_kernel(scale):
     chain = igcv2([2, 4], kernel_size=1)
     values = block_spectra(KERNEL, chain)["value"]
     np.testing.assert_allclose(block_spectra(KERNEL * scale, chain)["value"] / scale, values, rtol=1e-12)
+
+
+@pytest.mark.parametrize(("kind", "scale"), [(float, 2.0**-1073), (np.float32, 2.0**-147)])
+@pytest.mark.parametrize("function", FAMILIES, ids=lambda function: function.__name__)
+def test_among_the_smallest_numbers_the_error_is_that_of_the_matrix_returned(function, kind, scale):
+    kernel = KERNEL.astype(kind) * kind(scale)
+    found = approximated(function, kernel)
+    whole, returned = (
+        np.ldexp(array, 140 if kind is np.float32 else 1060).astype(float) for array in (kernel, found.matrix)
+    )
+    assert found.relative_error == pytest.approx(np.linalg.norm(whole - returned) / np.linalg.norm(whole), abs=1e-6)
