@@ -20,10 +20,10 @@ from igc_theory.kernels.convolution import image_shape_of
 from igc_theory.kernels.correlation import MOST_PIXELS, Padding, rims_of, windows
 from igc_theory.kernels.image_steps import Step, image_steps, sides_behind
 from igc_theory.kernels.linear_maps import forward, weighted
-from igc_theory.kernels.products.fusion import fused
 from igc_theory.kernels.products.operators import CheckedOperator
 from igc_theory.kernels.products.plan import CALL, ROWS, checked_dtype, checked_out, run_steps
-from igc_theory.kernels.products.steps import plan_steps, template
+from igc_theory.kernels.products.planning.fusion import fused
+from igc_theory.kernels.products.planning.steps import plan_steps, template
 from igc_theory.kernels.products.weights import checked_weights
 from igc_theory.kernels.threads import one_blas_thread
 from igc_theory.structure.arguments.kinds import instance_of

@@ -16,7 +16,7 @@ from numpy.lib.stride_tricks import as_strided, sliding_window_view
 
 from igc_theory.kernels.arrays import Array
 from igc_theory.kernels.caches import cache_bytes
-from igc_theory.kernels.matrix_products import multiply
+from igc_theory.kernels.products.planning.matrix_products import multiply
 
 __all__ = ["Step", "image_steps", "sides_behind"]
 

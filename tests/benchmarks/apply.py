@@ -13,8 +13,9 @@ from unittest import mock
 import numpy as np
 from scipy.sparse import csr_array, csr_matrix
 
-from igc_theory.kernels import Product, matrix_products, random_product
+from igc_theory.kernels import Product, random_product
 from igc_theory.kernels.arrays import Array
+from igc_theory.kernels.products.planning import matrix_products
 from igc_theory.structure import GroupConv, igcv2
 from tests.benchmarks.timing import Row, Verdict, medians, mkl_version, number, peer, ratio
 

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from igc_theory.kernels import Product, convolve, matrix_products, random_product
+from igc_theory.kernels import Product, convolve, random_product
 from igc_theory.kernels.arrays import Array
+from igc_theory.kernels.products.planning import matrix_products
 from igc_theory.structure import Chain, GroupConv, group, igcv1, igcv2, igcv3, regular
 from tests.benchmarks.timing import Row, Verdict, least, mkl_version, number, peer, ratio
 

@@ -23,7 +23,7 @@ from typing import NamedTuple
 import numpy as np
 
 from igc_theory.kernels.caches import cache_bytes
-from igc_theory.kernels.matrix_products import _mkl
+from igc_theory.kernels.products.planning.matrix_products import _mkl
 
 Row = dict[str, int | float | str | None]
 """One line of a table; None where a peer is not installed or a method does not apply."""

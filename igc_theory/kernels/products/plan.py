@@ -19,9 +19,9 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from igc_theory.kernels.arrays import Array, float_type, numbers
 from igc_theory.kernels.caches import cache_bytes
-from igc_theory.kernels.products.fusion import fused
 from igc_theory.kernels.products.operators import CheckedOperator
-from igc_theory.kernels.products.steps import Instruction, column_ends, over_branches, plan_steps
+from igc_theory.kernels.products.planning.fusion import fused
+from igc_theory.kernels.products.planning.steps import Instruction, column_ends, over_branches, plan_steps
 from igc_theory.kernels.products.weights import checked_weights
 from igc_theory.kernels.threads import one_blas_thread
 from igc_theory.structure.arguments.kinds import instance_of, kind_of

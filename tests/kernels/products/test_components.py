@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from igc_theory.kernels import random_product
-from igc_theory.kernels.products import components, steps
 from igc_theory.kernels.products import plan as plans
+from igc_theory.kernels.products.planning import components, steps
 from igc_theory.structure import Chain, GroupConv, igcv2, interleave
 from tests import cases
 from tests.kernels import blocks

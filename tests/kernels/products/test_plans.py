@@ -12,8 +12,8 @@ import pytest
 
 from igc_theory.kernels import Product, random_product
 from igc_theory.kernels.products import plan as plans
-from igc_theory.kernels.products.fusion import fused
 from igc_theory.kernels.products.plan import Plan
+from igc_theory.kernels.products.planning.fusion import fused
 from igc_theory.structure import Chain, ChannelPermutation, GroupConv, igcv1, igcv2, interleave
 from tests import cases
 from tests.kernels import blocks

@@ -7,8 +7,9 @@ import ctypes
 import numpy as np
 import pytest
 
-from igc_theory.kernels import matrix_products, random_product
-from igc_theory.kernels.matrix_products import multiplication, multiply
+from igc_theory.kernels import random_product
+from igc_theory.kernels.products.planning import matrix_products
+from igc_theory.kernels.products.planning.matrix_products import multiplication, multiply
 from igc_theory.structure import igcv1, igcv3
 from tests.kernels import blocks
 

@@ -18,8 +18,8 @@ from numpy.lib.stride_tricks import as_strided, sliding_window_view
 
 from igc_theory.kernels.arrays import Array
 from igc_theory.kernels.caches import cache_bytes
-from igc_theory.kernels.matrix_products import multiplication
-from igc_theory.kernels.products.components import Step, by_components
+from igc_theory.kernels.products.planning.components import Step, by_components
+from igc_theory.kernels.products.planning.matrix_products import multiplication
 from igc_theory.structure.chains import Chain, Factor, Parallel
 from igc_theory.structure.factors import GroupConv
 from igc_theory.structure.permutations import ChannelPermutation
