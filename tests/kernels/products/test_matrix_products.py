@@ -9,7 +9,7 @@ import pytest
 
 from igc_theory.kernels import random_product
 from igc_theory.kernels.products.planning import matrix_products
-from igc_theory.kernels.products.planning.matrix_products import multiplication, multiply
+from igc_theory.kernels.products.planning.matrix_products import multiply, stacked_product
 from igc_theory.structure import igcv1, igcv3
 from tests.kernels import blocks
 
@@ -74,7 +74,7 @@ def test_products_of_any_layout(kind, mkl):
     rng = np.random.default_rng(0)
     for left, right, out in stacks(kind, rng):
         expected, before = np.einsum("...mk,...kn->...mn", left, right), out.copy()
-        ready = multiplication(left, right, out)
+        ready = stacked_product(left, right, out)
         moved, elsewhere = right.copy(order="K"), out.copy(order="K")
         for source, target in ((right, out), (right.copy(order="K"), elsewhere), (moved, out)):
             if (source.strides, target.strides) == (right.strides, out.strides):
@@ -94,7 +94,7 @@ def test_small_products_are_left_to_numpy(monkeypatch):
     monkeypatch.setattr(matrix_products, "_gemm", functions.get)
     for m, k, n, used in ((16, 16, 362, False), (16, 16, 363, True), (15, 4096, 4096, False), (512, 512, 11, False)):
         left, right, out = np.ones((1, m, k), "f"), np.ones((1, k, n), "f"), np.empty((1, m, n), "f")
-        multiplication(left, right, out)(right, out=out)
+        stacked_product(left, right, out)(right, out=out)
         assert bool(functions["f"].calls) == used
         assert (out == k).all()
         functions["f"].calls.clear()

@@ -592,3 +592,47 @@ def test_the_command_refuses_what_cannot_be_meant(tmp_path, capsys, words, sente
         status = main(["rewrite", path, "--no-reorder", *words])
     assert status > 0
     assert sentence in capsys.readouterr().err
+
+
+def one_node(node, shape, *constants):
+    """Return a model of one node between activations of a shape and its result."""
+    from onnx import TensorProto, helper, numpy_helper
+
+    ends = (
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, shape)],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)],
+    )
+    weights = [numpy_helper.from_array(array.astype(np.float32), name) for name, array in constants]
+    graph = helper.make_graph([node], "one", *ends, weights)
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+
+
+@pytest.mark.parametrize("shape", [(16,), (1, 16), (1, 1), ()], ids=str)
+def test_a_bias_of_one_number_per_output_may_have_more_axes(shape, tmp_path):
+    rng = np.random.default_rng(0)
+    weight = rng.standard_normal((16, 2)) @ rng.standard_normal((2, 16))
+    node = helper.make_node("Gemm", ["x", "w", "c"], ["y"], "g")
+    path = written(tmp_path, one_node(node, [16, 16], ("w", weight), ("c", rng.standard_normal(shape))))
+    assert rewrite(path, 0.6).measured.error < 1e-5
+
+
+def test_one_number_per_example_is_no_bias_also_with_as_many_examples_as_outputs(tmp_path):
+    node = helper.make_node("Gemm", ["x", "w", "c"], ["y"], "g")
+    path = written(tmp_path, one_node(node, [16, 16], ("w", np.eye(16)), ("c", np.arange(16.0)[:, None])))
+    with pytest.raises(ValueError, match="its bias is not one number per output"):
+        rewrite(path, 0.6)
+
+
+@pytest.mark.parametrize(("padding", "first"), [("SAME_UPPER", False), ("SAME_LOWER", True)])
+@pytest.mark.parametrize(("side", "stride"), [(4, 2), (5, 2), (5, 3), (6, 3), (5, 1)])
+def test_moments_see_the_zeros_that_are_put_automatically(padding, first, side, stride, tmp_path):
+    rng = np.random.default_rng(0)
+    kernel, images = rng.standard_normal((16, 4, 3, 3)), rng.standard_normal((8, 4, side, side)).astype(np.float32)
+    zeros = max(0, (-(-side // stride) - 1) * stride + 3 - side)
+    ends = sorted((zeros // 2, zeros - zeros // 2), reverse=first)
+    found = []
+    for given in ({"auto_pad": padding}, {"pads": [ends[0], ends[0], ends[1], ends[1]]}):
+        node = helper.make_node("Conv", ["x", "w"], ["y"], "c", strides=[stride, stride], **given)
+        path = written(tmp_path, one_node(node, [8, 4, side, side], ("w", kernel)))
+        found.append(rewrite(path, 0.4, inputs=images).choices.layers[0].moments)
+    np.testing.assert_allclose(*found, rtol=1e-6)

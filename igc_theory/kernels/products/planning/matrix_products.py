@@ -15,7 +15,7 @@ import numpy as np
 
 from igc_theory.kernels.arrays import Array
 
-__all__ = ["multiplication", "multiply"]
+__all__ = ["multiply", "stacked_product"]
 
 NARROWEST, LEAST = 16, 2**25
 """Sides of a block, and the product of its entries with the squared columns of an operand, from which MKL is faster; measured."""
@@ -61,7 +61,7 @@ def multiply(blocks: Array, source: Array, out: Array, spare: Array | None = Non
         np.add(out, np.matmul(blocks, source, out=spare), out=out)
 
 
-def multiplication(blocks: Array, source: Array, out: Array) -> Callable[..., object]:
+def stacked_product(blocks: Array, source: Array, out: Array) -> Callable[..., object]:
     """Return what multiplies stacked matrices of these shapes and strides, to be called ``function(source, out=out)``.
 
     What `source` and `out` hold, and where they begin in memory, does not matter yet. Two calls may not run at the same time.
@@ -69,7 +69,7 @@ def multiplication(blocks: Array, source: Array, out: Array) -> Callable[..., ob
     Examples
     --------
     >>> source, out = np.ones((2, 4, 3)), np.empty((2, 1, 3))
-    >>> double = multiplication(np.full((2, 1, 4), 0.5), source, out)
+    >>> double = stacked_product(np.full((2, 1, 4), 0.5), source, out)
     >>> _ = double(source, out=out)
     >>> out.tolist()
     [[[2.0, 2.0, 2.0]], [[2.0, 2.0, 2.0]]]

@@ -19,7 +19,7 @@ from numpy.lib.stride_tricks import as_strided, sliding_window_view
 from igc_theory.kernels.arrays import Array
 from igc_theory.kernels.caches import cache_bytes
 from igc_theory.kernels.products.planning.components import Step, by_components
-from igc_theory.kernels.products.planning.matrix_products import multiplication
+from igc_theory.kernels.products.planning.matrix_products import stacked_product
 from igc_theory.structure.chains import Chain, Factor, Parallel
 from igc_theory.structure.factors import GroupConv
 from igc_theory.structure.permutations import ChannelPermutation
@@ -297,7 +297,7 @@ def _ready(function: Callable[..., Any], source: Array, target: Array) -> Callab
     if not isinstance(function, partial) or function.func is not np.matmul:
         return function
     (blocks,) = function.args
-    return multiplication(blocks, source, target)
+    return stacked_product(blocks, source, target)
 
 
 def _bound(spot: tuple[int, Array], buffers: Mapping[int, Array]) -> Place:

@@ -283,7 +283,9 @@ def _bias(graph: Graph, node: Any, outputs: int) -> Array | None:
     if values is None:  # a number that stands for what is not in the file
         values = np.zeros(outputs, graph.constants[name].dtype)
     try:
-        return np.broadcast_to(values.reshape(-1) if values.ndim > 1 else values, (outputs,))
+        return np.broadcast_to(values, (*[1] * (values.ndim - 1), outputs)).reshape(
+            outputs
+        )  # other axes count examples
     except ValueError:
         raise Kept("its bias is not one number per output") from None
 

@@ -95,12 +95,28 @@ def _add(moments: Moments, layer: OnnxLayer, node: Any, values: Array) -> None:
         return
     given, axes = attributes(node), values.ndim - 2
     pads, steps = list(given.get("pads", [0] * 2 * axes)), list(given.get("dilations", [1] * axes))
-    window = layer.dense.convolution.window[2 - axes :]
-    if given.get("auto_pad", "NOTSET") in ("SAME_UPPER", "SAME_LOWER"):
-        rims = [step * (side - 1) for side, step in zip(window, steps, strict=True)]
-        pads = [rim // 2 for rim in rims] + [rim - rim // 2 for rim in rims]
     rims = list(zip(pads[:axes], pads[axes:], strict=True))
+    padding = given.get("auto_pad", "NOTSET")
+    if padding in ("SAME_UPPER", "SAME_LOWER"):
+        window, strides = layer.dense.convolution.window[2 - axes :], given.get("strides", [1] * axes)
+        rims = [
+            _same_rims(*sizes, first=padding == "SAME_LOWER")
+            for sizes in zip(values.shape[2:], window, strides, steps, strict=True)
+        ]
     images = np.pad(values, [(0, 0), (0, 0), *rims])
     if axes == 1:
         images, steps = images[:, :, None], [1, *steps]
     moments.add_images(images, (steps[0], steps[1]))
+
+
+def _same_rims(size: int, window: int, stride: int, dilation: int, *, first: bool) -> tuple[int, int]:
+    """Return the zeros at both ends of an axis so that ceil(size / stride) outputs fit; of an odd number more at one end.
+
+    Examples
+    --------
+    >>> _same_rims(4, 3, 2, 1, first=False), _same_rims(4, 3, 2, 1, first=True), _same_rims(5, 3, 1, 2, first=True)
+    ((0, 1), (1, 0), (2, 2))
+    """
+    whole = max(0, (-(-size // stride) - 1) * stride + dilation * (window - 1) + 1 - size)
+    less, more = whole // 2, whole - whole // 2
+    return (more, less) if first else (less, more)
