@@ -45,15 +45,37 @@ def test_counts_are_for_one_example(tmp_path: Path, batch: Any) -> None:
 
 
 def test_a_batch_that_no_operator_tells_of_is_said_to_be_a_guess(tmp_path: Path) -> None:
-    """Axis 0 of what an LSTM reads counts steps, or examples in another layout: neither is sure before it is run."""
-    nodes = [N("LSTM", ["x", "k", "r"], ["y"], hidden_size=5)]
-    constants = {"k": w(1, 20, 7), "r": w(1, 20, 5)}
+    nodes, constants = [N("Einsum", ["x", "k"], ["y"], equation="abc,cd->abd")], {"k": w(7, 5)}
     found = read(model(nodes, constants, (6, 4, 7)), tmp_path)
     assert not found.exact
     assert [entry.reason for entry in found.passed_over] == [
         "no operator says whether its axis 0 counts 6 examples, as is taken here: export it with one example"
     ]
     assert read(model(nodes, constants, (1, 4, 7)), tmp_path).exact
+
+
+@pytest.mark.parametrize(("operator", "gates"), [("LSTM", 4), ("GRU", 3), ("RNN", 1)])
+def test_a_recurrent_layer_reads_time_first_and_with_layout_1_examples(
+    tmp_path: Path, operator: str, gates: int
+) -> None:
+    step, constants = gates * 5 * (7 + 5), {"k": w(1, gates * 5, 7), "r": w(1, gates * 5, 5)}
+    for layout, shapes in (
+        (0, [("t", "n", 7), ("t", 1, 7), (9, 1, 7)]),
+        (1, [("n", "t", 7), (1, "t", 7), (1, 9, 7), (3, 9, 7)]),
+    ):
+        nodes = [N(operator, ["x", "k", "r"], ["y"], hidden_size=5, **({"layout": 1} if layout else {}))]
+        for shape in shapes:
+            named = {name: 9 if name == "t" else 1 for name in shape if isinstance(name, str)}
+            found = read(model(nodes, constants, shape), tmp_path, **({"input_shape": named} if named else {}))
+            assert (found.multiply_adds, found.exact) == (9 * step, True)
+    several = read(model([N(operator, ["x", "k", "r"], ["y"], hidden_size=5)], constants, (9, 3, 7)), tmp_path)
+    assert (several.multiply_adds, several.exact) == (9 * 3 * step, True)  # the input as it is
+
+
+def test_examples_that_are_put_behind_time_stay_examples(tmp_path: Path) -> None:
+    nodes = [N("Transpose", ["x"], ["t"], perm=[1, 0, 2]), N("GRU", ["t", "k", "r"], ["y"], hidden_size=5)]
+    found = read(model(nodes, {"k": w(1, 15, 7), "r": w(1, 15, 5)}, (4, 9, 7)), tmp_path)
+    assert (found.multiply_adds, found.exact) == (9 * 15 * 12, True)
 
 
 def test_an_input_without_batch_is_read_as_it_is(tmp_path: Path) -> None:

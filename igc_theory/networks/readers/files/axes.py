@@ -132,6 +132,16 @@ def _examples_first(axes: Axes, labels: Labels, _: Operation, __: Any) -> Labels
     return (labels[0], *[None] * (len(labels) - 1))
 
 
+def _sequence(axes: Axes, labels: Labels, operation: Operation, _: Any) -> Labels | None:
+    """Return the labels of a recurrent layer's outputs: time and examples, or with layout 1 examples and time, stand in front."""
+    if len(labels) != 3:
+        return None
+    time, example = labels[:2][:: -1 if operation.attributes.get("layout") else 1]
+    if axes.decided is None and (0 in (time, example)):
+        axes.decided = example == 0
+    return (example, time, None, None) if operation.attributes.get("layout") else (time, None, example, None)
+
+
 def _product(axes: Axes, operation: Operation) -> Labels | None:
     """Return the labels of a matrix product, which sums over the last axis of one and the last but one of the other."""
     first, second = (axes.labels.get(name) for name in (*operation.inputs, "", "")[:2])
@@ -244,4 +254,5 @@ _OF_TWO: dict[str, Callable[[Axes, Operation], Labels | None]] = {
 _OF_ONE: dict[str, Callable[[Axes, Labels, Operation, Mapping[str, tuple[int, ...]]], Labels | None]] = {
     **dict.fromkeys(_EXAMPLES_FIRST, _examples_first),
     **dict.fromkeys(_ALONG, _along),
+    **dict.fromkeys(("GRU", "LSTM", "RNN"), _sequence),
 }
