@@ -19,7 +19,7 @@ import numpy as np
 from igc_theory.budget.latency import LatencyTable
 from igc_theory.kernels.arrays import Array
 from igc_theory.networks.rewriting.candidates.candidate import Substitute
-from igc_theory.networks.rewriting.dense_layers import DenseLayer, choices_within
+from igc_theory.networks.rewriting.dense_layers import DenseLayer, Place, choices_within
 from igc_theory.networks.rewriting.moments import Moments
 from igc_theory.networks.rewriting.result import Measured, Rewrite, substituted
 from igc_theory.networks.rewriting.torch_norms import scales_behind, scales_of
@@ -170,18 +170,19 @@ class _Seen:
 
     def __init__(self, part: Any) -> None:
         self.part, self.moments = part, Moments(_convolution(part))
-        self.sizes: list[tuple[int, int]] = []
+        self.places: list[Place] = []
         self.scales: Array | None = None
 
     def add(self, x: Any, y: Any) -> None:
         """Take note of one call."""
         x = x.detach()
         if isinstance(self.part, nn.Linear):
-            self.sizes.append((max(1, prod(y.shape[1:-1])), 1))
+            positions = max(1, prod(y.shape[1:-1])), 1
+            self.places.append(Place(positions, positions))
             self.moments.add_rows(x.reshape(-1, x.shape[-1]).double().cpu().numpy())
             return
         axes = len(self.part.kernel_size)
-        self.sizes.append((*(1,) * (2 - axes), *y.shape[-axes:]))
+        self.places.append(Place(*((*(1,) * (2 - axes), *image.shape[-axes:]) for image in (x, y))))
         x = x.reshape(-1, *x.shape[-1 - axes :])
         if any(self.part._reversed_padding_repeated_twice):
             mode = {"zeros": "constant"}.get(self.part.padding_mode, self.part.padding_mode)
@@ -213,7 +214,7 @@ def _seen(module: Any, modules: dict[str, Any], inputs: Any) -> tuple[Any, dict[
     hooks = [part.register_forward_hook(watch(name)) for name, part in modules.items()]
     hooks += [norm.register_forward_pre_hook(scale) for norm in norms]
     try:
-        return _run(module, inputs), {name: seen for name, seen in found.items() if seen.sizes}
+        return _run(module, inputs), found
     finally:
         for hook in hooks:
             hook.remove()
@@ -243,8 +244,9 @@ def _layer(name: str, part: Any, seen: _Seen | None, scales: Array | None) -> De
     conv = _convolution(part)
     weight = part.weight.detach().double().cpu().numpy().reshape(conv.out_channels, conv.in_width, *conv.window)
     if seen is None:
-        return DenseLayer(name, conv, (), weight, scales)
-    return DenseLayer(name, conv, tuple(seen.sizes), weight, seen.scales, seen.moments.mean())
+        return DenseLayer(name, conv, None, weight, scales)
+    moments = seen.moments.mean() if seen.places else None
+    return DenseLayer(name, conv, tuple(seen.places), weight, seen.scales, moments)
 
 
 def _generator() -> np.random.Generator:

@@ -93,7 +93,7 @@ def test_every_substitute_computes_what_its_dense_kernel_does(tmp_path, case):
     made, found = parts(written(tmp_path, made))
     (layer,) = found.layers
     dense, x = layer.dense, RNG.standard_normal(shape).astype(constants["w"].dtype)
-    options = candidates(dense.weight, dense.convolution, dense.sizes[0], reorder=case in ("1×1, strided", "gemm"))
+    options = candidates(dense.weight, dense.convolution, reorder=case in ("1×1, strided", "gemm"))
     by_family = {candidate.family: candidate for candidate in options if candidate.family != "keep"}
     by_family |= {f"{c.family} behind": c for c in options if "window in the second" in c.setting}
     assert len(by_family) >= (1 if case == "grouped" else 5)
@@ -106,6 +106,16 @@ def test_every_substitute_computes_what_its_dense_kernel_does(tmp_path, case):
         expected, found_values = run(oracle, x), run(made_new, x)
         assert found_values.dtype == expected.dtype
         assert np.allclose(found_values, expected, atol=2e-5), candidate.name
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_multiply_adds_are_those_that_the_reader_counts_in_the_new_file(tmp_path, case):
+    node, constants, shape = CASES[case]
+    made, found = parts(written(tmp_path, model([node], constants, shape)))
+    (layer,) = found.layers
+    for candidate in layer.dense.candidates(reorder=False)[1:]:
+        counted = read_onnx(written(tmp_path, with_substitutes(made, [(layer, candidate.substitute)]), "new.onnx"))
+        assert layer.dense.cost(candidate, "multiply_adds") == counted.multiply_adds, candidate.name
 
 
 def norm(outputs, kind=np.float32, name="y", reads="h", **options):
@@ -141,7 +151,7 @@ def test_what_replaces_a_layer_takes_over_its_normalisation(tmp_path, case):
     made, found = parts(written(tmp_path, made))
     (layer,) = found.layers
     dense, x = layer.dense, RNG.standard_normal(shape).astype(dtype)
-    options = candidates(dense.weight, dense.convolution, dense.sizes[0], scales=dense.scales, reorder=False)
+    options = candidates(dense.weight, dense.convolution, scales=dense.scales, reorder=False)
     by_family = {candidate.family: candidate for candidate in options if candidate.family != "keep"}
     for candidate in by_family.values():
         new, plain = (with_substitutes(made, [(layer, candidate.substitute)], fold=fold) for fold in (True, False))
@@ -201,7 +211,7 @@ def test_a_normalisation_that_others_need_or_that_learns_is_not_folded(tmp_path)
         (layer,) = found.layers
         assert (layer.norm is not None) == is_folded, name
         assert (layer.dense.scales is not None) == is_folded, name
-        option = candidates(layer.dense.weight, layer.dense.convolution, layer.dense.sizes[0], reorder=False)[1]
+        option = candidates(layer.dense.weight, layer.dense.convolution, reorder=False)[1]
         new = with_substitutes(model_, [(layer, option.substitute)])
         assert ("BatchNormalization" in kinds(new)) != is_folded, name
 

@@ -9,10 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from igc_theory.budget.chain_cost import ImageSize
 from igc_theory.kernels.arrays import Array
 from igc_theory.networks.description.graph import Graph
 from igc_theory.networks.description.norms import OutputNorm, norms_behind
-from igc_theory.networks.rewriting.dense_layers import DenseLayer
+from igc_theory.networks.rewriting.candidates.target import image_before
+from igc_theory.networks.rewriting.dense_layers import DenseLayer, Place
 from igc_theory.structure.factors import GroupConv
 
 try:
@@ -151,7 +153,7 @@ def _layer(
     dense = DenseLayer(
         nodes[0].name or nodes[0].output[0],
         first.convolution,
-        tuple(_size(graph, node) for node in nodes),
+        tuple(_place(graph, node, first.convolution) for node in nodes),
         first.kernel,
         moments=np.mean(known, axis=0) if len(known) == len(nodes) else None,
         plain=opset < FIRST_SHUFFLES or rank not in (2, 3, 4),
@@ -311,9 +313,16 @@ def _rank(graph: Graph, nodes: list[Any]) -> int:
     return ranks.pop() if len(ranks) == 1 else 0
 
 
-def _size(graph: Graph, node: Any) -> tuple[int, int]:
-    """Return height and width of what a node writes for one image; the positions of a linear layer are a height."""
-    shape = graph.shapes.get(node.output[0], ())
+def _place(graph: Graph, node: Any, conv: GroupConv) -> Place:
+    """Return height and width of what a node reads and writes for one image; an image of unknown size is what "same" asks for."""
+    read, written = (graph.shapes.get(name, ()) for name in (node.input[0], node.output[0]))
+    size = _sides(node, written)
+    is_known = len(read) == len(written) and min(read, default=0) > 0
+    return Place(_sides(node, read) if is_known else image_before(conv, size), size)
+
+
+def _sides(node: Any, shape: tuple[int, ...]) -> ImageSize:
+    """Return height and width of images; the positions of a linear layer are a height."""
     if node.op_type != "Conv":
         return max(1, int(np.prod(shape[1:-1]))) if len(shape) > 2 else 1, 1
     sides = [max(1, side) for side in shape[2:]] or [1]
