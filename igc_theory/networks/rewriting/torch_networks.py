@@ -172,16 +172,17 @@ class _Seen:
         self.part, self.moments = part, Moments(_convolution(part))
         self.places: list[Place] = []
         self.scales: Array | None = None
+        self.has_outputs_on_axis_1 = False
 
     def add(self, x: Any, y: Any) -> None:
         """Take note of one call."""
-        x = x.detach()
+        x, axes = x.detach(), 0 if isinstance(self.part, nn.Linear) else len(self.part.kernel_size)
+        self.has_outputs_on_axis_1 = y.ndim == axes + 2
         if isinstance(self.part, nn.Linear):
             positions = max(1, prod(y.shape[1:-1])), 1
             self.places.append(Place(positions, positions))
             self.moments.add_rows(x.reshape(-1, x.shape[-1]).double().cpu().numpy())
             return
-        axes = len(self.part.kernel_size)
         self.places.append(Place(*((*(1,) * (2 - axes), *image.shape[-axes:]) for image in (x, y))))
         x = x.reshape(-1, *x.shape[-1 - axes :])
         if any(self.part._reversed_padding_repeated_twice):
@@ -207,7 +208,7 @@ def _seen(module: Any, modules: dict[str, Any], inputs: Any) -> tuple[Any, dict[
         return note
 
     def scale(norm: Any, given: tuple[Any, ...]) -> None:
-        if given and given[0] is last[0] and isinstance(given[0], torch.Tensor):
+        if given and given[0] is last[0] and last[1].has_outputs_on_axis_1:
             last[1].scales = scales_of(norm, last[1].moments.conv.out_channels)
 
     norms = [part for part in module.modules() if isinstance(part, (nn.BatchNorm1d, nn.BatchNorm2d))]

@@ -407,6 +407,23 @@ def test_layers_that_cannot_be_replaced_stay_and_say_why(tmp_path, nodes, reason
     assert found.replaced == 1
 
 
+@pytest.mark.parametrize(
+    ("shape", "is_kept"),
+    [((16,), False), ((1, 16), False), ((1,), False), ((1, 1), False), ((), False), ((16, 1), True), ((16, 16), True)],
+)
+def test_a_bias_is_read_by_its_axes_not_by_how_many_numbers_it_has(tmp_path, shape, is_kept):
+    weight = (RNG.standard_normal((16, 2)) @ RNG.standard_normal((2, 16))).astype(np.float32)
+    bias = RNG.standard_normal(shape).astype(np.float32)
+    nodes = [helper.make_node("Gemm", ["x", "w", "c"], ["h"]), helper.make_node("MatMul", ["h", "v"], ["y"])]
+    path = written(tmp_path, model(nodes, {"w": weight, "c": np.asarray(bias), "v": weight}, (16, 16)))
+    x = RNG.standard_normal((16, 16)).astype(np.float32)
+    for fresh in (True, False):
+        found = rewrite(path, 0.6 if fresh or is_kept else 0.3, architecture_only=fresh)
+        assert [reason for _, reason in found.kept] == ["its bias is not one number per output"] * is_kept
+    assert found.replaced == (1 if is_kept else 2)
+    assert np.allclose(run(found.model, x), run(onnx.load(path), x), atol=1e-4)
+
+
 def test_graphs_within_a_node_stay(tmp_path):
     inner = helper.make_graph(
         [helper.make_node("Conv", ["x", "w"], ["z"])], "inner", [], [helper.make_tensor_value_info("z", 1, None)]

@@ -201,6 +201,20 @@ def test_which_normalisations_scale_outputs(make, shape, is_known):
         assert (layer.scales is not None) == is_known
 
 
+def test_a_normalisation_of_as_many_positions_as_outputs_scales_none():
+    torch.manual_seed(0)
+    norm = nn.BatchNorm1d(16)
+    norm.running_var.copy_(torch.linspace(0.1, 9, 16))
+    for layer, shape, is_known in (
+        (nn.Linear(8, 16), (5, 8), True),
+        (nn.Linear(8, 16), (5, 16, 8), False),
+        (nn.Conv1d(8, 16, 1), (5, 8, 16), True),
+        (nn.Conv1d(8, 16, 1), (8, 16), False),
+    ):
+        (dense,) = rewrite(nn.Sequential(layer, norm), 1.0, inputs=torch.randn(shape)).choices.layers
+        assert (dense.scales is not None) == is_known, (layer, shape)
+
+
 def test_a_module_that_cannot_be_traced_is_rewritten_by_its_weights(net):
     first = rewrite(Branching(net), 0.5).choices.layers[0]
     assert (first.name, first.scales) == ("body.body.0", None)

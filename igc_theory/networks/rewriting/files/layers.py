@@ -281,13 +281,16 @@ def _bias(graph: Graph, node: Any, outputs: int) -> Array | None:
         return None
     if name not in graph.constants:
         raise Kept("its bias is not a constant")
-    values = graph.constants[name].native()
-    if values is None:  # a number that stands for what is not in the file
-        values = np.zeros(outputs, graph.constants[name].dtype)
+    constant = graph.constants[name]
+    values = constant.native()
+    if values is None:  # a number stands for those that are not in the file
+        values = np.broadcast_to(np.zeros((), constant.dtype), (outputs,) if constant.shape is None else constant.shape)
     try:
-        return np.broadcast_to(values.reshape(-1) if values.ndim > 1 else values, (outputs,))
+        # Not by how many numbers there are: as many as outputs may be one for each row of a batch.
+        (bias,) = np.broadcast_to(values, (1, outputs))
     except ValueError:
         raise Kept("its bias is not one number per output") from None
+    return np.asarray(bias)
 
 
 def _norms(model: Any, graph: Graph) -> dict[str, OutputNorm]:
