@@ -332,6 +332,52 @@ def test_moments_of_a_layer_are_those_of_its_patches(tmp_path):
     assert np.allclose(found.choices.layers[0].moments, (sums + noise) / (180 + 36), rtol=1e-4)
 
 
+def windows_of(conv, x):
+    """Return what every output of a convolution reads: the outputs of one whose kernels each pick one entry of the window."""
+    runtime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
+    width, window = x.shape[1], conv["kernel_shape"]
+    picks = np.eye(width * int(np.prod(window)), dtype=np.float32).reshape(-1, width, *window)
+    made = model([helper.make_node("Conv", ["x", "w"], ["y"], **conv)], {"w": picks}, x.shape)
+    read = runtime.InferenceSession(made.SerializeToString(), providers=["CPUExecutionProvider"]).run(None, {"x": x})[0]
+    return np.moveaxis(read, 1, -1).reshape(-1, len(picks)).astype(float)
+
+
+SAME = [
+    {"auto_pad": padding, "strides": strides}
+    for padding in ("SAME_UPPER", "SAME_LOWER")
+    for strides in ((1, 1), (2, 2), (3, 2))
+]
+OTHER = [{}, {"pads": (0, 2, 1, 1), "dilations": (2, 1)}, {"auto_pad": "VALID", "strides": (1, 2), "dilations": (1, 2)}]
+
+
+@pytest.mark.parametrize(("window", "options"), [
+    *((window, options) for window in ((3, 3), (2, 5), (1, 1)) for options in SAME),
+    *(((3, 3), options) for options in OTHER),
+    ((4,), {"auto_pad": "SAME_LOWER", "strides": (2,)}),
+])  # fmt: skip
+def test_moments_are_those_of_the_windows_that_a_runtime_reads(tmp_path, window, options):
+    conv = {"kernel_shape": window, **options}
+    x = RNG.standard_normal((6, 4, *(7, 8)[: len(window)])).astype(np.float32)
+    x[:, :, -1] *= 50
+    made = model([helper.make_node("Conv", ["x", "w"], ["y"], **conv)], {"w": drawn(16, 4, *window)}, x.shape)
+    (dense,) = rewrite(written(tmp_path, made), 1.0, inputs=x).choices.layers
+    rows = windows_of(conv, x)
+    size = rows.shape[1]
+    noise = np.eye(size) * size * (rows**2).sum(axis=0).mean() / len(rows)
+    assert np.allclose(dense.moments, (rows.T @ rows + noise) / (len(rows) + size), rtol=1e-4, atol=1e-6)
+
+
+def test_one_padding_written_in_two_ways_gives_one_rewrite(tmp_path):
+    weight, x = drawn(16, 4, 3, 3), RNG.standard_normal((32, 4, 4, 4)).astype(np.float32)
+    x[:, :, 3] *= 50
+    found = []
+    for padding in ({"auto_pad": "SAME_UPPER"}, {"pads": [0, 0, 1, 1]}):
+        node = helper.make_node("Conv", ["x", "w"], ["y"], strides=[2, 2], **padding)
+        one = rewrite(written(tmp_path, model([node], {"w": weight}, x.shape)), 0.3, inputs=x)
+        found.append((one.predicted_error, one.measured.error))
+    assert found[0] == pytest.approx(found[1], rel=1e-4)
+
+
 def test_multiply_adds_are_a_budget_too(tmp_path):
     path = written(tmp_path, network())
     found = rewrite(path, 0.5, objective="multiply_adds")
