@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import NamedTuple
 
 import numpy as np
@@ -20,17 +21,34 @@ from igc_theory.networks.rewriting.knapsack import Selection, select
 from igc_theory.structure.arguments.numbers import LARGEST, positive_int, real_number
 from igc_theory.structure.factors import GroupConv
 
-__all__ = ["OBJECTIVES", "Choices", "DenseLayer", "Place", "allowed", "choices_within", "unit_of"]
+__all__ = ["OBJECTIVES", "Choices", "DenseLayer", "Place", "allowed", "choices_within", "stacked", "unit_of"]
 
 OBJECTIVES = ("bits", "multiply_adds", "latency")
 """What a budget is one of."""
 
 
 class Place(NamedTuple):
-    """Height and width of what a layer reads at one of its places in a network, and of what it writes there."""
+    """Height and width of what a layer reads at one of its places in a network, and of what it writes there.
+
+    Where one input of the network becomes several images, such as windows of attention, they stand one below the other.
+    """
 
     read: ImageSize
     written: ImageSize
+
+
+def stacked(shape: Sequence[int], axes: int, batch: int) -> ImageSize:
+    """Return height and width of images (…, C, *sides), or rows (…, C), that one of a batch of inputs becomes, as in `Place`.
+
+    Examples
+    --------
+    >>> stacked((8, 16, 7, 5), 2, batch=2), stacked((2, 16, 9), 1, batch=2), stacked((6, 10, 16), 0, batch=2)
+    ((28, 5), (1, 9), (30, 1))
+    """
+    sides = [max(1, side) for side in shape[len(shape) - axes :]]
+    images = max(1, prod(max(1, side) for side in shape[: -1 - axes]) // batch)
+    height, width = [1, 1, *sides][-2:]
+    return images * height, width
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
-from math import prod, sqrt
+from math import sqrt
 from types import SimpleNamespace
 from typing import Any
 
@@ -19,7 +19,7 @@ import numpy as np
 from igc_theory.budget.latency import LatencyTable
 from igc_theory.kernels.arrays import Array
 from igc_theory.networks.rewriting.candidates.candidate import Substitute
-from igc_theory.networks.rewriting.dense_layers import DenseLayer, Place, choices_within
+from igc_theory.networks.rewriting.dense_layers import DenseLayer, Place, choices_within, stacked
 from igc_theory.networks.rewriting.moments import Moments
 from igc_theory.networks.rewriting.result import Measured, Rewrite, substituted
 from igc_theory.networks.rewriting.torch_norms import scales_behind, scales_of
@@ -168,8 +168,8 @@ def _convolution(part: Any) -> GroupConv:
 class _Seen:
     """What a layer reads and writes while the module runs."""
 
-    def __init__(self, part: Any) -> None:
-        self.part, self.moments = part, Moments(_convolution(part))
+    def __init__(self, part: Any, batch: int) -> None:
+        self.part, self.batch, self.moments = part, batch, Moments(_convolution(part))
         self.places: list[Place] = []
         self.scales: Array | None = None
         self.has_outputs_on_axis_1 = False
@@ -178,12 +178,10 @@ class _Seen:
         """Take note of one call."""
         x, axes = x.detach(), 0 if isinstance(self.part, nn.Linear) else len(self.part.kernel_size)
         self.has_outputs_on_axis_1 = y.ndim == axes + 2
-        if isinstance(self.part, nn.Linear):
-            positions = max(1, prod(y.shape[1:-1])), 1
-            self.places.append(Place(positions, positions))
+        self.places.append(Place(*(stacked(image.shape, axes, self.batch) for image in (x, y))))
+        if not axes:
             self.moments.add_rows(x.reshape(-1, x.shape[-1]).double().cpu().numpy())
             return
-        self.places.append(Place(*((*(1,) * (2 - axes), *image.shape[-axes:]) for image in (x, y))))
         x = x.reshape(-1, *x.shape[-1 - axes :])
         if any(self.part._reversed_padding_repeated_twice):
             mode = {"zeros": "constant"}.get(self.part.padding_mode, self.part.padding_mode)
@@ -197,7 +195,7 @@ def _seen(module: Any, modules: dict[str, Any], inputs: Any) -> tuple[Any, dict[
     """Return the outputs of a module, and what its layers read and write on the way; nothing without inputs."""
     if inputs is None:
         return None, {}
-    found = {name: _Seen(part) for name, part in modules.items()}
+    found = {name: _Seen(part, _batch(inputs)) for name, part in modules.items()}
     last: list[Any] = [None, None]
 
     def watch(name: str) -> Callable[..., None]:
@@ -219,6 +217,13 @@ def _seen(module: Any, modules: dict[str, Any], inputs: Any) -> tuple[Any, dict[
     finally:
         for hook in hooks:
             hook.remove()
+
+
+def _batch(inputs: Any) -> int:
+    """Return how many inputs are given at once: as many as the first of them has rows."""
+    entries = list(inputs.values()) if isinstance(inputs, Mapping) else inputs
+    first = entries[0] if isinstance(entries, (tuple, list)) and entries else entries
+    return max(1, len(first)) if isinstance(first, torch.Tensor) and first.ndim else 1
 
 
 def _run(module: Any, inputs: Any) -> Any:

@@ -108,6 +108,21 @@ def test_every_substitute_computes_what_its_dense_kernel_does(tmp_path, case):
         assert np.allclose(found_values, expected, atol=2e-5), candidate.name
 
 
+@pytest.mark.parametrize("batch", [1, 3])
+def test_what_one_image_becomes_in_the_batch_is_counted(tmp_path, batch):
+    nodes = [
+        helper.make_node("Reshape", ["x", "windows"], ["h"]),
+        helper.make_node("Conv", ["h", "w"], ["c"]),
+        helper.make_node("Reshape", ["c", "rows"], ["r"]),
+        helper.make_node("Gemm", ["r", "v"], ["y"]),
+    ]
+    sizes = {"windows": np.array([-1, 8, 4, 4]), "rows": np.array([-1, 16])}
+    path = written(tmp_path, model(nodes, {"w": drawn(16, 8, 3, 3), "v": drawn(16, 16), **sizes}, (batch, 32, 4, 4)))
+    found = rewrite(path, 0.6, objective="multiply_adds")
+    assert found.choices.before == read_onnx(path).multiply_adds == 4 * 4 * (16 * 8 * 9 + 256)
+    assert found.cost == read_onnx(found.save(tmp_path / "small.onnx")).multiply_adds
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_multiply_adds_are_those_that_the_reader_counts_in_the_new_file(tmp_path, case):
     node, constants, shape = CASES[case]

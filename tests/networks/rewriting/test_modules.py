@@ -238,6 +238,27 @@ def test_a_module_that_is_used_twice_is_replaced_in_both_places(net):
     assert not isinstance(rewrite(nn.Linear(16, 16), 0.5).model, nn.Linear)
 
 
+class InWindows(nn.Module):
+    """Its linear layer reads all positions of all images as rows, its convolution four windows of each image."""
+
+    def __init__(self):
+        super().__init__()
+        self.rows, self.window = nn.Linear(16, 16), nn.Conv2d(16, 16, 3)
+
+    def forward(self, x):
+        y = self.rows(x.permute(0, 2, 3, 1).reshape(-1, 16)).reshape(-1, 8, 8, 16).permute(0, 3, 1, 2)
+        windows = y.reshape(-1, 16, 2, 4, 2, 4).permute(0, 2, 4, 1, 3, 5).reshape(-1, 16, 4, 4)
+        return self.window(windows)
+
+
+@pytest.mark.parametrize("batch", [1, 4])
+def test_what_one_image_becomes_in_the_batch_is_counted(batch):
+    net, shape = InWindows(), (16, 8, 8)
+    found = rewrite(net, 0.6, objective="multiply_adds", inputs=torch.randn(batch, *shape))
+    assert found.choices.before == from_torch(net, shape).multiply_adds == 64 * 256 + 4 * 4 * 9 * 256
+    assert found.cost == from_torch(found.model, shape).multiply_adds
+
+
 def test_a_layer_that_does_not_run_costs_no_time(net):
     net.spare = nn.Linear(16, 16)
     found = rewrite(net, 0.5, objective="multiply_adds", inputs=torch.randn(20, 4, 6, 6))

@@ -9,12 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from igc_theory.budget.chain_cost import ImageSize
 from igc_theory.kernels.arrays import Array
 from igc_theory.networks.description.graph import Graph
 from igc_theory.networks.description.norms import OutputNorm, norms_behind
 from igc_theory.networks.rewriting.candidates.target import image_before
-from igc_theory.networks.rewriting.dense_layers import DenseLayer, Place
+from igc_theory.networks.rewriting.dense_layers import DenseLayer, Place, stacked
 from igc_theory.structure.factors import GroupConv
 
 try:
@@ -319,14 +318,7 @@ def _rank(graph: Graph, nodes: list[Any]) -> int:
 def _place(graph: Graph, node: Any, conv: GroupConv) -> Place:
     """Return height and width of what a node reads and writes for one image; an image of unknown size is what "same" asks for."""
     read, written = (graph.shapes.get(name, ()) for name in (node.input[0], node.output[0]))
-    size = _sides(node, written)
+    axes = max(len(written) - 2, 0) if node.op_type == "Conv" else 0
+    size = stacked(written, axes, graph.batch)
     is_known = len(read) == len(written) and min(read, default=0) > 0
-    return Place(_sides(node, read) if is_known else image_before(conv, size), size)
-
-
-def _sides(node: Any, shape: tuple[int, ...]) -> ImageSize:
-    """Return height and width of images; the positions of a linear layer are a height."""
-    if node.op_type != "Conv":
-        return max(1, int(np.prod(shape[1:-1]))) if len(shape) > 2 else 1, 1
-    sides = [max(1, side) for side in shape[2:]] or [1]
-    return (1, sides[0]) if len(sides) == 1 else (sides[0], sides[1])
+    return Place(stacked(read, axes, graph.batch) if is_known else image_before(conv, size), size)
