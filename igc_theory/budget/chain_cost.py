@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
+from math import prod
 
 from igc_theory.structure.arguments.numbers import positive_int
+from igc_theory.structure.arguments.sequences import window_of
 from igc_theory.structure.branches import checked
-from igc_theory.structure.chains import Chain, Parallel
+from igc_theory.structure.chains import Chain, Factor, Parallel
 from igc_theory.structure.factors import GroupConv
 
-__all__ = ["activation_bytes", "arithmetic_intensity", "multiply_adds", "weight_bytes"]
+__all__ = ["ImageSize", "activation_bytes", "arithmetic_intensity", "image_sizes", "multiply_adds", "weight_bytes"]
+
+ImageSize = tuple[int, int]
+"""Height and width of an image."""
 
 
-def multiply_adds(chain: Chain, height: int, width: int) -> int:
+def multiply_adds(chain: Chain, height: int, width: int, *, written: int | tuple[int, int] | None = None) -> int:
     """Return the multiply–adds of a chain on an image: every weight is used once per output position.
 
     Parameters
@@ -23,6 +29,9 @@ def multiply_adds(chain: Chain, height: int, width: int) -> int:
     height, width : int
         Of the input image. Padding is "same": a convolution of stride `s` writes ``ceil(height / s)`` rows, and
         products with the zeros of the padding are counted, as is usual.
+    written : int or (int, int), optional
+        Height and width of the output image under any other padding. Only the first factor with a window or a stride changes
+        the size then.
 
     Returns
     -------
@@ -41,8 +50,11 @@ def multiply_adds(chain: Chain, height: int, width: int) -> int:
     True
     >>> multiply_adds(igcv3(24, 32, stride=2), 56, 56)
     8241408
+    >>> multiply_adds(regular(64, 64), 32, 32, written=(30, 30)) == 36_864 * 30 * 30
+    True
     """
-    return sum(stage.weights * stage.positions for stage in _checked_stages(chain, height, width))
+    behind = None if written is None else window_of("written", written)
+    return sum(stage.weights * stage.positions for stage in _checked_stages(chain, height, width, behind))
 
 
 def weight_bytes(chain: Chain, bytes_per_weight: int = 4) -> int:
@@ -147,8 +159,32 @@ def arithmetic_intensity(chain: Chain, height: int, width: int, bytes_per_number
     return multiply_adds(chain, height, width) / (size * moved) if moved else 0.0
 
 
-def _checked_stages(chain: Chain, height: int, width: int) -> list[_Stage]:
-    return [*_stages(checked(chain), positive_int("height", height), positive_int("width", width))]
+def image_sizes(factors: Iterable[Factor], read: ImageSize, written: ImageSize | None = None) -> list[ImageSize]:
+    """Return height and width of the image in front of every factor, and behind the last.
+
+    Parameters
+    ----------
+    factors : iterable of factors
+        In order of application.
+    read, written : (int, int)
+        As for `multiply_adds`: the image read, and the one written if padding is not "same".
+
+    Examples
+    --------
+    >>> factors = [GroupConv(4, 2), GroupConv(2, 4, kernel_size=3, stride=2)]
+    >>> image_sizes(factors, (8, 7)), image_sizes(factors, (8, 7), written=(3, 3))
+    ([(8, 7), (8, 7), (4, 4)], [(8, 7), (8, 7), (3, 3)])
+    """
+    sizes = [read]
+    for factor in factors:
+        height, width = (-(-side // step) for side, step in zip(sizes[-1], factor.strides, strict=True))
+        resizes = factor.window != (1, 1) or factor.strides != (1, 1)
+        sizes.append((height, width) if written is None else written if resizes else sizes[-1])
+    return sizes
+
+
+def _checked_stages(chain: Chain, height: int, width: int, written: ImageSize | None = None) -> list[_Stage]:
+    return [*_stages(checked(chain), (positive_int("height", height), positive_int("width", width)), written)]
 
 
 @dataclass(frozen=True)
@@ -161,16 +197,17 @@ class _Stage:
     positions: int
 
 
-def _stages(chain: Chain, height: int, width: int) -> Iterator[_Stage]:
+def _stages(chain: Chain, image: ImageSize, written: ImageSize | None) -> Iterator[_Stage]:
     """Yield every convolution, and every addition of two branches, as it is done on an image."""
-    for factor in chain.factors:
-        rows, columns = (-(-side // step) for side, step in zip((height, width), factor.strides, strict=True))
-        before, after = height * width, rows * columns
+    sizes = pairwise(image_sizes(chain.factors, image, written))
+    for factor, (before, after) in zip(chain.factors, sizes, strict=True):
+        positions = prod(after)
         if isinstance(factor, GroupConv):
-            yield _Stage(factor.parameters, factor.in_channels * before, factor.out_channels * after, after)
+            yield _Stage(
+                factor.parameters, factor.in_channels * prod(before), factor.out_channels * positions, positions
+            )
         elif isinstance(factor, Parallel):
             for branch in factor.branches:
-                yield from _stages(branch, height, width)
-            written = factor.out_channels * after
-            yield from [_Stage(0, 2 * written, written, after)] * factor.additions
-        height, width = rows, columns
+                yield from _stages(branch, before, None if written is None else after)
+            entries = factor.out_channels * positions
+            yield from [_Stage(0, 2 * entries, entries, positions)] * factor.additions

@@ -15,11 +15,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
+from math import prod
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from igc_theory.budget.chain_cost import ImageSize, image_sizes
 from igc_theory.structure.arguments.kinds import instance_of, settle
 from igc_theory.structure.arguments.numbers import positive_int, real_number
 from igc_theory.structure.arguments.sequences import listed
@@ -244,7 +247,7 @@ class LatencyTable:
     def _by_kind(self) -> dict[str, list[tuple[Work, float]]]:
         found: dict[str, list[tuple[Work, float]]] = {}
         for timed in self.layers:
-            (work,) = _works(timed.chain, timed.height, timed.width)
+            (work,) = _works(timed.chain, (timed.height, timed.width))
             found.setdefault(work.kind, []).append((work, timed.milliseconds))
         return found
 
@@ -261,8 +264,10 @@ def operator_time(table: LatencyTable, work: Work) -> float:
     )
 
 
-def layer_time(table: LatencyTable, chain: Chain, height: int, width: int) -> float:
-    """Return the milliseconds of a chain as a part of a network: a call of its own is left out.
+def layer_time(
+    table: LatencyTable, chain: Chain, height: int, width: int, *, written: ImageSize | None = None
+) -> float:
+    """Return the milliseconds of a chain as a part of a network: a call of its own is left out. Sizes as in `multiply_adds`.
 
     Examples
     --------
@@ -271,7 +276,7 @@ def layer_time(table: LatencyTable, chain: Chain, height: int, width: int) -> fl
     >>> layer_time(table, regular(8, 8), 7, 7)
     0.5
     """
-    return sum(operator_time(table, work) for work in chain_work(chain, height, width))
+    return sum(operator_time(table, work) for work in chain_work(chain, height, width, written=written))
 
 
 def _call_time(table: LatencyTable, works: Iterable[Work]) -> float:
@@ -330,8 +335,10 @@ def predicted(works: Sequence[Work], table: LatencyTable, passed_over: int = 0) 
     return Latency(total, low * total, high * total, share, table.machine.get("runtime", "unknown"), passed_over)
 
 
-def chain_work(chain: Chain, height: int, width: int) -> list[Work]:
+def chain_work(chain: Chain, height: int, width: int, *, written: ImageSize | None = None) -> list[Work]:
     """Return the operators of a chain on an image, in order, with the shuffles that cannot be folded into weights.
+
+    Sizes as in `multiply_adds`.
 
     Examples
     --------
@@ -340,19 +347,18 @@ def chain_work(chain: Chain, height: int, width: int) -> list[Work]:
     ['group', 'shuffle', 'group pointwise', 'shuffle']
     """
     height, width = positive_int("height", height), positive_int("width", width)
-    return _works(fold_shuffles(checked(chain)).chain, height, width)
+    return _works(fold_shuffles(checked(chain)).chain, (height, width), written)
 
 
-def _works(chain: Chain, height: int, width: int) -> list[Work]:
+def _works(chain: Chain, image: ImageSize, written: ImageSize | None = None) -> list[Work]:
     """Return what each factor does on the image that reaches it; a permutation that changes nothing does nothing."""
-    works = []
-    for factor in serial_factors(chain):
+    works, factors = [], serial_factors(chain)
+    for factor, (before, after) in zip(factors, pairwise(image_sizes(factors, image, written)), strict=True):
         if isinstance(factor, ChannelPermutation):
-            moved = factor.channels * height * width
+            moved = factor.channels * prod(before)
             works += [Work(SHUFFLE, 1, 0, moved, moved)] * bool((factor.indices != np.arange(factor.channels)).any())
-            continue
-        works.append(conv_work(factor, height, width))
-        height, width = (-(-side // stride) for side, stride in zip((height, width), factor.strides, strict=True))
+        else:
+            works.append(_conv_work(factor, before, after))
     return works
 
 
@@ -364,10 +370,12 @@ def conv_work(conv: GroupConv, height: int, width: int) -> Work:
     >>> conv_work(GroupConv(4, 8, 2, 3, stride=2), 14, 14)
     Work(kind='group', branches=2, multiply_adds=7056, read=784, written=392)
     """
-    after = -(-height // conv.strides[0]) * -(-width // conv.strides[1])
-    return Work(
-        conv.kind, conv.groups, conv.parameters * after, conv.in_channels * height * width, conv.out_channels * after
-    )
+    return _conv_work(conv, *image_sizes([conv], (height, width)))
+
+
+def _conv_work(conv: GroupConv, before: ImageSize, after: ImageSize) -> Work:
+    products = conv.parameters * prod(after)
+    return Work(conv.kind, conv.groups, products, conv.in_channels * prod(before), conv.out_channels * prod(after))
 
 
 def _fitted(rows: Sequence[tuple[Work, float]]) -> Coefficients:

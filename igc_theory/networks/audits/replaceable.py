@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from igc_theory.budget.chain_cost import multiply_adds
+from igc_theory.budget.chain_cost import ImageSize, multiply_adds
 from igc_theory.budget.designs.best_block import best_block
 from igc_theory.budget.latency import LatencyTable, layer_time
 from igc_theory.kernels.compression.approximation import REAL_BITS
@@ -19,6 +19,7 @@ from igc_theory.networks.description.layer_graph import Layer, LayerGraph
 from igc_theory.networks.description.layers import Conv, Linear
 from igc_theory.networks.description.norms import norms_behind
 from igc_theory.networks.rewriting.candidates.candidates import candidates
+from igc_theory.networks.rewriting.candidates.target import image_before
 from igc_theory.structure.chains import Chain
 from igc_theory.structure.factors import GroupConv
 
@@ -45,6 +46,8 @@ class Question(NamedTuple):
         Its kernel, if it can be approximated, and by what a batch normalisation behind it multiplies its outputs.
     unmeasured : str
         Why a kernel that is known cannot be approximated.
+    read : (int, int) or None
+        Height and width of what it reads; None for what padding "same" makes of `size`.
     """
 
     layer: str
@@ -54,6 +57,12 @@ class Question(NamedTuple):
     weight: Array | None = None
     scales: Array | None = None
     unmeasured: str = ""
+    read: ImageSize | None = None
+
+    @property
+    def image(self) -> ImageSize:
+        """Height and width of what it reads."""
+        return self.read or image_before(self.convolution, self.size)
 
 
 @dataclass(frozen=True)
@@ -131,7 +140,7 @@ class Replaceable:
     @property
     def image(self) -> tuple[int, int]:
         """Height and width of an image of which it writes as many positions as it does."""
-        return _image(self.convolution, self.question.size)
+        return image_before(self.convolution, self.question.size)
 
     @property
     def unmeasured(self) -> str:
@@ -205,19 +214,20 @@ def _question(layer: Layer, shared: bool, scales: Array | None) -> Question:
     node, weight = layer.node, layer.weight
     conv = node.convolution if isinstance(node, Conv) else GroupConv(*_features(node))
     unfit = "" if weight is None else _unfit(np.asarray(weight), shared)
+    size, read = _sides(layer, layer.output_shape), _sides(layer, layer.input_shape)
     if weight is None or unfit:
-        return Question(layer.name, layer.kind, conv, _size(layer), unmeasured=unfit)
+        return Question(layer.name, layer.kind, conv, size, unmeasured=unfit, read=read)
     kernel = np.asarray(weight).reshape(conv.out_channels, conv.in_width, *conv.window)
-    return Question(layer.name, layer.kind, conv, _size(layer), kernel, scales)
+    return Question(layer.name, layer.kind, conv, size, kernel, scales, read=read)
 
 
 def _features(node: Any) -> tuple[int, int]:
     return node.in_features, node.out_features
 
 
-def _size(layer: Layer) -> tuple[int, int]:
-    """Return height and width of what a layer writes; a linear layer may stand at several positions."""
-    positions = layer.output_shape[1:]
+def _sides(layer: Layer, shape: Sequence[int]) -> ImageSize:
+    """Return height and width of what a layer reads or writes; a linear layer may stand at several positions."""
+    positions = shape[1:]
     if isinstance(layer.node, Conv) and len(positions) == 2:
         return positions[0], positions[1]
     if isinstance(layer.node, Linear):
@@ -254,11 +264,11 @@ def options_of(question: Question) -> Replaceable:
     keep = Chain([conv])
     options = [Option("keep", keep, keep, conv.parameters, REAL_BITS * conv.parameters, products, 0.0)]
     if question.weight is not None:
-        found = candidates(question.weight, conv, size, scales=question.scales)[1:]
+        found = candidates(question.weight, conv, size, image=question.image, scales=question.scales)[1:]
         names = ("name", "chain", "timed_chain", "parameters", "storage_bits", "multiply_adds", "relative_error")
         options += [Option(*(getattr(one, name) for name in names)) for one in found]
     elif not question.unmeasured and dense is not None and dense.parameters < conv.parameters:
-        options.append(_anew(dense, conv, size))
+        options.append(_anew(dense, question))
     return Replaceable(question._replace(weight=None, scales=None), strict, dense, tuple(options))
 
 
@@ -268,19 +278,15 @@ def _cheapest(conv: GroupConv, paths: str) -> Chain:
     return best_block(into, out, conv.window, conv.strides, paths=paths, multiple_of=max(into, out)).chain
 
 
-def _anew(chain: Chain, conv: GroupConv, size: tuple[int, int]) -> Option:
+def _anew(chain: Chain, question: Question) -> Option:
     """Return a chain with weights still to be trained."""
-    products = multiply_adds(chain, *_image(conv, size))
+    products = multiply_adds(chain, *question.image, written=question.size)
     return Option(chain.name, chain, chain, chain.parameters, REAL_BITS * chain.parameters, products, None)
-
-
-def _image(conv: GroupConv, size: tuple[int, int]) -> tuple[int, int]:
-    """Return height and width of an image of which a layer writes so many positions."""
-    return size[0] * conv.strides[0], size[1] * conv.strides[1]
 
 
 def timed(layer: Replaceable, table: LatencyTable) -> Replaceable:
     """Return a layer with the predicted time of each option for one image, that of a call left out."""
-    times = [layer_time(table, option.timed_chain, *layer.image) for option in layer.options]
+    image, size = layer.question.image, layer.question.size
+    times = [layer_time(table, option.timed_chain, *image, written=size) for option in layer.options]
     options = tuple(replace(option, milliseconds=time) for option, time in zip(layer.options, times, strict=True))
     return replace(layer, options=options)

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from igc_theory.structure.arguments.kinds import kind_of, shown
 from igc_theory.structure.arguments.numbers import positive_int
 
-__all__ = ["Counts", "Shape", "agree", "output_side", "shape_of"]
+__all__ = ["Counts", "Shape", "agree", "output_side", "same_rims", "shape_of"]
 
 Shape = tuple[int, int, int]
 """Channels, height, width of one image's activations."""
@@ -105,3 +105,19 @@ def output_side(side: int, window: int, stride: int, padding: int, round_up: boo
     steps = -(-room // stride) if round_up else room // stride
     # A window that would start in the padding behind the image is dropped, as in Caffe and PyTorch.
     return steps + 1 - (round_up and steps * stride >= side + padding)
+
+
+def same_rims(side: int, window: int, stride: int, dilation: int, *, lower: bool = False) -> tuple[int, int]:
+    """Return the zeros in front of an axis and behind it under ONNX's padding "same": as many as the last output needs.
+
+    An odd one stands behind, or in front if `lower`.
+
+    Examples
+    --------
+    >>> same_rims(4, 3, 1, 1), same_rims(4, 3, 2, 1), same_rims(4, 3, 2, 1, lower=True), same_rims(4, 3, 2, dilation=2)
+    ((1, 1), (0, 1), (1, 0), (1, 2))
+    """
+    last = (-(-side // stride) - 1) * stride
+    whole = max(0, last + dilation * (window - 1) + 1 - side)
+    short, long = whole // 2, whole - whole // 2
+    return (long, short) if lower else (short, long)

@@ -4,23 +4,51 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import prod
+from typing import NamedTuple
 
 import numpy as np
 from tqdm.auto import tqdm
 
+from igc_theory.budget.chain_cost import ImageSize, multiply_adds
 from igc_theory.budget.latency import LatencyTable, layer_time
 from igc_theory.kernels.arrays import Array
 from igc_theory.networks.rewriting.candidates.architectures import architectures
 from igc_theory.networks.rewriting.candidates.candidate import Candidate
 from igc_theory.networks.rewriting.candidates.candidates import candidates
+from igc_theory.networks.rewriting.candidates.target import image_before
 from igc_theory.networks.rewriting.knapsack import Selection, select
 from igc_theory.structure.arguments.numbers import LARGEST, positive_int, real_number
 from igc_theory.structure.factors import GroupConv
 
-__all__ = ["OBJECTIVES", "Choices", "DenseLayer", "allowed", "choices_within", "unit_of"]
+__all__ = ["OBJECTIVES", "Choices", "DenseLayer", "Place", "allowed", "choices_within", "stacked", "unit_of"]
 
 OBJECTIVES = ("bits", "multiply_adds", "latency")
 """What a budget is one of."""
+
+
+class Place(NamedTuple):
+    """Height and width of what a layer reads at one of its places in a network, and of what it writes there.
+
+    Where one input of the network becomes several images, such as windows of attention, they stand one below the other.
+    """
+
+    read: ImageSize
+    written: ImageSize
+
+
+def stacked(shape: Sequence[int], axes: int, batch: int) -> ImageSize:
+    """Return height and width of images (…, C, *sides), or rows (…, C), that one of a batch of inputs becomes, as in `Place`.
+
+    Examples
+    --------
+    >>> stacked((8, 16, 7, 5), 2, batch=2), stacked((2, 16, 9), 1, batch=2), stacked((6, 10, 16), 0, batch=2)
+    ((28, 5), (1, 9), (30, 1))
+    """
+    sides = [max(1, side) for side in shape[len(shape) - axes :]]
+    images = max(1, prod(max(1, side) for side in shape[: -1 - axes]) // batch)
+    height, width = [1, 1, *sides][-2:]
+    return images * height, width
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,8 +61,8 @@ class DenseLayer:
         Of its first place.
     convolution : GroupConv
         Its channels, groups, window and stride; a linear layer is pointwise.
-    sizes : tuple of (int, int)
-        Height and width of what it writes, at each of its places; none if that is not known, then one position counts.
+    places : tuple of Place or None
+        Where it stands, which may be nowhere; None if that is not known, then one position counts.
     weight : ndarray, shape (C_out, C_in / groups, kh, kw)
     scales : ndarray or None
         By which a batch normalisation multiplies each output.
@@ -46,7 +74,7 @@ class DenseLayer:
 
     name: str
     convolution: GroupConv
-    sizes: tuple[tuple[int, int], ...]
+    places: tuple[Place, ...] | None
     weight: Array
     scales: Array | None = None
     moments: Array | None = None
@@ -61,12 +89,19 @@ class DenseLayer:
         window = f" {conv.window[0]}×{conv.window[1]}" if not conv.is_pointwise else ""
         return f"{conv.in_channels} to {conv.out_channels}{window}{strides}{branches}"
 
+    @property
+    def _position(self) -> Place:
+        """A place where it writes one position."""
+        return Place(image_before(self.convolution, (1, 1)), (1, 1))
+
     def candidates(self, reorder: bool) -> list[Candidate]:
         """Return what may stand in its place, itself first."""
+        place = (self.places or [self._position])[0]
         found = candidates(
             self.weight,
             self.convolution,
-            self.sizes[0] if self.sizes else 1,
+            place.written,
+            image=place.read,
             moments=self.moments,
             scales=self.scales,
             reorder=reorder and not self.plain,
@@ -75,22 +110,20 @@ class DenseLayer:
 
     def architectures(self, rng: np.random.Generator) -> list[Candidate]:
         """Return products of factors with fresh weights, itself first."""
-        found = architectures(self.convolution, self.sizes[0] if self.sizes else 1, rng=rng)
+        place = (self.places or [self._position])[0]
+        found = architectures(self.convolution, place.written, image=place.read, rng=rng)
         return found[:1] if self.plain else found
 
     def cost(self, candidate: Candidate, objective: str, table: LatencyTable | None = None) -> float:
         """Return what a candidate costs at all places: bits are stored once, multiply–adds and milliseconds spent at each."""
         if objective == "bits":
             return candidate.storage_bits
+        places = (self._position,) if self.places is None else self.places
         if objective == "latency":
             assert table is not None, "choices by time have a table"
-            steps, chain = self.convolution.strides, candidate.timed_chain
-            sides = [(height * steps[0], width * steps[1]) for height, width in self.sizes]
-            return sum(layer_time(table, chain, *pair) for pair in sides)
-        if not self.sizes:
-            return candidate.multiply_adds
-        positions = sum(height * width for height, width in self.sizes)
-        return candidate.multiply_adds * positions // (self.sizes[0][0] * self.sizes[0][1])
+            chain = candidate.timed_chain
+            return sum(layer_time(table, chain, *place.read, written=place.written) for place in places)
+        return sum(multiply_adds(candidate.chain, *place.read, written=place.written) for place in places)
 
 
 @dataclass(frozen=True, eq=False)
@@ -187,7 +220,7 @@ def _selected(
     table: LatencyTable | None,
 ) -> Choices:
     costs = [[layer.cost(one, objective, table) for one in some] for layer, some in zip(layers, options, strict=True)]
-    counts = [some[0] / max(map(max, costs)) if alike else 1.0 for some in costs]
+    counts = [some[0] / (max(map(max, costs)) or 1) if alike else 1.0 for some in costs]
     losses = [[count * one.relative_error**2 for one in some] for count, some in zip(counts, options, strict=True)]
     before, least = sum(some[0] for some in costs), sum(map(min, costs))
     most = allowed(budget, before)

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
-from math import prod, sqrt
+from math import sqrt
 from types import SimpleNamespace
 from typing import Any
 
@@ -19,7 +19,7 @@ import numpy as np
 from igc_theory.budget.latency import LatencyTable
 from igc_theory.kernels.arrays import Array
 from igc_theory.networks.rewriting.candidates.candidate import Substitute
-from igc_theory.networks.rewriting.dense_layers import DenseLayer, choices_within
+from igc_theory.networks.rewriting.dense_layers import DenseLayer, Place, choices_within, stacked
 from igc_theory.networks.rewriting.moments import Moments
 from igc_theory.networks.rewriting.result import Measured, Rewrite, substituted
 from igc_theory.networks.rewriting.torch_norms import scales_behind, scales_of
@@ -168,20 +168,20 @@ def _convolution(part: Any) -> GroupConv:
 class _Seen:
     """What a layer reads and writes while the module runs."""
 
-    def __init__(self, part: Any) -> None:
-        self.part, self.moments = part, Moments(_convolution(part))
-        self.sizes: list[tuple[int, int]] = []
+    def __init__(self, part: Any, batch: int) -> None:
+        self.part, self.batch, self.moments = part, batch, Moments(_convolution(part))
+        self.places: list[Place] = []
         self.scales: Array | None = None
+        self.has_outputs_on_axis_1 = False
 
     def add(self, x: Any, y: Any) -> None:
         """Take note of one call."""
-        x = x.detach()
-        if isinstance(self.part, nn.Linear):
-            self.sizes.append((max(1, prod(y.shape[1:-1])), 1))
+        x, axes = x.detach(), 0 if isinstance(self.part, nn.Linear) else len(self.part.kernel_size)
+        self.has_outputs_on_axis_1 = y.ndim == axes + 2
+        self.places.append(Place(*(stacked(image.shape, axes, self.batch) for image in (x, y))))
+        if not axes:
             self.moments.add_rows(x.reshape(-1, x.shape[-1]).double().cpu().numpy())
             return
-        axes = len(self.part.kernel_size)
-        self.sizes.append((*(1,) * (2 - axes), *y.shape[-axes:]))
         x = x.reshape(-1, *x.shape[-1 - axes :])
         if any(self.part._reversed_padding_repeated_twice):
             mode = {"zeros": "constant"}.get(self.part.padding_mode, self.part.padding_mode)
@@ -195,7 +195,7 @@ def _seen(module: Any, modules: dict[str, Any], inputs: Any) -> tuple[Any, dict[
     """Return the outputs of a module, and what its layers read and write on the way; nothing without inputs."""
     if inputs is None:
         return None, {}
-    found = {name: _Seen(part) for name, part in modules.items()}
+    found = {name: _Seen(part, _batch(inputs)) for name, part in modules.items()}
     last: list[Any] = [None, None]
 
     def watch(name: str) -> Callable[..., None]:
@@ -206,17 +206,24 @@ def _seen(module: Any, modules: dict[str, Any], inputs: Any) -> tuple[Any, dict[
         return note
 
     def scale(norm: Any, given: tuple[Any, ...]) -> None:
-        if given and given[0] is last[0] and isinstance(given[0], torch.Tensor):
+        if given and given[0] is last[0] and last[1].has_outputs_on_axis_1:
             last[1].scales = scales_of(norm, last[1].moments.conv.out_channels)
 
     norms = [part for part in module.modules() if isinstance(part, (nn.BatchNorm1d, nn.BatchNorm2d))]
     hooks = [part.register_forward_hook(watch(name)) for name, part in modules.items()]
     hooks += [norm.register_forward_pre_hook(scale) for norm in norms]
     try:
-        return _run(module, inputs), {name: seen for name, seen in found.items() if seen.sizes}
+        return _run(module, inputs), found
     finally:
         for hook in hooks:
             hook.remove()
+
+
+def _batch(inputs: Any) -> int:
+    """Return how many inputs are given at once: as many as the first of them has rows."""
+    entries = list(inputs.values()) if isinstance(inputs, Mapping) else inputs
+    first = entries[0] if isinstance(entries, (tuple, list)) and entries else entries
+    return max(1, len(first)) if isinstance(first, torch.Tensor) and first.ndim else 1
 
 
 def _run(module: Any, inputs: Any) -> Any:
@@ -243,8 +250,9 @@ def _layer(name: str, part: Any, seen: _Seen | None, scales: Array | None) -> De
     conv = _convolution(part)
     weight = part.weight.detach().double().cpu().numpy().reshape(conv.out_channels, conv.in_width, *conv.window)
     if seen is None:
-        return DenseLayer(name, conv, (), weight, scales)
-    return DenseLayer(name, conv, tuple(seen.sizes), weight, seen.scales, seen.moments.mean())
+        return DenseLayer(name, conv, None, weight, scales)
+    moments = seen.moments.mean() if seen.places else None
+    return DenseLayer(name, conv, tuple(seen.places), weight, seen.scales, moments)
 
 
 def _generator() -> np.random.Generator:

@@ -13,9 +13,9 @@ from igc_theory.budget.latency import LatencyTable, Timed, chain_latency
 from igc_theory.networks import Network, audit, latency, latency_table, network, read_onnx
 from igc_theory.networks.audits.chains import consecutive
 from igc_theory.networks.audits.data import audit_data
-from igc_theory.networks.audits.replaceable import Replaceable
+from igc_theory.networks.audits.replaceable import Replaceable, options_of, questions_of
 from igc_theory.networks.description.layer_graph import Layer, LayerGraph
-from igc_theory.networks.description.layers import Linear, Pool, Shuffle, convolution
+from igc_theory.networks.description.layers import Conv, Linear, Pool, Shuffle, convolution
 from igc_theory.networks.description.nodes import Block, Node
 from igc_theory.networks.description.shapes import Counts
 from igc_theory.structure import Chain, GroupConv, regular
@@ -343,6 +343,18 @@ def test_layers_are_timed_in_the_runtime_of_the_table(monkeypatch: pytest.Monkey
             audit(trained(), table=LatencyTable(facts, layers), measure=1, progress=False)
 
 
+def test_a_factor_in_front_of_a_window_without_padding_works_on_the_whole_image() -> None:
+    conv = GroupConv(8, 8, kernel_size=5, stride=3)
+    weight, read, size = RNG.standard_normal((8, 8, 5, 5)), (11, 14), (3, 4)
+    layer = Layer("conv", Conv(conv, padding=0), (8, *read), (8, *size), lambda: weight)
+    (question,) = questions_of(LayerGraph("one", (8, *read), (layer,), 8))
+    behind = [option for option in options_of(question).options if "window in the second" in option.name]
+    assert len(behind) > 2
+    for option in behind:
+        first, last = option.chain.convolutions
+        assert option.multiply_adds == first.parameters * 11 * 14 + last.parameters * 3 * 4
+
+
 def test_times_are_those_of_the_table() -> None:
     layers = [
         Timed(regular(C, C, k), side, side, 1e-6 * k**2 * C**2 * side**2)
@@ -356,10 +368,10 @@ def test_times_are_those_of_the_table() -> None:
     assert found.times is not None
     assert found.times.milliseconds == pytest.approx(latency(read, table).milliseconds)
     assert found.plan.milliseconds == found.times.milliseconds
+    assert sum(layer.image == layer.question.read for layer in found.layers) > 1
     for layer in found.layers:
-        image = [side * layer.convolution.strides[0] for side in layer.question.size]
-        for option in layer.options:
-            time = chain_latency(option.timed_chain, table, *image).milliseconds - 0.5
+        for option in layer.options if layer.image == layer.question.read else ():
+            time = chain_latency(option.timed_chain, table, *layer.image).milliseconds - 0.5
             assert option.milliseconds == pytest.approx(time)
     before = sum(layer.options[0].milliseconds or 0 for layer in found.layers)
     saved = sum((a.layer.options[0].milliseconds or 0) - (a.option.milliseconds or 0) for a in found.plan.actions)

@@ -93,7 +93,7 @@ def test_every_substitute_computes_what_its_dense_kernel_does(tmp_path, case):
     made, found = parts(written(tmp_path, made))
     (layer,) = found.layers
     dense, x = layer.dense, RNG.standard_normal(shape).astype(constants["w"].dtype)
-    options = candidates(dense.weight, dense.convolution, dense.sizes[0], reorder=case in ("1×1, strided", "gemm"))
+    options = candidates(dense.weight, dense.convolution, reorder=case in ("1×1, strided", "gemm"))
     by_family = {candidate.family: candidate for candidate in options if candidate.family != "keep"}
     by_family |= {f"{c.family} behind": c for c in options if "window in the second" in c.setting}
     assert len(by_family) >= (1 if case == "grouped" else 5)
@@ -106,6 +106,31 @@ def test_every_substitute_computes_what_its_dense_kernel_does(tmp_path, case):
         expected, found_values = run(oracle, x), run(made_new, x)
         assert found_values.dtype == expected.dtype
         assert np.allclose(found_values, expected, atol=2e-5), candidate.name
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+def test_what_one_image_becomes_in_the_batch_is_counted(tmp_path, batch):
+    nodes = [
+        helper.make_node("Reshape", ["x", "windows"], ["h"]),
+        helper.make_node("Conv", ["h", "w"], ["c"]),
+        helper.make_node("Reshape", ["c", "rows"], ["r"]),
+        helper.make_node("Gemm", ["r", "v"], ["y"]),
+    ]
+    sizes = {"windows": np.array([-1, 8, 4, 4]), "rows": np.array([-1, 16])}
+    path = written(tmp_path, model(nodes, {"w": drawn(16, 8, 3, 3), "v": drawn(16, 16), **sizes}, (batch, 32, 4, 4)))
+    found = rewrite(path, 0.6, objective="multiply_adds")
+    assert found.choices.before == read_onnx(path).multiply_adds == 4 * 4 * (16 * 8 * 9 + 256)
+    assert found.cost == read_onnx(found.save(tmp_path / "small.onnx")).multiply_adds
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_multiply_adds_are_those_that_the_reader_counts_in_the_new_file(tmp_path, case):
+    node, constants, shape = CASES[case]
+    made, found = parts(written(tmp_path, model([node], constants, shape)))
+    (layer,) = found.layers
+    for candidate in layer.dense.candidates(reorder=False)[1:]:
+        counted = read_onnx(written(tmp_path, with_substitutes(made, [(layer, candidate.substitute)]), "new.onnx"))
+        assert layer.dense.cost(candidate, "multiply_adds") == counted.multiply_adds, candidate.name
 
 
 def norm(outputs, kind=np.float32, name="y", reads="h", **options):
@@ -141,7 +166,7 @@ def test_what_replaces_a_layer_takes_over_its_normalisation(tmp_path, case):
     made, found = parts(written(tmp_path, made))
     (layer,) = found.layers
     dense, x = layer.dense, RNG.standard_normal(shape).astype(dtype)
-    options = candidates(dense.weight, dense.convolution, dense.sizes[0], scales=dense.scales, reorder=False)
+    options = candidates(dense.weight, dense.convolution, scales=dense.scales, reorder=False)
     by_family = {candidate.family: candidate for candidate in options if candidate.family != "keep"}
     for candidate in by_family.values():
         new, plain = (with_substitutes(made, [(layer, candidate.substitute)], fold=fold) for fold in (True, False))
@@ -201,7 +226,7 @@ def test_a_normalisation_that_others_need_or_that_learns_is_not_folded(tmp_path)
         (layer,) = found.layers
         assert (layer.norm is not None) == is_folded, name
         assert (layer.dense.scales is not None) == is_folded, name
-        option = candidates(layer.dense.weight, layer.dense.convolution, layer.dense.sizes[0], reorder=False)[1]
+        option = candidates(layer.dense.weight, layer.dense.convolution, reorder=False)[1]
         new = with_substitutes(model_, [(layer, option.substitute)])
         assert ("BatchNormalization" in kinds(new)) != is_folded, name
 
@@ -322,6 +347,52 @@ def test_moments_of_a_layer_are_those_of_its_patches(tmp_path):
     assert np.allclose(found.choices.layers[0].moments, (sums + noise) / (180 + 36), rtol=1e-4)
 
 
+def windows_of(conv, x):
+    """Return what every output of a convolution reads: the outputs of one whose kernels each pick one entry of the window."""
+    runtime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
+    width, window = x.shape[1], conv["kernel_shape"]
+    picks = np.eye(width * int(np.prod(window)), dtype=np.float32).reshape(-1, width, *window)
+    made = model([helper.make_node("Conv", ["x", "w"], ["y"], **conv)], {"w": picks}, x.shape)
+    read = runtime.InferenceSession(made.SerializeToString(), providers=["CPUExecutionProvider"]).run(None, {"x": x})[0]
+    return np.moveaxis(read, 1, -1).reshape(-1, len(picks)).astype(float)
+
+
+SAME = [
+    {"auto_pad": padding, "strides": strides}
+    for padding in ("SAME_UPPER", "SAME_LOWER")
+    for strides in ((1, 1), (2, 2), (3, 2))
+]
+OTHER = [{}, {"pads": (0, 2, 1, 1), "dilations": (2, 1)}, {"auto_pad": "VALID", "strides": (1, 2), "dilations": (1, 2)}]
+
+
+@pytest.mark.parametrize(("window", "options"), [
+    *((window, options) for window in ((3, 3), (2, 5), (1, 1)) for options in SAME),
+    *(((3, 3), options) for options in OTHER),
+    ((4,), {"auto_pad": "SAME_LOWER", "strides": (2,)}),
+])  # fmt: skip
+def test_moments_are_those_of_the_windows_that_a_runtime_reads(tmp_path, window, options):
+    conv = {"kernel_shape": window, **options}
+    x = RNG.standard_normal((6, 4, *(7, 8)[: len(window)])).astype(np.float32)
+    x[:, :, -1] *= 50
+    made = model([helper.make_node("Conv", ["x", "w"], ["y"], **conv)], {"w": drawn(16, 4, *window)}, x.shape)
+    (dense,) = rewrite(written(tmp_path, made), 1.0, inputs=x).choices.layers
+    rows = windows_of(conv, x)
+    size = rows.shape[1]
+    noise = np.eye(size) * size * (rows**2).sum(axis=0).mean() / len(rows)
+    assert np.allclose(dense.moments, (rows.T @ rows + noise) / (len(rows) + size), rtol=1e-4, atol=1e-6)
+
+
+def test_one_padding_written_in_two_ways_gives_one_rewrite(tmp_path):
+    weight, x = drawn(16, 4, 3, 3), RNG.standard_normal((32, 4, 4, 4)).astype(np.float32)
+    x[:, :, 3] *= 50
+    found = []
+    for padding in ({"auto_pad": "SAME_UPPER"}, {"pads": [0, 0, 1, 1]}):
+        node = helper.make_node("Conv", ["x", "w"], ["y"], strides=[2, 2], **padding)
+        one = rewrite(written(tmp_path, model([node], {"w": weight}, x.shape)), 0.3, inputs=x)
+        found.append((one.predicted_error, one.measured.error))
+    assert found[0] == pytest.approx(found[1], rel=1e-4)
+
+
 def test_multiply_adds_are_a_budget_too(tmp_path):
     path = written(tmp_path, network())
     found = rewrite(path, 0.5, objective="multiply_adds")
@@ -395,6 +466,23 @@ def test_layers_that_cannot_be_replaced_stay_and_say_why(tmp_path, nodes, reason
     found = rewrite(written(tmp_path, made), 0.5)
     assert {why for _, why in found.kept} == {reason}
     assert found.replaced == 1
+
+
+@pytest.mark.parametrize(
+    ("shape", "is_kept"),
+    [((16,), False), ((1, 16), False), ((1,), False), ((1, 1), False), ((), False), ((16, 1), True), ((16, 16), True)],
+)
+def test_a_bias_is_read_by_its_axes_not_by_how_many_numbers_it_has(tmp_path, shape, is_kept):
+    weight = (RNG.standard_normal((16, 2)) @ RNG.standard_normal((2, 16))).astype(np.float32)
+    bias = RNG.standard_normal(shape).astype(np.float32)
+    nodes = [helper.make_node("Gemm", ["x", "w", "c"], ["h"]), helper.make_node("MatMul", ["h", "v"], ["y"])]
+    path = written(tmp_path, model(nodes, {"w": weight, "c": np.asarray(bias), "v": weight}, (16, 16)))
+    x = RNG.standard_normal((16, 16)).astype(np.float32)
+    for fresh in (True, False):
+        found = rewrite(path, 0.6 if fresh or is_kept else 0.3, architecture_only=fresh)
+        assert [reason for _, reason in found.kept] == ["its bias is not one number per output"] * is_kept
+    assert found.replaced == (1 if is_kept else 2)
+    assert np.allclose(run(found.model, x), run(onnx.load(path), x), atol=1e-4)
 
 
 def test_graphs_within_a_node_stay(tmp_path):

@@ -9,10 +9,15 @@ import pytest
 torch = pytest.importorskip("torch", reason="the extra torch is not installed")
 
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from igc_theory import networks
+from igc_theory.budget.latency import LatencyTable, Timed, Work, operator_time
+from igc_theory.networks import from_torch
 from igc_theory.networks.rewriting.candidates.candidates import candidates
-from igc_theory.networks.rewriting.torch_networks import _convolution, _module
+from igc_theory.networks.rewriting.torch_networks import Select, _convolution, _module
+from igc_theory.structure.chains import Chain
+from igc_theory.structure.factors import GroupConv
 
 rewrite = partial(networks.rewrite, reorder=False, progress=False)  # orders of channels are looked for once below
 
@@ -58,6 +63,66 @@ def test_every_substitute_computes_what_its_dense_kernel_does(case):
         assert sum(one.numel() for one in made.parameters()) == candidate.parameters + bias
 
 
+@pytest.mark.parametrize("case", LAYERS)
+def test_costs_are_those_of_the_layers_that_run(case):
+    """PyTorch's own counter, and hooks that see the sizes of the images, are the oracles."""
+    make, shape = LAYERS[case]
+    layer = make()
+    x = torch.randn(shape, dtype=layer.weight.dtype)
+    (dense,) = rewrite(nn.Sequential(layer), 1.0, inputs=x).choices.layers
+    single = shape if case in ("one image", "linear, one vector") else (1, *shape[1:])
+    for candidate in dense.candidates(reorder=False):
+        made = _module(layer, candidate.substitute)
+        products, times = ran(made, torch.zeros(single, dtype=x.dtype))
+        assert dense.cost(candidate, "multiply_adds") == candidate.multiply_adds == products, candidate.name
+        if not any(isinstance(part, Select) for part in made.modules()):  # shuffles take time, too
+            assert dense.cost(candidate, "latency", TABLE) == pytest.approx(times), candidate.name
+
+
+TABLE = LatencyTable(
+    {"runtime": "an example"},
+    [
+        Timed(Chain([GroupConv(into, out, 1, k)]), side, side, 1e-3 * k**2 * into * out * side**2 + into * side**2)
+        for k in (1, 3)
+        for into in (8, 64)
+        for out in (8, 64)
+        for side in (4, 9)
+    ],
+)
+
+
+def ran(module, x):
+    """Return the multiply–adds of a module on an image, and the milliseconds that a table predicts for its convolutions."""
+    times = []
+
+    def note(part, given, y):
+        if isinstance(part, nn.Linear):
+            conv, products = GroupConv(part.in_features, part.out_features), part.weight.numel() * y[..., 0].numel()
+        else:
+            conv = _convolution(part)
+            products = part.weight.numel() * y.numel() // part.out_channels
+        work = Work(conv.kind, conv.groups, products, given[0].numel(), y.numel())
+        times.append(operator_time(TABLE, work))
+
+    for part in module.modules():
+        if isinstance(part, (nn.Linear, nn.Conv1d, nn.Conv2d)):
+            part.register_forward_hook(note)
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        module(x)
+    return counter.get_total_flops() // 2, sum(times)
+
+
+def test_the_budget_of_a_layer_without_padding_is_kept():
+    """The pointwise factor in front of the window works on the whole image, not on as much as the window writes."""
+    rng = np.random.default_rng(0)
+    net = nn.Sequential(nn.Conv2d(16, 16, 5, bias=False))
+    weight = np.einsum("orhw,ri->oihw", rng.standard_normal((16, 2, 5, 5)), rng.standard_normal((2, 16)))
+    net[0].weight.data = torch.tensor(weight, dtype=torch.float32)
+    for budget in (14_000, 15_000):
+        found = rewrite(net, budget, objective="multiply_adds", inputs=torch.randn(4, 16, 8, 8))
+        assert found.cost == from_torch(found.model, (16, 8, 8)).multiply_adds <= budget
+
+
 class Net(nn.Module):
     def __init__(self):
         super().__init__()
@@ -94,7 +159,7 @@ def test_a_module_is_rewritten_within_its_budget_and_measured(net):
         old, new = net(x), found.model(x)
     assert found.measured.error == pytest.approx(float((new - old).norm() / old.norm()), rel=1e-3)
     assert found.choices.layers[2].name == "twice"
-    assert found.choices.layers[2].sizes == ((3, 3), (3, 3))
+    assert found.choices.layers[2].places == (((3, 3), (3, 3)),) * 2
     assert np.allclose(found.choices.layers[0].scales, 1 / np.sqrt(np.linspace(0.5, 2, 16) + 1e-5))
     new.sum() if new.requires_grad else found.model(x).sum().backward()
     assert all(p.grad is not None for p in found.model.parameters())
@@ -136,6 +201,20 @@ def test_which_normalisations_scale_outputs(make, shape, is_known):
         assert (layer.scales is not None) == is_known
 
 
+def test_a_normalisation_of_as_many_positions_as_outputs_scales_none():
+    torch.manual_seed(0)
+    norm = nn.BatchNorm1d(16)
+    norm.running_var.copy_(torch.linspace(0.1, 9, 16))
+    for layer, shape, is_known in (
+        (nn.Linear(8, 16), (5, 8), True),
+        (nn.Linear(8, 16), (5, 16, 8), False),
+        (nn.Conv1d(8, 16, 1), (5, 8, 16), True),
+        (nn.Conv1d(8, 16, 1), (8, 16), False),
+    ):
+        (dense,) = rewrite(nn.Sequential(layer, norm), 1.0, inputs=torch.randn(shape)).choices.layers
+        assert (dense.scales is not None) == is_known, (layer, shape)
+
+
 def test_a_module_that_cannot_be_traced_is_rewritten_by_its_weights(net):
     first = rewrite(Branching(net), 0.5).choices.layers[0]
     assert (first.name, first.scales) == ("body.body.0", None)
@@ -157,6 +236,34 @@ def test_a_module_that_is_used_twice_is_replaced_in_both_places(net):
     assert made[0] is made[2]
     assert not isinstance(made[0], nn.Conv2d)
     assert not isinstance(rewrite(nn.Linear(16, 16), 0.5).model, nn.Linear)
+
+
+class InWindows(nn.Module):
+    """Its linear layer reads all positions of all images as rows, its convolution four windows of each image."""
+
+    def __init__(self):
+        super().__init__()
+        self.rows, self.window = nn.Linear(16, 16), nn.Conv2d(16, 16, 3)
+
+    def forward(self, x):
+        y = self.rows(x.permute(0, 2, 3, 1).reshape(-1, 16)).reshape(-1, 8, 8, 16).permute(0, 3, 1, 2)
+        windows = y.reshape(-1, 16, 2, 4, 2, 4).permute(0, 2, 4, 1, 3, 5).reshape(-1, 16, 4, 4)
+        return self.window(windows)
+
+
+@pytest.mark.parametrize("batch", [1, 4])
+def test_what_one_image_becomes_in_the_batch_is_counted(batch):
+    net, shape = InWindows(), (16, 8, 8)
+    found = rewrite(net, 0.6, objective="multiply_adds", inputs=torch.randn(batch, *shape))
+    assert found.choices.before == from_torch(net, shape).multiply_adds == 64 * 256 + 4 * 4 * 9 * 256
+    assert found.cost == from_torch(found.model, shape).multiply_adds
+
+
+def test_a_layer_that_does_not_run_costs_no_time(net):
+    net.spare = nn.Linear(16, 16)
+    found = rewrite(net, 0.5, objective="multiply_adds", inputs=torch.randn(20, 4, 6, 6))
+    assert found.choices.before == from_torch(net, (4, 6, 6)).multiply_adds
+    assert isinstance(found.model.spare, nn.Linear)
 
 
 def test_multiply_adds_need_images(net):

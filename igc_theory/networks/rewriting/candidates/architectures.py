@@ -17,9 +17,8 @@ from igc_theory.networks.rewriting.candidates.products import (
     path_numbers,
     two_factors_for,
 )
-from igc_theory.networks.rewriting.candidates.target import OutputMetric, Target
+from igc_theory.networks.rewriting.candidates.target import OutputMetric, Target, fitting_sizes
 from igc_theory.structure.arguments.kinds import generator, instance_of
-from igc_theory.structure.arguments.sequences import window_of
 from igc_theory.structure.chains import Chain
 from igc_theory.structure.factors import GroupConv
 
@@ -27,7 +26,11 @@ __all__ = ["architectures"]
 
 
 def architectures(
-    convolution: GroupConv, size: int | tuple[int, int] = 1, *, rng: np.random.Generator | None = None
+    convolution: GroupConv,
+    size: int | tuple[int, int] = 1,
+    *,
+    image: int | tuple[int, int] | None = None,
+    rng: np.random.Generator | None = None,
 ) -> list[Candidate]:
     """Return the products of factors that have the inputs and outputs of a layer, with fresh weights; the layer itself first.
 
@@ -40,6 +43,8 @@ def architectures(
         The layer's channels, groups, window and stride.
     size : int or (int, int), default 1
         Height and width of its output.
+    image : int or (int, int), optional
+        Height and width of what it reads; by default what padding "same" makes of `size`.
     rng : numpy.random.Generator, optional
         Draws the weights, `random_product`; None stands for ``numpy.random.default_rng(0)``.
 
@@ -57,7 +62,7 @@ def architectures(
         instance_of("convolution", convolution, GroupConv, "give a GroupConv"),
         generator("rng", rng, optional=True),
     )
-    shell = Target(conv, window_of("size", size), OutputMetric(None), np.ones(1), np.zeros((1, 1)), False)
+    shell = Target(conv, *fitting_sizes(image, size, conv), OutputMetric(None), np.ones(1), np.zeros((1, 1)), False)
     found, narrower = {Chain([conv]): ("keep", "")}, min(conv.in_channels, conv.out_channels)
     for branches, last in branch_numbers(conv):
         least = two_factors_for(conv, branches, 1, last)

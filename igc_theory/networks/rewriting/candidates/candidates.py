@@ -21,10 +21,10 @@ from igc_theory.networks.rewriting.candidates.target import (
     Target,
     fitting_moments,
     fitting_scales,
+    fitting_sizes,
     fitting_weight,
 )
 from igc_theory.structure.arguments.kinds import flag, instance_of
-from igc_theory.structure.arguments.sequences import window_of
 from igc_theory.structure.chains import Chain
 from igc_theory.structure.factors import GroupConv
 
@@ -36,6 +36,7 @@ def candidates(
     convolution: GroupConv,
     size: int | tuple[int, int] = 1,
     *,
+    image: int | tuple[int, int] | None = None,
     moments: ArrayLike | None = None,
     scales: ArrayLike | None = None,
     reorder: bool = True,
@@ -51,6 +52,8 @@ def candidates(
         Its channels, groups, window and stride.
     size : int or (int, int), default 1
         Height and width of its output, for the multiply–adds.
+    image : int or (int, int), optional
+        Height and width of what it reads; by default what padding "same" makes of `size`.
     moments : array_like, optional
         Second moments of what it reads, shape (C_in * S, C_in * S), or their diagonal. By default all inputs count alike.
     scales : array_like, shape (C_out,), optional
@@ -88,7 +91,7 @@ def candidates(
     array, reorder = fitting_weight(weight, conv), flag("reorder", reorder)
     target = Target(
         conv,
-        window_of("size", size),
+        *fitting_sizes(image, size, conv),
         OutputMetric(fitting_moments(moments, conv)),
         fitting_scales(scales, conv),
         kernel_matrix(array.astype(np.float64), conv.groups),

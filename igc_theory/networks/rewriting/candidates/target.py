@@ -13,14 +13,24 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike
 
-from igc_theory.budget.chain_cost import multiply_adds
+from igc_theory.budget.chain_cost import ImageSize, multiply_adds
 from igc_theory.kernels.arrays import Array, finite, numbers
 from igc_theory.kernels.compression.approximation import REAL_BITS
 from igc_theory.networks.rewriting.candidates.candidate import Candidate, Substitute
+from igc_theory.structure.arguments.sequences import window_of
 from igc_theory.structure.chains import Chain
 from igc_theory.structure.factors import GroupConv
 
-__all__ = ["OutputMetric", "Target", "combined", "fitting_moments", "fitting_scales", "fitting_weight"]
+__all__ = [
+    "OutputMetric",
+    "Target",
+    "combined",
+    "fitting_moments",
+    "fitting_scales",
+    "fitting_sizes",
+    "fitting_weight",
+    "image_before",
+]
 
 _RIDGE = 1e-10
 """Share of their mean that is added to the diagonal of second moments: what is read may be linearly dependent."""
@@ -61,6 +71,23 @@ def fitting_scales(scales: ArrayLike | None, conv: GroupConv) -> Array:
     return _floored(array)
 
 
+def fitting_sizes(image: int | ImageSize | None, size: int | ImageSize, conv: GroupConv) -> tuple[ImageSize, ImageSize]:
+    """Return height and width of what is read and of what is written, after checking them."""
+    written = window_of("size", size)
+    return image_before(conv, written) if image is None else window_of("image", image), written
+
+
+def image_before(conv: GroupConv, size: ImageSize) -> ImageSize:
+    """Return height and width of an image of which a layer writes so many positions under padding "same".
+
+    Examples
+    --------
+    >>> image_before(GroupConv(4, 4, kernel_size=3, stride=2), (7, 5))
+    (14, 10)
+    """
+    return size[0] * conv.strides[0], size[1] * conv.strides[1]
+
+
 def _floored(sizes: Array) -> Array:
     """Return sizes of which none is much less than the largest; ones if all are zero."""
     largest = float(sizes.max())
@@ -99,10 +126,11 @@ class OutputMetric:
 
 @dataclass(frozen=True, eq=False)
 class Target:
-    """A layer to be replaced: its matrix (C_out, C_in * S), and how errors count."""
+    """A layer to be replaced: the image it reads, the size of what it writes, its matrix (C_out, C_in * S), how errors count."""
 
     conv: GroupConv
-    size: tuple[int, int]
+    image: ImageSize
+    size: ImageSize
     metric: OutputMetric
     scales: Array
     matrix: Array
@@ -143,10 +171,9 @@ class Target:
         fitted: Callable[[], Substitute],
         index_bits: int = 0,
     ) -> Candidate:
-        """Return a candidate with its costs: a factor in front of the stride works on that many more positions."""
-        sides = [side * step for side, step in zip(self.size, self.conv.strides, strict=True)]
-        bits = REAL_BITS * chain.parameters + index_bits
-        return Candidate(family, setting, chain, bits, multiply_adds(chain, *sides), error, fitted)
+        """Return a candidate with its costs: a factor in front of the window or the stride works on the image read."""
+        bits, products = REAL_BITS * chain.parameters + index_bits, multiply_adds(chain, *self.image, written=self.size)
+        return Candidate(family, setting, chain, bits, products, error, fitted)
 
 
 def combined(target: Target, rows: Array, reads: Array) -> Array:

@@ -12,7 +12,8 @@ import numpy as np
 from igc_theory.kernels.arrays import Array
 from igc_theory.networks.description.graph import Graph
 from igc_theory.networks.description.norms import OutputNorm, norms_behind
-from igc_theory.networks.rewriting.dense_layers import DenseLayer
+from igc_theory.networks.rewriting.candidates.target import image_before
+from igc_theory.networks.rewriting.dense_layers import DenseLayer, Place, stacked
 from igc_theory.structure.factors import GroupConv
 
 try:
@@ -151,7 +152,7 @@ def _layer(
     dense = DenseLayer(
         nodes[0].name or nodes[0].output[0],
         first.convolution,
-        tuple(_size(graph, node) for node in nodes),
+        tuple(_place(graph, node, first.convolution) for node in nodes),
         first.kernel,
         moments=np.mean(known, axis=0) if len(known) == len(nodes) else None,
         plain=opset < FIRST_SHUFFLES or rank not in (2, 3, 4),
@@ -279,15 +280,16 @@ def _bias(graph: Graph, node: Any, outputs: int) -> Array | None:
         return None
     if name not in graph.constants:
         raise Kept("its bias is not a constant")
-    values = graph.constants[name].native()
-    if values is None:  # a number that stands for what is not in the file
-        values = np.zeros(outputs, graph.constants[name].dtype)
+    constant = graph.constants[name]
+    values = constant.native()
+    if values is None:  # a number stands for those that are not in the file
+        values = np.broadcast_to(np.zeros((), constant.dtype), (outputs,) if constant.shape is None else constant.shape)
     try:
-        return np.broadcast_to(values, (*[1] * (values.ndim - 1), outputs)).reshape(
-            outputs
-        )  # other axes count examples
+        # Not by how many numbers there are: as many as outputs may be one for each row of a batch.
+        (bias,) = np.broadcast_to(values, (1, outputs))
     except ValueError:
         raise Kept("its bias is not one number per output") from None
+    return np.asarray(bias)
 
 
 def _norms(model: Any, graph: Graph) -> dict[str, OutputNorm]:
@@ -313,10 +315,10 @@ def _rank(graph: Graph, nodes: list[Any]) -> int:
     return ranks.pop() if len(ranks) == 1 else 0
 
 
-def _size(graph: Graph, node: Any) -> tuple[int, int]:
-    """Return height and width of what a node writes for one image; the positions of a linear layer are a height."""
-    shape = graph.shapes.get(node.output[0], ())
-    if node.op_type != "Conv":
-        return max(1, int(np.prod(shape[1:-1]))) if len(shape) > 2 else 1, 1
-    sides = [max(1, side) for side in shape[2:]] or [1]
-    return (1, sides[0]) if len(sides) == 1 else (sides[0], sides[1])
+def _place(graph: Graph, node: Any, conv: GroupConv) -> Place:
+    """Return height and width of what a node reads and writes for one image; an image of unknown size is what "same" asks for."""
+    read, written = (graph.shapes.get(name, ()) for name in (node.input[0], node.output[0]))
+    axes = max(len(written) - 2, 0) if node.op_type == "Conv" else 0
+    size = stacked(written, axes, graph.batch)
+    is_known = len(read) == len(written) and min(read, default=0) > 0
+    return Place(stacked(read, axes, graph.batch) if is_known else image_before(conv, size), size)

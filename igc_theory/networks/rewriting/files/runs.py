@@ -9,8 +9,10 @@ import numpy as np
 
 from igc_theory.kernels.arrays import Array
 from igc_theory.networks.description.graph import Graph
+from igc_theory.networks.description.shapes import same_rims
 from igc_theory.networks.rewriting.files.layers import OnnxLayer, attributes
 from igc_theory.networks.rewriting.moments import Moments
+from igc_theory.structure.factors import GroupConv
 
 try:
     import onnx
@@ -93,30 +95,22 @@ def _add(moments: Moments, layer: OnnxLayer, node: Any, values: Array) -> None:
     if node.op_type != "Conv":
         moments.add_rows(values.reshape(-1, values.shape[-1]))
         return
-    given, axes = attributes(node), values.ndim - 2
-    pads, steps = list(given.get("pads", [0] * 2 * axes)), list(given.get("dilations", [1] * axes))
-    rims = list(zip(pads[:axes], pads[axes:], strict=True))
-    padding = given.get("auto_pad", "NOTSET")
-    if padding in ("SAME_UPPER", "SAME_LOWER"):
-        window, strides = layer.dense.convolution.window[2 - axes :], given.get("strides", [1] * axes)
-        rims = [
-            _same_rims(*sizes, first=padding == "SAME_LOWER")
-            for sizes in zip(values.shape[2:], window, strides, steps, strict=True)
-        ]
-    images = np.pad(values, [(0, 0), (0, 0), *rims])
+    axes, conv = values.ndim - 2, layer.dense.convolution
+    steps = attributes(node).get("dilations", [1] * axes)
+    images = np.pad(values, [(0, 0), (0, 0), *_rims(node, values.shape[2:], conv, steps)])
     if axes == 1:
         images, steps = images[:, :, None], [1, *steps]
     moments.add_images(images, (steps[0], steps[1]))
 
 
-def _same_rims(size: int, window: int, stride: int, dilation: int, *, first: bool) -> tuple[int, int]:
-    """Return the zeros at both ends of an axis so that ceil(size / stride) outputs fit; of an odd number more at one end.
-
-    Examples
-    --------
-    >>> _same_rims(4, 3, 2, 1, first=False), _same_rims(4, 3, 2, 1, first=True), _same_rims(5, 3, 1, 2, first=True)
-    ((0, 1), (1, 0), (2, 2))
-    """
-    whole = max(0, (-(-size // stride) - 1) * stride + dilation * (window - 1) + 1 - size)
-    less, more = whole // 2, whole - whole // 2
-    return (more, less) if first else (less, more)
+def _rims(node: Any, sides: Sequence[int], conv: GroupConv, steps: Sequence[int]) -> list[tuple[int, int]]:
+    """Return the zeros that a convolution puts in front of every axis and behind it."""
+    given, axes = attributes(node), len(sides)
+    padding = given.get("auto_pad", "NOTSET")
+    if padding == "NOTSET":
+        pads = given.get("pads", [0] * 2 * axes)
+        return list(zip(pads[:axes], pads[axes:], strict=True))
+    if padding == "VALID":
+        return [(0, 0)] * axes
+    each = zip(sides, conv.window[2 - axes :], conv.strides[2 - axes :], steps, strict=True)
+    return [same_rims(*one, lower=padding == "SAME_LOWER") for one in each]
