@@ -1,5 +1,6 @@
 """Modules of torch.nn as networks: counts by hand, whatever the module does, and the module given back as it was."""
 
+import copy
 import random
 import sys
 import threading
@@ -212,6 +213,30 @@ def test_filters_in_buffers_are_no_parameters():
     assert (network.parameters, network.buffers, network.multiply_adds) == (0, 27, 27 * 36)
 
 
+@pytest.mark.parametrize(("module", "shape", "multiply_adds"), [
+    (conv(), (3, 8, 8), CONV * 36),
+    (nn.Conv1d(2, 6, 5, groups=2), (2, 9), 6 * 5 * 5),
+    (nn.ConvTranspose2d(3, 8, 3), (3, 5, 5), CONV * 25),
+    (nn.Linear(6, 5), (7, 6), 7 * 30),
+])  # fmt: skip
+@pytest.mark.parametrize("dtype", [torch.complex64, torch.complex128])
+def test_complex_modules_read_complex_numbers(module, shape, multiply_adds, dtype):
+    of_complex, seen = copy.deepcopy(module).to(dtype), []
+    of_complex.register_forward_pre_hook(lambda _, read: seen.append(read[0].dtype))
+    network = from_torch(of_complex, shape)
+    assert (network.multiply_adds, network.parameters, network.exact) == (multiply_adds, trained(module), True)
+    assert seen == [dtype]
+
+
+def test_modules_with_complex_weights_may_read_real_numbers():
+    def filtered(module, x):
+        return module.l(torch.fft.irfft(torch.fft.rfft(x) * module.w, n=6))
+
+    weight = nn.Parameter(torch.ones(4, dtype=torch.complex64))
+    assert from_torch(Called(filtered, w=weight, l=nn.Linear(6, 5)), (6,)).multiply_adds == 30
+    assert from_torch(Called(lambda m, x: filtered(m, x), w=weight, l=nn.Identity()), (6,)).parameters == 4
+
+
 @pytest.mark.parametrize("dtype", [None, "int64", "int32"])
 def test_tokens(dtype):
     module = nn.Sequential(nn.Embedding(10, 4), nn.Linear(4, 3))
@@ -339,6 +364,7 @@ def test_no_weight_is_copied_while_it_runs():
     (conv(), ((3, 8, 8), "float23"), "dtype='float23' is not a type of PyTorch's numbers"),
     (conv(), ((),), r"input_shape=\(\) is not a shape"),
     (conv(), ({"image": (3, 8, 8)},), "Conv2d cannot be run with input_shape"),
+    (conv(), ((3, 8, 8), "complex64"), r"input_shape=\(3, 8, 8\), dtype='complex64'.*the type of its numbers"),
 ])  # fmt: skip
 def test_what_cannot_be_read_is_refused(module, arguments, sentence):
     with pytest.raises(ValueError, match=sentence):
