@@ -15,7 +15,7 @@ from torch import nn
 from torch.nn.utils import parametrizations
 
 from igc_theory.networks import from_torch
-from igc_theory.networks.description.layers import Shuffle
+from igc_theory.networks.description.layers import Operator, Shuffle
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
 
@@ -162,6 +162,41 @@ def test_packed_sequences():
     network = from_torch(Called(packed, l=nn.LSTM(5, 6, batch_first=True)), (7, 5))
     assert (network.parameters, network.multiply_adds) == (24 * 13, 7 * 24 * 11)
     assert {entry.operator for entry in network.passed_over} == {"control flow"}  # it looks at the lengths
+
+
+CELLS = {nn.LSTMCell: (nn.LSTM, 4), nn.GRUCell: (nn.GRU, 3), nn.RNNCell: (nn.RNN, 1)}
+"""The layer whose step each is, and its gates."""
+
+
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("bias", [True, False])
+def test_a_cell_costs_what_a_step_of_its_layer_does(cell, bias):
+    layer, gates = CELLS[cell]
+    network, whole = from_torch(cell(5, 6, bias=bias), (5,)), from_torch(layer(5, 6, bias=bias), (1, 5))
+    weights = gates * 6 * (5 + 6)
+    assert (network.multiply_adds, network.parameters, network.exact) == (weights, weights + 12 * gates * bias, True)
+    assert (whole.multiply_adds, whole.parameters) == (network.multiply_adds, network.parameters)
+
+
+@pytest.mark.parametrize("look", [False, True])
+def test_a_cell_multiplies_a_state_of_its_own(look):
+    """The first state is zeros, or trained; a module that looks at its input is read on zeros, not on shapes."""
+
+    def unrolled(module, x):
+        state = module.first.expand(len(x), 6) if hasattr(module, "first") else None
+        if look and float(x.sum()) > 0:
+            return x
+        for step in x.unbind(1):
+            state = module.c(step, state)
+        return state
+
+    step = 3 * 6 * (5 + 6)
+    without = from_torch(Called(unrolled, c=nn.GRUCell(5, 6)), (7, 5))
+    trained_too = from_torch(Called(unrolled, c=nn.GRUCell(5, 6), first=nn.Parameter(torch.ones(6))), (7, 5))
+    assert (without.multiply_adds, trained_too.multiply_adds) == (7 * step, 7 * step)
+    assert trained_too.parameters - without.parameters == 6
+    assert [layer.counts.total for layer in trained_too.layers if layer.node == Operator("stored numbers")] == [6]
+    assert without.exact is trained_too.exact is not look
 
 
 def test_a_layer_that_is_called_twice_holds_its_weights_once():

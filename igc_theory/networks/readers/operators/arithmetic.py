@@ -178,9 +178,9 @@ def weightless(walk: Walk, operation: Operation) -> None:
         walk.pass_over(operation, UNKNOWN)
         return
     numbers = replace(operation, inputs=_but_settings(operation))
-    activations = walk.activations(operation)
-    if activations and any(walk.holds(name) for name in numbers.inputs):
-        walk.append(numbers, Operator("stored numbers"), Cost(), source=activations[0], channels=(-1, -1))
+    if any(walk.holds(name) for name in numbers.inputs):
+        source = [*walk.activations(operation), *numbers.inputs][0]
+        walk.append(numbers, Operator("stored numbers"), Cost(), source=source, channels=(-1, -1))
     if operation.operator in CHANNELWISE | RESIZING:
         _channelwise(walk, operation)
 
