@@ -135,9 +135,13 @@ def graph_of(file: File, given: Given) -> tuple[Graph, Axes]:
     graph = _read(file, opsets, inputs, chosen_sizes(inputs, given, axes), axes)
     numbers = partial(_numbers, graph)
     found = settled(axes_of(graph.operations, image.name, len(image.sizes), graph.shapes, numbers), image)
-    if found.batched is None or (found.batched, found.channel) == (axes.batched is not False, axes.channel):
+    if found.batched is None or _meaning(found) == _meaning(axes):
         return graph, axes
     return _read(file, opsets, inputs, chosen_sizes(inputs, given, found), found), found
+
+
+def _meaning(axes: Axes) -> tuple[bool, int, int | None]:
+    return axes.batched is not False, axes.examples, axes.channel
 
 
 def _inputs(graph: Any) -> list[Input]:
@@ -206,15 +210,15 @@ def _read(file: File, opsets: Mapping[str, int], inputs: list[Input], sizes: Siz
     check_sizes({entry.name: reading.types[entry.name] for entry in inputs})
     reading.graph(graph, Scope(ChainMap(names), opsets))
     shapes = {name: shape for name, kind in reading.types.items() if (shape := known_shape(kind)) is not None}
-    batched = axes.batched is not False
+    image, batched = shapes.get(inputs[0].name, ()), axes.batched is not False
     return Graph(
         operations=tuple(reading.operations),
         shapes=shapes,
         constants=reading.constants,
         inputs=tuple(entry.name for entry in inputs),
         stored=reading.stored,
-        batch=max(shapes.get(inputs[0].name, (1,))[0], 1) if batched and inputs[0].sizes else 1,
-        batched=batched,
+        batch=max(image[axes.examples], 1) if batched and image else 1,
+        batched=batched and axes.examples == 0,
         dynamic=sizes.dynamic,
         notes=(*reading.notes, *sizes.notes),
     )

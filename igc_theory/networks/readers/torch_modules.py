@@ -58,7 +58,7 @@ def from_torch(
         mapping from the names in the module's `forward`.
     dtype : str, optional
         Type of the numbers it reads, such as ``"int64"``; for several inputs a sequence or mapping of such. By default that of the
-        parameters, or ``"int64"`` for a module that refuses this.
+        real parameters, else of the complex ones, or for a module that refuses this ``"float32"`` or ``"int64"``.
 
     Returns
     -------
@@ -73,6 +73,10 @@ def from_torch(
         If `module` is not a torch.nn.Module.
     ValueError
         If `input_shape` is not made of positive integers, or the module cannot read it, or has parameters without a shape yet.
+
+    Notes
+    -----
+    A complex number counts as one parameter, which is two real numbers, and a complex multiply–add as one, which is four real ones.
 
     Examples
     --------
@@ -124,7 +128,7 @@ def _tensors(module: nn.Module) -> list[tuple[str, Any]]:
 
 def _graph(module: nn.Module, shapes: Mapping[str | int, Sizes], dtype: Any) -> Graph:
     """Return what a run of the module shows: on shapes alone, else on zeros; with real numbers, else with integers."""
-    types = [_types(module, shapes, dtype), *([] if dtype is not None else [dict.fromkeys(shapes, "int64")])]
+    types = _types(module, shapes, dtype)
     reasons: list[Exception] = []
     for on_meta in (True, False):
         for kinds in types:
@@ -133,21 +137,33 @@ def _graph(module: nn.Module, shapes: Mapping[str | int, Sizes], dtype: Any) -> 
             except Exception as error:  # whatever the module's own code raises
                 reasons.append(error)
     reason = reasons[len(types)]  # of the run on zeros
-    given = dict(shapes) if len(shapes) > 1 else next(iter(shapes.values()))
     raise ValueError(
-        f"module={type(module).__name__} cannot be run with input_shape={given} "
-        f"({type(reason).__name__}: {' '.join(str(reason).split())[:200]}): give the shape that it reads, without the batch"
+        f"module={type(module).__name__} cannot be run with input_shape={_shown(shapes)}, dtype={_shown(types[0])} "
+        f"({type(reason).__name__}: {' '.join(str(reason).split())[:200]}): give the shape that it reads, without the batch, "
+        "and the type of its numbers"
     ) from reason
 
 
-def _types(module: nn.Module, shapes: Mapping[str | int, Sizes], dtype: Any) -> dict[str | int, str]:
-    """Return the type of every input's numbers; by default that of the first parameter of real numbers."""
+def _shown(values: Mapping[str | int, Any]) -> str:
+    """Return what several inputs are given, or a single one."""
+    return repr(dict(values) if len(values) > 1 else next(iter(values.values())))
+
+
+def _types(module: nn.Module, shapes: Mapping[str | int, Sizes], dtype: Any) -> list[dict[str | int, str]]:
+    """Return types for the numbers of every input, to try one after the other: those given, or what parameters suggest."""
     if isinstance(dtype, Mapping):
-        return {name: _type(dtype.get(name, "float32")) for name in shapes}
+        return [{name: _type(dtype.get(name, "float32")) for name in shapes}]
     if isinstance(dtype, (tuple, list)):
-        return dict(zip(shapes, map(_type, dtype), strict=True))
-    real = (str(tensor.dtype) for _, tensor in _tensors(module) if tensor.is_floating_point())
-    return dict.fromkeys(shapes, _type(dtype or next(real, "float32")))
+        return [dict(zip(shapes, map(_type, dtype), strict=True))]
+    return [dict.fromkeys(shapes, name) for name in ([_type(dtype)] if dtype is not None else _suggested(module))]
+
+
+def _suggested(module: nn.Module) -> list[str]:
+    """Return the type of the first parameter of real numbers, and of complex ones; then what modules read without such."""
+    tensors = [tensor for _, tensor in _tensors(module)]
+    real = [_type(tensor.dtype) for tensor in tensors if tensor.is_floating_point()][:1]
+    complexes = [_type(tensor.dtype) for tensor in tensors if tensor.is_complex()][:1]
+    return [*real, *complexes, *([] if real else ["float32"]), "int64"]
 
 
 def _type(dtype: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,8 @@ import numpy as np
 import pytest
 
 from igc_theory.networks import LayerGraph, read_onnx
+from igc_theory.networks.description.graph import Operation
+from igc_theory.networks.readers.files.axes import axes_of
 
 onnx = pytest.importorskip("onnx", reason="the extra onnx is not installed")
 
@@ -44,8 +47,13 @@ def test_counts_are_for_one_example(tmp_path: Path, batch: Any) -> None:
     assert (found.graph.batch, found.graph.batched) == (batch if isinstance(batch, int) else 1, True)
 
 
-def test_a_batch_that_no_operator_tells_of_is_said_to_be_a_guess(tmp_path: Path) -> None:
-    nodes, constants = [N("Einsum", ["x", "k"], ["y"], equation="abc,cd->abd")], {"k": w(7, 5)}
+@pytest.mark.parametrize(
+    ("node", "constant"),
+    [(N("Mul", ["x", "k"], ["y"]), w(7)), (N("Einsum", ["x", "k"], ["y"], equation="abc,cd->abd"), w(7, 5))],
+    ids=["Mul", "Einsum"],
+)
+def test_a_batch_that_no_operator_tells_of_is_said_to_be_a_guess(tmp_path: Path, node: Any, constant: Any) -> None:
+    nodes, constants = [node], {"k": constant}
     found = read(model(nodes, constants, (6, 4, 7)), tmp_path)
     assert not found.exact
     assert [entry.reason for entry in found.passed_over] == [
@@ -60,7 +68,7 @@ def test_a_recurrent_layer_reads_time_first_and_with_layout_1_examples(
 ) -> None:
     step, constants = gates * 5 * (7 + 5), {"k": w(1, gates * 5, 7), "r": w(1, gates * 5, 5)}
     for layout, shapes in (
-        (0, [("t", "n", 7), ("t", 1, 7), (9, 1, 7)]),
+        (0, [("t", "n", 7), ("t", 1, 7), (9, 1, 7), (9, 3, 7)]),
         (1, [("n", "t", 7), (1, "t", 7), (1, 9, 7), (3, 9, 7)]),
     ):
         nodes = [N(operator, ["x", "k", "r"], ["y"], hidden_size=5, **({"layout": 1} if layout else {}))]
@@ -68,14 +76,93 @@ def test_a_recurrent_layer_reads_time_first_and_with_layout_1_examples(
             named = {name: 9 if name == "t" else 1 for name in shape if isinstance(name, str)}
             found = read(model(nodes, constants, shape), tmp_path, **({"input_shape": named} if named else {}))
             assert (found.multiply_adds, found.exact) == (9 * step, True)
-    several = read(model([N(operator, ["x", "k", "r"], ["y"], hidden_size=5)], constants, (9, 3, 7)), tmp_path)
-    assert (several.multiply_adds, several.exact) == (9 * 3 * step, True)  # the input as it is
 
 
 def test_examples_that_are_put_behind_time_stay_examples(tmp_path: Path) -> None:
     nodes = [N("Transpose", ["x"], ["t"], perm=[1, 0, 2]), N("GRU", ["t", "k", "r"], ["y"], hidden_size=5)]
     found = read(model(nodes, {"k": w(1, 15, 7), "r": w(1, 15, 5)}, (4, 9, 7)), tmp_path)
     assert (found.multiply_adds, found.exact) == (9 * 15 * 12, True)
+
+
+def recurrent(operator: str, shape: Sequence[int | str], *before: Any, **attributes: Any) -> Any:
+    """Return a layer of width 6 on five features, with a linear one to three outputs behind it."""
+    gates, ways = {"LSTM": 4, "GRU": 3, "RNN": 1}[operator], 2 if "direction" in attributes else 1
+    nodes = [
+        *before,
+        N(operator, ["t" if before else "x", "k", "r"], ["h"], hidden_size=6, **attributes),
+        N("MatMul", ["h", "v"], ["y"]),
+    ]
+    constants = {"k": w(ways, gates * 6, 5), "r": w(ways, gates * 6, 6), "v": w(6, 3)}
+    constants |= {"one": np.array([1]), "shape": np.array([7, 3, 5])} if before else {}
+    return model(nodes, constants, shape)
+
+
+STEP = {"LSTM": 24 * 11 + 18, "GRU": 18 * 11 + 18, "RNN": 6 * 11 + 18}
+"""Multiply–adds of one example at one step."""
+
+
+@pytest.mark.parametrize("operator", STEP)
+@pytest.mark.parametrize("shape", [("steps", "n", 5), (7, 3, 5), (7, "n", 5), ("steps", 3, 5)])
+@pytest.mark.parametrize("examples", [1, 3])
+def test_recurrent_layers_read_steps_first(
+    tmp_path: Path, operator: str, shape: tuple[int | str, ...], examples: int
+) -> None:
+    sizes = {name: size for name, size in (("steps", 7), ("n", examples)) if name in shape}
+    found = read(recurrent(operator, shape), tmp_path, input_shape=sizes)
+    assert (found.multiply_adds, found.exact, found.input_shape) == (7 * STEP[operator], True, (7, 1, 5))
+    assert read(recurrent(operator, shape), tmp_path, input_shape=(7, 5)).multiply_adds == 7 * STEP[operator]
+    both_ways = read(recurrent(operator, shape, direction="bidirectional"), tmp_path, input_shape=sizes)
+    assert (both_ways.multiply_adds, both_ways.exact) == (2 * 7 * STEP[operator], True)
+
+
+@pytest.mark.parametrize("shape", [("n", "steps", 5), (3, 7, 5), (1, "steps", 5)])
+@pytest.mark.parametrize("turned", [True, False])
+def test_recurrent_layers_behind_a_transposition_or_of_the_other_layout(
+    tmp_path: Path, shape: tuple[int | str, ...], turned: bool
+) -> None:
+    made = recurrent("GRU", shape, N("Transpose", ["x"], ["t"], perm=[1, 0, 2])) if turned else None
+    found = read(made or recurrent("GRU", shape, layout=1), tmp_path, input_shape=(7, 5))
+    assert (found.multiply_adds, found.exact) == (7 * STEP["GRU"], True)
+
+
+def test_recurrent_layers_without_a_batch_or_behind_a_reshape(tmp_path: Path) -> None:
+    alone = read(recurrent("LSTM", ("steps", 5), N("Unsqueeze", ["x", "one"], ["t"])), tmp_path, input_shape=(7, 5))
+    assert alone.multiply_adds == 7 * STEP["LSTM"]
+    joined = read(recurrent("LSTM", (1, 7, 3, 5), N("Reshape", ["x", "shape"], ["t"])), tmp_path)
+    assert joined.multiply_adds == 7 * 3 * STEP["LSTM"]
+
+
+def test_states_of_a_recurrent_layer_have_the_batch_of_the_sequence(tmp_path: Path) -> None:
+    made = recurrent("LSTM", ("steps", "n", 5))
+    made.graph.node[0].input.extend(["", "lengths", "first", "cell"])
+    states = [info("first", (1, "n", 6)), info("cell", (1, "n", 6)), info("lengths", ("n",), TensorProto.INT32)]
+    made.graph.input.extend(states)
+    assert read(made, tmp_path, input_shape={"steps": 7, "n": 3}).multiply_adds == 7 * STEP["LSTM"]
+
+
+@pytest.mark.parametrize("perm", [[0, 1, 2], [1, 0, 2]])
+def test_lengths_of_sequences_say_which_axis_counts_examples(tmp_path: Path, perm: list[int]) -> None:
+    nodes = [
+        N("Transpose", ["x"], ["t"], perm=perm),
+        N("ReverseSequence", ["t", "lengths"], ["u"], batch_axis=1, time_axis=0),
+        N("MatMul", ["u", "v"], ["y"]),
+    ]
+    shape = tuple((7, 3, 5)[axis] for axis in perm)
+    found = read(model(nodes, {"v": w(5, 4), "lengths": np.array([7, 2, 5])}, shape), tmp_path)
+    assert (found.multiply_adds, found.exact) == (7 * 20, True)
+
+
+@pytest.mark.parametrize(
+    "operator", ["QLinearConv", "ConvInteger", "com.microsoft.FusedConv", "com.microsoft.DynamicQuantizeLSTM"]
+)
+def test_fused_and_quantized_operators_know_examples_as_plain_ones_do(operator: str) -> None:
+    reads = ("x", "s", "z", "k") if operator == "QLinearConv" else ("x", "k")
+    written = [
+        Operation("DequantizeLinear", "", ("q", "s", "z"), ("x",), {}),
+        Operation(operator, "", reads, ("y",), {}),
+    ]
+    axes = axes_of(written, "q", 3, {}, lambda _: None)
+    assert (axes.batched, axes.examples) == (True, int("LSTM" in operator))
 
 
 def test_an_input_without_batch_is_read_as_it_is(tmp_path: Path) -> None:

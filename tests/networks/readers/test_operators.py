@@ -13,6 +13,7 @@ import pytest
 from igc_theory.networks import LayerGraph
 from igc_theory.networks.description.layers import Conv, Linear, Shuffle
 from igc_theory.networks.readers.onnx_reader import read_onnx
+from igc_theory.networks.readers.operators.quantized import PLAIN
 
 pytest.importorskip("onnx", reason="the extra onnx is not installed")
 
@@ -347,6 +348,80 @@ def test_each_number_is_counted_once_and_shown_at_each_use(tmp_path: Path) -> No
     assert [layer.shared.total for layer in found.layers] == [0, 32, 32]
     assert found.multiply_adds == (16 + 16 + 32) * 25
     assert "used before" in str(found.table())
+
+
+BESIDE = {
+    "offsets and a mask": (
+        NODE("DeformConv", ["x", "k", "o", "", "m"], ["y"]),
+        {"k": (6, 4, 3, 3), "o": (1, 18, 3, 3), "m": (1, 9, 3, 3)},
+        (1, 4, 5, 5),
+    ),
+    "keys and values": (
+        NODE("Attention", ["x", "k", "v"], ["y"]),
+        {"k": (1, 2, 5, 4), "v": (1, 2, 5, 4)},
+        (1, 2, 3, 4),
+    ),
+    "a mask of attention": (NODE("Attention", ["x", "x", "x", "m"], ["y"]), {"m": (3, 3)}, (1, 2, 3, 4)),
+    "first states": (
+        NODE("GRU", ["x", "k", "r", "", "", "h"], ["y"], hidden_size=6),
+        {"k": (1, 18, 5), "r": (1, 18, 6), "h": (1, 1, 6)},
+        (7, 1, 5),
+    ),
+    "what slopes of activations multiply": (NODE("PRelu", ["k", "x"], ["y"]), {"k": (1, 3)}, (1, 3)),
+    "an image at places of activations": (NODE("GridSample", ["k", "x"], ["y"]), {"k": (1, 3, 8, 8)}, (1, 4, 4, 2)),
+    "a summand behind a convolution": (
+        NODE("FusedConv", ["x", "k", "b", "z"], ["y"], domain=MS, activation="Relu"),
+        {"k": (6, 4, 3, 3), "b": (6,), "z": (1, 6, 3, 3)},
+        (1, 4, 5, 5),
+    ),
+    "a summand in front of a norm": (
+        NODE("SkipLayerNormalization", ["x", "s", "g", "b"], ["y"], domain=MS),
+        {"s": (1, 3, 4), "g": (4,), "b": (4,)},
+        (1, 3, 4),
+    ),
+    "further inputs of attention": (
+        NODE("MultiHeadAttention", ["x", "x", "x", "b", "", "s", "k", "v"], ["y"], domain=MS, num_heads=2),
+        {"b": (24,), "s": (1, 2, 3, 5), "k": (1, 2, 2, 4), "v": (1, 2, 2, 4)},
+        (1, 3, 8),
+    ),
+}
+"""A node, shapes of the stored numbers that it reads, and the shape of `x`."""
+
+
+WRITTEN = {"FusedConv": (1, 6, 3, 3)}
+"""What operators of onnxruntime write, where it has not the shape of what they read."""
+
+
+def reading_beside(name: str) -> Any:
+    node, stored, shape = BESIDE[name]
+    model = made([node], {key: reals(*sizes) for key, sizes in stored.items()}, shape, opset=23)
+    if node.domain == MS:
+        written = WRITTEN.get(node.op_type, shape)
+        model.graph.value_info.append(helper.make_tensor_value_info("y", TensorProto.FLOAT, written))
+    return model
+
+
+@pytest.mark.parametrize("name", BESIDE)
+def test_every_stored_number_that_an_operator_reads_is_counted(tmp_path: Path, name: str) -> None:
+    found = read(reading_beside(name), tmp_path)
+    assert (found.parameters, found.exact) == (sum(map(prod, BESIDE[name][1].values())), True)
+
+
+def test_bounds_and_places_are_settings(tmp_path: Path) -> None:
+    for node, sizes in ((NODE("Less", ["b", "x"], ["y"]), (4,)), (NODE("GridSample", ["x", "b"], ["y"]), (1, 5, 5, 2))):
+        found = read(made([node], {"b": reals(*sizes)}, (1, 4, 4, 4)), tmp_path)
+        assert (found.parameters, found.exact) == (0, True)
+
+
+def test_past_keys_are_multiplied_too(tmp_path: Path) -> None:
+    model = reading_beside("further inputs of attention")
+    assert read(model, tmp_path).activation_multiply_adds == 2 * 3 * (3 + 2) * (4 + 4)
+
+
+def test_no_input_of_a_fused_operator_is_forgotten() -> None:
+    for name, meaning in PLAIN.items():
+        places = sorted((*meaning.inputs, *meaning.settings))
+        assert places == list(range(len(places))), name
 
 
 def test_what_is_not_counted_is_said(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Modules of torch.nn as networks: counts by hand, whatever the module does, and the module given back as it was."""
 
+import copy
 import random
 import sys
 import threading
@@ -14,7 +15,7 @@ from torch import nn
 from torch.nn.utils import parametrizations
 
 from igc_theory.networks import from_torch
-from igc_theory.networks.description.layers import Shuffle
+from igc_theory.networks.description.layers import Operator, Shuffle
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
 
@@ -163,6 +164,41 @@ def test_packed_sequences():
     assert {entry.operator for entry in network.passed_over} == {"control flow"}  # it looks at the lengths
 
 
+CELLS = {nn.LSTMCell: (nn.LSTM, 4), nn.GRUCell: (nn.GRU, 3), nn.RNNCell: (nn.RNN, 1)}
+"""The layer whose step each is, and its gates."""
+
+
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("bias", [True, False])
+def test_a_cell_costs_what_a_step_of_its_layer_does(cell, bias):
+    layer, gates = CELLS[cell]
+    network, whole = from_torch(cell(5, 6, bias=bias), (5,)), from_torch(layer(5, 6, bias=bias), (1, 5))
+    weights = gates * 6 * (5 + 6)
+    assert (network.multiply_adds, network.parameters, network.exact) == (weights, weights + 12 * gates * bias, True)
+    assert (whole.multiply_adds, whole.parameters) == (network.multiply_adds, network.parameters)
+
+
+@pytest.mark.parametrize("look", [False, True])
+def test_a_cell_multiplies_a_state_of_its_own(look):
+    """The first state is zeros, or trained; a module that looks at its input is read on zeros, not on shapes."""
+
+    def unrolled(module, x):
+        state = module.first.expand(len(x), 6) if hasattr(module, "first") else None
+        if look and float(x.sum()) > 0:
+            return x
+        for step in x.unbind(1):
+            state = module.c(step, state)
+        return state
+
+    step = 3 * 6 * (5 + 6)
+    without = from_torch(Called(unrolled, c=nn.GRUCell(5, 6)), (7, 5))
+    trained_too = from_torch(Called(unrolled, c=nn.GRUCell(5, 6), first=nn.Parameter(torch.ones(6))), (7, 5))
+    assert (without.multiply_adds, trained_too.multiply_adds) == (7 * step, 7 * step)
+    assert trained_too.parameters - without.parameters == 6
+    assert [layer.counts.total for layer in trained_too.layers if layer.node == Operator("stored numbers")] == [6]
+    assert without.exact is trained_too.exact is not look
+
+
 def test_a_layer_that_is_called_twice_holds_its_weights_once():
     module = Called(lambda m, x: m.l(m.l(x)), l=nn.Linear(4, 4))
     network = from_torch(module, (4,))
@@ -210,6 +246,30 @@ def test_filters_in_buffers_are_no_parameters():
     module = Called(lambda m, x: nn.functional.conv2d(x, m.blur, groups=3), blur=torch.ones(3, 1, 3, 3))
     network = from_torch(module, (3, 8, 8))
     assert (network.parameters, network.buffers, network.multiply_adds) == (0, 27, 27 * 36)
+
+
+@pytest.mark.parametrize(("module", "shape", "multiply_adds"), [
+    (conv(), (3, 8, 8), CONV * 36),
+    (nn.Conv1d(2, 6, 5, groups=2), (2, 9), 6 * 5 * 5),
+    (nn.ConvTranspose2d(3, 8, 3), (3, 5, 5), CONV * 25),
+    (nn.Linear(6, 5), (7, 6), 7 * 30),
+])  # fmt: skip
+@pytest.mark.parametrize("dtype", [torch.complex64, torch.complex128])
+def test_complex_modules_read_complex_numbers(module, shape, multiply_adds, dtype):
+    of_complex, seen = copy.deepcopy(module).to(dtype), []
+    of_complex.register_forward_pre_hook(lambda _, read: seen.append(read[0].dtype))
+    network = from_torch(of_complex, shape)
+    assert (network.multiply_adds, network.parameters, network.exact) == (multiply_adds, trained(module), True)
+    assert seen == [dtype]
+
+
+def test_modules_with_complex_weights_may_read_real_numbers():
+    def filtered(module, x):
+        return module.l(torch.fft.irfft(torch.fft.rfft(x) * module.w, n=6))
+
+    weight = nn.Parameter(torch.ones(4, dtype=torch.complex64))
+    assert from_torch(Called(filtered, w=weight, l=nn.Linear(6, 5)), (6,)).multiply_adds == 30
+    assert from_torch(Called(lambda m, x: filtered(m, x), w=weight, l=nn.Identity()), (6,)).parameters == 4
 
 
 @pytest.mark.parametrize("dtype", [None, "int64", "int32"])
@@ -339,6 +399,7 @@ def test_no_weight_is_copied_while_it_runs():
     (conv(), ((3, 8, 8), "float23"), "dtype='float23' is not a type of PyTorch's numbers"),
     (conv(), ((),), r"input_shape=\(\) is not a shape"),
     (conv(), ({"image": (3, 8, 8)},), "Conv2d cannot be run with input_shape"),
+    (conv(), ((3, 8, 8), "complex64"), r"input_shape=\(3, 8, 8\), dtype='complex64'.*the type of its numbers"),
 ])  # fmt: skip
 def test_what_cannot_be_read_is_refused(module, arguments, sentence):
     with pytest.raises(ValueError, match=sentence):

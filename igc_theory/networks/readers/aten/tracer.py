@@ -34,6 +34,9 @@ _LOOKS = words(
 )
 """Operators that tell a module's code something about the numbers that it reads."""
 
+_CELLS = words("lstm_cell gru_cell rnn_tanh_cell rnn_relu_cell")
+"""One step of a recurrent layer, on what it reads and on its state."""
+
 LOOKED = "its code looks at numbers that depend on the input: counted as it runs on zeros"
 
 
@@ -102,6 +105,8 @@ class Tracer(TorchDispatchMode):
         if operator in _FILLED:
             here = {"device": kwargs.get("device") or "cpu"} if self._on_meta else {}
             return self._fold(func, args, {**kwargs, **here})
+        if operator in _CELLS:
+            args = (*self._all_dependent(args[:2]), *args[2:])
         if not is_known(operator):
             with self:
                 result = func.decompose(*args, **kwargs)
@@ -185,6 +190,19 @@ class Tracer(TorchDispatchMode):
                 (self._write if written else self._remember)(tensor, operand.name, depends=True)
             translate(Call(operator, self._place(), _arguments(func, *named), results), self.record)
         return _mapped(lambda leaf: known.get(id(leaf), leaf), result)
+
+    def _all_dependent(self, tensors: Any) -> Any:
+        """Let what a cell reads depend on the input: as in a whole recurrent layer, a first state of zeros is multiplied, too."""
+        if not any(map(self._depends, _tensors(tensors))):
+            return tensors
+        return _mapped(lambda tensor: tensor if self._depends(tensor) else self._expanded(tensor), tensors)
+
+    def _expanded(self, tensor: Any) -> Any:
+        """Return a constant as one that is made for the examples; it reads none of them, so that no channel comes from there."""
+        operand = self.record.between("Expand", self._place(), (self._name(tensor),), tuple(tensor.shape))
+        copy = torch.empty_like(tensor, device="meta") if self._on_meta else self._current(tensor).clone()
+        self._remember(copy, operand.name, depends=True)
+        return copy
 
     # --- tensors and their names ------------------------------------------------------------------------------------
 

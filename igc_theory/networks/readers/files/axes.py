@@ -5,27 +5,32 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import prod
-from typing import Any
+from typing import Any, TypeVar
 
 from igc_theory.networks.description.graph import Operation, words
+from igc_theory.networks.readers.operators.quantized import plain
 
 __all__ = ["Axes", "axes_of"]
+
+Sizes = tuple[int, ...]
 
 Labels = tuple[int | None, ...]
 """For each axis of a tensor, the axis of the input that it comes from; None if it comes from none."""
 
 Numbers = Callable[[str], Sequence[int] | None]
 
+Size = TypeVar("Size")
+
 _ALIKE = words(
-    "Abs Add And BitShift Cast CastLike Ceil Celu Clip DequantizeLinear Div Dropout Elu Equal Erf Exp Floor Gelu Greater "
+    "Abs Add And BitShift Cast CastLike Ceil Celu Clip Div Dropout Elu Equal Erf Exp Floor Gelu Greater "
     "GreaterOrEqual HardSigmoid HardSwish Identity LeakyRelu Less LessOrEqual Log Max Mean Min Mish Mod Mul Neg Not Or PRelu Pow "
-    "QuantizeLinear Reciprocal Relu Round Selu Sigmoid Sign Softplus Softsign Sqrt Sub Sum Swish Tanh ThresholdedRelu Where Xor"
+    "Reciprocal Relu Round Selu Sigmoid Sign Softplus Softsign Sqrt Sub Sum Swish Tanh ThresholdedRelu Where Xor"
 )
 """Operators whose output has the axes of what they read."""
 
 _EXAMPLES_FIRST = words(
-    "AveragePool BatchNormalization Conv ConvInteger ConvTranspose DeformConv DepthToSpace GlobalAveragePool GlobalLpPool "
-    "GlobalMaxPool GroupNormalization InstanceNormalization LRN LpPool MaxPool QLinearConv SpaceToDepth"
+    "AveragePool BatchNormalization Conv ConvTranspose DeformConv DepthToSpace GlobalAveragePool GlobalLpPool "
+    "GlobalMaxPool GroupNormalization InstanceNormalization LRN LpPool MaxPool SpaceToDepth"
 )
 """Operators that take axis 0 for examples and axis 1 for channels."""
 
@@ -37,11 +42,14 @@ _ALONG = words("ArgMax ArgMin CumSum Hardmax LogSoftmax LpNormalization Softmax 
 class Axes:
     """What is found about the axes of an input.
 
-    `batched` is whether axis 0 counts examples, None if nothing says so; `channel` is the axis of the channels, if a convolution,
-    a pool or a normalisation says so. `mixed` and `kept` collect signs that decide where no such operator does.
+    `batched` is whether one of them counts examples, None if nothing says so, and `examples` is that one. `channel` is the axis of
+    the channels, if a convolution, a pool or a normalisation says so. `mixed` and `kept` collect signs that decide where no
+    operator that knows examples does.
     """
 
+    shape: Sizes = ()
     decided: bool | None = None
+    examples: int = 0
     channel: int | None = None
     mixed: bool = False
     kept: bool = False
@@ -49,14 +57,18 @@ class Axes:
 
     @property
     def batched(self) -> bool | None:
-        """Whether axis 0 counts examples."""
+        """Whether an axis counts examples."""
         if self.decided is not None:
             return self.decided
         return False if self.mixed else True if self.kept else None
 
+    def of_one(self, sizes: Sequence[Size]) -> list[Size]:
+        """Return the sizes of one example: without that of the axis that counts them, which is axis 0 if nothing says so."""
+        return [size for axis, size in enumerate(sizes) if self.batched is False or axis != self.examples]
+
 
 def axes_of(
-    operations: Iterable[Operation], image: str, rank: int, shapes: Mapping[str, tuple[int, ...]], numbers: Numbers
+    operations: Iterable[Operation], image: str, rank: int, shapes: Mapping[str, Sizes], numbers: Numbers
 ) -> Axes:
     """Return what operators make of the axes of a tensor.
 
@@ -72,10 +84,11 @@ def axes_of(
     numbers : callable
         Gives the integers that a constant holds, or None.
     """
-    axes = Axes(labels={image: tuple(range(rank))})
-    for operation in operations:
-        if axes.decided is not None:
+    axes = Axes(shapes.get(image, ()), labels={image: tuple(range(rank))})
+    for written in operations:
+        if axes.channel is not None:
             break
+        operation, _ = plain(written)
         if operation.outputs and any(name in axes.labels for name in operation.inputs):
             labels = _written(axes, operation, shapes, numbers)
             if labels is not None and any(label is not None for label in labels):
@@ -83,9 +96,7 @@ def axes_of(
     return axes
 
 
-def _written(
-    axes: Axes, operation: Operation, shapes: Mapping[str, tuple[int, ...]], numbers: Numbers
-) -> Labels | None:
+def _written(axes: Axes, operation: Operation, shapes: Mapping[str, Sizes], numbers: Numbers) -> Labels | None:
     """Return the labels of what an operator writes."""
     kind, first = operation.operator, axes.labels.get(operation.reads(0))
     if kind in _ALIKE:
@@ -128,18 +139,22 @@ def _examples_first(axes: Axes, labels: Labels, _: Operation, __: Any) -> Labels
     if len(labels) < 2:
         return None
     if axes.decided is None:
-        axes.decided, axes.channel = labels[0] == 0, labels[1]
+        axes.decided = labels[0] == 0
+    if axes.channel is None:
+        axes.channel = labels[1]
     return (labels[0], *[None] * (len(labels) - 1))
 
 
-def _sequence(axes: Axes, labels: Labels, operation: Operation, _: Any) -> Labels | None:
-    """Return the labels of a recurrent layer's outputs: time and examples, or with layout 1 examples and time, stand in front."""
-    if len(labels) != 3:
-        return None
-    time, example = labels[:2][:: -1 if operation.attributes.get("layout") else 1]
-    if axes.decided is None and (0 in (time, example)):
-        axes.decided = example == 0
-    return (example, time, None, None) if operation.attributes.get("layout") else (time, None, example, None)
+def _steps(axes: Axes, labels: Labels, operation: Operation, shapes: Mapping[str, Sizes]) -> Labels | None:
+    """Learn from an operator on sequences which axis counts examples and which one steps."""
+    example, step = _OF_SEQUENCES[operation.operator](operation, len(labels))
+    if axes.decided is None and all(0 <= place < len(labels) for place in (example, step)):
+        examples, steps = labels[example], shapes.get(operation.inputs[0], (None,) * len(labels))[step]
+        # A Reshape may have joined axis 0 and others to one, which says nothing of axis 0.
+        first_is_steps = labels[step] == 0 and steps in (None, *axes.shape[:1])
+        if first_is_steps or examples == 0:
+            axes.decided, axes.examples = examples is not None, examples or 0
+    return _resized(axes, labels, operation, shapes)
 
 
 def _product(axes: Axes, operation: Operation) -> Labels | None:
@@ -185,7 +200,7 @@ def _reduced(axes: Axes, labels: Labels, operation: Operation, numbers: Numbers)
     return tuple(kept)
 
 
-def _resized(axes: Axes, labels: Labels, operation: Operation, shapes: Mapping[str, tuple[int, ...]]) -> Labels | None:
+def _resized(axes: Axes, labels: Labels, operation: Operation, shapes: Mapping[str, Sizes]) -> Labels | None:
     """Return the labels of the axes that keep their size, or are split or joined in order."""
     read, written = shapes.get(operation.inputs[0]), shapes.get(operation.outputs[0])
     if read is None or written is None or len(read) != len(labels):
@@ -247,12 +262,21 @@ _MOVES: dict[str, Callable[[Labels, Operation, Numbers], Labels | None]] = {
 }
 
 _OF_TWO: dict[str, Callable[[Axes, Operation], Labels | None]] = {
-    **dict.fromkeys(("MatMul", "Gemm", "MatMulInteger"), _product),
+    **dict.fromkeys(("MatMul", "Gemm"), _product),
     "Gather": _gathered,
 }
 
-_OF_ONE: dict[str, Callable[[Axes, Labels, Operation, Mapping[str, tuple[int, ...]]], Labels | None]] = {
+_OF_SEQUENCES: dict[str, Callable[[Operation, int], tuple[int, int]]] = {
+    **dict.fromkeys(("RNN", "GRU", "LSTM"), lambda operation, _: (0, 1) if operation.attributes.get("layout") else (1, 0)),
+    **dict.fromkeys(("Attention", "MultiHeadAttention"), lambda _, rank: (0, rank - 2)),
+    "ReverseSequence": lambda operation, _: (
+        operation.attributes.get("batch_axis", 1), operation.attributes.get("time_axis", 0)
+    ),
+}  # fmt: skip
+"""The axes that count examples and steps in what an operator reads, of so many axes."""
+
+_OF_ONE: dict[str, Callable[[Axes, Labels, Operation, Mapping[str, Sizes]], Labels | None]] = {
     **dict.fromkeys(_EXAMPLES_FIRST, _examples_first),
     **dict.fromkeys(_ALONG, _along),
-    **dict.fromkeys(("GRU", "LSTM", "RNN"), _sequence),
+    **dict.fromkeys(_OF_SEQUENCES, _steps),
 }

@@ -116,16 +116,16 @@ def chosen_sizes(inputs: Sequence[Input], given: Given, axes: Axes) -> Sizes:
         shapes[image.name] = _fitted(image, sizes, explicit, axes)
     else:
         shapes[image.name] = _default(image, sizes, axes)
-    dynamic = any(not isinstance(size, int) for size in image.sizes[int(axes.batched is not False) :])
+    dynamic = any(not isinstance(size, int) for size in axes.of_one(image.sizes))
     if axes.batched is None and sizes and isinstance(sizes[0], int) and sizes[0] > 1:
         notes.append((image.name, "input", _undecided(sizes[0])))
     for entry in inputs:
         named |= _meanings(entry, shapes.get(entry.name, ()), named)
-    examples = shapes[image.name][:1] if axes.batched is not False else (1,)
+    examples = shapes[image.name][axes.examples] if axes.batched is not False and sizes else 1
     for entry in inputs[1:]:
         known = tuple(named.get(size) if isinstance(size, str) else size for size in entry.sizes)
         own = given.get(entry.name)
-        known = (examples[0] if known[0] is None else known[0], *known[1:]) if known else known
+        known = (examples if known[0] is None else known[0], *known[1:]) if known else known
         shapes[entry.name] = _fitted(entry, known, own, axes) if isinstance(own, tuple) else known
         if None in shapes[entry.name]:
             notes.append(
@@ -172,28 +172,34 @@ def _fitted(entry: Input, sizes: tuple[Any, ...], given: tuple[int, ...], axes: 
 
 def _readings(sizes: tuple[Any, ...], given: tuple[int, ...], axes: Axes) -> list[tuple[int, ...]]:
     """Return the shapes that a given one can mean, the most likely one first."""
-    rank = len(sizes)
-    batch = (sizes[0] if sizes and isinstance(sizes[0], int) else 1,)
-    start = int(axes.batched is not False)
-    front = batch if start else ()
+    own = axes.of_one(range(len(sizes)))
     last = (*given[1:], *given[:1])
     plain: list[tuple[int, ...]] = []
-    if len(given) == 3 and rank - start < 3:  # channels, height, width of a sequence or a vector
-        plain = [(given[0], *given[4 - rank + start :])] if set(given[1 : 4 - rank + start]) <= {1} else []
-    plain += [given, last] if axes.channel is None or axes.channel == start else [last, given]
-    return [*((*front, *shape) for shape in plain), given]
+    if len(given) == 3 and len(own) < 3:  # channels, height, width of a sequence or a vector
+        plain = [(given[0], *given[4 - len(own) :])] if set(given[1 : 4 - len(own)]) <= {1} else []
+    plain += [given, last] if axes.channel in (None, *own[:1]) else [last, given]
+    return [*(_with_examples(sizes, shape, axes) for shape in plain), given]
+
+
+def _with_examples(sizes: tuple[Any, ...], one: tuple[int, ...], axes: Axes) -> tuple[int, ...]:
+    """Return the shape of an input of which one example has a given one."""
+    place = axes.examples
+    if axes.batched is False:
+        return one
+    count = sizes[place] if place < len(sizes) and isinstance(sizes[place], int) else 1
+    return (*one[:place], count, *one[place:])
 
 
 def _default(entry: Input, sizes: tuple[Any, ...], axes: Axes) -> tuple[int, ...]:
     """Return the sizes of the first input, an image of 224×224 where it is open."""
-    start = int(axes.batched is not False)
-    channel = start if axes.channel is None else axes.channel
-    is_image = entry.is_real and len(sizes) - start > 1
+    own = axes.of_one(range(len(sizes)))
+    channel = next(iter(own), 0) if axes.channel is None else axes.channel
+    is_image = entry.is_real and len(own) > 1
     shape = []
     for place, size in enumerate(sizes):
         if isinstance(size, int):
             shape.append(size)
-        elif place < start:
+        elif place not in own:
             shape.append(1)
         elif not is_image or place == channel:
             what = "the channels of the image" if is_image else f"sizes of {entry.name!r}, {entry.shown},"
@@ -206,9 +212,8 @@ def _default(entry: Input, sizes: tuple[Any, ...], axes: Axes) -> tuple[int, ...
 
 def image_shape(shape: Sequence[int], axes: Axes) -> tuple[int, ...]:
     """Return (channels, height, width) of an image, and as much for other inputs: the batch left out, at least three sizes."""
-    start = int(axes.batched is not False)
-    sizes = list(shape)
-    if axes.channel is not None and start <= axes.channel < len(sizes):
-        sizes.insert(start, sizes.pop(axes.channel))
-    channels, *sides = sizes[start:] or [1]
+    own = axes.of_one(range(len(shape)))
+    if axes.channel in own:
+        own = [axes.channel, *(axis for axis in own if axis != axes.channel)]
+    channels, *sides = [shape[axis] for axis in own] or [1]
     return (channels, *[1] * (2 - len(sides)), *sides)

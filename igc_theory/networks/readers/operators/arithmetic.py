@@ -36,10 +36,13 @@ WEIGHTLESS = words(
 )
 """Operators without weights behind which a channel is no longer the same channel of the same layer."""
 
+COMPARISONS = words("Equal Greater GreaterOrEqual Less LessOrEqual")
+"""Operators of which either input may be a bound, which is a setting."""
+
 SETTINGS = RESIZING | words(
-    "ArgMax ArgMin Bernoulli Clip Cast CastLike CenterCropPad Compress CumSum Dropout Equal Expand Greater GreaterOrEqual "
-    "GridSample Less LessOrEqual MaxRoiPool NonMaxSuppression OneHot Pad Range Reshape RoiAlign Slice Split Squeeze Tile TopK "
-    "Trilu Unsqueeze ReduceL1 ReduceL2 ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum ReduceSumSquare"
+    "ArgMax ArgMin Bernoulli Clip Cast CastLike CenterCropPad Compress CumSum Dropout Expand GridSample MaxRoiPool "
+    "NonMaxSuppression OneHot Pad Range Reshape RoiAlign Slice Split Squeeze Tile TopK Trilu Unsqueeze ReduceL1 ReduceL2 ReduceMax "
+    "ReduceMean ReduceMin ReduceProd ReduceSum ReduceSumSquare"
 )
 """Operators whose further inputs are settings: sizes, bounds, places."""
 
@@ -153,7 +156,7 @@ def slopes(walk: Walk, operation: Operation) -> None:
     if walk.is_constant(slope):
         _append(walk, operation, source, slope)
     else:
-        _channelwise(walk, operation)
+        weightless(walk, operation)
 
 
 def embedding(walk: Walk, operation: Operation) -> None:
@@ -174,13 +177,19 @@ def weightless(walk: Walk, operation: Operation) -> None:
     if not known:
         walk.pass_over(operation, UNKNOWN)
         return
-    held = [name for name in operation.inputs if walk.holds(name)] if operation.operator not in SETTINGS else []
-    activations = walk.activations(operation)
-    if held and activations:
-        cost = Cost(uses({"bias": held}))
-        walk.append(operation, Operator("stored numbers"), cost, source=activations[0], channels=(-1, -1))
+    numbers = replace(operation, inputs=_but_settings(operation))
+    if any(walk.holds(name) for name in numbers.inputs):
+        source = [*walk.activations(operation), *numbers.inputs][0]
+        walk.append(numbers, Operator("stored numbers"), Cost(), source=source, channels=(-1, -1))
     if operation.operator in CHANNELWISE | RESIZING:
         _channelwise(walk, operation)
+
+
+def _but_settings(operation: Operation) -> tuple[str, ...]:
+    """Return the inputs of an operator that may be trained."""
+    if operation.operator in COMPARISONS:
+        return ()
+    return operation.inputs[:1] if operation.operator in SETTINGS else operation.inputs
 
 
 def _channelwise(walk: Walk, operation: Operation) -> None:

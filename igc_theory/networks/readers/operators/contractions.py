@@ -186,25 +186,24 @@ def attention(walk: Walk, operation: Operation) -> None:
     if not len(query) == len(key) == len(value) == 4:
         walk.pass_over(operation, NO_SHAPE)
         return
-    past = walk.shapes.get(operation.reads(4), ()) if operation.operator == "Attention" else ()
+    past = walk.shapes.get(operation.reads(4 if operation.operator == "Attention" else 6), ())
     length = key[2] + (past[2] if len(past) == 4 else 0)
     products = prod(query[:3]) * length * (query[3] + value[3])
-    added = [name for name in operation.inputs[3:] if walk.holds(name)]
-    cost = Cost(uses({"bias": added}), of_activations=products)
-    walk.append(operation, Operator("attention"), cost, source=operation.inputs[0], channels=(-1, -1))
+    walk.append(
+        operation, Operator("attention"), Cost(of_activations=products), source=operation.inputs[0], channels=(-1, -1)
+    )
 
 
 def recurrent(walk: Walk, operation: Operation) -> None:
     """Append a recurrent layer, which uses every weight once at each step of the sequence."""
     shape = walk.shapes.get(operation.inputs[0], ())
-    weights, bias, states = operation.inputs[1:3], operation.reads(3), operation.inputs[5:]
+    weights, bias = operation.inputs[1:3], operation.reads(3)
     if len(shape) != 3 or not all(name in walk.shapes for name in weights):
         walk.pass_over(operation, NO_SHAPE)
         return
     steps = shape[0] * shape[1]
     products = steps * sum(prod(walk.shapes[name]) for name in weights)
-    held = [name for name in states if walk.holds(name)]
-    cost = Cost(uses({"linear": weights, "bias": [bias, *held]}), products)
+    cost = Cost(uses({"linear": weights, "bias": [bias]}), products)
     written = next(name for name in operation.outputs if name)
     whole = Operation(
         operation.operator, operation.name, operation.inputs, (written,), operation.attributes, operation.times

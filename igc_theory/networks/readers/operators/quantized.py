@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from igc_theory.networks.description.graph import Operation
 
-__all__ = ["plain"]
+__all__ = ["PLAIN", "plain"]
 
 _MS = "com.microsoft."
 
@@ -21,7 +21,7 @@ class _Plain(NamedTuple):
     settings: tuple[int, ...] = ()
 
 
-_PLAIN = {
+PLAIN = {
     "QuantizeLinear": _Plain("Identity", (0,), (1, 2)),
     "DequantizeLinear": _Plain("Identity", (0,), (1, 2)),
     "DynamicQuantizeLinear": _Plain("Identity", (0,)),
@@ -37,7 +37,7 @@ _PLAIN = {
     f"{_MS}MatMulIntegerToFloat": _Plain("MatMul", (0, 1, 6), (2, 3, 4, 5)),
     f"{_MS}DynamicQuantizeMatMul": _Plain("MatMul", (0, 1, 4), (2, 3)),
     f"{_MS}DynamicQuantizeLSTM": _Plain("LSTM", (0, 1, 2, 3, 4, 5, 6, 7), (8, 9, 10, 11)),
-    f"{_MS}FusedConv": _Plain("Conv", (0, 1, 2)),
+    f"{_MS}FusedConv": _Plain("Conv", (0, 1, 2, 3)),
     f"{_MS}FusedGemm": _Plain("Gemm", (0, 1, 2)),
     f"{_MS}GemmFastGelu": _Plain("MatMul", (0, 1, 2)),
     f"{_MS}FusedMatMul": _Plain("MatMul", (0, 1)),
@@ -50,10 +50,10 @@ _PLAIN = {
     f"{_MS}QLinearAveragePool": _Plain("AveragePool", (0,), (1, 2, 3, 4)),
     f"{_MS}QLinearGlobalAveragePool": _Plain("GlobalAveragePool", (0,), (1, 2, 3, 4)),
     f"{_MS}QLinearReduceMean": _Plain("ReduceMean", (0,), (1, 2, 3, 4)),
-    f"{_MS}MultiHeadAttention": _Plain("MultiHeadAttention", (0, 1, 2, 3)),
+    f"{_MS}MultiHeadAttention": _Plain("MultiHeadAttention", (0, 1, 2, 3, 4, 5, 6, 7)),
     **{f"{_MS}{name}": _Plain("Identity", (0,)) for name in ("Gelu", "QuickGelu")},
     f"{_MS}FastGelu": _Plain("Add", (0, 1)),
-    f"{_MS}SkipLayerNormalization": _Plain("LayerNormalization", (0, 2, 3, 4)),
+    f"{_MS}SkipLayerNormalization": _Plain("LayerNormalization", (0, 2, 3, 4, 1)),
     f"{_MS}BiasGelu": _Plain("Add", (0, 1)),
     f"{_MS}BiasAdd": _Plain("Add", (0, 1, 2)),
 }
@@ -64,7 +64,7 @@ def plain(operation: Operation) -> tuple[Operation, Sequence[str]]:
     if operation.operator == f"{_MS}QLinearConcat":
         settings = [name for k, name in enumerate(operation.inputs) if k < 2 or (k - 2) % 3]
         return replace(operation, operator="Concat", inputs=operation.inputs[2::3]), settings
-    meaning = _PLAIN.get(operation.operator)
+    meaning = PLAIN.get(operation.operator)
     if meaning is None:
         return operation, ()
     inputs = [operation.reads(k) for k in meaning.inputs]

@@ -181,8 +181,10 @@ class Walk:
     ) -> Draft | None:
         """Append a layer; list the operator instead if the shapes around it are not known.
 
-        `source` is the tensor that it reads, `channels` the axis of channels there and in the output.
+        `source` is the tensor that it reads, `channels` the axis of channels there and in the output. Trained numbers that it reads
+        and `cost` does not name are added to those that it uses.
         """
+        self._hold_the_rest(operation, cost)
         output = operation.outputs[0]
         read, written = self.images(source, channels[0]), self.images(output, channels[1])
         if read is None or written is None:
@@ -198,6 +200,12 @@ class Walk:
         self._append(draft, output, channels[1])
         self.depth[output] = self.depth.get(output, 0) + (isinstance(node, (Conv, Linear)) or bool(cost.products))
         return draft
+
+    def _hold_the_rest(self, operation: Operation, cost: Cost) -> None:
+        """Add the trained numbers that an operator reads beside its weights: offsets, masks, states, keys and values."""
+        named = {use.constant for use in cost.uses}
+        rest = [name for name in operation.inputs if name not in named and self.holds(name)]
+        cost.uses += uses({"bias": rest})
 
     def _append(self, draft: Draft, output: str, channels: int) -> None:
         self.raw[output] = len(self.drafts)
