@@ -8,16 +8,14 @@ import statistics
 from collections.abc import Callable, Iterator, Set
 from math import prod
 from typing import Any
-from unittest import mock
 
 import numpy as np
 from scipy.sparse import csr_array, csr_matrix
 
 from igc_theory.kernels import Product, random_product
 from igc_theory.kernels.arrays import Array
-from igc_theory.kernels.products.planning import matrix_products
 from igc_theory.structure import GroupConv, igcv2
-from tests.benchmarks.timing import Row, Verdict, medians, mkl_version, number, peer, ratio
+from tests.benchmarks.timing import Row, Verdict, by_numpy_alone, medians, mkl_version, number, peer, ratio
 
 TITLE = "Applying a product"
 NOTES = """A strictly complementary pointwise chain of L factors on C channels, float32, times a matrix of `batch` columns:
@@ -177,7 +175,7 @@ def _peers(product: Product, x: Array) -> Iterator[tuple[str, Call | None]]:
     """Yield every peer's way of multiplying, None if it is not installed."""
     operand = x[:, 0] if x.shape[1] == 1 else x
     factors = _folded(product)
-    yield "numpy", _without_mkl(product, x) if mkl_version() else None
+    yield "numpy", _without_mkl(product, x)
     yield "csr", lambda: _in_turn(factors, operand)
     yield "lazylinop", _lazylinop(product, operand)
     yield "pyfaust", _pyfaust(factors, operand)
@@ -187,10 +185,10 @@ def _peers(product: Product, x: Array) -> Iterator[tuple[str, Call | None]]:
         yield "dense", lambda: np.matmul(dense, x, out=result)
 
 
-def _without_mkl(product: Product, x: Array) -> Call:
-    """Return the plan that NumPy alone applies."""
-    with mock.patch.object(matrix_products, "_gemm", return_value=None):
-        plan, result = product.plan(x.shape[1]), np.empty_like(x)
+def _without_mkl(product: Product, x: Array) -> Call | None:
+    if mkl_version() is None:
+        return None
+    plan, result = by_numpy_alone(lambda: product.plan(x.shape[1])), np.empty_like(x)
     return lambda: plan(x, out=result)
 
 

@@ -10,9 +10,8 @@ import numpy as np
 
 from igc_theory.kernels import Product, convolve, random_product
 from igc_theory.kernels.arrays import Array
-from igc_theory.kernels.products.planning import matrix_products
 from igc_theory.structure import Chain, GroupConv, group, igcv1, igcv2, igcv3, regular
-from tests.benchmarks.timing import Row, Verdict, least, mkl_version, number, peer, ratio
+from tests.benchmarks.timing import Row, Verdict, by_numpy_alone, least, mkl_version, number, peer, ratio
 
 TITLE = "Convolving an image"
 NOTES = """One image of C channels, 3×3 window, float32, one thread each: milliseconds of processor time, the least of
@@ -83,7 +82,8 @@ def _cell(name: str, chain: Chain, C: int, n: int) -> Row:
     plan, out = product.plan_convolution(image.shape), np.empty((chain.out_channels, n, n), np.float32)
     calls: dict[str, Call] = {"ours": lambda: plan(image, out=out)}
     if mkl_version():
-        calls["numpy"] = _without_mkl(product, image)
+        alone = by_numpy_alone(lambda: product.plan_convolution(image.shape))
+        calls["numpy"] = lambda: by_numpy_alone(lambda: alone(image, out=out))
     if len(chain.factors) == 1:
         calls["convolve"] = lambda: convolve(image, product.weights[0], chain.convolutions[0].groups)
     calls |= {label: call for label, call in (("torch", _torch(product, image)), ("onnxruntime", _onnx(product, image)))
@@ -96,21 +96,6 @@ def _cell(name: str, chain: Chain, C: int, n: int) -> Row:
     row: Row = {"block": name, "C": C, "image": f"{n}²", "multiply-adds": chain.parameters * n * n}
     row |= {label: 1e3 * seconds[label] if label in seconds else None for label in (*OWN, *PEERS)}
     return row | {f"ours / {label}": ratio(seconds["ours"], seconds.get(label)) for label in PEERS}
-
-
-def _without_mkl(product: Product, image: Array) -> Call:
-    """Return the plan that NumPy alone applies."""
-    with_mkl, out = matrix_products._gemm, np.empty((product.shape[0], *image.shape[1:]), np.float32)
-
-    def alone(call: Call) -> object:
-        matrix_products._gemm = lambda _: None
-        try:
-            return call()
-        finally:
-            matrix_products._gemm = with_mkl
-
-    plan: Any = alone(lambda: product.plan_convolution(image.shape))
-    return lambda: alone(lambda: plan(image, out=out))
 
 
 def _modules(product: Product) -> Any:

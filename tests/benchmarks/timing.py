@@ -18,13 +18,14 @@ from datetime import date
 from importlib import metadata
 from pathlib import Path
 from types import ModuleType
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
 from igc_theory.kernels.caches import cache_bytes
-from igc_theory.kernels.products.planning.matrix_products import _mkl
+from igc_theory.kernels.products.planning import matrix_products
 
+T = TypeVar("T")
 Row = dict[str, int | float | str | None]
 """One line of a table; None where a peer is not installed or a method does not apply."""
 
@@ -121,7 +122,16 @@ def peer(name: str) -> ModuleType | None:
 
 def mkl_version() -> str | None:
     """Return the version of MKL that the library multiplies with; None if the extra is not installed."""
-    return metadata.version("mkl") if _mkl() else None
+    return metadata.version("mkl") if matrix_products._mkl() else None
+
+
+def by_numpy_alone(call: Callable[[], T]) -> T:
+    """Return what a call returns where the extra ``mkl`` is not installed."""
+    with_mkl, matrix_products._gemm = matrix_products._gemm, lambda _: None
+    try:
+        return call()
+    finally:
+        matrix_products._gemm = with_mkl
 
 
 def machine(peers: Sequence[str]) -> list[tuple[str, str]]:

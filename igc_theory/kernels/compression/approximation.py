@@ -41,7 +41,7 @@ class Approximation:
     multiply_adds : int
         Multiply–adds for each output position.
     additions : int
-        Additions without a stacked_product, for each output position.
+        Additions without a multiplication, for each output position.
     relative_error : float
         :math:`‖K - W‖_F / ‖K‖_F`; 0 for a zero kernel.
     dense_bits : int

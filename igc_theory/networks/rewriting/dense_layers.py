@@ -21,7 +21,7 @@ from igc_theory.networks.rewriting.knapsack import Selection, select
 from igc_theory.structure.arguments.numbers import LARGEST, positive_int, real_number
 from igc_theory.structure.factors import GroupConv
 
-__all__ = ["OBJECTIVES", "Choices", "DenseLayer", "Place", "allowed", "choices_within", "stacked", "unit_of"]
+__all__ = ["OBJECTIVES", "Choices", "DenseLayer", "Place", "allowed", "choices_within", "joined_size", "unit_of"]
 
 OBJECTIVES = ("bits", "multiply_adds", "latency")
 """What a budget is one of."""
@@ -37,12 +37,12 @@ class Place(NamedTuple):
     written: ImageSize
 
 
-def stacked(shape: Sequence[int], axes: int, batch: int) -> ImageSize:
+def joined_size(shape: Sequence[int], axes: int, batch: int) -> ImageSize:
     """Return height and width of images (…, C, *sides), or rows (…, C), that one of a batch of inputs becomes, as in `Place`.
 
     Examples
     --------
-    >>> stacked((8, 16, 7, 5), 2, batch=2), stacked((2, 16, 9), 1, batch=2), stacked((6, 10, 16), 0, batch=2)
+    >>> joined_size((8, 16, 7, 5), 2, batch=2), joined_size((2, 16, 9), 1, batch=2), joined_size((6, 10, 16), 0, batch=2)
     ((28, 5), (1, 9), (30, 1))
     """
     sides = [max(1, side) for side in shape[len(shape) - axes :]]

@@ -19,7 +19,7 @@ import numpy as np
 from igc_theory.budget.latency import LatencyTable
 from igc_theory.kernels.arrays import Array
 from igc_theory.networks.rewriting.candidates.candidate import Substitute
-from igc_theory.networks.rewriting.dense_layers import DenseLayer, Place, choices_within, stacked
+from igc_theory.networks.rewriting.dense_layers import DenseLayer, Place, choices_within, joined_size
 from igc_theory.networks.rewriting.moments import Moments
 from igc_theory.networks.rewriting.result import Measured, Rewrite, substituted
 from igc_theory.networks.rewriting.torch_norms import scales_behind, scales_of
@@ -178,7 +178,7 @@ class _Seen:
         """Take note of one call."""
         x, axes = x.detach(), 0 if isinstance(self.part, nn.Linear) else len(self.part.kernel_size)
         self.has_outputs_on_axis_1 = y.ndim == axes + 2
-        self.places.append(Place(*(stacked(image.shape, axes, self.batch) for image in (x, y))))
+        self.places.append(Place(*(joined_size(image.shape, axes, self.batch) for image in (x, y))))
         if not axes:
             self.moments.add_rows(x.reshape(-1, x.shape[-1]).double().cpu().numpy())
             return

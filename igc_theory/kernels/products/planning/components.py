@@ -16,7 +16,7 @@ import numpy as np
 
 from igc_theory.kernels.arrays import Array
 
-__all__ = ["Step", "by_components"]
+__all__ = ["Step", "by_components", "multiplied_blocks"]
 
 Step = tuple[Any, tuple[int, Array], tuple[int, Array]]
 """A function, where it reads and where it writes: the number of a buffer, negative if it is none, and the array in it."""
@@ -75,8 +75,15 @@ def _run(steps: Sequence[Step], most_bytes: int) -> tuple[int, list[tuple[_Digit
 
 def _stacked(step: Step, view: Array) -> tuple[int, ...]:
     """Return how many matrices `view` stacks along each axis, if the step multiplies matrices."""
-    function = step[0]
-    return view.shape[:-2] if isinstance(function, partial) and function.func is np.matmul else ()
+    return () if multiplied_blocks(step[0]) is None else view.shape[:-2]
+
+
+def multiplied_blocks(function: Any) -> Array | None:
+    """Return the matrices that the function of a step multiplies by; None if it does something else."""
+    if not isinstance(function, partial) or function.func is not np.matmul:
+        return None
+    blocks: Array = function.args[0]
+    return blocks
 
 
 def _common(digits: Sequence[_Digit], before: Step, step: Step) -> list[_Digit]:

@@ -18,7 +18,7 @@ from numpy.lib.stride_tricks import as_strided, sliding_window_view
 
 from igc_theory.kernels.arrays import Array
 from igc_theory.kernels.caches import cache_bytes
-from igc_theory.kernels.products.planning.components import Step, by_components
+from igc_theory.kernels.products.planning.components import Step, by_components, multiplied_blocks
 from igc_theory.kernels.products.planning.matrix_products import stacked_product
 from igc_theory.structure.chains import Chain, Factor, Parallel
 from igc_theory.structure.factors import GroupConv
@@ -66,9 +66,9 @@ def column_ends(
 def over_branches(step: Instruction, threads: int) -> list[Instruction]:
     """Return up to `threads` steps that do the same at the same time, each some branches; the step itself if it is no product."""
     function, source, target = step
-    if not isinstance(function, partial) or function.func is not np.matmul or function.args[0].ndim < 3:
+    blocks = multiplied_blocks(function)
+    if blocks is None or blocks.ndim < 3:
         return [step]
-    (blocks,) = function.args
     cuts = [len(blocks) * k // threads for k in range(threads + 1)]
     return [
         (partial(np.matmul, blocks[some]), _part(source, some), _part(target, some))
@@ -294,10 +294,8 @@ def _aligned(size: int) -> Array:
 
 def _ready(function: Callable[..., Any], source: Array, target: Array) -> Callable[..., Any]:
     """Return what does the same, made ready for operands of these shapes and strides."""
-    if not isinstance(function, partial) or function.func is not np.matmul:
-        return function
-    (blocks,) = function.args
-    return stacked_product(blocks, source, target)
+    blocks = multiplied_blocks(function)
+    return function if blocks is None else stacked_product(blocks, source, target)
 
 
 def _bound(spot: tuple[int, Array], buffers: Mapping[int, Array]) -> Place:

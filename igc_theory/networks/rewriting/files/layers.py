@@ -13,7 +13,7 @@ from igc_theory.kernels.arrays import Array
 from igc_theory.networks.description.graph import Graph
 from igc_theory.networks.description.norms import OutputNorm, norms_behind
 from igc_theory.networks.rewriting.candidates.target import image_before
-from igc_theory.networks.rewriting.dense_layers import DenseLayer, Place, stacked
+from igc_theory.networks.rewriting.dense_layers import DenseLayer, Place, joined_size
 from igc_theory.structure.factors import GroupConv
 
 try:
@@ -319,6 +319,6 @@ def _place(graph: Graph, node: Any, conv: GroupConv) -> Place:
     """Return height and width of what a node reads and writes for one image; an image of unknown size is what "same" asks for."""
     read, written = (graph.shapes.get(name, ()) for name in (node.input[0], node.output[0]))
     axes = max(len(written) - 2, 0) if node.op_type == "Conv" else 0
-    size = stacked(written, axes, graph.batch)
+    size = joined_size(written, axes, graph.batch)
     is_known = len(read) == len(written) and min(read, default=0) > 0
-    return Place(stacked(read, axes, graph.batch) if is_known else image_before(conv, size), size)
+    return Place(joined_size(read, axes, graph.batch) if is_known else image_before(conv, size), size)
