@@ -48,12 +48,10 @@ def test_counts_are_for_one_example(tmp_path: Path, batch: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("node", "constant"),
-    [(N("Mul", ["x", "k"], ["y"]), w(7)), (N("Einsum", ["x", "k"], ["y"], equation="abc,cd->abd"), w(7, 5))],
-    ids=["Mul", "Einsum"],
+    "node", [N("Mul", ["x", "k"], ["y"]), N("LayerNormalization", ["x", "k"], ["y"])], ids=lambda node: node.op_type
 )
-def test_a_batch_that_no_operator_tells_of_is_said_to_be_a_guess(tmp_path: Path, node: Any, constant: Any) -> None:
-    nodes, constants = [node], {"k": constant}
+def test_a_batch_that_no_operator_tells_of_is_said_to_be_a_guess(tmp_path: Path, node: Any) -> None:
+    nodes, constants = [node], {"k": w(7)}
     found = read(model(nodes, constants, (6, 4, 7)), tmp_path)
     assert not found.exact
     assert [entry.reason for entry in found.passed_over] == [
@@ -163,6 +161,79 @@ def test_fused_and_quantized_operators_know_examples_as_plain_ones_do(operator: 
     ]
     axes = axes_of(written, "q", 3, {}, lambda _: None)
     assert (axes.batched, axes.examples) == (True, int("LSTM" in operator))
+
+
+def paired(*, unbatched: bool = False) -> list[Any]:
+    """Return attention of a sequence with itself, written out: steps are the first axis, and what is kept the second."""
+    nodes = [
+        N("Transpose", ["x"], ["q"], perm=[1, 0, 2]),
+        N("Transpose", ["x"], ["k"], perm=[1, 2, 0]),
+        N("MatMul", ["q", "k"], ["scores"]),
+        N("Softmax", ["scores"], ["p"], axis=-1),
+        N("MatMul", ["p", "q"], ["o"]),
+        N("Transpose", ["o"], ["y"], perm=[1, 0, 2]),
+    ]
+    return [*nodes, N("Reshape", ["y", "joined"], ["z"]), N("MatMul", ["z", "v"], ["w"])] if unbatched else nodes
+
+
+@pytest.mark.parametrize("shape", [(7, 1, 4), (7, 3, 4), ("steps", "n", 4), ("steps", 3, 4)])
+@pytest.mark.parametrize("einsum", [True, False])
+def test_entries_that_attend_to_each_other_are_no_examples(
+    tmp_path: Path, shape: tuple[int | str, ...], einsum: bool
+) -> None:
+    sums = [
+        N("Einsum", ["x", "x"], ["s"], equation="snd,tnd->nst"),
+        N("Einsum", ["s", "x"], ["y"], equation="nst,tnd->snd"),
+    ]
+    found = read(model(sums if einsum else paired(), {}, shape), tmp_path, input_shape=(7, 4))
+    assert (found.activation_multiply_adds, found.exact) == (2 * 7 * 7 * 4, True)
+
+
+def test_heads_are_no_examples_where_they_are_joined_again(tmp_path: Path) -> None:
+    constants = {"joined": np.array([7, 12]), "v": w(12, 5)}
+    found = read(model(paired(unbatched=True), constants, (7, 3, 4)), tmp_path)
+    assert (found.activation_multiply_adds, found.multiply_adds) == (3 * 2 * 7 * 7 * 4, 7 * 12 * 5)
+
+
+@pytest.mark.parametrize("examples", [1, 3])
+def test_attention_of_two_heads_that_pytorch_writes_out(tmp_path: Path, examples: int) -> None:
+    split, whole = np.array([7, 2 * examples, 4]), np.array([7, examples, 8])
+    nodes = [N("MatMul", ["x", "wide"], ["qkv"]), N("Split", ["qkv"], ["q", "k", "v"], axis=-1, num_outputs=3)]
+    for name, perm in (("q", [1, 0, 2]), ("k", [1, 2, 0]), ("v", [1, 0, 2])):
+        nodes += [N("Reshape", [name, "split"], [f"{name}1"]), N("Transpose", [f"{name}1"], [f"{name}2"], perm=perm)]
+    nodes += [
+        N("MatMul", ["q2", "k2"], ["s"]),
+        N("MatMul", ["s", "v2"], ["o"]),
+        N("Transpose", ["o"], ["t"], perm=[1, 0, 2]),
+    ]
+    nodes += [N("Reshape", ["t", "whole"], ["u"]), N("MatMul", ["u", "out"], ["y"])]
+    made = model(nodes, {"wide": w(8, 24), "out": w(8, 8), "split": split, "whole": whole}, (7, examples, 8), opset=18)
+    found = read(made, tmp_path)
+    assert (found.multiply_adds, found.activation_multiply_adds, found.exact) == (7 * 8 * 32, 2 * 7 * 7 * 8, True)
+
+
+@pytest.mark.parametrize("shape", [("steps", "n", 4), (5, 3, 4), (5, "n", 4)])
+@pytest.mark.parametrize("given", [(5, 4), {"steps": 5, "n": 3}])
+def test_a_convolution_reads_examples_first_wherever_they_were(
+    tmp_path: Path, shape: tuple[int | str, ...], given: Any
+) -> None:
+    nodes = [N("Transpose", ["x"], ["t"], perm=[1, 2, 0]), N("Conv", ["t", "k"], ["y"], pads=[1, 1])]
+    sizes = {name: size for name, size in given.items() if name in shape} if isinstance(given, dict) else given
+    found = read(model(nodes, {"k": w(6, 4, 3)}, shape), tmp_path, input_shape=sizes or None)
+    assert (found.multiply_adds, found.exact) == (5 * 4 * 6 * 3, True)
+
+
+@pytest.mark.parametrize("steps_first", [True, False])
+def test_frames_that_are_joined_to_examples_are_told_apart_again(tmp_path: Path, steps_first: bool) -> None:
+    shape = (7, 3) if steps_first else (3, 7)
+    nodes = [N("Reshape", ["x", "frames"], ["f"]), N("Conv", ["f", "c"], ["g"]), N("GlobalAveragePool", ["g"], ["h"])]
+    nodes += [N("Reshape", ["h", "apart"], ["s" if steps_first else "a"])]
+    nodes += [] if steps_first else [N("Transpose", ["a"], ["s"], perm=[1, 0, 2])]
+    nodes += [N("GRU", ["s", "k", "r"], ["y"], hidden_size=5)]
+    constants = {"frames": np.array([21, 3, 8, 8]), "apart": np.array([*shape, 6])}
+    constants |= {"c": w(6, 3, 3, 3), "k": w(1, 15, 6), "r": w(1, 15, 5)}
+    found = read(model(nodes, constants, (*shape, 3, 8, 8)), tmp_path)
+    assert (found.multiply_adds, found.exact) == (7 * (36 * 6 * 27 + 15 * 11), True)
 
 
 def test_an_input_without_batch_is_read_as_it_is(tmp_path: Path) -> None:
@@ -296,17 +367,19 @@ def test_loops_run_as_often_as_they_say(tmp_path: Path) -> None:
     assert ("loop", "Loop") in [(entry.name, entry.operator) for entry in unknown.passed_over]
 
 
-def test_scans_run_along_their_input(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("shape", "perm"), [((1, 7, 4), [1, 0, 2]), ((7, 1, 4), [0, 1, 2]), ((7, 3, 4), [0, 1, 2])])
+def test_scans_run_along_their_input(tmp_path: Path, shape: tuple[int, ...], perm: list[int]) -> None:
+    examples = shape[perm[1]]
     inner = [N("MatMul", ["step", "k"], ["z"]), N("Add", ["state", "z"], ["next"]), N("Identity", ["next"], ["out"])]
     body = helper.make_graph(
-        inner, "body", [info("state", [1, 4]), info("step", [1, 4])], [info("next", [1, 4]), info("out", [1, 4])]
+        inner, "body", [info("state", None), info("step", None)], [info("next", None), info("out", None)]
     )
-    nodes = [N("Transpose", ["x"], ["t"], perm=[1, 0, 2])]
+    nodes = [N("Transpose", ["x"], ["t"], perm=perm)]
     nodes += [N("Scan", ["zero", "t"], ["last", "y"], "scan", body=body, num_scan_inputs=1)]
-    found = read(model(nodes, {"k": w(4, 4), "zero": np.zeros((1, 4), np.float32)}, (1, 7, 4)), tmp_path)
-    assert found.multiply_adds == 7 * 16
+    found = read(model(nodes, {"k": w(4, 4), "zero": np.zeros((examples, 4), np.float32)}, shape), tmp_path)
+    assert (found.multiply_adds, found.exact) == (7 * 16, True)
     assert found.graph is not None
-    assert found.graph.shapes["y"] == (7, 1, 4)
+    assert found.graph.shapes["y"] == (7, examples, 4)
 
 
 def test_functions_nested_without_end_are_refused(tmp_path: Path) -> None:

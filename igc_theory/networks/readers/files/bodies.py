@@ -280,7 +280,7 @@ def _scan(reading: Reading, node: Any, scope: Scope) -> None:
     loop = _Passes(node, body, scope, inside, read[:carried], returned, len(reading.operations))
     _enter(reading, loop, outer[:carried])
     steps = zip(read[carried:], outer[carried:], axes, strict=True)
-    lengths = {_slice(reading, node, inside, state, name, axis) for state, name, axis in steps}
+    lengths = {_slice(reading, loop, state, name, axis) for state, name, axis in steps}
     reading.graph(body, inside)
     if len(lengths) > 1 and None not in lengths:
         raise ValueError(f"{label(node)} scans tensors of lengths {sorted(map(str, lengths))}: make them equal")
@@ -289,16 +289,19 @@ def _scan(reading: Reading, node: Any, scope: Scope) -> None:
     _leave(reading, loop, 1 if length is None else length, reason)
 
 
-def _slice(reading: Reading, node: Any, inside: Scope, state: str, outer: str, axis: int) -> int | None:
+def _slice(reading: Reading, loop: _Passes, state: str, outer: str, axis: int) -> int | None:
     """Give one step of a scanned tensor its type; return how many there are, if that is known."""
+    node, inside = loop.node, loop.inside
     name = inside.names[state] = reading.fresh(inside.prefix + state)
     kind = reading.types.get(outer, onnx.TypeProto())
     shape = known_shape(kind)
-    reading.operations.append(Operation(node.op_type, node.name, (outer,), (name,), {}))
     if shape is None or not -len(shape) <= axis < len(shape):
+        reading.operations.append(Operation(node.op_type, node.name, (outer,), (name,), {}))
         reading.types[name] = onnx.TypeProto()
         return None
     place = axis % len(shape)
+    meaning = {"axis": place, "carried": len(loop.states)}
+    reading.operations.append(Operation(node.op_type, node.name, (outer,), (name,), meaning))
     reading.types[name] = tensor_type(dtype_of(kind), shape[:place] + shape[place + 1 :])
     return shape[place]
 

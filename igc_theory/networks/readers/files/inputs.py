@@ -62,13 +62,13 @@ def image_first(inputs: Sequence[Input]) -> list[Input]:
 
 
 def settled(axes: Axes, image: Input) -> Axes:
-    """Return the axes of the image, decided by the file's own sizes where no operator that knows examples has decided.
+    """Return the axes of the image, decided by the file's own sizes where no operator has decided.
 
-    A single axis counts no examples, and one whose size is open in front of others does.
+    A single axis counts no examples, and one whose size is open in front of others does, unless its entries meet.
     """
     if axes.decided is None and len(image.sizes) < 2:
         return replace(axes, decided=False)
-    if axes.decided is None and not isinstance(image.sizes[0], int):
+    if axes.batched is None and not isinstance(image.sizes[0], int):
         return replace(axes, decided=True)
     return axes
 

@@ -30,9 +30,9 @@ WEIGHTLESS = words(
     "LogSoftmax Loop LpNormalization LpPool MaxRoiPool MaxUnpool MeanVarianceNormalization Multinomial NonMaxSuppression NonZero "
     "OneHot Optional OptionalGetElement OptionalHasElement Or Pad RandomNormal RandomNormalLike RandomUniform RandomUniformLike "
     "Range ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum ReduceSumSquare "
-    "Reshape ReverseSequence RoiAlign Scatter ScatterElements ScatterND SequenceAt SequenceConstruct SequenceEmpty SequenceErase "
-    "SequenceInsert SequenceLength Shape Size Slice Softmax SpaceToDepth Split SplitToSequence Squeeze TensorScatter Tile TopK "
-    "Transpose Trilu Unique Unsqueeze Where Xor"
+    "Reshape ReverseSequence RoiAlign Scan Scatter ScatterElements ScatterND SequenceAt SequenceConstruct SequenceEmpty "
+    "SequenceErase SequenceInsert SequenceLength Shape Size Slice Softmax SpaceToDepth Split SplitToSequence Squeeze TensorScatter "
+    "Tile TopK Transpose Trilu Unique Unsqueeze Where Xor"
 )
 """Operators without weights behind which a channel is no longer the same channel of the same layer."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
 from math import prod
 
 import numpy as np
@@ -13,7 +14,7 @@ from igc_theory.networks.description.layer_graph import NO_SHAPE
 from igc_theory.networks.description.layers import Linear, Operator
 from igc_theory.networks.readers.operators.walk import Cost, Walk, uses
 
-__all__ = ["attention", "einsum", "matmul", "recurrent"]
+__all__ = ["attention", "einsum", "matmul", "recurrent", "spelled_out"]
 
 RESPONSES = "product of activations"
 
@@ -90,7 +91,12 @@ def einsum(walk: Walk, operation: Operation) -> None:
     if None in shapes or operation.outputs[0] not in walk.shapes:
         walk.pass_over(operation, NO_SHAPE)
         return
-    terms, result, sizes = _terms(str(operation.attributes["equation"]), [shape or () for shape in shapes])
+    terms, result = spelled_out(str(operation.attributes["equation"]), [len(shape or ()) for shape in shapes])
+    sizes: dict[str, int] = {}
+    for letter, size in chain.from_iterable(
+        zip(term, shape or (), strict=True) for term, shape in zip(terms, shapes, strict=True)
+    ):
+        sizes[letter] = max(size, sizes.get(letter, 1))
     constant = [walk.is_constant(name) for name in operation.inputs]
     weighted, of_activations = _pairwise(terms, result, sizes, constant)
     held = [name for name in operation.inputs if walk.is_constant(name)]
@@ -117,27 +123,21 @@ def _linear_of(terms: Sequence[str], result: str, sizes: Mapping[str, int], cons
     return Linear(sizes[read[-1]], sizes[result[-1]], bias=False)
 
 
-def _terms(equation: str, shapes: Sequence[Sizes]) -> tuple[list[str], str, dict[str, int]]:
-    """Return the letters of each operand, those of the result, and the size of each letter."""
+def spelled_out(equation: str, ranks: Sequence[int]) -> tuple[list[str], str]:
+    """Return the letters of each operand of an Einsum and of its result, dots spelled out, and the result where it is left out."""
     left, arrow, result = equation.replace(" ", "").partition("->")
     terms = left.split(",")
     free = iter(sorted(set(map(chr, range(0x391, 0x3FF))) - set(equation)))
-    longest = max(
-        (len(shape) - len(term) + 3 for term, shape in zip(terms, shapes, strict=True) if "..." in term), default=0
-    )
+    longest = max((rank - len(term) + 3 for term, rank in zip(terms, ranks, strict=True) if "..." in term), default=0)
     dots = "".join(next(free) for _ in range(longest))
     spelled = []
-    for term, shape in zip(terms, shapes, strict=True):
-        count = len(shape) - len(term) + 3
+    for term, rank in zip(terms, ranks, strict=True):
+        count = rank - len(term) + 3
         spelled.append(term.replace("...", dots[longest - count :] if count else ""))
     letters = Counter("".join(terms).replace(".", ""))
     if not arrow:
         result = "..." * (longest > 0) + "".join(sorted(letter for letter, times in letters.items() if times == 1))
-    sizes: dict[str, int] = {}
-    for term, shape in zip(spelled, shapes, strict=True):
-        for letter, size in zip(term, shape, strict=True):
-            sizes[letter] = max(size, sizes.get(letter, 1))
-    return spelled, result.replace("...", dots), sizes
+    return spelled, result.replace("...", dots)
 
 
 def _pairwise(terms: list[str], result: str, sizes: Mapping[str, int], constant: Sequence[bool]) -> tuple[int, int]:
