@@ -1,7 +1,7 @@
 """Plans of convolutions: a product made ready for images of one shape, with its buffers and its weights in the order of use.
 
 Pointwise factors next to each other are applied band by band, permutations as views. Each spatial factor is a list of steps over
-branches or rows (`image_steps`). Zeros are put around the image in front of the first of them, where pointwise factors write.
+branches or rows (`image_steps`). The first of them sees zeros around the image, which nothing in front of it computes.
 """
 
 from __future__ import annotations
@@ -112,37 +112,35 @@ class ConvolutionPlan:
     def _follow(self, parts: list[Part], rims: list[tuple[int, int]]) -> list[tuple[list[Step], Array | None]]:
         """Return for each part of the chain its steps, and the buffer where they write; None for the result."""
         spatial = [k for k, part in enumerate(parts) if not _is_pointwise(part)]
-        first = spatial[0] if spatial else 0
-        if any(map(any, rims)) and not first:
-            parts, first = [[], *parts], 1
+        first = spatial[0] if spatial and isinstance(parts[spatial[0]][0][0], GroupConv) else -1
+        if any(map(any, rims)) and first < 0:
+            parts, first = [[], *parts], 0
         stages: list[tuple[list[Step], Array | None]] = []
         shape = self.image_shape
         for k, part in enumerate(parts):
-            inside = rims if k + 1 == first else [(0, 0), (0, 0)]
-            steps, behind = self._steps(part, shape, inside)
+            steps, behind = self._steps(part, shape, rims if k == first else [(0, 0), (0, 0)])
             last = k + 1 == len(parts)
             stages.append((steps, None if last else np.zeros(behind, self.dtype)))
             shape = behind
         return stages
 
     def _steps(self, part: Part, shape: tuple[int, int, int], rims: list[tuple[int, int]]) -> tuple[list[Step], Any]:
-        """Return the steps from images of one shape to the inside of images of another, and that shape, rims included."""
+        """Return the steps from images of one shape, with zeros around them, to images of another, and that shape."""
         channels, height, width = shape
+        sides = height + sum(rims[0]), width + sum(rims[1])
+        if not part:
+            (top, _), (left, _) = rims
+            return [partial(_put_inside, (slice(top, top + height), slice(left, left + width)))], (channels, *sides)
         if not _is_pointwise(part):
             ((factor, own),) = part
-            behind = factor.out_channels, *sides_behind((height, width), factor.window, factor.strides)
+            behind = factor.out_channels, *sides_behind(sides, factor.window, factor.strides)
             if isinstance(factor, GroupConv):
                 size, strides = (height, width), factor.strides
-                return image_steps(own[0], factor.groups, strides, size, work=self._work), behind
+                return image_steps(own[0], factor.groups, strides, size, rims=rims, work=self._work), behind
             return [partial(_side_by_side, Chain([factor]), own)], behind
-        (top, bottom), (left, right) = rims
-        inside = slice(top, top + height), slice(left, left + width)
-        sides = top + height + bottom, left + width + right
-        if not part:
-            return [partial(_put_inside, inside)], (channels, *sides)
         chain, kernels = Chain([factor for factor, _ in part]), [kernel for _, own in part for kernel in own]
-        behind = chain.out_channels, *sides
-        source, target = template((*shape, 1), self.dtype), template((*behind, 1), self.dtype)[:, *inside]
+        behind = chain.out_channels, height, width
+        source, target = template((*shape, 1), self.dtype), template((*behind, 1), self.dtype)
         rows = _rows_of_a_band(width, self.dtype)
         bands = [slice(k, min(k + rows, height)) for k in range(0, height, rows)]
         steps = plan_steps(chain, kernels, [(source[:, band], target[:, band]) for band in bands])

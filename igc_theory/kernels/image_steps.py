@@ -1,18 +1,17 @@
 """A group convolution of one image as steps, each of them some branches or some rows, with no matrix of all patches.
 
-Wide branches take one matrix product for each row of the window: the columns of the window are copied side by side, and its rows
-are read where they are. Narrow ones take one product of all pixels of the window. What is copied are not the patches, row by
-row, but shifted planes as a whole: some pixels more, and a few long copies.
+The columns of the window are copied side by side, as shifted planes, with the zeros around the image where there are any. Then one
+matrix product takes all rows of the window, each of them at every row of the image, and the rows are added where they belong.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from math import prod
+from typing import NamedTuple
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided, sliding_window_view
 
 from igc_theory.kernels.arrays import Array
 from igc_theory.kernels.caches import cache_bytes
@@ -22,6 +21,9 @@ __all__ = ["Step", "image_steps", "sides_behind"]
 
 Pair = tuple[int, int]
 Step = Callable[[Array, Array], None]
+Places = tuple[int | slice, ...]
+
+NO_RIMS = (0, 0), (0, 0)
 
 PANEL = 8
 """Panels of work in second caches: larger ones are read again from afar, smaller ones cost calls."""
@@ -32,15 +34,22 @@ LARGE = 2**21
 FEWEST_COLUMNS = 256
 """Output positions in a band: matrix products of fewer columns are inefficient."""
 
-NARROW, SMALL = 4, 16
-"""Channels of a branch, and pixels of a window, up to which whole planes are copied; measured, and only speed depends on them."""
+NARROW = 4
+"""Channels of a branch up to which there is little to multiply, so that copies count; measured, and only speed depends on it."""
 
 APART = 80
 """Entries between two arrays of one buffer: at a distance of a power of two they would fall onto the same cache sets."""
 
 
 def image_steps(
-    kernel: Array, groups: int, stride: Pair, size: Pair, *, parts: int = 1, work: list[Array] | None = None
+    kernel: Array,
+    groups: int,
+    stride: Pair,
+    size: Pair,
+    *,
+    rims: Sequence[Pair] = NO_RIMS,
+    parts: int = 1,
+    work: list[Array] | None = None,
 ) -> list[Step]:
     """Return steps that together write the convolution of an image, to be called ``step(image, out)``.
 
@@ -49,9 +58,11 @@ def image_steps(
     kernel : ndarray, shape (C_out, C_in / groups, kh, kw)
         Weights, of the type that image and result have.
     groups, stride :
-        As in `convolve`; there is no padding.
+        As in `convolve`.
     size : (int, int)
         Rows and columns of the images; both they and the results are C-contiguous.
+    rims : ((int, int), (int, int)), default none
+        Zeros above and below, left and right of an image.
     parts : int, default 1
         How many steps there should be at least, if there are rows and branches enough.
     work : list, optional
@@ -66,19 +77,23 @@ def image_steps(
     True
     """
     out_width, in_width, kh, kw = len(kernel) // groups, *kernel.shape[1:]
-    height, width = sides_behind(size, (kh, kw), stride)
-    flat = stride == (1, 1) and max(in_width, out_width) <= NARROW and kh * kw <= SMALL
-    seen = size[1] * kh * kw * in_width if flat else width * kw * in_width * stride[0]
-    held = cache_bytes(2) // 2 if flat and cache_bytes(2) >= LARGE else PANEL * cache_bytes(2)
-    panel = held // kernel.itemsize // (seen + 2 * width * out_width)
+    sides = [side + sum(rim) for side, rim in zip(size, rims, strict=True)]
+    height, width = sides_behind((sides[0], sides[1]), (kh, kw), stride)
+    narrow = max(in_width, out_width) <= NARROW and cache_bytes(2) >= LARGE
+    held = cache_bytes(2) // 2 if narrow else PANEL * cache_bytes(2)
+    panel = held // kernel.itemsize // (width * (in_width * kw * stride[0] + out_width * kh))
     rows = min(max(panel, -(-FEWEST_COLUMNS // width)), -(-height // -(-parts // groups)))
     branches = max(1, min(panel // height, groups // parts)) if rows == height else 1
-    taps = kernel.reshape(groups, out_width, in_width, kh, kw)
-    if not flat:
-        taps = np.ascontiguousarray(taps.transpose(0, 3, 1, 2, 4)).reshape(groups, kh, out_width, in_width * kw)
-    write = _by_planes if flat else partial(_by_rows, stride)
+    taps = kernel.reshape(groups, out_width, in_width, kh, kw).transpose(0, 3, 1, 2, 4)
+    taps = taps.reshape(groups, kh, out_width, in_width * kw)
+    bands = [
+        (band, _shifts((kh, kw), stride, (band.start * stride[0] - rims[0][0], -rims[1][0]), size, (band.stop - band.start + (kh - 1) // stride[0], width)))
+        for band in _cuts(height, rows)
+    ]
     return [
-        partial(write, taps[some], some, band, work) for some in _cuts(groups, branches) for band in _cuts(height, rows)
+        partial(_branches, taps[some], stride[0], some, band, shifts, work)
+        for some in _cuts(groups, branches)
+        for band, shifts in bands
     ]
 
 
@@ -115,40 +130,94 @@ def _arrays(work: list[Array] | None, dtype: np.dtype[np.generic], *shapes: tupl
     return [buffer[a : b - APART].reshape(shape) for a, b, shape in zip(ends, ends[1:], shapes, strict=False)]
 
 
-def _by_planes(taps: Array, some: slice, band: slice, work: list[Array] | None, image: Array, out: Array) -> None:
-    """Write branches with one matrix product each; `taps` has shape (branches, outputs, inputs, kh, kw), the stride is 1.
+class _Shifts(NamedTuple):
+    """How the planes that the columns of a window see are copied: places in them, and in the image; and which places are zero.
 
-    A plane lies in memory row by row, so a shift of it is a later start. The columns that wrap around are cut off at the end.
+    Planes have the axes C, kw, phase, row, column. Where `flat`, rows and columns of planes and images are one axis.
     """
-    (branches, outputs, inputs, kh, kw), rows, side = taps.shape, band.stop - band.start, image.shape[2]
-    image = image[some.start * inputs : some.stop * inputs, band.start : band.stop + kh - 1]
-    pixels = rows * side - kw + 1
-    columns, wide = _arrays(work, taps.dtype, (len(image), kh, kw, pixels), (branches, outputs, rows * side))
-    columns[...] = as_strided(image, columns.shape, (*image.strides, image.itemsize))
-    multiply(taps.reshape(branches, outputs, -1), columns.reshape(branches, -1, pixels), wide[:, :, :pixels])
-    target = out[some.start * outputs : some.stop * outputs, band]
-    target[...] = wide.reshape(-1, rows, side)[:, :, : out.shape[2]]
+
+    copies: list[tuple[Places, Places]]
+    zeros: list[Places]
+    flat: bool
 
 
-def _by_rows(
-    stride: Pair, taps: Array, some: slice, band: slice, work: list[Array] | None, image: Array, out: Array
+def _shifts(window: Pair, stride: Pair, corner: Pair, size: Pair, sides: Pair) -> _Shifts:
+    """Return how planes of given sides are copied from an image of a size; `corner` is the first pixel that is seen."""
+    (kh, kw), (down, right), (top, left), (height, side), (tall, width) = window, stride, corner, size, sides
+    flat, every = stride == (1, 1) and width == side, slice(None)
+    copies: list[tuple[Places, Places]] = []
+    zeros: list[Places] = []
+    for phase in range(min(down, kh)):
+        rows = _within(top + phase, down, height, tall)
+        zeros += [(every, every, phase, outside) for outside in _outside(rows, tall)]
+        read = _read(top + phase, down, rows)
+        for v in range(kw):
+            cols = _within(left + v, right, side, width)
+            zeros += [(every, v, phase, rows, outside) for outside in _outside(cols, width)]
+            if not flat:
+                copies.append(((every, v, phase, rows, cols), (every, read, _read(left + v, right, cols))))
+                continue
+            # Rows lie one after the other, so that a shift of the plane is a later start; what wraps around is cleared.
+            start, stop = (row * side + left + v for row in (read.start, read.stop))
+            first, last = max(start, 0), min(stop, height * side)
+            target = slice(rows.start * width + first - start, rows.stop * width + last - stop)
+            copies.append(((every, v, phase, target), (every, slice(first, last))))
+    return _Shifts(copies, zeros, flat)
+
+
+def _within(first: int, stride: int, size: int, count: int) -> slice:
+    """Return which of so many places, a stride apart, lie within a side of an image."""
+    start = min(max(0, -(first // stride)), count)
+    return slice(start, max(start, min(count, -(-(size - first) // stride))))
+
+
+def _outside(inside: slice, count: int) -> list[slice]:
+    """Return the other places, before and behind."""
+    return [part for part in (slice(0, inside.start), slice(inside.stop, count)) if part.start < part.stop]
+
+
+def _read(first: int, stride: int, places: slice) -> slice:
+    """Return where places lie in the image."""
+    start = first + places.start * stride
+    return slice(start, max(start, first + (places.stop - 1) * stride + 1), stride)
+
+
+def _copy(image: Array, columns: Array, shifts: _Shifts, width: int) -> None:
+    """Write the planes that the columns of a window see; `columns` has shape (C, kw, phases, rows * width)."""
+    planes = columns.reshape(*columns.shape[:3], -1, width)
+    target, source = (columns, image.reshape(len(image), -1)) if shifts.flat else (planes, image)
+    for written, read in shifts.copies:
+        target[written] = source[read]
+    for place in shifts.zeros:
+        planes[place] = 0
+
+
+def _branches(
+    taps: Array, down: int, some: slice, band: slice, shifts: _Shifts, work: list[Array] | None, image: Array, out: Array
 ) -> None:
-    """Write branches with one matrix product for each row of the window; `taps` has shape (branches, kh, outputs, inputs * kw)."""
-    (branches, kh, outputs, seen), (down, right), rows = taps.shape, stride, band.stop - band.start
-    width, inputs = out.shape[2], len(image) * branches // (len(out) // outputs)
-    kw = seen * branches // inputs
-    image = image[some.start * inputs // branches :][:inputs, band.start * down : (band.stop - 1) * down + kh]
-    tall = rows + (kh - 1) // down
-    columns, term = _arrays(
-        work, taps.dtype, (inputs, kw, down, tall, width), (branches, outputs, rows * width) if kh > 1 else (0,)
-    )
-    views = sliding_window_view(image, kw, axis=2)[:, :, ::right].transpose(0, 3, 1, 2)
-    for a in range(min(down, kh)):
-        part = views[:, :, a::down]
-        columns[:, :, a, : part.shape[2]] = part
-    read = columns.reshape(branches, seen, down, tall * width)
+    """Write some branches in a band of rows; `taps` has shape (branches, kh, outputs, inputs * kw).
+
+    With a stride, rows of the image that are so far apart go together, and so do rows of the window.
+    """
+    (branches, kh, outputs, seen), rows, width = taps.shape, band.stop - band.start, out.shape[2]
+    inputs, phases = len(image) * branches // (len(out) // outputs), min(down, kh)
+    size, several = (rows + (kh - 1) // down) * width, -(-kh // down) if kh > 1 else 0
+    shapes = (inputs, seen * branches // inputs, phases, size), (branches, several * outputs, size)
+    columns, terms = _arrays(work, taps.dtype, *shapes)
+    start = some.start * inputs // branches
+    _copy(image[start : start + inputs], columns, shifts, width)
+    read = columns.reshape(branches, seen, phases, size)
     target = out.reshape(-1, outputs, out.shape[1] * width)[some, :, band.start * width : band.stop * width]
-    for u in range(kh):
-        start = u // down * width
-        shifted = read[:, :, u % down, start : start + rows * width]
-        multiply(taps[:, u], shifted, target, term if u else None)
+    for phase in range(phases):
+        own = taps[:, phase::down]
+        count = own.shape[1]
+        if not phase and count == 1:
+            multiply(own[:, 0], read[:, :, 0, : rows * width], target)
+            continue
+        product = terms[:, : count * outputs]
+        multiply(own.reshape(branches, -1, seen), read[:, :, phase], product)
+        found = [product[:, k * outputs : (k + 1) * outputs, k * width : (k + rows) * width] for k in range(count)]
+        if not phase:
+            np.add(found.pop(0), found.pop(0), out=target)
+        for term in found:
+            np.add(target, term, out=target)
