@@ -87,7 +87,16 @@ def image_steps(
     taps = kernel.reshape(groups, out_width, in_width, kh, kw).transpose(0, 3, 1, 2, 4)
     taps = taps.reshape(groups, kh, out_width, in_width * kw)
     bands = [
-        (band, _shifts((kh, kw), stride, (band.start * stride[0] - rims[0][0], -rims[1][0]), size, (band.stop - band.start + (kh - 1) // stride[0], width)))
+        (
+            band,
+            _shifts(
+                (kh, kw),
+                stride,
+                (band.start * stride[0] - rims[0][0], -rims[1][0]),
+                size,
+                (band.stop - band.start + (kh - 1) // stride[0], width),
+            ),
+        )
         for band in _cuts(height, rows)
     ]
     return [
@@ -193,7 +202,14 @@ def _copy(image: Array, columns: Array, shifts: _Shifts, width: int) -> None:
 
 
 def _branches(
-    taps: Array, down: int, some: slice, band: slice, shifts: _Shifts, work: list[Array] | None, image: Array, out: Array
+    taps: Array,
+    down: int,
+    some: slice,
+    band: slice,
+    shifts: _Shifts,
+    work: list[Array] | None,
+    image: Array,
+    out: Array,
 ) -> None:
     """Write some branches in a band of rows; `taps` has shape (branches, kh, outputs, inputs * kw).
 

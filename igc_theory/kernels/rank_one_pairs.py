@@ -90,10 +90,10 @@ def _real_rotated(rows: Array, right: Array) -> tuple[Array, Array]:
 
 def _complex_sums(rows: Array) -> Array:
     """Return a - d and b, shape (2, ..., p)."""
-    energy = np.square(rows.view(np.float64)).sum(axis=-3)
-    return np.stack(
-        [energy[..., :2].sum(-1) - energy[..., 2:].sum(-1), (rows[..., 0].conj() * rows[..., 1]).sum(axis=-2)]
-    )
+    parts = rows.view(np.float64)
+    energy = np.einsum("...mpk,...mpk->...pk", parts, parts)
+    product = np.vecdot(*np.moveaxis(rows, (-1, -3), (0, -1)))
+    return np.stack([energy[..., :2].sum(-1) - energy[..., 2:].sum(-1), product])
 
 
 def _complex_directions(sums: Array) -> Array:

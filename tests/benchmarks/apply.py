@@ -65,8 +65,8 @@ def verdicts(rows: list[Row]) -> list[Verdict]:
         _least("lazylinop", many, "lazylinop", 1.0),
         _least("SciPy CSR", many, "csr", 2.5),
         _least("pyfaust", many, "pyfaust", 7),
-        _median("torch", many, 1.8),
-        _least("torch", many, "torch", 0.9),
+        _median("torch", many, 1.5),
+        _least("torch", many, "torch", 1.0),
         _least("pyfaust, batch 1", single, "pyfaust", 1.0),
         _least("SciPy CSR, batch 1", single, "csr", 1.0),
         *(

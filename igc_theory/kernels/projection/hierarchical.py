@@ -113,10 +113,14 @@ def _lost(blocks: Array, left: Array, right: Array) -> float:
     return squared_norm(difference)
 
 
-def columns_in_order(kernel: Array, trees: ChannelTrees) -> Array:
-    """Return the kernel, shape (C_out, C_in, S), with its columns in the order of the trees; a view if that is evenly spaced."""
+def columns_in_order(kernel: Array, trees: ChannelTrees, out: Array | None = None) -> Array:
+    """Return the kernel, shape (C_out, C_in, S), with its columns in the order of the trees; a view if that is evenly spaced.
+
+    Otherwise it is written into `out`, if that is given.
+    """
     order = _as_slice(trees.in_order.ravel())
-    return kernel[:, order] if isinstance(order, slice) else np.take(kernel, order, axis=1)
+    # Every column exists, so nothing is clipped; with "raise" NumPy would write into a copy of `out`.
+    return kernel[:, order] if isinstance(order, slice) else np.take(kernel, order, axis=1, out=out, mode="clip")
 
 
 def in_tree_order(kernel: Array, trees: ChannelTrees) -> tuple[Array, ChannelTrees]:
@@ -124,7 +128,10 @@ def in_tree_order(kernel: Array, trees: ChannelTrees) -> tuple[Array, ChannelTre
     rows, ordered = trees.out_order.ravel(), np.empty(kernel.shape, kernel.dtype)
     step = max(1, _PANEL // kernel[0].size)
     for start in range(0, rows.size, step):
-        ordered[start : start + step] = columns_in_order(kernel[rows[start : start + step]], trees)
+        target = ordered[start : start + step]
+        panel = columns_in_order(kernel[rows[start : start + step]], trees, target)
+        if panel is not target:
+            target[...] = panel
     return ordered, replace(trees, out_order=np.arange(rows.size).reshape(trees.out_order.shape))
 
 
