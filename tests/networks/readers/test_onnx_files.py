@@ -189,6 +189,12 @@ def test_entries_that_attend_to_each_other_are_no_examples(
     assert (found.activation_multiply_adds, found.exact) == (2 * 7 * 7 * 4, True)
 
 
+def test_an_axis_that_a_tensor_has_twice_counts_no_examples(tmp_path: Path) -> None:
+    nodes = [N("Transpose", ["x"], ["q"], perm=[1, 0, 2]), N("Transpose", ["x"], ["k"], perm=[1, 2, 0])]
+    made = model([*nodes, N("MatMul", ["q", "k"], ["scores"])], {}, (7, 3, 4))
+    assert read(made, tmp_path).activation_multiply_adds == 7 * 7 * 4
+
+
 def test_heads_are_no_examples_where_they_are_joined_again(tmp_path: Path) -> None:
     constants = {"joined": np.array([7, 12]), "v": w(12, 5)}
     found = read(model(paired(unbatched=True), constants, (7, 3, 4)), tmp_path)
@@ -221,6 +227,14 @@ def test_a_convolution_reads_examples_first_wherever_they_were(
     sizes = {name: size for name, size in given.items() if name in shape} if isinstance(given, dict) else given
     found = read(model(nodes, {"k": w(6, 4, 3)}, shape), tmp_path, input_shape=sizes or None)
     assert (found.multiply_adds, found.exact) == (5 * 4 * 6 * 3, True)
+
+
+def test_frames_whose_steps_meet_behind_a_convolution_are_no_examples(tmp_path: Path) -> None:
+    nodes = [N("Reshape", ["x", "frames"], ["f"]), N("Conv", ["f", "c"], ["g"]), N("Reshape", ["g", "apart"], ["h"])]
+    nodes += [N("CumSum", ["h", "first"], ["s"]), N("ReduceMean", ["s"], ["y"], axes=[0])]
+    constants = {"frames": np.array([21, 3, 8, 8]), "apart": np.array([7, 3, 6, 6, 6]), "first": np.array(0)}
+    found = read(model(nodes, constants | {"c": w(6, 3, 3, 3)}, (7, 3, 3, 8, 8)), tmp_path)
+    assert (found.multiply_adds, found.exact) == (7 * 36 * 6 * 27, True)
 
 
 @pytest.mark.parametrize("steps_first", [True, False])
