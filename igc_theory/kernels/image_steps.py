@@ -163,6 +163,8 @@ def _shifts(window: Pair, stride: Pair, corner: Pair, size: Pair, sides: Pair) -
         for v in range(kw):
             cols = _within(left + v, right, side, width)
             zeros += [(every, v, phase, rows, outside) for outside in _outside(cols, width)]
+            if rows.start == rows.stop or cols.start == cols.stop:
+                continue
             if not flat:
                 copies.append(((every, v, phase, rows, cols), (every, read, _read(left + v, right, cols))))
                 continue

@@ -10,6 +10,9 @@ from itertools import product as pairs
 
 import numpy as np
 import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 from scipy.signal import correlate as scipys
 
 from igc_theory.kernels import Product, convolution_matrix, convolve, image_steps, random_product
@@ -90,6 +93,39 @@ def test_steps_of_all_shapes_are_scipys_correlation(monkeypatch, widths, window,
             for step in steps:
                 step(image, out)
             np.testing.assert_allclose(out, expected, atol=1e-12)
+
+
+def few(most):
+    return st.tuples(st.integers(0, most), st.integers(0, most))
+
+
+@settings(deadline=None)
+@given(
+    image=arrays(np.float64, st.tuples(st.just(4), st.integers(1, 9), st.integers(1, 9)), elements=st.integers(-9, 9)),
+    window=few(4),
+    stride=few(2),
+    rims=st.tuples(few(6), few(6)),
+    groups=st.sampled_from([1, 2, 4]),
+    rows=st.sampled_from([1, 4, 64]),
+    kept=st.booleans(),
+)
+def test_steps_see_zeros_that_nobody_wrote_around_an_image(image, window, stride, rims, groups, rows, kept):
+    (kh, kw), (down, right), full = np.add(window, 1), np.add(stride, 1), np.pad(image, [(0, 0), *rims])
+    assume(full.shape[1] >= kh and full.shape[2] >= kw)
+    kernel = np.random.default_rng(6).integers(-9, 9, (4, 4 // groups, kh, kw)).astype(float)
+    expected = [
+        sum(scipys(full[o * groups // 4 * (4 // groups) + i], k, "valid") for i, k in enumerate(kernel[o]))
+        for o in range(4)
+    ]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(image_steps, "cache_bytes", lambda _: 1)
+        patch.setattr(image_steps, "FEWEST_COLUMNS", rows)
+        work = [np.full(9, np.nan)] if kept else None
+        steps = image_steps.image_steps(kernel, groups, (down, right), image.shape[1:], rims=rims, work=work)
+    out = np.full(np.shape(expected), np.nan)[:, ::down, ::right].copy()
+    for step in steps[::-1]:
+        step(image, out)
+    np.testing.assert_allclose(out, np.array(expected)[:, ::down, ::right], atol=1e-9)
 
 
 @pytest.mark.parametrize("row", [8, 64, 300])
