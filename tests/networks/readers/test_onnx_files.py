@@ -189,6 +189,20 @@ def test_entries_that_attend_to_each_other_are_no_examples(
     assert (found.activation_multiply_adds, found.exact) == (2 * 7 * 7 * 4, True)
 
 
+@pytest.mark.parametrize("equation", ["abc->ab", "abcd,cd->abd", "a...bcde,cd->a", " ", "abc,cd,de->ae"])
+def test_sums_that_do_not_fit_are_refused_by_name(tmp_path: Path, equation: str) -> None:
+    made = model([N("Einsum", ["x", "k"], ["y"], "odd", equation=equation)], {"k": w(4, 5)}, ("n", 7, 4))
+    with pytest.raises(ValueError, match="Einsum 'odd'"):
+        read(made, tmp_path, input_shape=(7, 4))
+
+
+def test_a_mean_over_axes_that_are_computed_says_nothing_of_examples(tmp_path: Path) -> None:
+    nodes = [N("Add", ["one", "zero"], ["axes"]), N("ReduceMean", ["x", "axes"], ["m"]), N("MatMul", ["m", "k"], ["y"])]
+    constants = {"one": np.array([1]), "zero": np.array([0]), "k": w(4, 5)}
+    found = read(model(nodes, constants, ("n", 7, 4), opset=18), tmp_path, input_shape=(7, 4))
+    assert (found.multiply_adds, found.exact) == (20, True)
+
+
 def test_an_axis_that_a_tensor_has_twice_counts_no_examples(tmp_path: Path) -> None:
     nodes = [N("Transpose", ["x"], ["q"], perm=[1, 0, 2]), N("Transpose", ["x"], ["k"], perm=[1, 2, 0])]
     made = model([*nodes, N("MatMul", ["q", "k"], ["scores"])], {}, (7, 3, 4))

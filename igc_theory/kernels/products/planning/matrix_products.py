@@ -51,8 +51,10 @@ def multiply(blocks: Array, source: Array, out: Array) -> None:
     [[[4.0, 4.0, 4.0]], [[4.0, 4.0, 4.0]]]
     """
     large = prod((*blocks.shape[-2:], source.shape[-1])) >= WORTH_PREPARING
-    function = _by_mkl(blocks, source, out) if large else None
-    (function or partial(np.matmul, blocks))(source, out=out)
+    if large and (function := _by_mkl(blocks, source, out)):
+        function(source, out)
+    else:
+        np.matmul(blocks, source, out=out)
 
 
 def stacked_product(blocks: Array, source: Array, out: Array) -> Callable[..., object]:

@@ -157,8 +157,8 @@ def _examples_first(axes: Axes, labels: Labels, operation: Operation, shapes: Ma
 
 def _size(shapes: Mapping[str, Sizes], operation: Operation, axis: int) -> int | None:
     """Return the size of an axis that an operator reads, if it is known."""
-    shape = shapes.get(operation.inputs[0])
-    return None if shape is None else shape[axis]
+    shape = shapes.get(operation.inputs[0], ())
+    return shape[axis] if axis < len(shape) else None
 
 
 def _steps(axes: Axes, labels: Labels, operation: Operation, shapes: Mapping[str, Sizes]) -> Labels | None:
@@ -180,6 +180,8 @@ def _scanned(axes: Axes, labels: Labels, operation: Operation, shapes: Mapping[s
     if "axis" not in operation.attributes:  # a state, or what is collected from all steps
         return _resized(axes, labels, operation, shapes)
     axis = axis_of(operation, 0)
+    if axis >= len(labels):
+        return None
     step = (*labels[:axis], *labels[axis + 1 :])
     if operation.attributes.get("carried"):
         axes.mix(labels[axis])
@@ -206,9 +208,12 @@ def _einsum(axes: Axes, operation: Operation, shapes: Mapping[str, Sizes]) -> La
     operands = [axes.labels.get(name, ()) for name in operation.inputs]
     equation = operation.attributes.get("equation")
     sizes = [labels or shapes.get(name) for name, labels in zip(operation.inputs, operands, strict=True)]
-    if not isinstance(equation, str) or ("..." in equation and None in sizes):
+    if not isinstance(equation, str) or equation.partition("->")[0].count(",") + 1 != len(operands):
         return None
     terms, result = spelled_out(equation, [len(entry or ()) for entry in sizes])
+    unknown = "..." in equation and None in sizes
+    if unknown or any(labels and len(labels) != len(term) for labels, term in zip(operands, terms, strict=True)):
+        return None
     return _contracted(axes, operands, terms, result)
 
 
@@ -259,6 +264,8 @@ def _onwards(axes: Axes, labels: Labels, operation: Operation, _: Mapping[str, S
 
 def _reduced(axes: Axes, labels: Labels, operation: Operation, numbers: Numbers) -> Labels | None:
     given = given_axes(operation, numbers)
+    if given is None and operation.reads(1):
+        return None
     places = {axis % len(labels) for axis in given} if given is not None and labels else set(range(len(labels)))
     for place in places:
         axes.mix(labels[place])
