@@ -17,9 +17,9 @@ TITLE = "Convolving an image"
 NOTES = """One image of C channels, 3×3 window, float32, one thread each: milliseconds of processor time, the least of
 interleaved rounds. `ours` is `Product.plan_convolution`; for one group convolution `convolve`, which has no plan, stands
 beside it. `numpy` is the plan where the extra `mkl` is not installed. Torch is eager, layer by layer, a channel shuffle as
-reshape and transpose. onnxruntime runs the same layers, its graph optimized. Depthwise is where NumPy ends: three
-tenths of our time copy three shifted planes, as much multiplies them by the three rows of the window at once, and as much adds
-these where they belong. The others read a pixel once, into registers."""
+reshape and transpose. onnxruntime runs the same layers, its graph optimized. Depthwise is where NumPy ends.
+Three tenths of our time copy three shifted planes, and as much multiplies them by all rows of the window at once. As much again
+adds these where they belong. The others read a pixel once, into registers."""
 
 CELLS = ((64, 56), (128, 28), (256, 14), (512, 7))
 PEERS = ("torch", "onnxruntime")

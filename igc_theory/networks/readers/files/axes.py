@@ -18,7 +18,7 @@ from igc_theory.networks.readers.files.labels import (
     axis_of,
     given_axes,
     merged,
-    reshaped,
+    regrouped,
 )
 from igc_theory.networks.readers.operators.contractions import spelled_out
 from igc_theory.networks.readers.operators.quantized import plain
@@ -279,7 +279,7 @@ def _resized(axes: Axes, labels: Labels, operation: Operation, shapes: Mapping[s
     if read is None or written is None or len(read) != len(labels):
         return None
     if operation.operator in ("Reshape", "Flatten"):
-        return reshaped(labels, axes.shape, read, written)
+        return regrouped(labels, axes.shape, read, written)
     if operation.operator == "Concat":
         _along(axes, labels, operation, shapes)
     if len(read) != len(written):

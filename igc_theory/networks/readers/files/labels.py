@@ -8,7 +8,7 @@ from typing import Any
 
 from igc_theory.networks.description.graph import Operation
 
-__all__ = ["MOVES", "Label", "Labels", "Numbers", "Sizes", "axis_of", "given_axes", "merged", "reshaped"]
+__all__ = ["MOVES", "Label", "Labels", "Numbers", "Sizes", "axis_of", "given_axes", "merged", "regrouped"]
 
 Sizes = tuple[int, ...]
 
@@ -45,7 +45,7 @@ def merged(labels: Sequence[Labels]) -> Labels:
     return tuple(next(filter(None, column), ()) for column in zip(*padded, strict=True))
 
 
-def reshaped(labels: Labels, sizes: Sizes, read: Sequence[int], written: Sequence[int]) -> Labels:
+def regrouped(labels: Labels, sizes: Sizes, read: Sequence[int], written: Sequence[int]) -> Labels:
     """Return the labels behind a Reshape: axes of the input are found again, joined or not, unless they are split.
 
     Parameters
