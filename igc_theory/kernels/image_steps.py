@@ -1,7 +1,8 @@
 """A group convolution of one image as steps, each of them some branches or some rows, with no matrix of all patches.
 
 The columns of the window are copied side by side, as shifted planes, with the zeros around the image where there are any. Then one
-matrix product takes all rows of the window, each of them at every row of the image, and the rows are added where they belong.
+matrix product takes all rows of a window that is not too high, each of them at every row of the image, and the rows are added
+where they belong.
 """
 
 from __future__ import annotations
@@ -215,27 +216,33 @@ def _branches(
 ) -> None:
     """Write some branches in a band of rows; `taps` has shape (branches, kh, outputs, inputs * kw).
 
-    With a stride, rows of the image that are so far apart go together, and so do rows of the window.
+    With a stride, rows of the image that are so far apart go together, and so do rows of the window. So many of these are
+    multiplied at once that at most a third of the products go unused.
     """
     (branches, kh, outputs, seen), rows, width = taps.shape, band.stop - band.start, out.shape[2]
     inputs, phases = len(image) * branches // (len(out) // outputs), min(down, kh)
-    size, several = (rows + (kh - 1) // down) * width, -(-kh // down) if kh > 1 else 0
-    shapes = (inputs, seen * branches // inputs, phases, size), (branches, several * outputs, size)
+    size, together = (rows + (kh - 1) // down) * width, max(1, min(-(-kh // down), rows // 2))
+    shapes = (
+        (inputs, seen * branches // inputs, phases, size),
+        (branches, together * outputs, (rows + together - 1) * width),
+    )
     columns, terms = _arrays(work, taps.dtype, *shapes)
     start = some.start * inputs // branches
     _copy(image[start : start + inputs], columns, shifts, width)
     read = columns.reshape(branches, seen, phases, size)
     target = out.reshape(-1, outputs, out.shape[1] * width)[some, :, band.start * width : band.stop * width]
-    for phase in range(phases):
-        own = taps[:, phase::down]
-        count = own.shape[1]
-        if not phase and count == 1:
-            multiply(own[:, 0], read[:, :, 0, : rows * width], target)
+    starts = [(phase, k) for phase in range(phases) for k in range(0, -(-(kh - phase) // down), together)]
+    for phase, first in starts:
+        own = taps[:, phase + first * down : phase + (first + together) * down : down]
+        count, is_first = own.shape[1], phase == first == 0
+        part = read[:, :, phase, first * width : (first + count - 1 + rows) * width]
+        if is_first and count == 1:
+            multiply(own[:, 0], part, target)
             continue
-        product = terms[:, : count * outputs]
-        multiply(own.reshape(branches, -1, seen), read[:, :, phase], product)
+        product = terms[:, : count * outputs, : part.shape[2]]
+        multiply(own.reshape(branches, -1, seen), part, product)
         found = [product[:, k * outputs : (k + 1) * outputs, k * width : (k + rows) * width] for k in range(count)]
-        if not phase:
+        if is_first:
             np.add(found.pop(0), found.pop(0), out=target)
         for term in found:
             np.add(target, term, out=target)
