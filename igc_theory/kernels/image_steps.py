@@ -1,8 +1,7 @@
 """A group convolution of one image as steps, each of them some branches or some rows, with no matrix of all patches.
 
 The columns of the window are copied side by side, as shifted planes, with the zeros around the image where there are any. Then one
-matrix product takes all rows of a window that is not too high, each of them at every row of the image, and the rows are added
-where they belong.
+matrix product takes all rows of the window, or some of a high one, each at every row of the image. They are added where they belong.
 """
 
 from __future__ import annotations
