@@ -1,7 +1,8 @@
 """A group convolution of one image as steps, each of them some branches or some rows, with no matrix of all patches.
 
 The columns of the window are copied side by side, as shifted planes, with the zeros around the image where there are any. Then one
-matrix product takes all rows of the window, or some of a high one, each at every row of the image. They are added where they belong.
+matrix product takes all rows of the window, or some of a high one, each at every row of the image. What it gives is added row by
+row, where it belongs.
 """
 
 from __future__ import annotations
