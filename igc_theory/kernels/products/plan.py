@@ -21,7 +21,13 @@ from igc_theory.kernels.arrays import Array, float_type, numbers
 from igc_theory.kernels.caches import cache_bytes
 from igc_theory.kernels.products.operators import CheckedOperator
 from igc_theory.kernels.products.planning.fusion import fused
-from igc_theory.kernels.products.planning.steps import Instruction, column_ends, over_branches, plan_steps
+from igc_theory.kernels.products.planning.steps import (
+    Instruction,
+    column_ends,
+    over_branches,
+    plan_steps,
+    work_in_components,
+)
 from igc_theory.kernels.products.weights import checked_weights
 from igc_theory.kernels.threads import one_blas_thread
 from igc_theory.structure.arguments.kinds import instance_of, kind_of
@@ -32,8 +38,10 @@ from igc_theory.structure.chains import Chain
 __all__ = ["Plan", "checked_dtype", "checked_out", "run_steps"]
 
 ROWS = 1024, 256, 4096
-"""Bytes of one channel in a tile. With the first, buffers stay in the cache and matrix products are efficient almost everywhere;
-of many channels they do not, and the widest is the fastest."""
+"""Bytes of one channel in a tile. With the first, buffers stay in the cache and matrix products are efficient almost everywhere."""
+
+WIDE_ROWS = 4096, 2048, 1024
+"""The same where buffers of so many channels do not stay in the cache: the widest is the fastest whose components do."""
 
 OWN_SHARE = 2**24
 """Bytes of the last cache that one thread can count on, however large it is: other cores and other machines use it as well."""
@@ -135,10 +143,9 @@ class Plan:
         positive_int(
             "the entries that batch columns take", buffered, maximum=MOST_ENTRIES, beyond="use a smaller batch"
         )
-        columns = [max(1, row // self.dtype.itemsize // area) for row in ROWS]
-        self.chain, joined = fused(chain, weights, min(columns[0], self.batch), CALL[self.batch > 1])
+        self.chain, joined = fused(chain, weights, self._columns(ROWS[0]), CALL[self.batch > 1])
         kernels = [kernel.astype(self.dtype) for kernel in joined]
-        tiles = list(_tiles(self.batch, self.threads, self._panel(kernels, columns)))
+        tiles = list(_tiles(self.batch, self.threads, self._panel(kernels)))
         # Stages follow each other; what stands in one stage may be done at the same time.
         self._stages: list[list[list[Instruction]]] = (
             [[self._steps(kernels, tiles[k :: self.threads]) for k in range(self.threads)]]
@@ -155,18 +162,23 @@ class Plan:
         ends = column_ends(self.chain, self._window, self.batch, tiles, self.dtype)
         return plan_steps(self.chain, kernels, ends)
 
-    def _panel(self, kernels: list[Array], columns: list[int]) -> int:
-        """Return how many of `columns` to take at a time: the first, or what is faster on this machine.
+    def _in_components(self, kernels: list[Array], columns: int) -> bool:
+        (ends,) = column_ends(self.chain, self._window, self.batch, [(0, columns)], self.dtype)
+        return work_in_components(self.chain, kernels, ends)
 
-        Where no cache holds the buffers, the widest is.
-        """
+    def _columns(self, row: int) -> int:
+        """Return how many columns to take at a time, if those of one channel may have `row` bytes."""
+        return min(self.batch, max(1, row // self.dtype.itemsize // prod(self._window)))
+
+    def _panel(self, kernels: list[Array]) -> int:
+        """Return how many columns to take at a time: as `ROWS` or `WIDE_ROWS` have it, or what is faster on this machine."""
         largest = max((conv.parameters // conv.groups for conv in self.chain.convolutions), default=UNPACKED)
-        most = min(max(columns), self.batch)
-        tried = [*columns, max(1, UNPACKED // largest // 16 * 16)]
-        first, *others = dict.fromkeys(min(count, most) for count in tried)
+        unpacked = min(max(1, UNPACKED // largest // 16 * 16), self._columns(max(ROWS)))
+        first, *others = dict.fromkeys([*map(self._columns, ROWS), unpacked])
         widest = max(factor.out_channels for factor in self.chain.factors)
         if 2 * widest * ROWS[0] > min(cache_bytes(3) // 2, OWN_SHARE):  # two buffers
-            return most
+            wide = list(map(self._columns, WIDE_ROWS))
+            return next((count for count in wide if self._in_components(kernels, count)), wide[0])
         rows, low = sum(self.shape), WORTH_MEASURING
         if not others or self.chain.parameters * self.batch < low or rows * self.batch > MOST_MEASURED:
             return first

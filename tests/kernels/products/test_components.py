@@ -100,6 +100,21 @@ def test_components_have_the_bytes_that_are_allowed_and_are_as_few_as_can_be():
     assert [(a, b) for _, (a, _), (b, _) in found] == [(-2, 2), (2, 0)] * 8 + [(0, 2), (2, -1)] * 8
     assert len({view.ctypes.data for _, _, (place, view) in found if place == 2}) <= 2  # the same memory every time
     assert len(components.by_components(given, 10**6)) == 4
+    # a component writes neighbouring channels, of 64 bytes, rather than ones farther apart
+    result = found[-1][2][1]
+    assert min(s for s, n in zip(result.strides[:-2], result.shape[:-2], strict=True) if n > 1) == 64
+
+
+@pytest.mark.parametrize("widths", [[4, 4], [4, 4, 4]], ids=str)
+def test_where_all_bytes_are_too_many_it_is_enough_if_those_between_two_products_fit(widths):
+    chain = igcv2([2, *widths], 1)  # components of 2 * 4 channels, and of 16
+    kernels = [np.ones((chain.in_channels, w, 1, 1)) for w in (2, *widths)]
+    (ends,) = steps.column_ends(chain, (1, 1), 8, [(0, 8)], np.dtype(float))
+    given, between = steps._Route(chain, kernels, *ends).steps, 8 * 64
+    assert len(components.by_components(given, between - 1)) == len(given)
+    pairs = components.by_components(given, between)
+    assert len(pairs) > len(given)
+    assert pairs[0][2][1].nbytes == between
 
 
 def test_what_is_too_large_for_any_component_goes_factor_by_factor(small):

@@ -13,6 +13,7 @@ import pytest
 from igc_theory.kernels import Product, random_product
 from igc_theory.kernels.products import plan as plans
 from igc_theory.kernels.products.plan import Plan
+from igc_theory.kernels.products.planning import steps
 from igc_theory.kernels.products.planning.fusion import fused
 from igc_theory.structure import Chain, ChannelPermutation, GroupConv, igcv1, igcv2, interleave
 from tests import cases
@@ -101,6 +102,7 @@ def test_a_plan_takes_the_panels_that_are_faster_on_this_machine(monkeypatch, fa
 
 def test_a_plan_whose_buffers_fit_no_cache_takes_the_widest_panels(monkeypatch):
     monkeypatch.setattr(plans, "ROWS", (64, 16, 256))
+    monkeypatch.setattr(plans, "WIDE_ROWS", (256, 128))
     monkeypatch.setattr(plans, "CALL", (0, 0))
     product, x = random_product(igcv2([4, 4], 1), np.random.default_rng(3)), np.ones((16, 64))
     for bytes_, tiles in ((2 * 2 * 16 * 64, 8), (2 * 2 * 16 * 64 - 2, 2)):
@@ -110,9 +112,25 @@ def test_a_plan_whose_buffers_fit_no_cache_takes_the_widest_panels(monkeypatch):
         np.testing.assert_allclose(plan(x), product.matrix() @ x, atol=1e-12)
 
 
+@pytest.mark.parametrize(
+    ("cache", "columns"), [(16 * 512, 64), (16 * 512 - 1, 32), (16 * 256 - 1, 16), (16 * 128 - 1, 64)]
+)
+def test_panels_are_as_wide_as_the_components_of_two_factors_allow(monkeypatch, cache, columns):
+    monkeypatch.setattr(plans, "WIDE_ROWS", (512, 256, 128))
+    monkeypatch.setattr(plans, "CALL", (0, 0))
+    monkeypatch.setattr(plans, "cache_bytes", lambda _: 1)
+    monkeypatch.setattr(steps, "cache_bytes", lambda _: cache)  # of 16 channels in a component
+    product, x = random_product(igcv2([4, 4, 4], 1), np.random.default_rng(3)), np.ones((64, 64))
+    plan, tiles = product.plan(64), 64 // columns
+    assert {target(x).shape[-1] for _, _, target in steps_in(plan)} == {columns}
+    assert (len(steps_in(plan)) > 3 * tiles) == (cache >= 16 * 128)
+    np.testing.assert_allclose(plan(x), product.matrix() @ x, atol=1e-12)
+
+
 def test_a_plan_counts_on_its_share_of_a_cache_however_large_that_is(monkeypatch):
     monkeypatch.setattr(plans, "ROWS", (64, 16, 256))
     monkeypatch.setattr(plans, "CALL", (0, 0))
+    monkeypatch.setattr(plans, "WIDE_ROWS", (256, 128))
     monkeypatch.setattr(plans, "cache_bytes", lambda _: 2**40)
     product = random_product(igcv2([4, 4], 1), np.random.default_rng(3))
     for share, tiles in ((2 * 16 * 64, 8), (2 * 16 * 64 - 1, 2)):

@@ -67,7 +67,7 @@ def _run(steps: Sequence[Step], most_bytes: int) -> tuple[int, list[tuple[_Digit
     digits = [_Digit(n, ((axis, 1),)) for axis, n in enumerate(_stacked(steps[0], steps[0][2][1])) if n > 1]
     for count in range(2, len(steps) + 1):
         digits = _common(digits, steps[count - 2], steps[count - 1])
-        if not digits or not (cuts := _cuts(digits, _bytes(steps[:count]), most_bytes)):
+        if not digits or not (cuts := _cuts(digits, steps[:count], most_bytes)):
             break
         found = count, cuts
     return found
@@ -103,20 +103,25 @@ def _common(digits: Sequence[_Digit], before: Step, step: Step) -> list[_Digit]:
     return found
 
 
+def _cuts(digits: Sequence[_Digit], run: Sequence[Step], most: int) -> list[tuple[_Digit, int]]:
+    """Return into how many parts to cut digits, so that a component has at most so many bytes; none if that cannot be.
+
+    Of two products, what lies between them may have as many. What a component writes at the end stays as close together as it can.
+    """
+    needed, cuts, strides = -(-_bytes(run) // most), [], run[-1][2][1].strides
+    for digit in sorted(digits, key=lambda digit: -strides[digit.spots[-1][0]] * digit.spots[-1][1]):
+        count = next(d for d in range(1, digit.length + 1) if not digit.length % d and d >= min(needed, digit.length))
+        cuts.append((digit, count))
+        needed = -(-needed // count)
+    parts = prod(count for _, count in cuts)
+    fits = needed == 1 or (len(run) == 2 and run[0][2][1].nbytes <= most * parts)
+    return cuts if fits and parts > 1 else []
+
+
 def _bytes(run: Sequence[Step]) -> int:
     """Return the bytes that the products of a run read and write, what lies between them once."""
     total: int = run[0][1][1].nbytes + sum(function.args[0].nbytes + to.nbytes for function, _, (_, to) in run)
     return total
-
-
-def _cuts(digits: Sequence[_Digit], total: int, most: int) -> list[tuple[_Digit, int]]:
-    """Return into how many parts to cut digits, so that a component has at most so many bytes; none if that cannot be."""
-    needed, cuts = -(-total // most), []
-    for digit in sorted(digits, reverse=True):
-        count = next(d for d in range(1, digit.length + 1) if not digit.length % d and d >= min(needed, digit.length))
-        cuts.append((digit, count))
-        needed = -(-needed // count)
-    return cuts if needed == 1 < prod(count for _, count in cuts) else []
 
 
 def _components(run: Sequence[Step], cuts: Sequence[tuple[_Digit, int]]) -> Iterator[list[tuple[Any, Array, Array]]]:

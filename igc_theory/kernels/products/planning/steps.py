@@ -24,7 +24,7 @@ from igc_theory.structure.chains import Chain, Factor, Parallel
 from igc_theory.structure.factors import GroupConv
 from igc_theory.structure.permutations import ChannelPermutation
 
-__all__ = ["Instruction", "column_ends", "over_branches", "plan_steps", "template"]
+__all__ = ["Instruction", "column_ends", "over_branches", "plan_steps", "template", "work_in_components"]
 
 Place = Callable[[Array], Array]
 Instruction = tuple[Callable[..., Any], Place, Place]
@@ -50,6 +50,12 @@ def plan_steps(chain: Chain, kernels: Sequence[Array], ends: Sequence[tuple[Arra
         sizes[place] = max(sizes.get(place, 0), byte_bounds(view)[1] - _ANCHOR.ctypes.data)
     buffers = {place: _aligned(size) for place, size in sizes.items() if place != RESULT}
     return [(_ready(f, a[1], b[1]), _bound(a, buffers), _bound(b, buffers)) for f, a, b in steps]
+
+
+def work_in_components(chain: Chain, kernels: Sequence[Array], ends: tuple[Array, Array]) -> bool:
+    """Return whether a part of the operand goes through neighbouring factors in components that fit the second cache."""
+    route = _Route(chain, kernels, *ends)
+    return len(route.ordered()) > len(route.steps)
 
 
 def column_ends(
