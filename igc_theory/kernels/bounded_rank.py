@@ -1,8 +1,8 @@
 r"""The nearest matrices of bounded rank, for many blocks at once.
 
 By Eckart and Young the nearest matrix of rank r is the singular value decomposition truncated after r terms. For rank one, as in
-strict chains, the whole decomposition is not needed. The leading singular vector comes from repeated squaring of each block's Gram
-matrix, or in closed form if that is 2×2.
+strict chains, the whole decomposition is not needed. The leading singular vector comes from the longest row if the block is nearly
+of rank one already, else from repeated squaring of its Gram matrix, or in closed form if that is 2×2.
 """
 
 from __future__ import annotations
@@ -19,6 +19,9 @@ __all__ = ["truncated"]
 
 _LOSS = 1e-11
 """Largest part of a leading squared singular value that may be lost: residual squared over gap, a bound on what is."""
+
+_NEARLY = 0.99
+"""Share of the energy in the longest row's direction from which a block may be so near to rank one that this row will do."""
 
 _PRODUCTS = 12
 """Multiplications of a vector by the power, after the squarings."""
@@ -73,16 +76,21 @@ def _by_svd(blocks: Array, rank: int) -> tuple[Array, Array]:
 def _leading(blocks: Array) -> Array:
     """Return the leading right singular vector of each block, shape (..., n).
 
-    By powers of the Gram matrices, and by SVD where two singular values are close.
+    By powers of the Gram matrices where the rank is not nearly one, and by SVD where two singular values are close.
     """
     if blocks.shape[-1] == 1:
         return np.ones((*blocks.shape[:-2], 1), blocks.dtype)
-    vectors = np.empty(blocks.shape[:-2] + blocks.shape[-1:], blocks.dtype)
-    left_over, part, power, exponent = np.ones(blocks.shape[:-2], bool), blocks, _gram(blocks), 1
+    vectors, good = _longest_rows(blocks)
+    if good.all():
+        return vectors
+    left_over, part = np.array(~good), blocks[~good] if good.any() else blocks
+    power, exponent = _gram(part), 1
     # The gap of a random n×n block is about n^(-2/3): so many squarings tell its first two singular values apart.
-    for squarings in (0 if _of_rank_one(power) else max(3, round(1 + 2 / 3 * np.log2(blocks.shape[-1]))), 3):
+    for squarings in (max(3, round(1 + 2 / 3 * np.log2(blocks.shape[-1]))), 3):
         power, exponent = _squared(power, squarings), exponent << squarings
-        found, good = _refined(part, _iterated(power, _PRODUCTS if squarings else 2), power, exponent)
+        found = _iterated(power)
+        share = np.vecdot(found, np.matvec(power, found)).real.astype(np.float64)
+        found, good = _refined(part, found, _gap(share, exponent))
         vectors[left_over] = found.reshape(-1, found.shape[-1])
         if good.all():
             return vectors
@@ -92,17 +100,22 @@ def _leading(blocks: Array) -> Array:
     return vectors
 
 
+def _longest_rows(blocks: Array) -> tuple[Array, NDArray[np.bool_]]:
+    """Return vectors near the leading one of each block whose rank is nearly one, and which of them are good enough."""
+    energies = _energies(blocks)
+    total = energies.sum(axis=-1)
+    rows = np.take_along_axis(blocks, energies.argmax(axis=-1)[..., None, None], axis=-2)[..., 0, :]
+    vectors = _normalized(rows.conj())
+    share = _energies(np.matvec(blocks, vectors)) / np.where(total > 0, total, 1)
+    if (share < _NEARLY).all():
+        return vectors, np.zeros(share.shape, bool)
+    return _refined(blocks, vectors, _gap(share, 1))
+
+
 def _gram(blocks: Array) -> Array:
     """Return the Gram matrix of each block in single precision: directions found from it are refined afterwards."""
     single = blocks.astype(np.complex64 if blocks.dtype.kind == "c" else np.float32)
     return single.mT.conj() @ single
-
-
-def _of_rank_one(gram: Array) -> bool:
-    """Return whether all Gram matrices are nearly of rank one, so that their powers would tell nothing new."""
-    traces = np.trace(gram, axis1=-2, axis2=-1).real
-    energy = np.linalg.norm(gram.reshape(traces.size, -1), axis=1) ** 2
-    return bool((energy >= 0.999 * traces.ravel() ** 2).all())
 
 
 def _squared(power: Array, times: int) -> Array:
@@ -120,25 +133,29 @@ def _squared(power: Array, times: int) -> Array:
     return power
 
 
-def _iterated(power: Array, products: int) -> Array:
-    """Return a vector multiplied by the power `products` times, normalized; the start is drawn with a fixed seed."""
+def _iterated(power: Array) -> Array:
+    """Return a vector multiplied by the power `_PRODUCTS` times, normalized; the start is drawn with a fixed seed."""
     start = np.random.default_rng(0).standard_normal((power.shape[-1],)).astype(power.dtype)
     vector: Array = np.broadcast_to(start, power.shape[:-1])
-    for product in range(products):
+    for product in range(_PRODUCTS):
         vector = np.matvec(power, vector)
         if product % 8 == 7:  # the trace is one, so eight steps cannot underflow
             vector = _normalized(vector)
     return _normalized(vector)
 
 
-def _refined(blocks: Array, vectors: Array, power: Array, exponent: int) -> tuple[Array, NDArray[np.bool_]]:
-    r"""Return the vectors after a power step in double precision, and which of them are good enough.
+def _gap(share: NDArray[Any], exponent: int) -> NDArray[Any]:
+    r"""Return a lower bound on :math:`1 - λ_2/λ_1` from the share μ that a vector has of the trace of a Gram matrix's power.
 
-    With the share μ of its trace that the power has along the vector, :math:`λ_2/λ_1 ≤ ((1 - μ)/μ)^{1/exponent}`.
+    The ratio :math:`λ_2/λ_1` is at most :math:`((1 - μ)/μ)^{1/exponent}`.
     """
-    share = np.vecdot(vectors, np.matvec(power, vectors)).real.astype(np.float64)
     ratio = np.minimum(1, (1 - share) / np.where(share > 0, share, 1))
-    gap = 1 - np.maximum(0, ratio) ** (1 / exponent)
+    gap: NDArray[Any] = 1 - np.maximum(0, ratio) ** (1 / exponent)
+    return gap
+
+
+def _refined(blocks: Array, vectors: Array, gap: NDArray[Any]) -> tuple[Array, NDArray[np.bool_]]:
+    """Return the vectors after a power step in double precision, and which of them are good enough."""
     vectors = vectors.astype(blocks.dtype)
     for _ in range(2):
         before = _normalized(vectors)

@@ -67,6 +67,22 @@ def test_near_ties_need_the_decomposition(monkeypatch: pytest.MonkeyPatch) -> No
         check(np.stack([block]), 1)
 
 
+@pytest.mark.parametrize("second", [0.3, 0.1, 0.03, 1e-2, 1e-4, 1e-8, 0])
+@pytest.mark.parametrize("complex_", [False, True])
+def test_blocks_nearly_of_rank_one(second: float, complex_: bool) -> None:
+    rng = np.random.default_rng(2)
+    for m, n in ((12, 12), (12, 40), (40, 12)):
+        values = [1, *second * np.linspace(1, 0.1, 10)]
+        blocks = [with_singular_values(values, m, n, rng, complex_) for _ in range(5)]
+        check(np.stack(blocks), 1)
+        check(np.stack([*blocks, rng.standard_normal((m, n)), np.zeros((m, n)), 1e-170 * blocks[0]]), 1)
+
+
+def test_blocks_of_rank_one_need_no_powers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lowrank, "_gram", None)
+    check(np.stack([with_singular_values([2], 9, 7, np.random.default_rng(k)) for k in range(4)]), 1)
+
+
 def test_all_singular_values_equal() -> None:
     check(np.stack([np.eye(6), np.linalg.qr(np.random.default_rng(0).standard_normal((6, 6)))[0]]), 1)
 
