@@ -109,7 +109,8 @@ def _longest_rows(blocks: Array) -> tuple[Array, NDArray[np.bool_]]:
     share = _energies(np.matvec(blocks, vectors)) / np.where(total > 0, total, 1)
     if (share < _NEARLY).all():
         return vectors, np.zeros(share.shape, bool)
-    return _refined(blocks, vectors, _gap(share, 1))
+    vectors, good = _refined(blocks, vectors, _gap(share, 1))
+    return vectors, good & (share >= _NEARLY)  # the longest row may be a singular vector that does not lead
 
 
 def _gram(blocks: Array) -> Array:

@@ -78,6 +78,11 @@ def test_blocks_nearly_of_rank_one(second: float, complex_: bool) -> None:
         check(np.stack([*blocks, rng.standard_normal((m, n)), np.zeros((m, n)), 1e-170 * blocks[0]]), 1)
 
 
+def test_the_longest_row_may_be_another_singular_vector() -> None:
+    longest = np.array([[2, 0, 0], [2, 0, 0], [2, 0, 0], [0, 3, 0]], float)
+    check(np.stack([longest, np.ones((4, 3)), np.zeros((4, 3))]), 1)
+
+
 def test_blocks_of_rank_one_need_no_powers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lowrank, "_gram", None)
     check(np.stack([with_singular_values([2], 9, 7, np.random.default_rng(k)) for k in range(4)]), 1)
