@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 from itertools import groupby
+from math import prod
 from threading import Lock
 from typing import Any
 
@@ -21,11 +22,10 @@ from igc_theory.kernels.correlation import MOST_PIXELS, Padding, rims_of, window
 from igc_theory.kernels.image_steps import Step, image_steps, sides_behind
 from igc_theory.kernels.linear_maps import forward, weighted
 from igc_theory.kernels.products.operators import CheckedOperator
-from igc_theory.kernels.products.plan import CALL, ROWS, checked_dtype, checked_out, run_steps
+from igc_theory.kernels.products.plan import CALL, ROWS, blas_threads, checked_dtype, checked_out, run_steps
 from igc_theory.kernels.products.planning.fusion import fused
 from igc_theory.kernels.products.planning.steps import plan_steps, template
 from igc_theory.kernels.products.weights import checked_weights
-from igc_theory.kernels.threads import one_blas_thread
 from igc_theory.structure.arguments.kinds import instance_of
 from igc_theory.structure.arguments.sequences import array_of
 from igc_theory.structure.chains import Chain, Factor
@@ -106,6 +106,7 @@ class ConvolutionPlan:
         band = _rows_of_a_band(self.image_shape[2], self.dtype) * self.image_shape[2]
         self.chain, joined = fused(chain, weights, band, CALL[1])
         kernels = [kernel.astype(self.dtype) for kernel in joined]
+        self._hold = blas_threads(self.chain, prod(self.image_shape[1:]))
         self._work: list[Array] = []
         self._stages = self._follow(_parts([*weighted(self.chain.factors, kernels)]), rims)
 
@@ -165,7 +166,7 @@ class ConvolutionPlan:
         """
         source = self._operand(image)
         result = np.empty(self.shape, self.dtype) if out is None else checked_out(out, self.shape, source)
-        with self._turn, one_blas_thread():  # the buffers are the plan's: a second thread waits
+        with self._turn, self._hold():  # the buffers are the plan's: a second thread waits
             for steps, buffer in self._stages:
                 target = result if buffer is None else buffer
                 for step in steps:

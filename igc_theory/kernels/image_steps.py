@@ -81,7 +81,7 @@ def image_steps(
     sides = [side + sum(rim) for side, rim in zip(size, rims, strict=True)]
     height, width = sides_behind((sides[0], sides[1]), (kh, kw), stride)
     narrow = max(in_width, out_width) <= NARROW and cache_bytes(2) >= LARGE
-    held = cache_bytes(2) // 2 if narrow else PANEL * cache_bytes(2)
+    held = cache_bytes(2) // 3 if narrow else PANEL * cache_bytes(2)  # a third: image and result are there, too
     panel = held // kernel.itemsize // (width * (in_width * kw * stride[0] + out_width * kh))
     rows = min(max(panel, -(-FEWEST_COLUMNS // width)), -(-height // -(-parts // groups)))
     branches = max(1, min(panel // height, groups // parts)) if rows == height else 1
@@ -101,7 +101,7 @@ def image_steps(
         for band in _cuts(height, rows)
     ]
     return [
-        partial(_branches, taps[some], stride[0], some, band, shifts, work)
+        _step(taps[some], stride[0], some, band, width, shifts, work)
         for some in _cuts(groups, branches)
         for band, shifts in bands
     ]
@@ -146,6 +146,7 @@ class _Shifts(NamedTuple):
     Planes have the axes C, kw, phase, row, column. Where `flat`, rows and columns of planes and images are one axis.
     """
 
+    columns: int
     copies: list[tuple[Places, Places]]
     zeros: list[Places]
     flat: bool
@@ -174,7 +175,7 @@ def _shifts(window: Pair, stride: Pair, corner: Pair, size: Pair, sides: Pair) -
             first, last = max(start, 0), min(stop, height * side)
             target = slice(rows.start * width + first - start, rows.stop * width + last - stop)
             copies.append(((every, v, phase, target), (every, slice(first, last))))
-    return _Shifts(copies, zeros, flat)
+    return _Shifts(kw, copies, zeros, flat)
 
 
 def _within(first: int, stride: int, size: int, count: int) -> slice:
@@ -194,55 +195,70 @@ def _read(first: int, stride: int, places: slice) -> slice:
     return slice(start, max(start, first + (places.stop - 1) * stride + 1), stride)
 
 
-def _copy(image: Array, columns: Array, shifts: _Shifts, width: int) -> None:
-    """Write the planes that the columns of a window see; `columns` has shape (C, kw, phases, rows * width)."""
-    planes = columns.reshape(*columns.shape[:3], -1, width)
-    target, source = (columns, image.reshape(len(image), -1)) if shifts.flat else (planes, image)
-    for written, read in shifts.copies:
-        target[written] = source[read]
-    for place in shifts.zeros:
-        planes[place] = 0
+class _Views(NamedTuple):
+    """What a step works on, in its own memory: the planes to copy and to clear, and for each product operands, result and terms."""
+
+    copies: list[tuple[Array, Places]]
+    zeros: list[Array]
+    products: list[tuple[Array, Array, Array, list[Array]]]
 
 
-def _branches(
-    taps: Array,
-    down: int,
-    some: slice,
-    band: slice,
-    shifts: _Shifts,
-    work: list[Array] | None,
-    image: Array,
-    out: Array,
-) -> None:
-    """Write some branches in a band of rows; `taps` has shape (branches, kh, outputs, inputs * kw).
+def _views(taps: Array, down: int, rows: int, width: int, shifts: _Shifts, work: list[Array] | None) -> _Views:
+    """Return what is copied and multiplied for some branches and rows; `taps` has shape (branches, kh, outputs, inputs * kw).
 
     With a stride, rows of the image that are so far apart go together, and so do rows of the window. So many of these are
     multiplied at once that at most a third of the products go unused.
     """
-    (branches, kh, outputs, seen), rows, width = taps.shape, band.stop - band.start, out.shape[2]
-    inputs, phases = len(image) * branches // (len(out) // outputs), min(down, kh)
+    (branches, kh, outputs, seen), phases = taps.shape, min(down, len(taps[0]))
     size, together = (rows + (kh - 1) // down) * width, max(1, min(-(-kh // down), rows // 2))
-    shapes = (
-        (inputs, seen * branches // inputs, phases, size),
-        (branches, together * outputs, (rows + together - 1) * width),
-    )
-    columns, terms = _arrays(work, taps.dtype, *shapes)
-    start = some.start * inputs // branches
-    _copy(image[start : start + inputs], columns, shifts, width)
-    read = columns.reshape(branches, seen, phases, size)
-    target = out.reshape(-1, outputs, out.shape[1] * width)[some, :, band.start * width : band.stop * width]
-    starts = [(phase, k) for phase in range(phases) for k in range(0, -(-(kh - phase) // down), together)]
-    for phase, first in starts:
-        own = taps[:, phase + first * down : phase + (first + together) * down : down]
-        count, is_first = own.shape[1], phase == first == 0
-        part = read[:, :, phase, first * width : (first + count - 1 + rows) * width]
-        if is_first and count == 1:
-            multiply(own[:, 0], part, target)
+    shapes = (branches, seen, phases, size), (branches, together * outputs, (rows + together - 1) * width)
+    columns, results = _arrays(work, taps.dtype, *shapes)
+    by_channel = columns.reshape(-1, shifts.columns, phases, size)
+    planes = by_channel.reshape(*by_channel.shape[:3], -1, width)
+    target, products = by_channel if shifts.flat else planes, []
+    for phase in range(phases):
+        for first in range(0, -(-(kh - phase) // down), together):
+            own = taps[:, phase + first * down : phase + (first + together) * down : down]
+            count = own.shape[1]
+            part = columns[:, :, phase, first * width : (first + count - 1 + rows) * width]
+            result = results[:, : count * outputs, : part.shape[2]]
+            terms = [result[:, k * outputs : (k + 1) * outputs, k * width : (k + rows) * width] for k in range(count)]
+            products.append((own.reshape(branches, -1, seen), part, result, terms))
+    copies = [(target[written], read) for written, read in shifts.copies]
+    return _Views(copies, [planes[place] for place in shifts.zeros], products)
+
+
+def _step(
+    taps: Array, down: int, some: slice, band: slice, width: int, shifts: _Shifts, work: list[Array] | None
+) -> Step:
+    """Return the step for some branches and a band of rows; its views are made once, if there is a buffer to keep."""
+    outputs, seen = taps.shape[2:]
+    channels = seen // shifts.columns
+    inputs, places = slice(some.start * channels, some.stop * channels), slice(band.start * width, band.stop * width)
+    views = partial(_views, taps, down, band.stop - band.start, width, shifts)
+    kept = None if work is None else views(work)
+
+    def step(image: Array, out: Array) -> None:
+        copies, zeros, products = kept or views(None)
+        source = (image.reshape(len(image), -1) if shifts.flat else image)[inputs]
+        for plane, read in copies:
+            plane[...] = source[read]
+        for plane in zeros:
+            plane[...] = 0
+        target = out.reshape(-1, outputs, out.shape[1] * width)[some, :, places]
+        _multiply(products, target)
+
+    return step
+
+
+def _multiply(products: list[tuple[Array, Array, Array, list[Array]]], target: Array) -> None:
+    """Write the sum of the terms in all products."""
+    for k, (blocks, part, result, terms) in enumerate(products):
+        if k == 0 and len(terms) == 1:
+            multiply(blocks, part, target)
             continue
-        product = terms[:, : count * outputs, : part.shape[2]]
-        multiply(own.reshape(branches, -1, seen), part, product)
-        found = [product[:, k * outputs : (k + 1) * outputs, k * width : (k + rows) * width] for k in range(count)]
-        if is_first:
-            np.add(found.pop(0), found.pop(0), out=target)
-        for term in found:
+        multiply(blocks, part, result)
+        first, second, *others = terms if k == 0 else [target, *terms]
+        np.add(first, second, out=target)
+        for term in others:
             np.add(target, term, out=target)

@@ -6,9 +6,9 @@ taken in tiles small enough for the cache, and small neighbouring factors are fu
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from math import inf, prod
 from threading import Lock
 from time import thread_time
@@ -35,7 +35,7 @@ from igc_theory.structure.arguments.numbers import positive_int
 from igc_theory.structure.arguments.sequences import array_of
 from igc_theory.structure.chains import Chain
 
-__all__ = ["Plan", "checked_dtype", "checked_out", "run_steps"]
+__all__ = ["Plan", "blas_threads", "checked_dtype", "checked_out", "run_steps"]
 
 ROWS = 1024, 256, 4096
 """Bytes of one channel in a tile. With the first, buffers stay in the cache and matrix products are efficient almost everywhere."""
@@ -152,10 +152,7 @@ class Plan:
             if len(tiles) >= self.threads
             else [[[part] for part in over_branches(step, self.threads)] for step in self._steps(kernels, tiles)]
         )
-        # Below that the BLAS takes one thread by itself, and a call may take less than setting the number does.
-        largest = max((conv.parameters // conv.groups for conv in self.chain.convolutions), default=0)
-        width = max(stop - start for start, stop in tiles)
-        self._hold = one_blas_thread if largest * width >= SHARED[width > 1] else nullcontext
+        self._hold = blas_threads(self.chain, max(stop - start for start, stop in tiles))
         self._pool = ThreadPoolExecutor(self.threads - 1) if self.threads > 1 else None
 
     def _steps(self, kernels: list[Array], tiles: Sequence[tuple[int, int]]) -> list[Instruction]:
@@ -251,6 +248,15 @@ def _seconds(panels: dict[int, list[Instruction]], x: Array, out: Array) -> dict
             run_steps(steps, x, out)
             least[count] = min(least[count], thread_time() - start) if k else inf
     return least
+
+
+def blas_threads(chain: Chain, columns: int) -> Callable[[], AbstractContextManager[object]]:
+    """Return what holds the BLAS to one thread in products with so many columns, if it would take more by itself.
+
+    Where it would not, a call may take less than setting the number does.
+    """
+    largest = max((conv.parameters // conv.groups for conv in chain.convolutions), default=0)
+    return one_blas_thread if largest * columns >= SHARED[columns > 1] else nullcontext
 
 
 def checked_out(out: Any, shape: tuple[int, ...], operand: Array) -> Array:
