@@ -100,11 +100,13 @@ def image_steps(
         )
         for band in _cuts(height, rows)
     ]
-    return [
+    # The last parts are the largest: first made, they find the buffer that the others keep to.
+    steps = [
         _step(taps[some], stride[0], some, band, width, shifts, work)
-        for some in _cuts(groups, branches)
-        for band, shifts in bands
+        for some in reversed(_cuts(groups, branches))
+        for band, shifts in reversed(bands)
     ]
+    return steps[::-1]
 
 
 def sides_behind(size: Pair, window: Pair, stride: Pair) -> Pair:
