@@ -56,7 +56,7 @@ def from_torch(
     input_shape : tuple of int, or sequence or mapping of such
         Shape of what it reads without the batch, such as (channels, height, width). For several inputs a tuple of shapes, or a
         mapping from the names in the module's `forward`.
-    dtype : str, optional
+    dtype : str, sequence or mapping of str, optional
         Type of the numbers it reads, such as ``"int64"``; for several inputs a sequence or mapping of such. By default that of the
         real parameters, else of the complex ones, or for a module that refuses this ``"float32"`` or ``"int64"``.
 
@@ -151,10 +151,15 @@ def _shown(values: Mapping[str | int, Any]) -> str:
 
 def _types(module: nn.Module, shapes: Mapping[str | int, Sizes], dtype: Any) -> list[dict[str | int, str]]:
     """Return types for the numbers of every input, to try one after the other: those given, or what parameters suggest."""
-    if isinstance(dtype, Mapping):
+    if isinstance(dtype, (tuple, list)) and len(dtype) == len(shapes):
+        dtype = dict(zip(shapes, dtype, strict=True))
+    if isinstance(dtype, Mapping) and set(dtype) <= set(shapes):
         return [{name: _type(dtype.get(name, "float32")) for name in shapes}]
-    if isinstance(dtype, (tuple, list)):
-        return [dict(zip(shapes, map(_type, dtype), strict=True))]
+    if isinstance(dtype, (tuple, list, Mapping)):
+        inputs = ", ".join(map(repr, shapes)) if isinstance(dtype, Mapping) else len(shapes)
+        raise ValueError(
+            f"dtype={dtype!r} does not fit the inputs of input_shape, which are {inputs}: give one type for each of them, or one for all"
+        )
     return [dict.fromkeys(shapes, name) for name in ([_type(dtype)] if dtype is not None else _suggested(module))]
 
 

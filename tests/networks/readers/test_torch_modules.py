@@ -400,6 +400,8 @@ def test_no_weight_is_copied_while_it_runs():
     (conv(), ((),), r"input_shape=\(\) is not a shape"),
     (conv(), ({"image": (3, 8, 8)},), "Conv2d cannot be run with input_shape"),
     (conv(), ((3, 8, 8), "complex64"), r"input_shape=\(3, 8, 8\), dtype='complex64'.*the type of its numbers"),
+    (conv(), ([(3, 8, 8)], ["float32", "int64"]), "does not fit the inputs of input_shape, which are 1: give one type"),
+    (conv(), ({"input": (3, 8, 8)}, {"inputs": "float32"}), "inputs of input_shape, which are 'input': give one type"),
 ])  # fmt: skip
 def test_what_cannot_be_read_is_refused(module, arguments, sentence):
     with pytest.raises(ValueError, match=sentence):
