@@ -158,7 +158,8 @@ def _types(module: nn.Module, shapes: Mapping[str | int, Sizes], dtype: Any) -> 
     if isinstance(dtype, (tuple, list, Mapping)):
         inputs = ", ".join(map(repr, shapes)) if isinstance(dtype, Mapping) else len(shapes)
         raise ValueError(
-            f"dtype={dtype!r} does not fit the inputs of input_shape, which are {inputs}: give one type for each of them, or one for all"
+            f"dtype={dtype!r} does not fit the inputs of input_shape, which are {inputs}: "
+            "give one type for each of them, or one for all"
         )
     return [dict.fromkeys(shapes, name) for name in ([_type(dtype)] if dtype is not None else _suggested(module))]
 
