@@ -12,6 +12,7 @@ from igc_theory.structure.arguments.sequences import window_of
 from igc_theory.structure.branches import checked
 from igc_theory.structure.chains import Chain, Factor, Parallel
 from igc_theory.structure.factors import GroupConv
+from igc_theory.structure.permutations import ChannelPermutation
 
 __all__ = ["ImageSize", "activation_bytes", "arithmetic_intensity", "image_sizes", "multiply_adds", "weight_bytes"]
 
@@ -31,7 +32,7 @@ def multiply_adds(chain: Chain, height: int, width: int, *, written: int | tuple
         products with the zeros of the padding are counted, as is usual.
     written : int or (int, int), optional
         Height and width of the output image under any other padding. Only the first factor with a window or a stride changes
-        the size then.
+        the size then; of pointwise factors the first convolution, which reads the zeros around the image.
 
     Returns
     -------
@@ -175,12 +176,24 @@ def image_sizes(factors: Iterable[Factor], read: ImageSize, written: ImageSize |
     >>> image_sizes(factors, (8, 7)), image_sizes(factors, (8, 7), written=(3, 3))
     ([(8, 7), (8, 7), (4, 4)], [(8, 7), (8, 7), (3, 3)])
     """
-    sizes = [read]
+    sizes, factors = [read], list(factors)
+    if written is not None:
+        first = next(
+            (k for by in (_resizes, _multiplies) for k, factor in enumerate(factors) if by(factor)), len(factors)
+        )
+        return [read] * (first + 1) + [written] * (len(factors) - first)
     for factor in factors:
         height, width = (-(-side // step) for side, step in zip(sizes[-1], factor.strides, strict=True))
-        resizes = factor.window != (1, 1) or factor.strides != (1, 1)
-        sizes.append((height, width) if written is None else written if resizes else sizes[-1])
+        sizes.append((height, width))
     return sizes
+
+
+def _resizes(factor: Factor) -> bool:
+    return factor.window != (1, 1) or factor.strides != (1, 1)
+
+
+def _multiplies(factor: Factor) -> bool:
+    return not isinstance(factor, ChannelPermutation)
 
 
 def _checked_stages(chain: Chain, height: int, width: int, written: ImageSize | None = None) -> list[_Stage]:

@@ -14,7 +14,7 @@ from igc_theory.budget.chain_cost import ImageSize, multiply_adds
 from igc_theory.budget.designs.best_block import best_block
 from igc_theory.budget.latency import LatencyTable, layer_time
 from igc_theory.kernels.compression.approximation import REAL_BITS
-from igc_theory.networks.description.graph import Graph, Operation
+from igc_theory.networks.description.graph import Constant, Graph, Operation
 from igc_theory.networks.description.layer_graph import Layer, LayerGraph
 from igc_theory.networks.description.layers import Conv, Linear
 from igc_theory.networks.description.norms import norms_behind
@@ -168,9 +168,9 @@ def questions_of(network: LayerGraph) -> list[Question]:
     ['regular 3×3', 'linear']
     """
     shared = [layer.weight for layer in network.layers if _shares(layer) and layer.weight is not None]
-    scales = _scales(network.graph)
+    norms = _norms(network.graph) if network.graph else []
     return [
-        _question(layer, _is_among(layer, shared), scales.get(layer.name))
+        _question(layer, _is_among(layer, shared), _scales(layer, norms))
         for layer in network.layers
         if _is_replaceable(layer)
     ]
@@ -198,11 +198,22 @@ def _is_among(layer: Layer, shared: Sequence[Array]) -> bool:
     )
 
 
-def _scales(graph: Graph | None) -> dict[str, Array]:
-    """Return by what each convolution's outputs are multiplied right behind it, by the name of the convolution."""
-    norms = norms_behind(graph) if graph else {}
-    pairs = [(graph.writers[name], norm) for name, norm in norms.items()] if graph else []
-    return {_name(before): norm.scales for before, norm in pairs if before.operator == "Conv"}
+def _norms(graph: Graph) -> list[tuple[str, Constant, Array]]:
+    """Return the name and the weights of each convolution with a normalisation right behind, and what it multiplies by."""
+    pairs = [(graph.writers[name], norm) for name, norm in norms_behind(graph).items()]
+    weights = [(conv, graph.constants.get(conv.reads(1)), norm) for conv, norm in pairs if conv.operator == "Conv"]
+    return [(_name(conv), weight, norm.scales) for conv, weight, norm in weights if weight is not None]
+
+
+def _scales(layer: Layer, norms: Sequence[tuple[str, Constant, Array]]) -> Array | None:
+    """Return by what the outputs of a layer are multiplied right behind it; files may give several layers one name."""
+    found = (scales for name, weight, scales in norms if name == layer.name and _holds(weight, layer.weight))
+    return next(found, None)
+
+
+def _holds(constant: Constant, weight: Array | None) -> bool:
+    values = constant.values()
+    return values is not None and weight is not None and np.array_equal(np.ravel(values), np.ravel(weight))
 
 
 def _name(operation: Operation) -> str:

@@ -25,7 +25,7 @@ from igc_theory.budget import (
     widest_igcv1,
     widest_strict,
 )
-from igc_theory.budget.chain_cost import activation_bytes, arithmetic_intensity, weight_bytes
+from igc_theory.budget.chain_cost import activation_bytes, arithmetic_intensity, image_sizes, weight_bytes
 from igc_theory.budget.curves.blocks import price_of_imbalance, width_of_igcv1_designs
 from igc_theory.budget.curves.tradeoffs import weights_against_factors
 from igc_theory.budget.formulas import block_widths
@@ -35,6 +35,7 @@ from igc_theory.kernels import convolve
 from igc_theory.structure import (
     Chain,
     GroupConv,
+    Sum,
     depthwise_separable,
     group,
     igcv1,
@@ -166,6 +167,18 @@ def test_multiply_adds_one_position_at_a_time(chain: Chain, size: tuple[int, int
         total += sum(np.count_nonzero(support(conv)) for _ in product(rows, columns))
         height, width = len(rows), len(columns)
     assert multiply_adds(chain, *size) == total
+
+
+def test_padding_of_pointwise_factors_is_read_by_the_first_convolution() -> None:
+    chain = Chain([GroupConv(8, 4, kernel_size=1), interleave(2, 2), GroupConv(4, 16, kernel_size=1)])
+    assert multiply_adds(chain, 6, 6, written=(8, 8)) == (8 * 4 + 4 * 16) * 8 * 8
+    assert image_sizes(chain.factors, (6, 6), (8, 8)) == [(6, 6), (8, 8), (8, 8), (8, 8)]
+    assert image_sizes([interleave(2, 2), *chain.factors[2:]], (6, 6), (8, 7)) == [(6, 6), (6, 6), (8, 7)]
+
+
+def test_a_pointwise_branch_beside_a_window_works_where_both_write() -> None:
+    chain = Sum([regular(4, 4), regular(4, 4, kernel_size=1)])
+    assert multiply_adds(chain, 8, 8, written=(6, 6)) == (4 * 4 * 9 + 4 * 4) * 6 * 6
 
 
 @pytest.mark.parametrize("chain", strided_chains())

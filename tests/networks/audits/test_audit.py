@@ -264,6 +264,39 @@ def test_a_batch_normalisation_behind_a_convolution_weighs_its_outputs(tmp_path:
     assert found["low rank, rank 3"] == pytest.approx(np.sqrt((values[3:] ** 2).sum() / (values**2).sum()), rel=1e-5)
 
 
+def test_layers_of_one_name_have_their_own_normalisations(tmp_path: Path) -> None:
+    onnx = pytest.importorskip("onnx", reason="the extra onnx is not installed")
+    from tests.networks.readers.onnx_models import model
+
+    def options(name: str) -> list[list[float | None]]:
+        nodes = [
+            onnx.helper.make_node("Conv", ["x", "w"], ["h"], name="conv"),
+            onnx.helper.make_node("Conv", ["h", "v"], ["k"], name=name),
+            onnx.helper.make_node("BatchNormalization", ["k", *"gbms"], ["y"]),
+        ]
+        (tmp_path / "made.onnx").write_bytes(model(nodes, arrays, (1, 12, 5, 5)).SerializeToString())
+        layers = audit(read_onnx(tmp_path / "made.onnx"), progress=False).layers
+        return [[option.relative_error for option in layer.options] for layer in layers]
+
+    arrays = {name: RNG.uniform(0.1, 4, 12).astype(np.float32) for name in "gbms"}
+    arrays |= {name: RNG.standard_normal((12, 12, 1, 1)).astype(np.float32) for name in "wv"}
+    assert options("conv") == options("other")
+
+
+def test_options_of_a_padded_pointwise_convolution_count_the_padding(tmp_path: Path) -> None:
+    """As the file counts that has fewer outputs, or two convolutions, the first one padded."""
+    onnx = pytest.importorskip("onnx", reason="the extra onnx is not installed")
+    from tests.networks.readers.onnx_models import model
+
+    node = onnx.helper.make_node("Conv", ["x", "w"], ["y"], pads=[1, 1, 1, 1])
+    arrays = {"w": RNG.standard_normal((16, 8, 1, 1)).astype(np.float32)}
+    (tmp_path / "made.onnx").write_bytes(model([node], arrays, (1, 8, 6, 6)).SerializeToString())
+    (layer,) = audit(read_onnx(tmp_path / "made.onnx"), objective="multiply_adds", progress=False).layers
+    assert layer.multiply_adds == 8 * 16 * 8 * 8
+    for option in layer.options:
+        assert option.multiply_adds == option.parameters * 8 * 8, option.name
+
+
 def test_group_convolutions_with_weights_can_be_replaced_too() -> None:
     node, shape = convolution(12, 12, 3, groups=2), (12, 4, 4)
     layer = Layer("grouped", node, shape, shape, weight=RNG.standard_normal((12, 6, 3, 3)))
