@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,15 +68,21 @@ def pareto_front(
         (*(-getattr(design, name) for name in most), *(getattr(design, name) for name in least)) for design in designs
     ]
     order = sorted(range(len(designs)), key=lambda position: (costs[position], designs[position].branch_widths))
-    return [designs[position] for position in _not_dominated(costs, order)]
+    return [designs[position] for position in _not_dominated(_ranks(costs), order)]
 
 
-def _not_dominated(costs: list[tuple[int, ...]], order: list[int]) -> list[int]:
+def _ranks(costs: Sequence[tuple[Any, ...]]) -> NDArray[np.int64]:
+    """Return the place of each cost among those of its objective: exact for integers of any size, and for fractions."""
+    places = [{value: rank for rank, value in enumerate(sorted(set(column)))} for column in zip(*costs, strict=True)]
+    return np.array([[place[value] for place, value in zip(places, cost, strict=True)] for cost in costs], np.int64)
+
+
+def _not_dominated(ranks: NDArray[np.int64], order: list[int]) -> list[int]:
     """Return the positions whose costs nobody dominates; in lexicographic order only earlier ones can dominate."""
     kept: list[int] = []
-    front: NDArray[np.int64] = np.empty((0, len(costs[0]) if costs else 0), dtype=np.int64)
+    front = ranks[:0]
     for position in order:
-        cost = np.array(costs[position], dtype=np.int64)
+        cost = ranks[position]
         below = (front <= cost).all(axis=1)
         if below.any() and not (front[below] == cost).all(axis=1).any():
             continue

@@ -72,7 +72,8 @@ def _few_values(kernel: Array, most: int) -> Iterator[Iterator[Approximation]]:
     """Yield families of low precision, each from fine to coarse; members that cannot fit are not computed."""
     yield (quantize(kernel, bits) for bits in range(16, 1, -1) if bits * kernel.size <= most)
     yield (binarize(kernel) for bits in (1,) if bits * kernel.size <= most)
-    yield (cluster(kernel, 2**bits) for bits in range(8, 0, -1) if bits * kernel.size <= most)
+    counts = ((bits, min(2**bits, (most - bits * kernel.size) // REAL_BITS)) for bits in range(8, 0, -1))
+    yield (cluster(kernel, count) for bits, count in counts if count > 2 ** (bits - 1))  # fewer take fewer bits each
 
 
 def _few_entries(kernel: Array, most: int) -> Iterator[Iterator[Approximation]]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from itertools import chain, islice
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from igc_theory.budget import Design, dense_designs, pareto_front, strict_designs
+from igc_theory.budget import Design, best_block, dense_designs, pareto_front, strict_designs
 from igc_theory.budget.designs.pareto import OBJECTIVES
 
 POOL = [
@@ -44,6 +45,15 @@ def test_front_of_many_widths() -> None:
     front = pareto_front(POOL)
     assert [design.channels for design in front] == sorted((design.channels for design in front), reverse=True)
     assert not any(dominates(one, two, ["channels"], ["parameters", "factors"]) for one in POOL for two in front)
+
+
+def test_costs_are_compared_exactly() -> None:
+    """Path counts above 64 bits, and weights per channel that are fractions."""
+    long, short = (Design(10**6, (10**6,) * factors, (3, 3)) for factors in (6, 5))
+    assert pareto_front([long, short], most=(), least=("max_paths",)) == [short]
+    found = [best_block(9, out, 1) for out in (14, 16, 13)]
+    assert [design.parameters_per_channel for design in found] == [Fraction(40, 3), Fraction(28, 3), 13]
+    assert pareto_front(found[::2], most=("parameters_per_channel",), least=()) == found[:1]
 
 
 def test_empty_pool_and_single_name() -> None:

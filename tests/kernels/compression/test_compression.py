@@ -335,6 +335,14 @@ def test_within_budget_is_the_best_of_each_family(budget: float) -> None:
         assert not within or ours[0].relative_error == min(row.relative_error for row in within)
 
 
+@pytest.mark.parametrize("budget", [1.1, 3, 8.5, 9, 13.7, 20, 64])
+def test_within_budget_takes_the_most_values(budget: float) -> None:
+    kernel = RNG.standard_normal((24, 32))
+    counts = [k for k in range(2, 257) if (k - 1).bit_length() * kernel.size + 32 * k <= budget * kernel.size]
+    names = [row.name for row in within_budget(kernel, budget) if row.family == "clustered"]
+    assert names == [f"clustered, {counts[-1]} values"] * bool(counts)
+
+
 def test_frontier_of_a_spatial_rectangular_kernel() -> None:
     kernel = RNG.standard_normal((8, 12, 3, 3))
     found = frontier(kernel.reshape(8, 108), kernel_size=3, progress=False)
