@@ -162,6 +162,41 @@ def test_einsum(
     assert found.parameters == prod(weight or (0,))
 
 
+@pytest.mark.parametrize("batch", [1, 3, "n"])
+@pytest.mark.parametrize(
+    ("equation", "held", "weighted", "of_activations"),
+    [
+        ("bi,io,ok->bk", [1, 2], ["ik"], []),  # both matrices are multiplied once, not for each example
+        ("bi,ir,ro->bo", [1, 2], ["ir", "ro"], []),
+        ("bse,bsd,edf->bsf", [2], ["sedf"], ["sef"]),
+        ("bsi,ij,btj->bst", [1], ["tij"], ["sti"]),
+        ("bi,bi,bi,bi,bi,bi,bi,bi,io->bo", [8], ["io"], ["i"] * 7),
+    ],
+)
+def test_the_order_of_an_einsum_does_not_depend_on_the_batch(
+    tmp_path: Path, batch: int | str, equation: str, held: list[int], weighted: list[str], of_activations: list[str]
+) -> None:
+    sizes = {"b": batch, "i": 6, "o": 64, "k": 6, "r": 2, "s": 5, "t": 4, "e": 3, "d": 8, "f": 7, "j": 9}
+    terms = equation.partition("->")[0].split(",")
+    shapes = {f"x{k}": [sizes[letter] for letter in term] for k, term in enumerate(terms)}
+    constants = {f"x{k}": reals(*shapes[f"x{k}"]) for k in held}
+    model = made([NODE("Einsum", list(shapes), ["y"], equation=equation)], constants, shapes["x0"])
+    del model.graph.input[:]
+    for name in shapes.keys() - constants.keys():
+        model.graph.input.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, shapes[name]))
+    found = read(model, tmp_path)
+    assert found.multiply_adds == sum(einsum_multiply_adds(letters, sizes) for letters in weighted)
+    assert found.activation_multiply_adds == sum(einsum_multiply_adds(letters, sizes) for letters in of_activations)
+    assert (found.parameters, found.exact) == (sum(array.size for array in constants.values()), True)
+
+
+def test_a_sum_of_too_many_factors_is_said_not_to_be_counted(tmp_path: Path) -> None:
+    equation = ",".join(["bi"] * 11) + "->bi"
+    found = read(made([NODE("Einsum", ["x"] * 11, ["y"], equation=equation)], {}, (1, 5)), tmp_path)
+    assert not found.exact
+    assert "more than 10 factors" in found.passed_over[0].reason
+
+
 @pytest.mark.parametrize(("operator", "gates"), [("LSTM", 4), ("GRU", 3), ("RNN", 1)])
 @pytest.mark.parametrize("directions", [1, 2])
 def test_recurrent_layers_use_their_weights_at_each_step(
