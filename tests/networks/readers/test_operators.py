@@ -273,6 +273,52 @@ def test_quantized_matrices(tmp_path: Path, node: Any, bias: int) -> None:
     assert (found.multiply_adds, found.buffers, found.exact) == (35, 2, True)
 
 
+CHANNELS_LAST = [
+    NODE("QLinearConv", ["q", "s", "z", "w", "ws", "wz", "s", "z"], ["a"], domain=MS, channels_last=1, group=2),
+    NODE("NhwcMaxPool", ["a"], ["m"], domain=MS, kernel_shape=[2, 2], strides=[2, 2]),
+    NODE("QLinearConv", ["m", "s", "z", "v", "s", "z", "s", "z"], ["c"], domain=MS, channels_last=1, strides=[1, 2]),
+    NODE("QLinearAveragePool", ["c", "s", "z", "s", "z"], ["d"], domain=MS, kernel_shape=[2, 1], channels_last=1),
+    NODE("QLinearGlobalAveragePool", ["d", "s", "z", "s", "z"], ["g"], domain=MS, channels_last=1),
+    NODE("DequantizeLinear", ["g", "s", "z"], ["h"]),
+    NODE("Flatten", ["h"], ["f"]),
+    NODE("MatMul", ["f", "u"], ["y"]),
+]
+
+
+@pytest.mark.parametrize("shape", [(1, 10, 12, 4), (3, 10, 12, 4), ("n", 10, 12, 4), ("n", "height", "width", 4)])
+def test_images_with_channels_last(tmp_path: Path, shape: tuple[Any, ...]) -> None:
+    constants = QUANTIZED | {"w": bytes_(6, 2, 3, 3), "v": bytes_(5, 6, 2, 3), "u": reals(5, 3)}
+    path = tmp_path / "made.onnx"
+    onnx.save(made(quantized(*CHANNELS_LAST), constants, shape), path)
+    found = read_onnx(path, input_shape=(4, 10, 12) if "width" in shape else None)
+    first, second = conv_multiply_adds((6, 8, 10), (6, 2, 3, 3)), conv_multiply_adds((5, 3, 2), (5, 6, 2, 3))
+    assert found.multiply_adds == first + second + 5 * 3
+    assert found.parameters == 6 * 2 * 9 + 5 * 6 * 6 + 5 * 3
+    assert [layer.output_shape for layer in found.layers[:4]] == [(6, 8, 10), (6, 4, 5), (5, 3, 2), (5, 2, 2)]
+    assert (found.input_shape, found.exact) == ((4, 10, 12), True)
+
+
+def test_products_of_matrices_with_batches_moved_are_said_not_to_be_counted(tmp_path: Path) -> None:
+    for moved in "transBatchA", "transBatchB":
+        node = NODE("FusedMatMul", ["x", "x"], ["y"], domain=MS, transB=1, **{moved: 1})
+        model = made([node], {}, (5, 5, 5, 8))
+        model.graph.value_info.append(helper.make_tensor_value_info("y", TensorProto.FLOAT, (5, 5, 5, 5)))
+        found = read(model, tmp_path)
+        assert [entry.operator for entry in found.passed_over][:1] == ["com.microsoft.FusedMatMul"]
+
+
+@pytest.mark.parametrize("opset", [17, 18])
+def test_a_quantized_mean_is_over_the_axes_that_it_names(tmp_path: Path, opset: int) -> None:
+    nodes = quantized(
+        NODE("QLinearReduceMean", ["q", "s", "z", "s", "z"], ["m"], domain=MS, axes=[2], keepdims=0),
+        NODE("DequantizeLinear", ["m", "s", "z"], ["d"]),
+        NODE("MatMul", ["d", "w"], ["y"]),
+    )
+    constants = {"s": QUANTIZED["s"], "z": QUANTIZED["z"], "w": reals(6, 3)}
+    found = read(made(nodes, constants, (1, 5, 7, 6), opset), tmp_path)
+    assert (found.multiply_adds, found.exact) == (5 * 6 * 3, True)
+
+
 @pytest.mark.parametrize("per_channel", [False, True])
 def test_fake_quantization_keeps_the_weights(tmp_path: Path, per_channel: bool) -> None:
     scales = {"s": QUANTIZED["ws"], "z": QUANTIZED["wz"]} if per_channel else {"s": np.float32(0.1), "z": np.int8(0)}

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from igc_theory.networks.description.graph import Array, Constant, Note, Operation, Stored
+from igc_theory.networks.readers.files.channels_last import channels_first
 from igc_theory.networks.readers.files.file import File, stored_as
 from igc_theory.networks.readers.files.folding import (
     RANDOM,
@@ -101,7 +102,14 @@ class Reading:
             if body in self.bodies:
                 self.bodies[body](self, node, scope)
             else:
-                self._operator(self._renamed(node, scope), scope)
+                renamed = self._renamed(node, scope)
+                for part in channels_first(renamed, self._rank(renamed), self.fresh):
+                    self._operator(part, scope)
+
+    def _rank(self, node: Any) -> int:
+        """Return how many axes the first input of a node has; 0 if that is not known."""
+        kind = self.types.get(node.input[0]) if node.input else None
+        return len(kind.tensor_type.shape.dim) if kind is not None else 0
 
     def function(self, node: Any) -> Any:
         """Return the function of the file that a node calls, if it calls one."""
