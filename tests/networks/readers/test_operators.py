@@ -219,6 +219,77 @@ def test_recurrent_layers_use_their_weights_at_each_step(
     assert (found.multiply_adds, found.depth) == (weights * steps, 1)
 
 
+@pytest.mark.parametrize("batch", [1, 3])
+@pytest.mark.parametrize("directions", [1, 2])
+@pytest.mark.parametrize(("operator", "gates", "states"), [("LSTM", 4, 2), ("GRU", 3, 1), ("RNN", 1, 1)])
+def test_first_states_of_zeros_are_no_parameters(
+    tmp_path: Path, operator: str, gates: int, states: int, directions: int, batch: int
+) -> None:
+    weights = {"w": reals(directions, gates * 6, 5), "r": reals(directions, gates * 6, 6)}
+    way = "bidirectional" if directions == 2 else "forward"
+    inputs = ["x", "w", "r", "", "", *["h"] * states]
+    for layout, shape in ((0, (7, batch, 5)), (1, (batch, 7, 5))):
+        node = NODE(operator, inputs, ["y"], hidden_size=6, direction=way, layout=layout)
+        sizes = (batch, directions, 6) if layout else (directions, batch, 6)
+        found = read(made([node], weights | {"h": np.zeros(sizes, np.float32)}, shape), tmp_path)
+        assert (found.parameters, found.exact) == (directions * gates * 6 * (5 + 6), True)
+        held = read(made([node], weights | {"h": reals(*sizes)}, shape), tmp_path)
+        assert held.parameters == found.parameters + directions * batch * 6
+        assert held.exact == (batch == 1), "states of each example are more for more examples"
+        assert held.multiply_adds == found.multiply_adds == 7 * found.parameters
+
+
+def constant(name: str, array: np.ndarray) -> Any:
+    return NODE("Constant", [], [name], value=numpy_helper.from_array(array.astype(np.float32), name))
+
+
+@pytest.mark.parametrize("batch", [1, 3, "n"])
+@pytest.mark.parametrize(
+    "nodes",
+    [
+        [NODE("InstanceNormalization", ["a", "ones", "zeros"], ["y"])],
+        [NODE("BatchNormalization", ["a", "ones", "zeros", "zeros", "ones"], ["y"])],
+        [NODE("Conv", ["state", "v"], ["h"]), NODE("Add", ["a", "h"], ["y"])],
+        [NODE("Mul", ["a", "state"], ["y"])],
+        [NODE("Concat", ["a", "state"], ["y"], axis=1)],
+    ],
+)
+def test_what_the_graph_writes_down_itself_is_no_parameter(tmp_path: Path, nodes: list[Any], batch: int | str) -> None:
+    kernels = {"w": reals(6, 4, 3, 3)} | ({"v": reals(6, 6, 1, 1)} if "v" in nodes[0].input else {})
+    examples = 1 if batch == "n" else batch
+    written = {"ones": np.ones(6), "zeros": np.zeros(6), "state": np.zeros((examples, 6, 4, 4))}
+    nodes = [NODE("Conv", ["x", "w"], ["a"]), *(constant(name, array) for name, array in written.items()), *nodes]
+    found = read(made(nodes, kernels, (batch, 4, 6, 6)), tmp_path)
+    assert found.parameters == sum(kernel.size for kernel in kernels.values())
+    assert found.multiply_adds == conv_multiply_adds((6, 4, 4), (6, 4, 3, 3))
+    assert found.exact
+
+
+def test_numbers_written_down_count_where_all_arrays_are(tmp_path: Path) -> None:
+    nodes = [constant("w", reals(6, 4, 3, 3)), constant("b", np.zeros(6)), NODE("Conv", ["x", "w", "b"], ["y"])]
+    assert read(made(nodes, {}, (1, 4, 6, 6)), tmp_path).parameters == 216 + 6
+
+
+@pytest.mark.parametrize("least", [-np.inf, np.finfo(np.float32).min])
+def test_masks_are_no_parameters(tmp_path: Path, least: float) -> None:
+    mask = np.triu(np.full((5, 5), least, np.float32), 1)
+    written_out = [
+        NODE("MatMul", ["x", "w"], ["q"]),
+        NODE("Transpose", ["q"], ["t"], perm=[0, 2, 1]),
+        NODE("MatMul", ["q", "t"], ["s"]),
+        NODE("Add", ["s", "m"], ["y"]),
+    ]
+    whole = [
+        NODE("MatMul", ["x", "w"], ["q"]),
+        NODE("Attention", ["q", "q", "q", "m"], ["y"], q_num_heads=2, kv_num_heads=2),
+    ]
+    for nodes, products in ((written_out, 1), (whole, 2)):
+        for batch in (1, 3, "n"):
+            found = read(made(nodes, {"w": reals(8, 8), "m": mask}, (batch, 5, 8), 23), tmp_path)
+            assert (found.parameters, found.multiply_adds) == (64, 5 * 64)
+            assert (found.activation_multiply_adds, found.exact) == (products * 5 * 5 * 8, True)
+
+
 QUANTIZED = {"s": np.float32(0.1), "z": np.int8(0), "ws": np.full(6, 0.1, np.float32), "wz": np.zeros(6, np.int8)}
 
 

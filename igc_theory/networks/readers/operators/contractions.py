@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from itertools import chain
 from math import prod
@@ -223,8 +224,14 @@ def recurrent(walk: Walk, operation: Operation) -> None:
     products = steps * sum(prod(walk.shapes[name]) for name in weights)
     cost = Cost(uses({"linear": weights, "bias": [bias]}), products)
     written = next(name for name in operation.outputs if name)
-    whole = Operation(
-        operation.operator, operation.name, operation.inputs, (written,), operation.attributes, operation.times
-    )
+    whole = replace(operation, inputs=_but_zero_states(walk, operation), outputs=(written,))
     walk.depth.setdefault(written, walk.depth.get(operation.outputs[0], 0))
-    walk.append(whole, Operator(operation.operator), cost, source=operation.inputs[0], channels=(-1, -1))
+    examples = 0 if operation.attributes.get("layout") else 1
+    node = Operator(operation.operator)
+    walk.append(whole, node, cost, source=operation.inputs[0], channels=(-1, -1), examples=examples)
+
+
+def _but_zero_states(walk: Walk, operation: Operation) -> tuple[str, ...]:
+    """Return the inputs without first states of zeros: ONNX takes these where they are left out, for any batch."""
+    states = range(5, 7)
+    return tuple("" if k in states and walk.is_zero(name) else name for k, name in enumerate(operation.inputs))
