@@ -164,6 +164,23 @@ def test_einsum(
 
 @pytest.mark.parametrize("batch", [1, 3, "n"])
 @pytest.mark.parametrize(
+    ("node", "weights", "rest", "products"),
+    [
+        (NODE("MatMul", ["x", "w"], ["y"]), (8,), (8,), 8),
+        (NODE("MatMul", ["w", "x"], ["y"]), (5,), (5, 8), 5 * 8),
+        (NODE("Einsum", ["x", "w"], ["y"], equation="bchw,chw->b"), (4, 2, 5), (4, 2, 5), 40),
+    ],
+)
+def test_a_sum_may_leave_nothing_but_the_batch(
+    tmp_path: Path, node: Any, weights: tuple[int, ...], rest: tuple[int, ...], products: int, batch: int | str
+) -> None:
+    found = read(made([node], {"w": reals(*weights)}, (batch, *rest)), tmp_path)
+    assert (found.parameters, found.multiply_adds, found.exact) == (prod(weights), products, True)
+    assert prod(found.layers[0].output_shape) == (8 if len(rest) == 2 else 1)
+
+
+@pytest.mark.parametrize("batch", [1, 3, "n"])
+@pytest.mark.parametrize(
     ("equation", "held", "weighted", "of_activations"),
     [
         ("bi,io,ok->bk", [1, 2], ["ik"], []),  # both matrices are multiplied once, not for each example

@@ -117,7 +117,8 @@ class Walk:
         channels %= len(shape)
         others = [*shape[:channels], *shape[channels + 1 :]]
         if prod(others) % self.graph.batch:
-            return None
+            # A sum over all channels leaves no axis for them: the batch is first then, and there is one channel.
+            return None if channels or shape[0] % self.graph.batch else (1, 1, prod(shape) // self.graph.batch)
         if channels != 1 or others[0] % self.graph.batch:
             return shape[channels], 1, prod(others) // self.graph.batch
         several = [others[0] // self.graph.batch] if others[0] > self.graph.batch else []
