@@ -395,6 +395,21 @@ def test_products_of_matrices_with_batches_moved_are_said_not_to_be_counted(tmp_
         assert [entry.operator for entry in found.passed_over][:1] == ["com.microsoft.FusedMatMul"]
 
 
+@pytest.mark.parametrize("batch", [1, 3, "n"])
+@pytest.mark.parametrize(
+    ("inputs", "flip", "matrix", "of_activations"),
+    [("aw", "transB", (7, 8), 0), ("wa", "transA", (5, 7), 0), ("aa", "transA", (), 320), ("aa", "transB", (), 200)],
+)
+def test_products_of_matrices_that_are_turned(
+    tmp_path: Path, inputs: str, flip: str, matrix: tuple[int, ...], of_activations: int, batch: int | str
+) -> None:
+    nodes = [NODE("Conv", ["x", "k"], ["a"]), NODE("FusedMatMul", list(inputs), ["y"], domain=MS, **{flip: 1})]
+    kernels = {"k": reals(5, 5, 1)} | ({"w": reals(*matrix)} if matrix else {})
+    found = read(made(nodes, kernels, (batch, 5, 8)), tmp_path)
+    assert found.multiply_adds == 5 * 5 * 8 + bool(matrix) * 5 * 7 * 8
+    assert (found.activation_multiply_adds, found.exact) == (of_activations, True)
+
+
 @pytest.mark.parametrize("opset", [17, 18])
 def test_a_quantized_mean_is_over_the_axes_that_it_names(tmp_path: Path, opset: int) -> None:
     nodes = quantized(
@@ -448,6 +463,15 @@ def test_scales_and_normalisations(tmp_path: Path, node: Any, shape: tuple[int, 
     found = read(made([node], {k: v for k, v in constants.items() if k in node.input}, shape, opset), tmp_path)
     assert found.counts == (0, numbers, 0, 0)
     assert (found.multiply_adds, found.depth, found.exact) == (0, 0, True)
+
+
+def test_a_group_norm_of_onnxruntime_reads_channels_last_unless_told_otherwise(tmp_path: Path) -> None:
+    for attributes, shape in ({}, (1, 3, 3, 8)), ({"channels_last": 0}, (1, 8, 3, 3)):
+        node = NODE("GroupNorm", ["x", "g", "b"], ["y"], domain=MS, groups=2, activation=0, **attributes)
+        model = made([node], {"g": reals(8), "b": reals(8)}, shape)
+        model.graph.value_info.append(helper.make_tensor_value_info("y", TensorProto.FLOAT, shape))
+        (layer,) = read(model, tmp_path).layers
+        assert (layer.input_shape[0], layer.counts.total) == (8, 16)
 
 
 def test_running_statistics_are_buffers(tmp_path: Path) -> None:

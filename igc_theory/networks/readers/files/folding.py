@@ -156,13 +156,20 @@ def _of_plain(node: Any, types: Mapping[str, Any], opsets: Mapping[str, int]) ->
     written = of_onnxruntime(node)
     meaning, _ = plain(written)
     definition = _schema(meaning.operator, "", min(opsets.get("", 0), _AXES_ARE_INPUTS - 1))
-    flipped = meaning.operator == "MatMul" and any(map(written.attributes.get, ("transA", "transB")))
-    if meaning is written or definition is None or flipped or not meaning.inputs:
+    if meaning is written or definition is None or not meaning.inputs:
         return {}
-    inputs = meaning.inputs[: definition.max_input]
-    alone = onnx.helper.make_node(meaning.operator, inputs, node.output)
+    inputs = dict(
+        enumerate(meaning.inputs[: definition.max_input])
+    )  # by place: one tensor may be read turned and as it is
+    turned = [meaning.operator == "MatMul" and written.attributes.get(key) for key in ("transA", "transB")]
+    places = [str(place) if name else "" for place, name in inputs.items()]
+    alone = onnx.helper.make_node(meaning.operator, places, node.output)
     alone.attribute.extend(entry for entry in node.attribute if entry.name in definition.attributes)
-    read = {key: tensor_type("float32", _sizes(types[key])) for key in inputs if key in types}
+    read = {
+        str(place): tensor_type("float32", _turned(_sizes(types[name]), place < 2 and turned[place]))
+        for place, name in inputs.items()
+        if name in types
+    }
     imports = [onnx.helper.make_opsetid(domain, version) for domain, version in opsets.items()]
     try:
         types_of = onnx.shape_inference.infer_node_outputs(definition, alone, read, {}, opset_imports=imports)
@@ -171,6 +178,11 @@ def _of_plain(node: Any, types: Mapping[str, Any], opsets: Mapping[str, int]) ->
     quantized = node.op_type.startswith(("Q", "Nhwc")) and meaning.inputs[0] in types
     number = dtype_of(types[meaning.inputs[0]]) if quantized else "float32"
     return {key: tensor_type(number or "float32", _sizes(kind)) for key, kind in types_of.items()}
+
+
+def _turned(sizes: list[int | None] | None, turned: Any) -> list[int | None] | None:
+    """Return the sizes of a matrix, its last two exchanged if it is turned."""
+    return [*sizes[:-2], *sizes[:-3:-1]] if sizes and turned else sizes
 
 
 def _inferred(
