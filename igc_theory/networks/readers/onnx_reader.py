@@ -51,10 +51,10 @@ def read_onnx(
     `exact` is False. A bias or a batch normalisation right behind a convolution is counted with it. Products of activations, as in
     attention, are counted apart, in `activation_multiply_adds`. Kernels that are computed from stored numbers count as those. Each
     stored number is counted once in `parameters`, however many layers use it. A file does not say which
-    numbers are trained. All real ones are taken for parameters, but for running statistics, quantization scales, lone numbers
-    that people write down, such as 6, 1e-5 or 1/√d, one number that a Constant repeats, first states of zeros, and masks with
-    infinities. An Einsum of several factors counts in the order that is cheapest for one example. Channels put in another order, in
-    any spelling, become the permutation that they are.
+    numbers are trained. All real ones are taken for parameters, but for running statistics, quantization scales, and lone numbers
+    that people write down, such as 6, 1e-5 or 1/√d. Nor are parameters one number that a Constant repeats, first states of zeros,
+    and masks with infinities. An Einsum of several factors counts in the order that is cheapest for one example. Channels put in
+    another order, in any spelling, become the permutation that they are.
 
     Parameters
     ----------

@@ -96,8 +96,8 @@ class Walk:
     def holds(self, name: str) -> bool:
         """Return whether a constant in arithmetic is, or comes from, trained numbers.
 
-        A file does not say what is trained: a lone number is taken for a setting if it is one that people write down, and an array
-        for a mask if it holds infinities or bounds of its type, which training does not leave.
+        A file does not say what is trained. A lone number is taken for a setting if it is one that people write down. An array is
+        taken for a mask if it holds infinities or bounds of its type, which training does not leave.
         """
         if name not in self.graph.constants or not is_real(self.graph.constants[name].dtype):
             return False
