@@ -16,6 +16,7 @@ from igc_theory.networks.description.graph import Graph
 from igc_theory.networks.description.layer_graph import LayerGraph
 from igc_theory.networks.readers.files.axes import Axes, axes_of
 from igc_theory.networks.readers.files.bodies import BODIES
+from igc_theory.networks.readers.files.channels_last import channels_first
 from igc_theory.networks.readers.files.file import File, parsed
 from igc_theory.networks.readers.files.folding import check_sizes, known_shape
 from igc_theory.networks.readers.files.inputs import (
@@ -51,8 +52,9 @@ def read_onnx(
     attention, are counted apart, in `activation_multiply_adds`. Kernels that are computed from stored numbers count as those. Each
     stored number is counted once in `parameters`, however many layers use it. A file does not say which
     numbers are trained. All real ones are taken for parameters, but for running statistics, quantization scales, and lone numbers
-    that people write down, such as 6, 1e-5 or 1/√d. Channels put in another order, in any
-    spelling, become the permutation that they are.
+    that people write down, such as 6, 1e-5 or 1/√d. Nor are parameters one number that a Constant repeats, first states of zeros,
+    and masks with infinities. An Einsum of several factors counts in the order that is cheapest for one example. Channels put in
+    another order, in any spelling, become the permutation that they are.
 
     Parameters
     ----------
@@ -187,7 +189,8 @@ def _axes_in_file(file: File, image: Input) -> Axes:
         small = tensor is not None and tensor.data_location != onnx.TensorProto.EXTERNAL and tensor.data_type == 7
         return file.values(tensor).ravel().tolist() if small else None
 
-    operations = (operation(file, node) for node in model.graph.node)
+    parts = (part for node in model.graph.node for part in channels_first(node, len(image.sizes), str))
+    operations = (operation(file, part) for part in parts)
     return axes_of(operations, image.name, len(image.sizes), {}, numbers)
 
 

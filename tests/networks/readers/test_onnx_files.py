@@ -405,7 +405,7 @@ def test_scans_run_along_their_input(tmp_path: Path, shape: tuple[int, ...], per
     nodes = [N("Transpose", ["x"], ["t"], perm=perm)]
     nodes += [N("Scan", ["zero", "t"], ["last", "y"], "scan", body=body, num_scan_inputs=1)]
     found = read(model(nodes, {"k": w(4, 4), "zero": np.zeros((examples, 4), np.float32)}, shape), tmp_path)
-    assert (found.multiply_adds, found.exact) == (7 * 16, True)
+    assert (found.parameters, found.multiply_adds, found.exact) == (16, 7 * 16, True)
     assert found.graph is not None
     assert found.graph.shapes["y"] == (7, examples, 4)
 

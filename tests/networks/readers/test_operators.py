@@ -162,6 +162,58 @@ def test_einsum(
     assert found.parameters == prod(weight or (0,))
 
 
+@pytest.mark.parametrize("batch", [1, 3, "n"])
+@pytest.mark.parametrize(
+    ("node", "weights", "rest", "products"),
+    [
+        (NODE("MatMul", ["x", "w"], ["y"]), (8,), (8,), 8),
+        (NODE("MatMul", ["w", "x"], ["y"]), (5,), (5, 8), 5 * 8),
+        (NODE("Einsum", ["x", "w"], ["y"], equation="bchw,chw->b"), (4, 2, 5), (4, 2, 5), 40),
+    ],
+)
+def test_a_sum_may_leave_nothing_but_the_batch(
+    tmp_path: Path, node: Any, weights: tuple[int, ...], rest: tuple[int, ...], products: int, batch: int | str
+) -> None:
+    found = read(made([node], {"w": reals(*weights)}, (batch, *rest)), tmp_path)
+    assert (found.parameters, found.multiply_adds, found.exact) == (prod(weights), products, True)
+    assert prod(found.layers[0].output_shape) == (8 if len(rest) == 2 else 1)
+
+
+@pytest.mark.parametrize("batch", [1, 3, "n"])
+@pytest.mark.parametrize(
+    ("equation", "held", "weighted", "of_activations"),
+    [
+        ("bi,io,ok->bk", [1, 2], ["ik"], []),  # both matrices are multiplied once, not for each example
+        ("bi,ir,ro->bo", [1, 2], ["ir", "ro"], []),
+        ("bse,bsd,edf->bsf", [2], ["sedf"], ["sef"]),
+        ("bsi,ij,btj->bst", [1], ["tij"], ["sti"]),
+        ("bi,bi,bi,bi,bi,bi,bi,bi,io->bo", [8], ["io"], ["i"] * 7),
+    ],
+)
+def test_the_order_of_an_einsum_does_not_depend_on_the_batch(
+    tmp_path: Path, batch: int | str, equation: str, held: list[int], weighted: list[str], of_activations: list[str]
+) -> None:
+    sizes = {"b": batch, "i": 6, "o": 64, "k": 6, "r": 2, "s": 5, "t": 4, "e": 3, "d": 8, "f": 7, "j": 9}
+    terms = equation.partition("->")[0].split(",")
+    shapes = {f"x{k}": [sizes[letter] for letter in term] for k, term in enumerate(terms)}
+    constants = {f"x{k}": reals(*shapes[f"x{k}"]) for k in held}
+    model = made([NODE("Einsum", list(shapes), ["y"], equation=equation)], constants, shapes["x0"])
+    del model.graph.input[:]
+    for name in shapes.keys() - constants.keys():
+        model.graph.input.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, shapes[name]))
+    found = read(model, tmp_path)
+    assert found.multiply_adds == sum(einsum_multiply_adds(letters, sizes) for letters in weighted)
+    assert found.activation_multiply_adds == sum(einsum_multiply_adds(letters, sizes) for letters in of_activations)
+    assert (found.parameters, found.exact) == (sum(array.size for array in constants.values()), True)
+
+
+def test_a_sum_of_too_many_factors_is_said_not_to_be_counted(tmp_path: Path) -> None:
+    equation = ",".join(["bi"] * 11) + "->bi"
+    found = read(made([NODE("Einsum", ["x"] * 11, ["y"], equation=equation)], {}, (1, 5)), tmp_path)
+    assert not found.exact
+    assert "more than 10 factors" in found.passed_over[0].reason
+
+
 @pytest.mark.parametrize(("operator", "gates"), [("LSTM", 4), ("GRU", 3), ("RNN", 1)])
 @pytest.mark.parametrize("directions", [1, 2])
 def test_recurrent_layers_use_their_weights_at_each_step(
@@ -182,6 +234,77 @@ def test_recurrent_layers_use_their_weights_at_each_step(
     weights = directions * gates * width * (read_width + width)
     assert found.counts == (0, 0, weights, directions * 2 * gates * width)
     assert (found.multiply_adds, found.depth) == (weights * steps, 1)
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+@pytest.mark.parametrize("directions", [1, 2])
+@pytest.mark.parametrize(("operator", "gates", "states"), [("LSTM", 4, 2), ("GRU", 3, 1), ("RNN", 1, 1)])
+def test_first_states_of_zeros_are_no_parameters(
+    tmp_path: Path, operator: str, gates: int, states: int, directions: int, batch: int
+) -> None:
+    weights = {"w": reals(directions, gates * 6, 5), "r": reals(directions, gates * 6, 6)}
+    way = "bidirectional" if directions == 2 else "forward"
+    inputs = ["x", "w", "r", "", "", *["h"] * states]
+    for layout, shape in ((0, (7, batch, 5)), (1, (batch, 7, 5))):
+        node = NODE(operator, inputs, ["y"], hidden_size=6, direction=way, layout=layout)
+        sizes = (batch, directions, 6) if layout else (directions, batch, 6)
+        found = read(made([node], weights | {"h": np.zeros(sizes, np.float32)}, shape), tmp_path)
+        assert (found.parameters, found.exact) == (directions * gates * 6 * (5 + 6), True)
+        held = read(made([node], weights | {"h": reals(*sizes)}, shape), tmp_path)
+        assert held.parameters == found.parameters + directions * batch * 6
+        assert held.exact == (batch == 1), "states of each example are more for more examples"
+        assert held.multiply_adds == found.multiply_adds == 7 * found.parameters
+
+
+def constant(name: str, array: np.ndarray) -> Any:
+    return NODE("Constant", [], [name], value=numpy_helper.from_array(array.astype(np.float32), name))
+
+
+@pytest.mark.parametrize("batch", [1, 3, "n"])
+@pytest.mark.parametrize(
+    "nodes",
+    [
+        [NODE("InstanceNormalization", ["a", "ones", "zeros"], ["y"])],
+        [NODE("BatchNormalization", ["a", "ones", "zeros", "zeros", "ones"], ["y"])],
+        [NODE("Conv", ["state", "v"], ["h"]), NODE("Add", ["a", "h"], ["y"])],
+        [NODE("Mul", ["a", "state"], ["y"])],
+        [NODE("Concat", ["a", "state"], ["y"], axis=1)],
+    ],
+)
+def test_what_the_graph_writes_down_itself_is_no_parameter(tmp_path: Path, nodes: list[Any], batch: int | str) -> None:
+    kernels = {"w": reals(6, 4, 3, 3)} | ({"v": reals(6, 6, 1, 1)} if "v" in nodes[0].input else {})
+    examples = 1 if batch == "n" else batch
+    written = {"ones": np.ones(6), "zeros": np.zeros(6), "state": np.zeros((examples, 6, 4, 4))}
+    nodes = [NODE("Conv", ["x", "w"], ["a"]), *(constant(name, array) for name, array in written.items()), *nodes]
+    found = read(made(nodes, kernels, (batch, 4, 6, 6)), tmp_path)
+    assert found.parameters == sum(kernel.size for kernel in kernels.values())
+    assert found.multiply_adds == conv_multiply_adds((6, 4, 4), (6, 4, 3, 3))
+    assert found.exact
+
+
+def test_numbers_written_down_count_where_all_arrays_are(tmp_path: Path) -> None:
+    nodes = [constant("w", reals(6, 4, 3, 3)), constant("b", np.zeros(6)), NODE("Conv", ["x", "w", "b"], ["y"])]
+    assert read(made(nodes, {}, (1, 4, 6, 6)), tmp_path).parameters == 216 + 6
+
+
+@pytest.mark.parametrize("least", [-np.inf, np.finfo(np.float32).min])
+def test_masks_are_no_parameters(tmp_path: Path, least: float) -> None:
+    mask = np.triu(np.full((5, 5), least, np.float32), 1)
+    written_out = [
+        NODE("MatMul", ["x", "w"], ["q"]),
+        NODE("Transpose", ["q"], ["t"], perm=[0, 2, 1]),
+        NODE("MatMul", ["q", "t"], ["s"]),
+        NODE("Add", ["s", "m"], ["y"]),
+    ]
+    whole = [
+        NODE("MatMul", ["x", "w"], ["q"]),
+        NODE("Attention", ["q", "q", "q", "m"], ["y"], q_num_heads=2, kv_num_heads=2),
+    ]
+    for nodes, products in ((written_out, 1), (whole, 2)):
+        for batch in (1, 3, "n"):
+            found = read(made(nodes, {"w": reals(8, 8), "m": mask}, (batch, 5, 8), 23), tmp_path)
+            assert (found.parameters, found.multiply_adds) == (64, 5 * 64)
+            assert (found.activation_multiply_adds, found.exact) == (products * 5 * 5 * 8, True)
 
 
 QUANTIZED = {"s": np.float32(0.1), "z": np.int8(0), "ws": np.full(6, 0.1, np.float32), "wz": np.zeros(6, np.int8)}
@@ -238,6 +361,67 @@ def test_quantized_matrices(tmp_path: Path, node: Any, bias: int) -> None:
     assert (found.multiply_adds, found.buffers, found.exact) == (35, 2, True)
 
 
+CHANNELS_LAST = [
+    NODE("QLinearConv", ["q", "s", "z", "w", "ws", "wz", "s", "z"], ["a"], domain=MS, channels_last=1, group=2),
+    NODE("NhwcMaxPool", ["a"], ["m"], domain=MS, kernel_shape=[2, 2], strides=[2, 2]),
+    NODE("QLinearConv", ["m", "s", "z", "v", "s", "z", "s", "z"], ["c"], domain=MS, channels_last=1, strides=[1, 2]),
+    NODE("QLinearAveragePool", ["c", "s", "z", "s", "z"], ["d"], domain=MS, kernel_shape=[2, 1], channels_last=1),
+    NODE("QLinearGlobalAveragePool", ["d", "s", "z", "s", "z"], ["g"], domain=MS, channels_last=1),
+    NODE("DequantizeLinear", ["g", "s", "z"], ["h"]),
+    NODE("Flatten", ["h"], ["f"]),
+    NODE("MatMul", ["f", "u"], ["y"]),
+]
+
+
+@pytest.mark.parametrize("shape", [(1, 10, 12, 4), (3, 10, 12, 4), ("n", 10, 12, 4), ("n", "height", "width", 4)])
+def test_images_with_channels_last(tmp_path: Path, shape: tuple[Any, ...]) -> None:
+    constants = QUANTIZED | {"w": bytes_(6, 2, 3, 3), "v": bytes_(5, 6, 2, 3), "u": reals(5, 3)}
+    path = tmp_path / "made.onnx"
+    onnx.save(made(quantized(*CHANNELS_LAST), constants, shape), path)
+    found = read_onnx(path, input_shape=(4, 10, 12) if "width" in shape else None)
+    first, second = conv_multiply_adds((6, 8, 10), (6, 2, 3, 3)), conv_multiply_adds((5, 3, 2), (5, 6, 2, 3))
+    assert found.multiply_adds == first + second + 5 * 3
+    assert found.parameters == 6 * 2 * 9 + 5 * 6 * 6 + 5 * 3
+    assert [layer.output_shape for layer in found.layers[:4]] == [(6, 8, 10), (6, 4, 5), (5, 3, 2), (5, 2, 2)]
+    assert (found.input_shape, found.exact) == ((4, 10, 12), True)
+
+
+def test_products_of_matrices_with_batches_moved_are_said_not_to_be_counted(tmp_path: Path) -> None:
+    for moved in "transBatchA", "transBatchB":
+        node = NODE("FusedMatMul", ["x", "x"], ["y"], domain=MS, transB=1, **{moved: 1})
+        model = made([node], {}, (5, 5, 5, 8))
+        model.graph.value_info.append(helper.make_tensor_value_info("y", TensorProto.FLOAT, (5, 5, 5, 5)))
+        found = read(model, tmp_path)
+        assert [entry.operator for entry in found.passed_over][:1] == ["com.microsoft.FusedMatMul"]
+
+
+@pytest.mark.parametrize("batch", [1, 3, "n"])
+@pytest.mark.parametrize(
+    ("inputs", "flip", "matrix", "of_activations"),
+    [("aw", "transB", (7, 8), 0), ("wa", "transA", (5, 7), 0), ("aa", "transA", (), 320), ("aa", "transB", (), 200)],
+)
+def test_products_of_matrices_that_are_turned(
+    tmp_path: Path, inputs: str, flip: str, matrix: tuple[int, ...], of_activations: int, batch: int | str
+) -> None:
+    nodes = [NODE("Conv", ["x", "k"], ["a"]), NODE("FusedMatMul", list(inputs), ["y"], domain=MS, **{flip: 1})]
+    kernels = {"k": reals(5, 5, 1)} | ({"w": reals(*matrix)} if matrix else {})
+    found = read(made(nodes, kernels, (batch, 5, 8)), tmp_path)
+    assert found.multiply_adds == 5 * 5 * 8 + bool(matrix) * 5 * 7 * 8
+    assert (found.activation_multiply_adds, found.exact) == (of_activations, True)
+
+
+@pytest.mark.parametrize("opset", [17, 18])
+def test_a_quantized_mean_is_over_the_axes_that_it_names(tmp_path: Path, opset: int) -> None:
+    nodes = quantized(
+        NODE("QLinearReduceMean", ["q", "s", "z", "s", "z"], ["m"], domain=MS, axes=[2], keepdims=0),
+        NODE("DequantizeLinear", ["m", "s", "z"], ["d"]),
+        NODE("MatMul", ["d", "w"], ["y"]),
+    )
+    constants = {"s": QUANTIZED["s"], "z": QUANTIZED["z"], "w": reals(6, 3)}
+    found = read(made(nodes, constants, (1, 5, 7, 6), opset), tmp_path)
+    assert (found.multiply_adds, found.exact) == (5 * 6 * 3, True)
+
+
 @pytest.mark.parametrize("per_channel", [False, True])
 def test_fake_quantization_keeps_the_weights(tmp_path: Path, per_channel: bool) -> None:
     scales = {"s": QUANTIZED["ws"], "z": QUANTIZED["wz"]} if per_channel else {"s": np.float32(0.1), "z": np.int8(0)}
@@ -279,6 +463,15 @@ def test_scales_and_normalisations(tmp_path: Path, node: Any, shape: tuple[int, 
     found = read(made([node], {k: v for k, v in constants.items() if k in node.input}, shape, opset), tmp_path)
     assert found.counts == (0, numbers, 0, 0)
     assert (found.multiply_adds, found.depth, found.exact) == (0, 0, True)
+
+
+def test_a_group_norm_of_onnxruntime_reads_channels_last_unless_told_otherwise(tmp_path: Path) -> None:
+    for attributes, shape in ({}, (1, 3, 3, 8)), ({"channels_last": 0}, (1, 8, 3, 3)):
+        node = NODE("GroupNorm", ["x", "g", "b"], ["y"], domain=MS, groups=2, activation=0, **attributes)
+        model = made([node], {"g": reals(8), "b": reals(8)}, shape)
+        model.graph.value_info.append(helper.make_tensor_value_info("y", TensorProto.FLOAT, shape))
+        (layer,) = read(model, tmp_path).layers
+        assert (layer.input_shape[0], layer.counts.total) == (8, 16)
 
 
 def test_running_statistics_are_buffers(tmp_path: Path) -> None:

@@ -341,6 +341,14 @@ def test_an_operator_that_nobody_knows_is_said_to_be_passed_over():
     assert any("fft" in entry.operator for entry in network.passed_over)
 
 
+@pytest.mark.filterwarnings("ignore")
+def test_packed_quantized_weights_are_said_to_be_held_once():
+    module = Called(lambda m, x: m.l(m.l(x)), l=nn.Linear(8, 8))
+    network = from_torch(torch.ao.quantization.quantize_dynamic(module, {nn.Linear}, dtype=torch.qint8), (8,))
+    assert [entry.parameters for entry in network.passed_over] == [8 * 8 + 8, 0]
+    assert not network.exact
+
+
 # --- given back as it was -------------------------------------------------------------------------------------------
 
 

@@ -86,6 +86,7 @@ class Tracer(TorchDispatchMode):
         self._on_meta = on_meta
         self._facts: Any = WeakTensorKeyDictionary()
         self._memory: dict[int, _Memory] = {}
+        self._packed: dict[int, tuple[Any, list[Operand]]] = {}
         for name, (tensor, trained) in stored.items():
             self._store(name, tensor, trained)
         self._own = frozenset(self._memory)
@@ -225,8 +226,18 @@ class Tracer(TorchDispatchMode):
         self._facts[tensor] = _Fact(name, memory.version)
 
     def _operand(self, leaf: Any) -> Any:
-        """Return a tensor's name and shape; anything else as it is."""
+        """Return a tensor's name and shape, and those of the arrays in packed quantized weights; anything else as it is."""
+        if isinstance(leaf, torch.ScriptObject) and hasattr(leaf, "unpack"):
+            if hash(leaf) not in self._packed:  # its address; PyTorch wraps it anew for each call
+                self._packed[hash(leaf)] = leaf, [self._held(array) for array in _tensors(leaf.unpack())]
+            return self._packed[hash(leaf)][1]
         return Operand(self._name(leaf), tuple(leaf.shape)) if isinstance(leaf, torch.Tensor) else leaf
+
+    def _held(self, array: Any) -> Operand:
+        """Take an array of packed weights as numbers that the module holds."""
+        name, numbers = self.record.fresh(f"{self._place()}.packed"), array.int_repr() if array.is_quantized else array
+        self._store(name, numbers, trained=True)
+        return Operand(name, tuple(numbers.shape))
 
     def _name(self, tensor: Any) -> str:
         memory, fact = self._memory.get(_address(tensor)), self._facts.get(tensor)

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from igc_theory.networks.description.graph import Array, Constant, Operation, words
+from igc_theory.networks.description.graph import Array, Constant, words
+from igc_theory.networks.readers.files.channels_last import of_onnxruntime
 from igc_theory.networks.readers.files.file import first_line, type_name
 from igc_theory.networks.readers.operators.quantized import plain
 
@@ -63,6 +64,9 @@ _SLOW = _WINDOWED | words("Col2Im DFT GRU LSTM MaxRoiPool RNN Resize STFT Upsamp
 
 _UNBOUNDED = words("GridSample NonMaxSuppression RegexFullMatch RoiAlign StringNormalizer TfIdfVectorizer")
 """Operators that are never computed: their sizes say nothing of the time that they take."""
+
+_AXES_ARE_INPUTS = 18
+"""The operator set from which on ONNX reads axes as an input; operators of onnxruntime still have them as an attribute."""
 
 _MOST_TERMS = 2**24
 """Products of entries that a sum in Einstein's notation may have."""
@@ -149,24 +153,36 @@ def types_written(
 
 def _of_plain(node: Any, types: Mapping[str, Any], opsets: Mapping[str, int]) -> dict[str, Any]:
     """Return the types that an operator of onnxruntime writes: those of the plain operator that it stands for."""
-    name, attributes = f"{node.domain}.{node.op_type}", {entry.name: entry.i for entry in node.attribute}
-    meaning, _ = plain(Operation(name, "", tuple(node.input), tuple(node.output), {}))
-    definition = _schema(meaning.operator, "", opsets.get("", 0))
-    flipped = meaning.operator == "MatMul" and (attributes.get("transA") or attributes.get("transB"))
-    if meaning.operator == name or definition is None or flipped or not meaning.inputs:
+    written = of_onnxruntime(node)
+    meaning, _ = plain(written)
+    definition = _schema(meaning.operator, "", min(opsets.get("", 0), _AXES_ARE_INPUTS - 1))
+    if meaning is written or definition is None or not meaning.inputs:
         return {}
-    inputs = meaning.inputs[: definition.max_input]
-    alone = onnx.helper.make_node(meaning.operator, inputs, node.output)
+    inputs = dict(
+        enumerate(meaning.inputs[: definition.max_input])
+    )  # by place: one tensor may be read turned and as it is
+    turned = [meaning.operator == "MatMul" and written.attributes.get(key) for key in ("transA", "transB")]
+    places = [str(place) if name else "" for place, name in inputs.items()]
+    alone = onnx.helper.make_node(meaning.operator, places, node.output)
     alone.attribute.extend(entry for entry in node.attribute if entry.name in definition.attributes)
-    read = {key: tensor_type("float32", _sizes(types[key])) for key in inputs if key in types}
+    read = {
+        str(place): tensor_type("float32", _turned(_sizes(types[name]), place < 2 and turned[place]))
+        for place, name in inputs.items()
+        if name in types
+    }
     imports = [onnx.helper.make_opsetid(domain, version) for domain, version in opsets.items()]
     try:
-        written = onnx.shape_inference.infer_node_outputs(definition, alone, read, {}, opset_imports=imports)
+        types_of = onnx.shape_inference.infer_node_outputs(definition, alone, read, {}, opset_imports=imports)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError, RuntimeError):
         return {}
-    quantized = node.op_type.startswith("Q") and meaning.inputs[0] in types
+    quantized = node.op_type.startswith(("Q", "Nhwc")) and meaning.inputs[0] in types
     number = dtype_of(types[meaning.inputs[0]]) if quantized else "float32"
-    return {key: tensor_type(number or "float32", _sizes(kind)) for key, kind in written.items()}
+    return {key: tensor_type(number or "float32", _sizes(kind)) for key, kind in types_of.items()}
+
+
+def _turned(sizes: list[int | None] | None, turned: Any) -> list[int | None] | None:
+    """Return the sizes of a matrix, its last two exchanged if it is turned."""
+    return [*sizes[:-2], *sizes[:-3:-1]] if sizes and turned else sizes
 
 
 def _inferred(

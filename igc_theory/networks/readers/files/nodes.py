@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from igc_theory.networks.description.graph import Array, Constant, Note, Operation, Stored
+from igc_theory.networks.readers.files.channels_last import channels_first
 from igc_theory.networks.readers.files.file import File, stored_as
 from igc_theory.networks.readers.files.folding import (
     RANDOM,
@@ -101,7 +102,14 @@ class Reading:
             if body in self.bodies:
                 self.bodies[body](self, node, scope)
             else:
-                self._operator(self._renamed(node, scope), scope)
+                renamed = self._renamed(node, scope)
+                for part in channels_first(renamed, self._rank(renamed), self.fresh):
+                    self._operator(part, scope)
+
+    def _rank(self, node: Any) -> int:
+        """Return how many axes the first input of a node has; 0 if that is not known."""
+        kind = self.types.get(node.input[0]) if node.input else None
+        return len(kind.tensor_type.shape.dim) if kind is not None else 0
 
     def function(self, node: Any) -> Any:
         """Return the function of the file that a node calls, if it calls one."""
@@ -221,7 +229,7 @@ class Reading:
         for entry in node.attribute:
             if entry.name == "value" and entry.type == onnx.AttributeProto.TENSOR:
                 values = partial(self.file.values, entry.t)
-                self.keep(node.output[0], scope.site + local, stored_as(self.file, entry.t), values)
+                self._write_down(node.output[0], scope.site + local, stored_as(self.file, entry.t), values)
                 return True
             if entry.name == "sparse_value" and entry.type == onnx.AttributeProto.SPARSE_TENSOR:
                 del scope.names[local]
@@ -229,9 +237,19 @@ class Reading:
                 return True
             if entry.name in _NUMBERS and entry.type == _NUMBERS[entry.name][0]:
                 array = np.asarray(onnx.helper.get_attribute_value(entry), _NUMBERS[entry.name][1])
-                self.keep(node.output[0], scope.site + local, Stored(array.shape, array.dtype.name), array.view)
+                self._write_down(node.output[0], scope.site + local, Stored(array.shape, array.dtype.name), array.view)
                 return True
         return False
+
+    def _write_down(self, name: str, site: str, stored: Stored, values: Callable[[], Array | None]) -> None:
+        """Keep the array of a Constant node; one number over and over is no parameter where a file lists its arrays elsewhere.
+
+        PyTorch writes states of zeros so, and the ones and zeros of normalisations without parameters.
+        """
+        if self.file.model.graph.initializer and "float" in stored.dtype and _repeats(values()):
+            self.fix(name, Constant(stored.shape, stored.dtype, frozenset(), values))
+        else:
+            self.keep(name, site, stored, values)
 
     def keep_unread(self, graph: Any, site: str) -> None:
         """Note the arrays of a body that is not read."""
@@ -292,6 +310,15 @@ def _decoded(file: File, entry: Any) -> Any:
         stored_as(file, entry.t)
         return file.values(entry.t)
     return None
+
+
+def _repeats(array: Array | None) -> bool:
+    """Return whether an array holds one number over and over; most are told by the first two."""
+    return (
+        array is not None
+        and array.size > 1
+        and bool((array.flat[:2] == array.flat[0]).all() and (array == array.flat[0]).all())
+    )
 
 
 def _dense(file: File, sparse: Any) -> Array | None:

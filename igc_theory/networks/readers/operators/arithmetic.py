@@ -39,6 +39,8 @@ WEIGHTLESS = words(
 COMPARISONS = words("Equal Greater GreaterOrEqual Less LessOrEqual")
 """Operators of which either input may be a bound, which is a setting."""
 
+LOOPS = words("Loop Scan")
+
 SETTINGS = RESIZING | words(
     "ArgMax ArgMin Bernoulli Clip Cast CastLike CenterCropPad Compress CumSum Dropout Expand GridSample MaxRoiPool "
     "NonMaxSuppression OneHot Pad Range Reshape RoiAlign Slice Split Squeeze Tile TopK Trilu Unsqueeze ReduceL1 ReduceL2 ReduceMax "
@@ -177,7 +179,7 @@ def weightless(walk: Walk, operation: Operation) -> None:
     if not known:
         walk.pass_over(operation, UNKNOWN)
         return
-    numbers = replace(operation, inputs=_but_settings(operation))
+    numbers = replace(operation, inputs=_but_settings(walk, operation))
     if any(walk.holds(name) for name in numbers.inputs):
         source = [*walk.activations(operation), *numbers.inputs][0]
         walk.append(numbers, Operator("stored numbers"), Cost(), source=source, channels=(-1, -1))
@@ -185,10 +187,12 @@ def weightless(walk: Walk, operation: Operation) -> None:
         _channelwise(walk, operation)
 
 
-def _but_settings(operation: Operation) -> tuple[str, ...]:
-    """Return the inputs of an operator that may be trained."""
+def _but_settings(walk: Walk, operation: Operation) -> tuple[str, ...]:
+    """Return the inputs of an operator that may be trained; first states of zeros are none of a loop's."""
     if operation.operator in COMPARISONS:
         return ()
+    if operation.operator in LOOPS:
+        return tuple(name for name in operation.inputs if not walk.is_zero(name))
     return operation.inputs[:1] if operation.operator in SETTINGS else operation.inputs
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import cache
 from itertools import chain
 from math import prod
-
-import numpy as np
+from typing import NamedTuple
 
 from igc_theory.networks.description.graph import Array, Operation, Sizes
 from igc_theory.networks.description.layer_graph import NO_SHAPE
@@ -17,6 +18,19 @@ from igc_theory.networks.readers.operators.walk import Cost, Walk, uses
 __all__ = ["attention", "einsum", "matmul", "recurrent", "spelled_out"]
 
 RESPONSES = "product of activations"
+
+_MOST_FACTORS = 10
+"""Factors of a sum of products up to which the cheapest order is looked for: the time for it triples with each."""
+
+TOO_MANY = f"its cheapest order is not looked for: it has more than {_MOST_FACTORS} factors"
+
+
+class _Products(NamedTuple):
+    """Multiply–adds of a sum of products; of two orders that cost as much, the one with more by weights is less."""
+
+    total: int
+    of_activations: int
+    weighted: int
 
 
 def matmul(walk: Walk, operation: Operation) -> None:
@@ -86,30 +100,29 @@ def _transposed(walk: Walk, name: str, shape: tuple[int, int], transpose: bool) 
 
 
 def einsum(walk: Walk, operation: Operation) -> None:
-    """Append a sum of products in Einstein's notation: products with weights, and products of activations, pair by pair."""
-    shapes = [walk.shapes.get(name) for name in operation.inputs]
-    if None in shapes or operation.outputs[0] not in walk.shapes:
-        walk.pass_over(operation, NO_SHAPE)
+    """Append a sum of products, pair by pair in the order cheapest for one example; constants are multiplied before, once."""
+    names, shapes = operation.inputs, [walk.shapes.get(name) for name in operation.inputs]
+    if None in shapes or operation.outputs[0] not in walk.shapes or len(shapes) > _MOST_FACTORS:
+        walk.pass_over(operation, TOO_MANY if len(shapes) > _MOST_FACTORS else NO_SHAPE)
         return
     terms, result = spelled_out(str(operation.attributes["equation"]), [len(shape or ()) for shape in shapes])
+    axes = [list(zip(term, shape or (), strict=True)) for term, shape in zip(terms, shapes, strict=True)]
     sizes: dict[str, int] = {}
-    for letter, size in chain.from_iterable(
-        zip(term, shape or (), strict=True) for term, shape in zip(terms, shapes, strict=True)
-    ):
+    for letter, size in chain.from_iterable(axes):
         sizes[letter] = max(size, sizes.get(letter, 1))
-    constant = [walk.is_constant(name) for name in operation.inputs]
-    weighted, of_activations = _pairwise(terms, result, sizes, constant)
-    held = [name for name in operation.inputs if walk.is_constant(name)]
+    constant = [walk.is_constant(name) for name in names]
+    factors = [frozenset(letter for letter, size in entry if size != 1) for entry in axes]  # others are broadcast
+    bits = sum(is_constant << k for k, is_constant in enumerate(constant))
+    _, of_activations, weighted = _cheapest(factors, frozenset(result), sizes, bits)
+    held = [name for name in names if walk.is_constant(name)]
     cost = Cost(uses({"linear": held}), weighted, of_activations)
     kind = RESPONSES if not held else "bilinear" if len(terms) > 2 else "linear"
-    source = next(name for name in operation.inputs if not walk.is_constant(name))
-    channels = (-1 if walk.shapes[source] else 0, -1)
+    source = next(name for name in names if not walk.is_constant(name))
     node = _linear_of(terms, result, sizes, constant)
     if node is not None:
-        position = constant.index(True)
-        transpose = terms[position][0] not in result
         rows, columns = walk.shapes[held[0]]
-        cost.weight = _transposed(walk, held[0], (rows, columns), transpose)
+        cost.weight = _transposed(walk, held[0], (rows, columns), terms[constant.index(True)][0] not in result)
+    channels = (-1 if walk.shapes[source] else 0, -1)
     walk.append(operation, node or Operator(kind), cost, source=source, channels=channels)
 
 
@@ -140,38 +153,44 @@ def spelled_out(equation: str, ranks: Sequence[int]) -> tuple[list[str], str]:
     return spelled, result.replace("...", dots)
 
 
-def _pairwise(terms: list[str], result: str, sizes: Mapping[str, int], constant: Sequence[bool]) -> tuple[int, int]:
-    """Return the multiply–adds with weights, and those of activations, in the cheapest order of pairs."""
-    left = list(zip(terms, constant, strict=True))
-    counted = [0, 0]
-    arrays = [np.broadcast_to(np.float32(0), tuple(sizes[letter] for letter in term)) for term in terms]
-    order = _cheapest(terms, result, arrays)
-    for pair in order:
-        chosen = [left.pop(k) for k in sorted(pair, reverse=True)]
-        needed = set(result).union(*(term for term, _ in left))
-        # What one operand alone holds, and nothing else needs, is summed before it is multiplied.
-        shared = [
-            set(term) & (needed.union(*(other for k, (other, _) in enumerate(chosen) if k != j)))
-            for j, (term, _) in enumerate(chosen)
-        ]
-        weighted = any(is_constant for _, is_constant in chosen)
-        if len(chosen) > 1 and not all(is_constant for _, is_constant in chosen):
-            counted[not weighted] += prod(sizes[letter] for letter in set().union(*shared))
-        kept = "".join(sorted(set().union(*(set(term) for term, _ in chosen)) & needed))
-        left.append((kept, all(is_constant for _, is_constant in chosen)))
-    return counted[0], counted[1]
+def _cheapest(
+    terms: Sequence[frozenset[str]], result: frozenset[str], sizes: Mapping[str, int], held: int
+) -> _Products:
+    """Return what a sum of products costs in the order of pairs in which one example costs least; bits of `held` are constants."""
+    whole = 2 ** len(terms) - 1
+
+    @cache
+    def kept(operands: int) -> frozenset[str]:
+        """Return the axes that a part of the product still has: what nothing else needs is summed before it is multiplied."""
+        inside, outside = (_joined(terms, part) for part in (operands, whole & ~operands))
+        return inside & (outside | result)
+
+    @cache
+    def cost(operands: int) -> _Products:
+        # One factor is no product, and constants are multiplied once, not for each example.
+        if operands & held == operands or operands & (operands - 1) == 0:
+            return _Products(0, 0, 0)
+        return min(map(paired, _halves(operands)))
+
+    def paired(halves: tuple[int, int]) -> _Products:
+        products = prod(sizes[letter] for letter in kept(halves[0]) | kept(halves[1]))
+        weighted = any(half & held == half for half in halves)
+        here = _Products(products, 0 if weighted else products, products if weighted else 0)
+        return _Products(*map(sum, zip(here, *map(cost, halves), strict=True)))
+
+    return cost(whole)
 
 
-def _cheapest(terms: list[str], result: str, arrays: Sequence[Array]) -> list[tuple[int, ...]]:
-    if len(terms) < 3:
-        return [tuple(range(len(terms)))]
-    names = {letter: chr(ord("a") + k) for k, letter in enumerate(dict.fromkeys("".join(terms) + result))}
-    spelled = [
-        ",".join("".join(map(names.__getitem__, term)) for term in terms),
-        "".join(map(names.__getitem__, result)),
-    ]
-    path, _ = np.einsum_path("->".join(spelled), *arrays, optimize="optimal")
-    return list(path[1:])
+def _joined(terms: Sequence[frozenset[str]], operands: int) -> frozenset[str]:
+    return frozenset().union(*(term for k, term in enumerate(terms) if operands >> k & 1))
+
+
+def _halves(operands: int) -> Iterator[tuple[int, int]]:
+    """Yield every way to part a set of operands, as bits, in two."""
+    half = (operands - 1) & operands
+    while half > operands ^ half:
+        yield half, operands ^ half
+        half = (half - 1) & operands
 
 
 def attention(walk: Walk, operation: Operation) -> None:
@@ -205,8 +224,14 @@ def recurrent(walk: Walk, operation: Operation) -> None:
     products = steps * sum(prod(walk.shapes[name]) for name in weights)
     cost = Cost(uses({"linear": weights, "bias": [bias]}), products)
     written = next(name for name in operation.outputs if name)
-    whole = Operation(
-        operation.operator, operation.name, operation.inputs, (written,), operation.attributes, operation.times
-    )
+    whole = replace(operation, inputs=_but_zero_states(walk, operation), outputs=(written,))
     walk.depth.setdefault(written, walk.depth.get(operation.outputs[0], 0))
-    walk.append(whole, Operator(operation.operator), cost, source=operation.inputs[0], channels=(-1, -1))
+    examples = 0 if operation.attributes.get("layout") else 1
+    node = Operator(operation.operator)
+    walk.append(whole, node, cost, source=operation.inputs[0], channels=(-1, -1), examples=examples)
+
+
+def _but_zero_states(walk: Walk, operation: Operation) -> tuple[str, ...]:
+    """Return the inputs without first states of zeros: ONNX takes these where they are left out, for any batch."""
+    states = range(5, 7)
+    return tuple("" if k in states and walk.is_zero(name) else name for k, name in enumerate(operation.inputs))

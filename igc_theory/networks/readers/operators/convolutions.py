@@ -127,7 +127,8 @@ def norm(walk: Walk, operation: Operation) -> None:
     """Append a normalisation that stands alone, with or without scale and shift."""
     source, kind = operation.inputs[0], NORMS[operation.operator]
     shape = walk.shapes.get(source, ())
-    last = kind in ("layer norm", "RMS norm") or operation.attributes.get("channels_last", 0)
+    by_default = operation.operator == "com.microsoft.GroupNorm"
+    last = kind in ("layer norm", "RMS norm") or operation.attributes.get("channels_last", by_default)
     scale, *rest = [name for name in operation.inputs[1:] if name] or [""]
     channels = prod(walk.shapes.get(scale, ())) if scale else shape[-1 if last else 1] if len(shape) > 1 else 0
     if not channels:

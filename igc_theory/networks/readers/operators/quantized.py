@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from igc_theory.networks.description.graph import Operation
 
-__all__ = ["PLAIN", "plain"]
+__all__ = ["PLAIN", "plain", "reads_channels_last"]
 
 _MS = "com.microsoft."
 
@@ -49,6 +49,7 @@ PLAIN = {
     f"{_MS}QLinearSoftmax": _Plain("Softmax", (0,), (1, 2, 3, 4)),
     f"{_MS}QLinearAveragePool": _Plain("AveragePool", (0,), (1, 2, 3, 4)),
     f"{_MS}QLinearGlobalAveragePool": _Plain("GlobalAveragePool", (0,), (1, 2, 3, 4)),
+    f"{_MS}NhwcMaxPool": _Plain("MaxPool", (0,)),
     f"{_MS}QLinearReduceMean": _Plain("ReduceMean", (0,), (1, 2, 3, 4)),
     f"{_MS}MultiHeadAttention": _Plain("MultiHeadAttention", (0, 1, 2, 3, 4, 5, 6, 7)),
     **{f"{_MS}{name}": _Plain("Identity", (0,)) for name in ("Gelu", "QuickGelu")},
@@ -59,13 +60,23 @@ PLAIN = {
 }
 
 
+_BATCHES_MOVED = ("transBatchA", "transBatchB")
+"""Attributes of a product of matrices that read the axes in an order that the plain one does not know."""
+
+
+def reads_channels_last(operation: Operation) -> bool:
+    """Return whether an operator of onnxruntime reads images with channels last, so that it is not the plain one."""
+    by_name = operation.operator.startswith(f"{_MS}Nhwc")
+    return operation.operator in PLAIN and bool(operation.attributes.get("channels_last", by_name))
+
+
 def plain(operation: Operation) -> tuple[Operation, Sequence[str]]:
     """Return the operator that a quantized or fused one stands for, and its scales and zero points."""
     if operation.operator == f"{_MS}QLinearConcat":
         settings = [name for k, name in enumerate(operation.inputs) if k < 2 or (k - 2) % 3]
         return replace(operation, operator="Concat", inputs=operation.inputs[2::3]), settings
     meaning = PLAIN.get(operation.operator)
-    if meaning is None:
+    if meaning is None or reads_channels_last(operation) or any(map(operation.attributes.get, _BATCHES_MOVED)):
         return operation, ()
     inputs = [operation.reads(k) for k in meaning.inputs]
     while inputs and not inputs[-1]:

@@ -19,6 +19,7 @@ from igc_theory.structure.permutations import ChannelPermutation
 __all__ = ["Cost", "Draft", "Walk", "pair", "uses"]
 
 UNEVEN = "its multiply–adds do not divide by the batch"
+PER_EXAMPLE = "it reads numbers that are stored for each example: with another batch there are more or fewer of them"
 
 
 @dataclass
@@ -83,6 +84,11 @@ class Walk:
         """Return the values of a constant; None if they are not known."""
         return self.graph.constants[name].values() if name in self.graph.constants else None
 
+    def is_zero(self, name: str) -> bool:
+        """Return whether a tensor is known to hold zeros only."""
+        values = self.values(name)
+        return values is not None and not values.any()
+
     def activations(self, operation: Operation) -> list[str]:
         """Return the inputs that depend on the network's input."""
         return [name for name in operation.inputs if name and not self.is_constant(name)]
@@ -90,17 +96,18 @@ class Walk:
     def holds(self, name: str) -> bool:
         """Return whether a constant in arithmetic is, or comes from, trained numbers.
 
-        A file does not say whether a lone number is trained: it is taken for a setting if it is one that people write down.
+        A file does not say what is trained. A lone number is taken for a setting if it is one that people write down. An array is
+        taken for a mask if it holds infinities or bounds of its type, which training does not leave.
         """
         if name not in self.graph.constants or not is_real(self.graph.constants[name].dtype):
             return False
         trained, _ = numbers_behind(self.graph, name)
-        if not trained or self.graph.known_parameters or prod(self.shapes.get(name, ())) != 1:
+        numbers = self.values(name) if trained and not self.graph.known_parameters else None
+        if numbers is None or np.iscomplexobj(numbers):
             return bool(trained)
-        number = self.values(name)
-        return (
-            number is None or np.iscomplexobj(number) or not is_setting(number.item(), self.graph.constants[name].dtype)
-        )
+        if numbers.size == 1:
+            return not is_setting(numbers.item(), self.graph.constants[name].dtype)
+        return not np.abs(numbers).max(initial=0) >= np.finfo(numbers.dtype).max
 
     def images(self, name: str, channels: int) -> Sizes | None:
         """Return a tensor's shape for one image, channels first; None if it is not known or is not a whole number of images."""
@@ -110,7 +117,8 @@ class Walk:
         channels %= len(shape)
         others = [*shape[:channels], *shape[channels + 1 :]]
         if prod(others) % self.graph.batch:
-            return None
+            # A sum over all channels leaves no axis for them: the batch is first then, and there is one channel.
+            return None if channels or shape[0] % self.graph.batch else (1, 1, prod(shape) // self.graph.batch)
         if channels != 1 or others[0] % self.graph.batch:
             return shape[channels], 1, prod(others) // self.graph.batch
         several = [others[0] // self.graph.batch] if others[0] > self.graph.batch else []
@@ -178,13 +186,16 @@ class Walk:
         *,
         source: str,
         channels: tuple[int, int] = (1, 1),
+        examples: int = 0,
     ) -> Draft | None:
         """Append a layer; list the operator instead if the shapes around it are not known.
 
-        `source` is the tensor that it reads, `channels` the axis of channels there and in the output. Trained numbers that it reads
-        and `cost` does not name are added to those that it uses.
+        `source` is the tensor that it reads, `channels` the axis of channels there and in the output, and `examples` that of the
+        batch there. Trained numbers that it reads and `cost` does not name are added to those that it uses.
         """
         self._hold_the_rest(operation, cost)
+        if any(self._is_per_example(use, self.shapes.get(source, ()), examples) for use in cost.uses):
+            self.passed_over.append((operation, PER_EXAMPLE, []))
         output = operation.outputs[0]
         read, written = self.images(source, channels[0]), self.images(output, channels[1])
         if read is None or written is None:
@@ -206,6 +217,14 @@ class Walk:
         named = {use.constant for use in cost.uses}
         rest = [name for name in operation.inputs if name not in named and self.holds(name)]
         cost.uses += uses({"bias": rest})
+
+    def _is_per_example(self, use: Use, read: Sizes, axis: int) -> bool:
+        """Return whether an array beside the weights has the axis of the batch, as what it is joined to has."""
+        batch = (self.graph.batch,)
+        if batch == (1,) or use.purpose not in ("bias", "batch_norm") or read[axis : axis + 1] != batch:
+            return False
+        shapes = [self.graph.stored[name].shape for name in numbers_behind(self.graph, use.constant)[0]]
+        return any(len(shape) == len(read) and shape[axis : axis + 1] == batch for shape in shapes)
 
     def _append(self, draft: Draft, output: str, channels: int) -> None:
         self.raw[output] = len(self.drafts)
