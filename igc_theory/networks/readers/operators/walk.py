@@ -102,12 +102,17 @@ class Walk:
             number is None or np.iscomplexobj(number) or not is_setting(number.item(), self.graph.constants[name].dtype)
         )
 
-    def images(self, name: str, channels: int) -> Sizes | None:
-        """Return a tensor's shape for one image, channels first; None if it is not known or is not a whole number of images."""
+    def images(self, name: str, channels: int, groups: int = 1) -> Sizes | None:
+        """Return a tensor's shape for one image, channels first; None if it is not known or is not a whole number of images.
+
+        Where examples are joined to the channels, they are among the groups of these that have kernels of their own.
+        """
         shape = self.shapes.get(name)
         if not shape or not -len(shape) <= channels < len(shape):
             return None
         channels %= len(shape)
+        if shape[0] == 1 and channels == 1 and not groups % self.graph.batch:
+            shape = (self.graph.batch, shape[1] // self.graph.batch, *shape[2:])
         others = [*shape[:channels], *shape[channels + 1 :]]
         if prod(others) % self.graph.batch:
             return None
@@ -178,15 +183,16 @@ class Walk:
         *,
         source: str,
         channels: tuple[int, int] = (1, 1),
+        groups: int = 1,
     ) -> Draft | None:
         """Append a layer; list the operator instead if the shapes around it are not known.
 
-        `source` is the tensor that it reads, `channels` the axis of channels there and in the output. Trained numbers that it reads
-        and `cost` does not name are added to those that it uses.
+        `source` is the tensor that it reads, `channels` the axis of channels there and in the output, and `groups` as in `images`.
+        Trained numbers that it reads and `cost` does not name are added to those that it uses.
         """
         self._hold_the_rest(operation, cost)
         output = operation.outputs[0]
-        read, written = self.images(source, channels[0]), self.images(output, channels[1])
+        read, written = self.images(source, channels[0], groups), self.images(output, channels[1], groups)
         if read is None or written is None:
             self.pass_over(operation, NO_SHAPE, cost)
             return None
