@@ -193,6 +193,35 @@ def test_frames_that_never_meet_do_not_say_which_axis_counts_examples(
         assert found.multiply_adds == 2 * 7 * CONV
 
 
+def test_sums_along_axis_0_say_that_it_counts_no_examples(tmp_path: Path) -> None:
+    nodes = [N("CumSum", ["x", "axis"], ["c"]), N("MatMul", ["c", "k"], ["y"])]
+    assert read(model(nodes, {"k": w(8, 4), "axis": np.array(0)}, (6, 8)), tmp_path).multiply_adds == 6 * 32
+    assert read(model(nodes, {"k": w(8, 4), "axis": np.array(1)}, (6, 8)), tmp_path).multiply_adds == 32
+
+
+@pytest.mark.parametrize("batch", [1, 3, "n"])
+def test_a_convolution_says_what_was_a_guess_before(tmp_path: Path, batch: Any) -> None:
+    nodes = [N("Gather", ["x", "order"], ["a"], axis=1), N("Conv", ["a", "k"], ["y"])]
+    found = read(model(nodes, {"k": w(4, 3, 3, 3), "order": np.array([2, 1, 0])}, (batch, 3, 6, 6)), tmp_path)
+    assert (found.multiply_adds, found.exact) == (CONV, True)
+
+
+def test_an_image_that_all_rows_of_another_input_read_is_no_sign_of_examples(tmp_path: Path) -> None:
+    nodes = [N("MatMul", ["z", "k"], ["h"]), N("MatMul", ["x", "h"], ["y"])]
+    made = model(nodes, {"k": w(8, 4)}, (6, 6))
+    made.graph.input.append(info("z", [6, 8]))
+    assert not read(made, tmp_path).exact
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+def test_a_scan_over_images_is_said_to_be_a_guess(tmp_path: Path, batch: int) -> None:
+    inner = [N("Unsqueeze", ["step", "front"], ["u"]), N("Conv", ["u", "k"], ["c"])]
+    body = helper.make_graph(inner, "body", [info("step", [3, 6, 6])], [info("c", None)])
+    constants = {"k": w(4, 3, 3, 3), "front": np.array([0])}
+    made = model([N("Scan", ["x"], ["y"], body=body, num_scan_inputs=1)], constants, (batch, 3, 6, 6))
+    assert read(made, tmp_path).exact is (batch == 1)
+
+
 @pytest.mark.parametrize(("read_as", "written", "expected"), [
     ((6, 4), (24,), [((0, 6), (1, 4))]),
     ((24,), (6, 4), [((0, 6),), ((0, 4),)]),

@@ -51,7 +51,7 @@ _APART = words(
 _POOLS = frozenset(name for name in _APART if name.endswith("Pool"))
 """Those that hold nothing for a channel, so that what they take for channels may be anything."""
 
-_ALONG = words("ArgMax ArgMin CumSum Hardmax LogSoftmax LpNormalization Softmax TopK")
+_ALONG = words("ArgMax ArgMin Hardmax LogSoftmax LpNormalization Softmax TopK")
 """Operators that compare the entries along one axis."""
 
 _COPYING = words("Expand Tile")
@@ -67,7 +67,7 @@ def axes_of(
     rank: int,
     shapes: Mapping[str, Sizes],
     numbers: Numbers,
-    constants: Container[str] = (),
+    constants: Container[str] | None = None,
 ) -> Axes:
     """Return what operators make of the axes of a tensor.
 
@@ -82,8 +82,8 @@ def axes_of(
         Shapes that are known; without them a Reshape ends the way.
     numbers : callable
         Gives the integers that a constant holds, or None.
-    constants : container of str
-        Tensors that do not depend on any input.
+    constants : container of str, optional
+        Tensors that do not depend on any input, if these are known.
     """
     sizes = shapes.get(image, (1,) * rank)
     axes = Axes(sizes, constants=constants, labels={image: tuple(((axis, size),) for axis, size in enumerate(sizes))})
@@ -112,6 +112,8 @@ def _written(axes: Axes, operation: Operation, shapes: Mapping[str, Sizes], numb
         return None
     if kind in MOVES:
         return MOVES[kind](first, operation, numbers)
+    if kind == "CumSum":
+        return _accumulated(axes, first, operation, numbers)
     if kind.startswith("Reduce"):
         return _reduced(axes, first, operation, numbers)
     return _OF_ONE.get(kind, _resized)(axes, first, operation, shapes)
@@ -141,8 +143,8 @@ def _examples_first(axes: Axes, labels: Labels, operation: Operation, shapes: Ma
 
 
 def _of_none(axes: Axes, apart: Label, kernels: Labels) -> None:
-    """Learn from an operator that takes no axis of the input for examples, unless these are groups, with kernels of their own."""
-    groups = axes.whole(apart)
+    """Learn from an operator with a new axis in front: examples may be groups with kernels of their own, or passes of a loop."""
+    groups = axes.whole(apart) | axes.walked
     own = groups & axes.whole(kernels[0] if kernels else ())
     axes.kept |= own
     axes.weak |= bool(groups) and not own
@@ -174,6 +176,8 @@ def _scanned(axes: Axes, labels: Labels, operation: Operation, shapes: Mapping[s
     if operation.attributes.get("carried"):
         axes.mix(labels[axis])
         axes.kept |= axes.whole(step[0]) if len(step) > 1 else set()
+    else:
+        axes.walked |= axes.whole(labels[axis])
     return step
 
 
@@ -188,7 +192,8 @@ def _product(axes: Axes, operation: Operation, shapes: Mapping[str, Sizes]) -> L
     left, right = (outer[max(len(outer) - rank + 2, 0) :] for rank in ranks)
     first = [*left, "row", "summed"] if ranks[0] > 1 else ["summed"]
     second = [*right, "summed", "column"] if ranks[1] > 1 else ["summed"]
-    return _contracted(axes, operands, [first, second], [*outer, *first[-2:-1], *second[1:][-1:]])
+    result = [*outer, *first[-2:-1], *second[1:][-1:]]
+    return _contracted(axes, operation.inputs, operands, [first, second], result)
 
 
 def _einsum(axes: Axes, operation: Operation, shapes: Mapping[str, Sizes]) -> Labels | None:
@@ -202,11 +207,11 @@ def _einsum(axes: Axes, operation: Operation, shapes: Mapping[str, Sizes]) -> La
     unknown = "..." in equation and None in sizes
     if unknown or any(labels and len(labels) != len(term) for labels, term in zip(operands, terms, strict=True)):
         return None
-    return _contracted(axes, operands, terms, result)
+    return _contracted(axes, operation.inputs, operands, terms, result)
 
 
 def _contracted(
-    axes: Axes, operands: Sequence[Labels], terms: Sequence[Sequence[str]], result: Sequence[str]
+    axes: Axes, inputs: Sequence[str], operands: Sequence[Labels], terms: Sequence[Sequence[str]], result: Sequence[str]
 ) -> Labels | None:
     """Return the labels of a sum of products, of operands and a result whose axes have names; operands without labels are free."""
     meanings: dict[str, list[Label]] = {}
@@ -220,7 +225,10 @@ def _contracted(
         elif len(found) > 1 and len(set(found)) == 1:
             axes.kept |= axes.whole(found[0])
     written = tuple(next(filter(None, meanings.get(name, ())), ()) for name in result)
-    axes.kept |= {0} & set(chain.from_iterable(map(axes.whole, written)))
+    rows = {name for name, label in zip(result, written, strict=True) if 0 in axes.whole(label)}
+    others = [term for name, term in zip(inputs, terms, strict=False) if axes.is_of_another_input(name)]
+    axes.kept |= {0} if rows else set()
+    axes.weak |= bool(rows) and any(rows.isdisjoint(term) for term in others)
     return written
 
 
@@ -236,6 +244,8 @@ def _gathered(axes: Axes, operation: Operation, shapes: Mapping[str, Sizes]) -> 
     shape = shapes.get(operation.outputs[0])
     if shape is None:
         return None
+    if axes.is_of_another_input(operation.reads(1)):
+        axes.walked |= axes.whole(data[axis])
     new = [remnant(data[axis], shape[axis])] if len(shape) == len(data) else [()] * (len(shape) - len(data) + 1)
     return (*data[:axis], *new, *data[axis + 1 :])
 
@@ -250,6 +260,12 @@ def _along(axes: Axes, labels: Labels, operation: Operation, _: Mapping[str, Siz
 def _onwards(axes: Axes, labels: Labels, operation: Operation, _: Mapping[str, Sizes]) -> Labels:
     for label in labels[integer(operation, "axis", -1) :]:
         axes.mix(label)
+    return labels
+
+
+def _accumulated(axes: Axes, labels: Labels, operation: Operation, numbers: Numbers) -> Labels:
+    for axis in numbers(operation.reads(1)) or ():
+        axes.mix(labels[axis] if -len(labels) <= axis < len(labels) else ())
     return labels
 
 
@@ -313,7 +329,7 @@ def _joined(axes: Axes, operation: Operation, shapes: Mapping[str, Sizes]) -> La
 
 def _are_copies(axes: Axes, names: Sequence[str], axis: int, size: int, shapes: Mapping[str, Sizes]) -> bool:
     """Return whether tensors of other inputs may hold as many examples: constants do not, and some sizes do not fit."""
-    known = [shapes[name] for name in names if name in shapes and name not in axes.constants]
+    known = [shapes[name] for name in names if name in shapes and axes.is_of_another_input(name)]
     return len(known) == len(names) and all(shape[axis] % size == 0 for shape in known)
 
 

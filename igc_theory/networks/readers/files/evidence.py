@@ -20,8 +20,8 @@ class Axes:
     `decided` is whether one of them counts examples, and `place` that one, if an operator that knows examples says so. `channel`
     is the axis of the channels, if a convolution, a pool or a normalisation says so. `mixed` and `kept` collect signs that decide
     where no operator does: along which axes entries meet, and along which ones they stay apart. These signs are `weak` where an
-    operator takes a part of an axis for examples; axes that it takes together are `joined`, and those that are repeated `copied`.
-    `constants` are tensors that depend on no input.
+    operator takes a part of an axis for examples; axes that it takes together are `joined`, those that are repeated `copied`,
+    and those whose entries a loop takes one by one `walked`. `constants` are tensors that depend on no input.
     """
 
     shape: Sizes = ()
@@ -32,8 +32,9 @@ class Axes:
     kept: set[int] = field(default_factory=set)
     joined: set[int] = field(default_factory=set)
     copied: set[int] = field(default_factory=set)
+    walked: set[int] = field(default_factory=set)
     weak: bool = False
-    constants: Container[str] = ()
+    constants: Container[str] | None = None
     labels: dict[str, Labels] = field(default_factory=dict)
 
     @property
@@ -68,6 +69,10 @@ class Axes:
     def mix(self, label: Label) -> None:
         """Note that entries along an axis meet."""
         self.mixed |= {axis for axis, _ in certain(label) if axis is not None}
+
+    def is_of_another_input(self, name: str) -> bool:
+        """Return whether a tensor depends on other inputs alone, or in a way that is not known."""
+        return self.constants is not None and bool(name) and name not in self.constants and name not in self.labels
 
     def whole(self, label: Label) -> set[int]:
         """Return the axes of the input of which an axis of a tensor has all entries."""
