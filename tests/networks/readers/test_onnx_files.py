@@ -193,6 +193,14 @@ def test_frames_that_never_meet_do_not_say_which_axis_counts_examples(
         assert found.multiply_adds == 2 * 7 * CONV
 
 
+def test_patches_of_one_image_are_no_examples_of_the_input(tmp_path: Path) -> None:
+    nodes = [N("Reshape", ["x", "blocks"], ["b"]), N("Transpose", ["b"], ["t"], perm=[1, 3, 0, 2, 4])]
+    nodes += [N("Reshape", ["t", "images"], ["a"]), N("Conv", ["a", "k"], ["y"])]
+    constants = {"blocks": np.array([3, 2, 6, 2, 6]), "images": np.array([4, 3, 6, 6]), "k": w(4, 3, 3, 3)}
+    found = read(model(nodes, constants, (3, 12, 12)), tmp_path)
+    assert (found.multiply_adds, found.exact, found.input_shape) == (4 * CONV, True, (3, 12, 12))
+
+
 def test_sums_along_axis_0_say_that_it_counts_no_examples(tmp_path: Path) -> None:
     nodes = [N("CumSum", ["x", "axis"], ["c"]), N("MatMul", ["c", "k"], ["y"])]
     assert read(model(nodes, {"k": w(8, 4), "axis": np.array(0)}, (6, 8)), tmp_path).multiply_adds == 6 * 32

@@ -126,13 +126,9 @@ def _examples_first(axes: Axes, labels: Labels, operation: Operation, shapes: Ma
     front, channels = labels[:2]
     groups = integer(operation, "group", integer(operation, "num_groups", 1))
     apart, summed = grouped(channels, entries(channels) if operation.operator in _APART else groups)
-    own = axes.whole(front)
-    axes.kept |= own
-    if axes.decided is None and len(own) == 1:
-        axes.decide(min(own))
-    elif axes.decided is None and front:
-        axes.joined |= own
-        axes.weak |= not own
+    axes.kept |= axes.whole(front)
+    if axes.decided is None and front:
+        _of_front(axes, front, summed)
     elif axes.decided is None and operation.operator not in _POOLS:
         _of_none(axes, apart if len(channels) > 1 else (), axes.labels.get(operation.reads(1), ()))
     if axes.channel is None:
@@ -140,6 +136,15 @@ def _examples_first(axes: Axes, labels: Labels, operation: Operation, shapes: Ma
     written = shapes.get(operation.outputs[0], ())[1:2] if apart else ()
     features = ((None, written[0] // entries(apart)),) if written else ()
     return (front, (*apart, *features), *[()] * (len(labels) - 2))
+
+
+def _of_front(axes: Axes, front: Label, summed: Label) -> None:
+    """Learn from what an operator takes for examples: parts of one image are none of the input, whose axis 0 has its channels."""
+    own = axes.whole(front)
+    if len(own) == 1 or (not own and 0 in axes.whole(certain(summed))):
+        axes.decide(min(own, default=None))
+    axes.joined |= own
+    axes.weak |= not own
 
 
 def _of_none(axes: Axes, apart: Label, kernels: Labels) -> None:

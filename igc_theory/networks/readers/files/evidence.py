@@ -20,8 +20,8 @@ class Axes:
     `decided` is whether one of them counts examples, and `place` that one, if an operator that knows examples says so. `channel`
     is the axis of the channels, if a convolution, a pool or a normalisation says so. `mixed` and `kept` collect signs that decide
     where no operator does: along which axes entries meet, and along which ones they stay apart. These signs are `weak` where an
-    operator takes a part of an axis for examples; axes that it takes together are `joined`, those that are repeated `copied`,
-    and those whose entries a loop takes one by one `walked`. `constants` are tensors that depend on no input.
+    operator takes a part of an axis for examples. Axes that it takes together are `joined`; repeated axes are `copied`, and
+    a loop takes entries of `walked` ones singly. `constants` are tensors that depend on no input.
     """
 
     shape: Sizes = ()
