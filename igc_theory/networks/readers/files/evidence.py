@@ -21,7 +21,7 @@ class Axes:
     is the axis of the channels, if a convolution, a pool or a normalisation says so. `mixed` and `kept` collect signs that decide
     where no operator does: along which axes entries meet, and along which ones they stay apart. These signs are `weak` where an
     operator takes a part of an axis for examples. Axes that it takes together are `joined`; repeated axes are `copied`, and
-    a loop takes entries of `walked` ones singly. `constants` are tensors that depend on no input.
+    of those `walked` a loop takes one entry at a time. `constants` are tensors that depend on no input.
     """
 
     shape: Sizes = ()
