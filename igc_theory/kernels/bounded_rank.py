@@ -1,8 +1,8 @@
 r"""The nearest matrices of bounded rank, for many blocks at once.
 
 By Eckart and Young the nearest matrix of rank r is the singular value decomposition truncated after r terms. For rank one, as in
-strict chains, the whole decomposition is not needed. The leading singular vector comes from the longest row if the block is nearly
-of rank one already, else from repeated squaring of its Gram matrix, or in closed form if that is 2×2.
+strict chains, the whole decomposition is not needed. Where the block is nearly of rank one, its longest row leads
+to the leading singular vector. Else that comes from repeated squaring of the Gram matrix, or in closed form if that is 2×2.
 """
 
 from __future__ import annotations

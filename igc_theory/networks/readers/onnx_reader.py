@@ -14,9 +14,10 @@ from typing import Any
 
 from igc_theory.networks.description.graph import Graph
 from igc_theory.networks.description.layer_graph import LayerGraph
-from igc_theory.networks.readers.files.axes import Axes, axes_of
 from igc_theory.networks.readers.files.bodies import BODIES
 from igc_theory.networks.readers.files.channels_last import channels_first
+from igc_theory.networks.readers.files.examples.axes import axes_of
+from igc_theory.networks.readers.files.examples.evidence import Axes
 from igc_theory.networks.readers.files.file import File, parsed
 from igc_theory.networks.readers.files.folding import check_sizes, known_shape
 from igc_theory.networks.readers.files.inputs import (
@@ -136,14 +137,16 @@ def graph_of(file: File, given: Given) -> tuple[Graph, Axes]:
     axes = settled(_axes_in_file(file, image), image)
     graph = _read(file, opsets, inputs, chosen_sizes(inputs, given, axes), axes)
     numbers = partial(_numbers, graph)
-    found = settled(axes_of(graph.operations, image.name, len(image.sizes), graph.shapes, numbers), image)
-    if found.batched is None or _meaning(found) == _meaning(axes):
+    found = axes_of(graph.operations, image.name, len(image.sizes), graph.shapes, numbers, graph.constants)
+    found = settled(found, image)
+    is_new = found.decided is not None and axes.batched is None and graph.batch > 1
+    if (found.batched is None and not found.doubted) or (_meaning(found) == _meaning(axes) and not is_new):
         return graph, axes
     return _read(file, opsets, inputs, chosen_sizes(inputs, given, found), found), found
 
 
-def _meaning(axes: Axes) -> tuple[bool, int, int | None]:
-    return axes.batched is not False, axes.examples, axes.channel
+def _meaning(axes: Axes) -> tuple[bool, int, int | None, bool]:
+    return axes.batched is not False, axes.examples, axes.channel, axes.doubted
 
 
 def _inputs(graph: Any) -> list[Input]:

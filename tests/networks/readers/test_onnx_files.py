@@ -11,7 +11,8 @@ import pytest
 
 from igc_theory.networks import LayerGraph, read_onnx
 from igc_theory.networks.description.graph import Operation
-from igc_theory.networks.readers.files.axes import axes_of
+from igc_theory.networks.readers.files.examples.axes import axes_of
+from igc_theory.networks.readers.files.examples.labels import regrouped
 
 onnx = pytest.importorskip("onnx", reason="the extra onnx is not installed")
 
@@ -45,6 +46,201 @@ def test_counts_are_for_one_example(tmp_path: Path, batch: Any) -> None:
     assert (found.multiply_adds, found.input_shape) == (216 * 16 + 480, (4, 6, 6))
     assert found.graph is not None
     assert (found.graph.batch, found.graph.batched) == (batch if isinstance(batch, int) else 1, True)
+
+
+CONV = 4 * 3 * 9 * 16
+"""Multiply–adds of 3×3 windows on an image of 6×6, from three channels to four."""
+
+APART = [N("Reshape", ["x", "blocks"], ["b"]), N("Transpose", ["b"], ["t"], perm=[3, 5, 0, 1, 2, 4])]
+HALVES = [N("Slice", ["x", "zero", "three", "one"], ["u"]), N("Slice", ["x", "three", "six", "one"], ["v"])]
+FRAMES = [N("Reshape", ["x", "images"], ["b"]), N("Concat", ["b", "b"], ["a"], axis=0)]
+
+# What is done to a batch before a convolution: the size of one example, the nodes, and how many images it becomes.
+COPIES: dict[str, tuple[tuple[int, ...], list[Any], int]] = {
+    "one behind the other": ((3, 6, 6), [N("Neg", ["x"], ["n"]), N("Concat", ["x", "n"], ["a"], axis=0)], 2),
+    "three": ((3, 6, 6), [N("Concat", ["x", "x"], ["b"], axis=0), N("Concat", ["b", "x"], ["a"], axis=0)], 3),
+    "two halves of the channels": ((6, 6, 6), [*HALVES, N("Concat", ["u", "v"], ["a"], axis=0)], 2),
+    "tiles": ((3, 6, 6), [N("Tile", ["x", "twice"], ["a"])], 2),
+    "a new axis in front": (
+        (3, 6, 6),
+        [N("Unsqueeze", ["x", "zero"], ["u"]), N("Expand", ["u", "five"], ["e"]), N("Reshape", ["e", "images"], ["a"])],
+        5,
+    ),
+    "a new axis behind": (
+        (3, 6, 6),
+        [
+            N("Unsqueeze", ["x", "one"], ["u"]),
+            N("Concat", ["u", "u"], ["e"], axis=1),
+            N("Reshape", ["e", "images"], ["a"]),
+        ],
+        2,
+    ),
+    "space to batch": ((3, 12, 12), [*APART, N("Reshape", ["t", "images"], ["a"])], 4),
+    "groups of channels": (
+        (12, 6, 6),
+        [
+            N("Reshape", ["x", "four"], ["b"]),
+            N("Transpose", ["b"], ["t"], perm=[1, 0, 2, 3, 4]),
+            N("Reshape", ["t", "images"], ["a"]),
+        ],
+        4,
+    ),
+}
+SHAPES = {
+    "twice": np.array([2, 1, 1, 1]), "zero": np.array([0]), "one": np.array([1]), "three": np.array([3]), "six": np.array([6]),
+    "five": np.array([5, 1, 1, 1, 1]), "images": np.array([-1, 3, 6, 6]), "blocks": np.array([-1, 3, 6, 2, 6, 2]),
+    "four": np.array([-1, 4, 3, 6, 6]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("batch", [1, 2, 3, "n"])
+@pytest.mark.parametrize("case", COPIES)
+def test_copies_and_parts_of_examples_are_counted_for_one_example(tmp_path: Path, case: str, batch: Any) -> None:
+    one, nodes, images = COPIES[case]
+    found = read(model([*nodes, N("Conv", ["a", "k"], ["y"])], SHAPES | {"k": w(4, 3, 3, 3)}, (batch, *one)), tmp_path)
+    assert (found.multiply_adds, found.exact, found.input_shape) == (images * CONV, True, one)
+
+
+@pytest.mark.parametrize("batch", [1, 3, "n"])
+@pytest.mark.parametrize("order", [["x", "z"], ["z", "x"]])
+def test_two_inputs_one_behind_the_other_are_both_examples(tmp_path: Path, order: list[str], batch: Any) -> None:
+    made = model(
+        [N("Concat", order, ["a"], axis=0), N("Conv", ["a", "k"], ["y"])], {"k": w(4, 3, 3, 3)}, (batch, 3, 6, 6)
+    )
+    made.graph.input.append(info("z", [batch, 3, 6, 6]))
+    found = read(made, tmp_path)
+    assert (found.multiply_adds, found.exact) == (2 * CONV, True)
+
+
+@pytest.mark.parametrize("batch", [1, 3, "n"])
+def test_copies_before_a_linear_layer_are_counted_for_one_example(tmp_path: Path, batch: Any) -> None:
+    nodes = [N("Neg", ["x"], ["n"]), N("Concat", ["x", "n"], ["a"], axis=0), N("MatMul", ["a", "k"], ["y"])]
+    found = read(model(nodes, {"k": w(8, 5)}, (batch, 8)), tmp_path)
+    assert (found.multiply_adds, found.exact) == (2 * 40, batch != 3)  # a sequence that is read twice looks alike
+
+
+@pytest.mark.parametrize("batch", [1, 2, 3, "n"])
+@pytest.mark.parametrize("operator", ["Conv", "ConvTranspose"])
+def test_examples_with_kernels_of_their_own_are_groups(tmp_path: Path, operator: str, batch: Any) -> None:
+    kernel = [-1, 2, 3, 3] if operator == "Conv" else [-1, 3, 3, 3]
+    nodes = [
+        N("ReduceMean", ["x"], ["m"], axes=[2, 3], keepdims=0),
+        N("MatMul", ["m", "w"], ["features"]),
+        N("Reshape", ["features", "kernel"], ["k"]),
+        N("Reshape", ["x", "joined"], ["a"]),
+        N(operator, ["a", "k"], ["b"], group=1 if batch == "n" else batch),
+        N("Reshape", ["b", "apart"], ["c"]),
+        N("Conv", ["c", "v"], ["y"]),
+    ]
+    side = 5 if operator == "Conv" else 9
+    constants = {"w": w(2, 54), "v": w(4, 3, 1, 1), "kernel": np.array(kernel), "joined": np.array([1, -1, 7, 7])}
+    found = read(model(nodes, constants | {"apart": np.array([-1, 3, side, side])}, (batch, 2, 7, 7)), tmp_path)
+    windows = 25 if operator == "Conv" else 49
+    assert (found.multiply_adds, found.activation_multiply_adds) == (2 * 54 + 12 * side**2, 54 * windows)
+    assert found.exact
+
+
+@pytest.mark.parametrize("batch", [1, 3, "n"])
+def test_attention_of_sequences_first_that_pytorch_writes_out_for_any_batch(tmp_path: Path, batch: Any) -> None:
+    nodes = [
+        N("Transpose", ["x"], ["f"], perm=[1, 0, 2]),
+        N("MatMul", ["f", "w"], ["p"]),
+        N("Reshape", ["p", "heads"], ["h"]),
+    ]
+    nodes += [N("Transpose", ["h"], ["q"], perm=[1, 0, 2]), N("Transpose", ["h"], ["k"], perm=[1, 2, 0])]
+    nodes += [N("MatMul", ["q", "k"], ["s"]), N("Softmax", ["s"], ["a"], axis=-1), N("MatMul", ["a", "q"], ["o"])]
+    nodes += [
+        N("Transpose", ["o"], ["t"], perm=[1, 0, 2]),
+        N("Reshape", ["t", "rows"], ["r"]),
+        N("Gemm", ["r", "v"], ["y"]),
+    ]
+    constants = {"w": w(8, 8), "v": w(8, 5), "heads": np.array([6, -1, 4]), "rows": np.array([-1, 8])}
+    found = read(model(nodes, constants, (batch, 6, 8)), tmp_path)
+    assert (found.multiply_adds, found.activation_multiply_adds) == (6 * 64 + 6 * 40, 2 * 36 * 8)
+    assert (found.input_shape, found.exact) == ((6, 1, 8), True)
+
+
+# A batch of which a convolution reads only a part, or more than its examples; and one whose steps may be in front.
+UNCLEAR = {
+    "a half": [N("Slice", ["x", "zero", "three"], ["a"])],
+    "one": [N("Gather", ["x", "zero"], ["a"], axis=0)],
+    "padded": [N("Pad", ["x", "pads"], ["a"])],
+    "constants behind": [N("Concat", ["x", "more"], ["a"], axis=0)],
+    "groups with weights of their own": [N("Reshape", ["x", "joined"], ["a"])],
+}
+
+
+@pytest.mark.parametrize("case", UNCLEAR)
+def test_a_batch_that_is_read_in_part_is_said_to_be_a_guess(tmp_path: Path, case: str) -> None:
+    groups = 6 if "groups" in case else 1
+    constants = {"k": w(4 * groups, 3, 3, 3), "more": w(6, 3, 6, 6), "pads": np.array([6, *[0] * 7])}
+    constants |= {"zero": np.array([0]), "three": np.array([3]), "joined": np.array([1, 18, 6, 6])}
+    nodes = [*UNCLEAR[case], N("Conv", ["a", "k"], ["y"], group=groups)]
+    reasons = [entry.reason for entry in read(model(nodes, constants, (6, 3, 6, 6)), tmp_path).passed_over]
+    assert any("no operator says whether its axis 0 counts 6 examples" in reason for reason in reasons)
+
+
+@pytest.mark.parametrize(
+    ("shape", "exact"), [((1, 7, 3, 6, 6), True), ((3, 7, 3, 6, 6), False), ((7, 1, 3, 6, 6), False)]
+)
+def test_frames_that_never_meet_do_not_say_which_axis_counts_examples(
+    tmp_path: Path, shape: tuple[int, ...], exact: bool
+) -> None:
+    nodes = [*FRAMES, N("Conv", ["a", "k"], ["y"])]
+    found = read(model(nodes, SHAPES | {"k": w(4, 3, 3, 3)}, shape), tmp_path)
+    assert found.exact is exact
+    if exact:
+        assert found.multiply_adds == 2 * 7 * CONV
+
+
+def test_patches_of_one_image_are_no_examples_of_the_input(tmp_path: Path) -> None:
+    nodes = [N("Reshape", ["x", "blocks"], ["b"]), N("Transpose", ["b"], ["t"], perm=[1, 3, 0, 2, 4])]
+    nodes += [N("Reshape", ["t", "images"], ["a"]), N("Conv", ["a", "k"], ["y"])]
+    constants = {"blocks": np.array([3, 2, 6, 2, 6]), "images": np.array([4, 3, 6, 6]), "k": w(4, 3, 3, 3)}
+    found = read(model(nodes, constants, (3, 12, 12)), tmp_path)
+    assert (found.multiply_adds, found.exact, found.input_shape) == (4 * CONV, True, (3, 12, 12))
+
+
+def test_sums_along_axis_0_say_that_it_counts_no_examples(tmp_path: Path) -> None:
+    nodes = [N("CumSum", ["x", "axis"], ["c"]), N("MatMul", ["c", "k"], ["y"])]
+    assert read(model(nodes, {"k": w(8, 4), "axis": np.array(0)}, (6, 8)), tmp_path).multiply_adds == 6 * 32
+    assert read(model(nodes, {"k": w(8, 4), "axis": np.array(1)}, (6, 8)), tmp_path).multiply_adds == 32
+
+
+@pytest.mark.parametrize("batch", [1, 3, "n"])
+def test_a_convolution_says_what_was_a_guess_before(tmp_path: Path, batch: Any) -> None:
+    nodes = [N("Gather", ["x", "order"], ["a"], axis=1), N("Conv", ["a", "k"], ["y"])]
+    found = read(model(nodes, {"k": w(4, 3, 3, 3), "order": np.array([2, 1, 0])}, (batch, 3, 6, 6)), tmp_path)
+    assert (found.multiply_adds, found.exact) == (CONV, True)
+
+
+def test_an_image_that_all_rows_of_another_input_read_is_no_sign_of_examples(tmp_path: Path) -> None:
+    nodes = [N("MatMul", ["z", "k"], ["h"]), N("MatMul", ["x", "h"], ["y"])]
+    made = model(nodes, {"k": w(8, 4)}, (6, 6))
+    made.graph.input.append(info("z", [6, 8]))
+    assert not read(made, tmp_path).exact
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+def test_a_scan_over_images_is_said_to_be_a_guess(tmp_path: Path, batch: int) -> None:
+    inner = [N("Unsqueeze", ["step", "front"], ["u"]), N("Conv", ["u", "k"], ["c"])]
+    body = helper.make_graph(inner, "body", [info("step", [3, 6, 6])], [info("c", None)])
+    constants = {"k": w(4, 3, 3, 3), "front": np.array([0])}
+    made = model([N("Scan", ["x"], ["y"], body=body, num_scan_inputs=1)], constants, (batch, 3, 6, 6))
+    assert read(made, tmp_path).exact is (batch == 1)
+
+
+@pytest.mark.parametrize(("read_as", "written", "expected"), [
+    ((6, 4), (24,), [((0, 6), (1, 4))]),
+    ((24,), (6, 4), [((0, 6),), ((0, 4),)]),
+    ((6, 4), (2, 12), [((0, 2),), ((0, 3), (1, 4))]),
+    ((6, 1, 8), (6, 8), [((0, 6), (1, 0)), ((1, 0), (2, 8))]),
+    ((1, 6, 8), (6, 2, 4), [((0, 0), (1, 6)), ((2, 2),), ((2, 4),)]),
+    ((1, 6), (1, 2, 3), [((0, 1),), ((0, 0), (1, 2)), ((1, 3),)]),
+])  # fmt: skip
+def test_labels_behind_a_reshape(read_as: Any, written: Any, expected: Any) -> None:
+    labels = tuple(((axis, size),) for axis, size in enumerate(read_as))
+    assert list(regrouped(labels, read_as, written)) == expected
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from igc_theory.networks.description.graph import Note
-from igc_theory.networks.readers.files.axes import Axes
+from igc_theory.networks.readers.files.examples.evidence import Axes
 from igc_theory.structure.arguments.kinds import shown
 from igc_theory.structure.arguments.numbers import positive_int
 
@@ -64,11 +64,11 @@ def image_first(inputs: Sequence[Input]) -> list[Input]:
 def settled(axes: Axes, image: Input) -> Axes:
     """Return the axes of the image, decided by the file's own sizes where no operator has decided.
 
-    A single axis counts no examples, and one whose size is open in front of others does, unless its entries meet.
+    A single axis counts no examples, and one whose size is open in front of others does, unless its entries meet or signs are weak.
     """
     if axes.decided is None and len(image.sizes) < 2:
         return replace(axes, decided=False)
-    if axes.batched is None and not isinstance(image.sizes[0], int):
+    if axes.batched is None and not axes.weak and not isinstance(image.sizes[0], int):
         return replace(axes, decided=True)
     return axes
 
@@ -117,7 +117,7 @@ def chosen_sizes(inputs: Sequence[Input], given: Given, axes: Axes) -> Sizes:
     else:
         shapes[image.name] = _default(image, sizes, axes)
     dynamic = any(not isinstance(size, int) for size in axes.of_one(image.sizes))
-    if axes.batched is None and sizes and isinstance(sizes[0], int) and sizes[0] > 1:
+    if axes.batched is None and image.sizes and image.sizes[0] != 1:
         notes.append((image.name, "input", _undecided(sizes[0])))
     for entry in inputs:
         named |= _meanings(entry, shapes.get(entry.name, ()), named)
@@ -138,8 +138,8 @@ def chosen_sizes(inputs: Sequence[Input], given: Given, axes: Axes) -> Sizes:
     return Sizes(shapes, dynamic, tuple(notes))
 
 
-def _undecided(size: int) -> str:
-    return f"no operator says whether its axis 0 counts {size} examples, as is taken here: export it with one example"
+def _undecided(size: int | str | None) -> str:
+    return f"no operator says whether its axis 0 counts {size or 'any'} examples, as is taken here: export it with one example"
 
 
 def _check_names(inputs: Sequence[Input], given: Given) -> None:

@@ -37,12 +37,16 @@ def convolution(walk: Walk, operation: Operation) -> None:
         return
     products = prod(written) * prod(sizes[1:])
     bias = operation.reads(3 if operation.operator == "DeformConv" else 2)
-    draft = walk.append(
-        operation, _conv_node(walk, operation, sizes), _cost(walk, operation, products, bias), source=source
-    )
+    node, cost = _conv_node(walk, operation, sizes), _cost(walk, operation, products, bias)
+    draft = walk.append(operation, node, cost, source=source, groups=_computed(walk, operation))
     dilations = operation.attributes.get("dilations", ())
     if draft and len(dilations):
         draft.dilation = pair((dilations[0], dilations[-1]))
+
+
+def _computed(walk: Walk, operation: Operation) -> int:
+    """Return how many groups of channels have kernels that are computed, as they are for each example."""
+    return 1 if walk.is_constant(operation.reads(1)) else int(operation.attributes.get("group", 1))
 
 
 def _cost(walk: Walk, operation: Operation, products: int, bias: str) -> Cost:
@@ -106,9 +110,8 @@ def transposed_convolution(walk: Walk, operation: Operation) -> None:
     groups, strides = int(operation.attributes.get("group", 1)), operation.attributes.get("strides", (1,))
     word = "transposed" if groups == 1 else f"transposed {_word(groups, sizes[0] // groups)}"
     node = Operator(f"{word} {_window(sizes, strides)}")
-    walk.append(
-        operation, node, _cost(walk, operation, prod(read) * prod(sizes[1:]), operation.reads(2)), source=source
-    )
+    cost = _cost(walk, operation, prod(read) * prod(sizes[1:]), operation.reads(2))
+    walk.append(operation, node, cost, source=source, groups=_computed(walk, operation))
 
 
 def batch_norm(walk: Walk, operation: Operation) -> None:

@@ -109,12 +109,17 @@ class Walk:
             return not is_setting(numbers.item(), self.graph.constants[name].dtype)
         return not np.abs(numbers).max(initial=0) >= np.finfo(numbers.dtype).max
 
-    def images(self, name: str, channels: int) -> Sizes | None:
-        """Return a tensor's shape for one image, channels first; None if it is not known or is not a whole number of images."""
+    def images(self, name: str, channels: int, groups: int = 1) -> Sizes | None:
+        """Return a tensor's shape for one image, channels first; None if it is not known or is not a whole number of images.
+
+        Where examples are joined to the channels, they are among the groups of these that have kernels of their own.
+        """
         shape = self.shapes.get(name)
         if not shape or not -len(shape) <= channels < len(shape):
             return None
         channels %= len(shape)
+        if shape[0] == 1 and channels == 1 and not groups % self.graph.batch:
+            shape = (self.graph.batch, shape[1] // self.graph.batch, *shape[2:])
         others = [*shape[:channels], *shape[channels + 1 :]]
         if prod(others) % self.graph.batch:
             # A sum over all channels leaves no axis for them: the batch is first then, and there is one channel.
@@ -187,17 +192,18 @@ class Walk:
         source: str,
         channels: tuple[int, int] = (1, 1),
         examples: int = 0,
+        groups: int = 1,
     ) -> Draft | None:
         """Append a layer; list the operator instead if the shapes around it are not known.
 
-        `source` is the tensor that it reads, `channels` the axis of channels there and in the output, and `examples` that of the
-        batch there. Trained numbers that it reads and `cost` does not name are added to those that it uses.
+        `source` is the tensor that it reads, `channels` the axis of channels there and in the output, and `groups` as in `images`.
+        `examples` is the axis of the batch there. Trained numbers that it reads and `cost` does not name are added to those used.
         """
         self._hold_the_rest(operation, cost)
         if any(self._is_per_example(use, self.shapes.get(source, ()), examples) for use in cost.uses):
             self.passed_over.append((operation, PER_EXAMPLE, []))
         output = operation.outputs[0]
-        read, written = self.images(source, channels[0]), self.images(output, channels[1])
+        read, written = self.images(source, channels[0], groups), self.images(output, channels[1], groups)
         if read is None or written is None:
             self.pass_over(operation, NO_SHAPE, cost)
             return None

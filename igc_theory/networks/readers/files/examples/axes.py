@@ -3,29 +3,32 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from itertools import chain
-from typing import TypeVar
 
 from igc_theory.networks.description.graph import Operation, words
-from igc_theory.networks.readers.files.labels import (
+from igc_theory.networks.readers.files.examples.evidence import Axes
+from igc_theory.networks.readers.files.examples.labels import (
     MOVES,
     Label,
     Labels,
     Numbers,
     Sizes,
-    axis_of,
+    certain,
+    copied,
+    entries,
     given_axes,
+    grouped,
+    integer,
     merged,
+    once,
     regrouped,
+    remnant,
 )
 from igc_theory.networks.readers.operators.contractions import spelled_out
 from igc_theory.networks.readers.operators.quantized import plain
 
-__all__ = ["Axes", "axes_of"]
-
-Size = TypeVar("Size")
+__all__ = ["axes_of"]
 
 _ALIKE = words(
     "Abs Add And BitShift Cast CastLike Ceil Celu Clip Div Dropout Elu Equal Erf Exp Floor Gelu Greater "
@@ -40,63 +43,31 @@ _EXAMPLES_FIRST = words(
 )
 """Operators that take axis 0 for examples and axis 1 for channels."""
 
-_ALONG = words("ArgMax ArgMin CumSum Hardmax LogSoftmax LpNormalization Softmax TopK")
+_APART = words(
+    "AveragePool GlobalAveragePool GlobalLpPool GlobalMaxPool LpPool MaxPool BatchNormalization InstanceNormalization"
+)
+"""Those of them that keep each channel apart."""
+
+_POOLS = frozenset(name for name in _APART if name.endswith("Pool"))
+"""Those that hold nothing for a channel, so that what they take for channels may be anything."""
+
+_ALONG = words("ArgMax ArgMin Hardmax LogSoftmax LpNormalization Softmax TopK")
 """Operators that compare the entries along one axis."""
+
+_COPYING = words("Expand Tile")
+"""Operators that write copies of what they read."""
 
 _FROM = words("LayerNormalization RMSNormalization")
 """Operators that compare the entries along one axis and all behind it."""
 
 
-@dataclass
-class Axes:
-    """What is found about the axes of an input.
-
-    `decided` is whether one of them counts examples, and `place` that one, if an operator that knows examples says so. `channel`
-    is the axis of the channels, if a convolution, a pool or a normalisation says so. `mixed` and `kept` collect signs that decide
-    where no operator does: along which axes entries meet, and along which ones they stay apart.
-    """
-
-    shape: Sizes = ()
-    decided: bool | None = None
-    place: int = 0
-    channel: int | None = None
-    mixed: set[int] = field(default_factory=set)
-    kept: set[int] = field(default_factory=set)
-    labels: dict[str, Labels] = field(default_factory=dict)
-
-    @property
-    def batched(self) -> bool | None:
-        """Whether an axis counts examples; None if nothing says so."""
-        if self.decided is not None:
-            return self.decided
-        if 0 in self.mixed:
-            return bool(self.kept - self.mixed)
-        return True if 0 in self.kept else None
-
-    @property
-    def examples(self) -> int:
-        """The axis that counts examples, if one does; axis 0 if nothing says so."""
-        return min(self.kept - self.mixed, default=0) if self.decided is None and 0 in self.mixed else self.place
-
-    def of_one(self, sizes: Sequence[Size]) -> list[Size]:
-        """Return the sizes of one example: without that of the axis that counts them, which is axis 0 if nothing says so."""
-        return [size for axis, size in enumerate(sizes) if self.batched is False or axis != self.examples]
-
-    def decide(self, examples: int | None) -> None:
-        """Note the axis that an operator takes for examples; None if it is not one of the input."""
-        self.decided, self.place = examples is not None, examples or 0
-
-    def mix(self, label: Label) -> None:
-        """Note that entries along an axis meet; joined axes of one entry have nothing to meet."""
-        self.mixed |= {axis for axis in label if len(label) == 1 or self.shape[axis : axis + 1] != (1,)}
-
-    def is_whole(self, label: Label, size: int | None) -> bool:
-        """Return whether an axis of a tensor is one axis of the input and nothing else."""
-        return len(label) == 1 and size in (None, *self.shape[label[0] : label[0] + 1])
-
-
 def axes_of(
-    operations: Iterable[Operation], image: str, rank: int, shapes: Mapping[str, Sizes], numbers: Numbers
+    operations: Iterable[Operation],
+    image: str,
+    rank: int,
+    shapes: Mapping[str, Sizes],
+    numbers: Numbers,
+    constants: Container[str] | None = None,
 ) -> Axes:
     """Return what operators make of the axes of a tensor.
 
@@ -111,8 +82,11 @@ def axes_of(
         Shapes that are known; without them a Reshape ends the way.
     numbers : callable
         Gives the integers that a constant holds, or None.
+    constants : container of str, optional
+        Tensors that do not depend on any input, if these are known.
     """
-    axes = Axes(shapes.get(image, ()), labels={image: tuple((axis,) for axis in range(rank))})
+    sizes = shapes.get(image, (1,) * rank)
+    axes = Axes(sizes, constants=constants, labels={image: tuple(((axis, size),) for axis, size in enumerate(sizes))})
     for written in operations:
         if axes.channel is not None and axes.decided is not None:
             break
@@ -122,7 +96,8 @@ def axes_of(
             if labels is not None and any(labels):
                 axes.labels.update(dict.fromkeys(operation.outputs, labels))
                 # A tensor with one axis of the input twice pairs its entries, as scores of attention do.
-                axes.mixed |= {axis for axis, times in Counter(chain.from_iterable(labels)).items() if times > 1}
+                found = Counter(chain.from_iterable(axes.whole(certain(label)) for label in labels))
+                axes.mixed |= {axis for axis, times in found.items() if times > 1}
     return axes
 
 
@@ -137,6 +112,8 @@ def _written(axes: Axes, operation: Operation, shapes: Mapping[str, Sizes], numb
         return None
     if kind in MOVES:
         return MOVES[kind](first, operation, numbers)
+    if kind == "CumSum":
+        return _accumulated(axes, first, operation, numbers)
     if kind.startswith("Reduce"):
         return _reduced(axes, first, operation, numbers)
     return _OF_ONE.get(kind, _resized)(axes, first, operation, shapes)
@@ -147,31 +124,49 @@ def _examples_first(axes: Axes, labels: Labels, operation: Operation, shapes: Ma
     if len(labels) < 2:
         return None
     front, channels = labels[:2]
-    if axes.decided is None and (not front or axes.is_whole(front, _size(shapes, operation, 0))):
-        axes.decide(front[0] if front else None)
-    axes.kept |= set(front)
-    if axes.channel is None and channels:
-        axes.channel = channels[0]
-    return (front, *[()] * (len(labels) - 1))
+    groups = integer(operation, "group", integer(operation, "num_groups", 1))
+    apart, summed = grouped(channels, entries(channels) if operation.operator in _APART else groups)
+    axes.kept |= axes.whole(front)
+    if axes.decided is None and front:
+        _of_front(axes, front, summed)
+    elif axes.decided is None and operation.operator not in _POOLS:
+        _of_none(axes, apart if len(channels) > 1 else (), axes.labels.get(operation.reads(1), ()))
+    if axes.channel is None:
+        axes.channel = next((axis for axis, _ in (*summed, *apart[::-1]) if axis is not None), None)
+    written = shapes.get(operation.outputs[0], ())[1:2] if apart else ()
+    features = ((None, written[0] // entries(apart)),) if written else ()
+    return (front, (*apart, *features), *[()] * (len(labels) - 2))
 
 
-def _size(shapes: Mapping[str, Sizes], operation: Operation, axis: int) -> int | None:
-    """Return the size of an axis that an operator reads, if it is known."""
-    shape = shapes.get(operation.inputs[0], ())
-    return shape[axis] if axis < len(shape) else None
+def _of_front(axes: Axes, front: Label, summed: Label) -> None:
+    """Learn from what an operator takes for examples: parts of one image are none of the input, whose axis 0 has its channels."""
+    own = axes.whole(front)
+    if len(own) == 1 or (not own and 0 in axes.whole(certain(summed))):
+        axes.decide(min(own, default=None))
+    axes.joined |= own
+    axes.weak |= not own
+
+
+def _of_none(axes: Axes, apart: Label, kernels: Labels) -> None:
+    """Learn from an operator with a new axis in front: examples may be groups with kernels of their own, or passes of a loop."""
+    groups = axes.whole(apart) | axes.walked
+    own = groups & axes.whole(kernels[0] if kernels else ())
+    axes.kept |= own
+    axes.weak |= bool(groups) and not own
+    if len(own) == 1 or not groups:
+        axes.decide(min(own, default=None))
 
 
 def _steps(axes: Axes, labels: Labels, operation: Operation, shapes: Mapping[str, Sizes]) -> Labels | None:
     """Learn from an operator on sequences which axis counts examples, and which one steps."""
     example, step = _OF_SEQUENCES[operation.operator](operation, len(labels))
     if all(0 <= place < len(labels) for place in (example, step)):
-        examples, steps = labels[example], labels[step]
-        first_is_steps = steps == (0,) and axes.is_whole(steps, _size(shapes, operation, step))
-        is_known = axes.is_whole(examples, _size(shapes, operation, example)) if examples else first_is_steps
-        if axes.decided is None and is_known and (first_is_steps or examples == (0,)):
-            axes.decide(examples[0] if examples else None)
-        axes.kept |= set(examples)
-        axes.mix(steps)
+        own, first_is_steps = axes.whole(labels[example]), axes.whole(certain(labels[step])) == {0}
+        is_known = len(own) == 1 if labels[example] else first_is_steps
+        if axes.decided is None and is_known and (first_is_steps or own == {0}):
+            axes.decide(min(own, default=None))
+        axes.kept |= own
+        axes.mix(labels[step])
     return _resized(axes, labels, operation, shapes)
 
 
@@ -179,13 +174,15 @@ def _scanned(axes: Axes, labels: Labels, operation: Operation, shapes: Mapping[s
     """Return the labels of a step of what is scanned; states that are carried from step to step mix steps, not examples."""
     if "axis" not in operation.attributes:  # a state, or what is collected from all steps
         return _resized(axes, labels, operation, shapes)
-    axis = axis_of(operation, 0)
+    axis = integer(operation, "axis", 0)
     if axis >= len(labels):
         return None
     step = (*labels[:axis], *labels[axis + 1 :])
     if operation.attributes.get("carried"):
         axes.mix(labels[axis])
-        axes.kept |= set(*step[: len(step) > 1])
+        axes.kept |= axes.whole(step[0]) if len(step) > 1 else set()
+    else:
+        axes.walked |= axes.whole(labels[axis])
     return step
 
 
@@ -200,7 +197,8 @@ def _product(axes: Axes, operation: Operation, shapes: Mapping[str, Sizes]) -> L
     left, right = (outer[max(len(outer) - rank + 2, 0) :] for rank in ranks)
     first = [*left, "row", "summed"] if ranks[0] > 1 else ["summed"]
     second = [*right, "summed", "column"] if ranks[1] > 1 else ["summed"]
-    return _contracted(axes, operands, [first, second], [*outer, *first[-2:-1], *second[1:][-1:]])
+    result = [*outer, *first[-2:-1], *second[1:][-1:]]
+    return _contracted(axes, operation.inputs, operands, [first, second], result)
 
 
 def _einsum(axes: Axes, operation: Operation, shapes: Mapping[str, Sizes]) -> Labels | None:
@@ -214,11 +212,11 @@ def _einsum(axes: Axes, operation: Operation, shapes: Mapping[str, Sizes]) -> La
     unknown = "..." in equation and None in sizes
     if unknown or any(labels and len(labels) != len(term) for labels, term in zip(operands, terms, strict=True)):
         return None
-    return _contracted(axes, operands, terms, result)
+    return _contracted(axes, operation.inputs, operands, terms, result)
 
 
 def _contracted(
-    axes: Axes, operands: Sequence[Labels], terms: Sequence[Sequence[str]], result: Sequence[str]
+    axes: Axes, inputs: Sequence[str], operands: Sequence[Labels], terms: Sequence[Sequence[str]], result: Sequence[str]
 ) -> Labels | None:
     """Return the labels of a sum of products, of operands and a result whose axes have names; operands without labels are free."""
     meanings: dict[str, list[Label]] = {}
@@ -230,15 +228,18 @@ def _contracted(
             for label in found:
                 axes.mix(label)
         elif len(found) > 1 and len(set(found)) == 1:
-            axes.kept |= set(found[0])
+            axes.kept |= axes.whole(found[0])
     written = tuple(next(filter(None, meanings.get(name, ())), ()) for name in result)
-    axes.kept |= {0} & set(chain.from_iterable(written))
+    rows = {name for name, label in zip(result, written, strict=True) if 0 in axes.whole(label)}
+    others = [term for name, term in zip(inputs, terms, strict=False) if axes.is_of_another_input(name)]
+    axes.kept |= {0} if rows else set()
+    axes.weak |= bool(rows) and any(rows.isdisjoint(term) for term in others)
     return written
 
 
 def _gathered(axes: Axes, operation: Operation, shapes: Mapping[str, Sizes]) -> Labels | None:
     data, places = axes.labels.get(operation.reads(0)), axes.labels.get(operation.reads(1))
-    axis = axis_of(operation, 0)
+    axis = integer(operation, "axis", 0)
     if data is None:
         return None if places is None else (*[()] * max(axis, 0), *places, ())
     if not data:
@@ -246,19 +247,30 @@ def _gathered(axes: Axes, operation: Operation, shapes: Mapping[str, Sizes]) -> 
     axis %= len(data)
     axes.mix(data[axis])
     shape = shapes.get(operation.outputs[0])
-    return None if shape is None else (*data[:axis], *[()] * (len(shape) - len(data) + 1), *data[axis + 1 :])
+    if shape is None:
+        return None
+    if axes.is_of_another_input(operation.reads(1)):
+        axes.walked |= axes.whole(data[axis])
+    new = [remnant(data[axis], shape[axis])] if len(shape) == len(data) else [()] * (len(shape) - len(data) + 1)
+    return (*data[:axis], *new, *data[axis + 1 :])
 
 
 def _along(axes: Axes, labels: Labels, operation: Operation, _: Mapping[str, Sizes]) -> Labels:
-    axis = axis_of(operation, -1)
+    axis = integer(operation, "axis", -1)
     if -len(labels) <= axis < len(labels):
         axes.mix(labels[axis])
     return labels
 
 
 def _onwards(axes: Axes, labels: Labels, operation: Operation, _: Mapping[str, Sizes]) -> Labels:
-    for label in labels[axis_of(operation, -1) :]:
+    for label in labels[integer(operation, "axis", -1) :]:
         axes.mix(label)
+    return labels
+
+
+def _accumulated(axes: Axes, labels: Labels, operation: Operation, numbers: Numbers) -> Labels:
+    for axis in numbers(operation.reads(1)) or ():
+        axes.mix(labels[axis] if -len(labels) <= axis < len(labels) else ())
     return labels
 
 
@@ -274,26 +286,63 @@ def _reduced(axes: Axes, labels: Labels, operation: Operation, numbers: Numbers)
 
 
 def _resized(axes: Axes, labels: Labels, operation: Operation, shapes: Mapping[str, Sizes]) -> Labels | None:
-    """Return the labels of the axes that keep their size, or are split or joined in order."""
+    """Return the labels of the axes that keep their size, or are copied, split or joined in order."""
     read, written = shapes.get(operation.inputs[0]), shapes.get(operation.outputs[0])
     if read is None or written is None or len(read) != len(labels):
         return None
     if operation.operator in ("Reshape", "Flatten"):
-        return regrouped(labels, axes.shape, read, written)
-    if operation.operator == "Concat":
-        _along(axes, labels, operation, shapes)
+        return regrouped(labels, read, written)
+    new = len(written) - len(read) if operation.operator == "Expand" else 0
+    labels, read = ((),) * new + labels, (1,) * new + read
     if len(read) != len(written):
         return None
-    for label, old, new in zip(labels, read, written, strict=True):
-        if old != new:
-            axes.mix(label)
-    return tuple(label if old == new else () for label, old, new in zip(labels, read, written, strict=True))
+    sizes = zip(labels, read, written, strict=True)
+    return tuple(label if old == new else _changed(axes, label, new, operation) for label, old, new in sizes)
+
+
+def _changed(axes: Axes, label: Label, size: int, operation: Operation) -> Label:
+    """Return the label of an axis that has got another size: as copies of an axis of the input, or with entries that differ."""
+    if operation.operator in _COPYING:
+        axes.copied |= axes.whole(label)
+        return copied(label, size)
+    one = once(label)
+    if operation.operator in ("Slice", "Split") and axes.whole(certain(one)) and size % entries(one) == 0:
+        return copied(one, size)
+    axes.mix(label)
+    return remnant(label, size)
+
+
+def _joined(axes: Axes, operation: Operation, shapes: Mapping[str, Sizes]) -> Labels | None:
+    """Return the labels of tensors that are put one behind the other: what is alike in all of them is copied."""
+    parts = [axes.labels[name] for name in operation.inputs if name in axes.labels]
+    shape, axis = shapes.get(operation.outputs[0]), integer(operation, "axis", 0)
+    if shape is None or {len(labels) for labels in parts} != {len(shape)} or not -len(shape) <= axis < len(shape):
+        return None
+    labels, axis = merged(parts), axis % len(shape)
+    label, one = labels[axis], once(labels[axis])
+    rest = [name for name in operation.inputs if name not in axes.labels]
+    alike = {once(entry[axis]) for entry in parts} == {one} and _are_copies(axes, rest, axis, entries(one), shapes)
+    if not alike:
+        axes.mix(label)
+    if alike and axes.whole(certain(one)):
+        axes.copied |= axes.whole(one)
+        label = copied(one, shape[axis])
+    else:
+        label = remnant(label, shape[axis])
+    return (*labels[:axis], label, *labels[axis + 1 :])
+
+
+def _are_copies(axes: Axes, names: Sequence[str], axis: int, size: int, shapes: Mapping[str, Sizes]) -> bool:
+    """Return whether tensors of other inputs may hold as many examples: constants do not, and some sizes do not fit."""
+    known = [shapes[name] for name in names if name in shapes and axes.is_of_another_input(name)]
+    return len(known) == len(names) and all(shape[axis] % size == 0 for shape in known)
 
 
 _OF_SEVERAL: dict[str, Callable[[Axes, Operation, Mapping[str, Sizes]], Labels | None]] = {
     **dict.fromkeys(("MatMul", "Gemm"), _product),
     "Einsum": _einsum,
     "Gather": _gathered,
+    "Concat": _joined,
 }
 
 _OF_SEQUENCES: dict[str, Callable[[Operation, int], tuple[int, int]]] = {
