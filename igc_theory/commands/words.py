@@ -100,15 +100,21 @@ def in_flags(sentence: str, flags: Mapping[str, str]) -> str:
     '--input 4x64x32 has 4 channels, not 3'
     >>> in_flags("factors=4 leaves none: use factors=2", {"factors": "--factors"})
     '--factors 4 leaves none: use --factors 2'
+    >>> in_flags("small.onnx is there, and force=False: give another file, or force=True", {"force": "--force"})
+    'small.onnx is there, and no --force: give another file, or --force'
     """
     if not flags:
         return sentence
     names = "|".join(sorted(map(re.escape, flags), key=len, reverse=True))
-    return re.sub(rf"(?<![\w.-])({names})=(\(\d+(?:, \d+)*\))?", lambda found: _flag(found, flags), sentence)
+    value = r"(\(\d+(?:, \d+)*\)|True\b|False\b)?"
+    return re.sub(rf"(?<![\w.-])({names})={value}", lambda found: _flag(found, flags), sentence)
 
 
 def _flag(found: re.Match[str], flags: Mapping[str, str]) -> str:
-    return f"{flags[found[1]]} {'x'.join(re.findall(r'[0-9]+', found[2] or ''))}"
+    flag, value = flags[found[1]], found[2] or ""
+    if value in ("True", "False"):  # such a flag takes no word
+        return flag if value == "True" else f"no {flag}"
+    return f"{flag} {'x'.join(re.findall(r'[0-9]+', value))}"
 
 
 def table_lines(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:

@@ -236,11 +236,12 @@ def depthwise_width(T: Quantity, pointwise: Quantity, S: Quantity) -> Quantity:
     """
     checked = quantity("T", T), quantity("pointwise", pointwise), area(S)
     T, n, S = (np.asarray(value, dtype=float) for value in checked)
-    # Each term alone may not exceed T, which brackets the root from above.
+    # Each term alone may not exceed T, which bounds the root from above: its share of that bound is at most one, but for rounding.
     above = np.minimum(T / S, balanced_width(T, n, 1))
-    arguments: Any = (T, n, S)  # the stubs of SciPy know functions of one argument only
+    # Typed so, as the stubs of SciPy know functions of one argument only.
+    arguments: Any = (S * above / T, n * above ** (1 + 1 / n) / T, n)
     excess: Any = _depthwise_excess
-    return elementwise.find_root(excess, (0 * above, above), args=arguments).x[()]
+    return (above * elementwise.find_root(excess, (0 * above, 0 * above + 2), args=arguments).x)[()]
 
 
 def constrained_parameters(C: Quantity, S: Quantity, functions: Functions = NUMERIC) -> Quantity:
@@ -336,5 +337,5 @@ def attainable_parameters(C: Quantity, L: Quantity, S: Quantity) -> Quantity:
     return np.asarray(np.where(allowed, balanced_parameters(C, L, S), depthwise))[()]
 
 
-def _depthwise_excess(C: Any, T: Any, n: Any, S: Any) -> Any:
-    return S * C + n * C ** (1 + 1 / n) - T
+def _depthwise_excess(share: Any, spatial: Any, pointwise: Any, n: Any) -> Any:
+    return spatial * share + pointwise * share ** (1 + 1 / n) - 1

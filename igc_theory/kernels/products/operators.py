@@ -82,7 +82,6 @@ def _operand(name: str, x: ArrayLike, rows: int, *, columns: bool, either: bool 
     fits = array.shape[:1] == (rows,) and array.ndim <= 2
     if not fits or (columns and array.ndim < 2) or not (columns or either or array.size == rows):
         expected = f"({rows}, N)" if columns else f"({rows},) or ({rows}, N)" if either else f"({rows},)"
-        raise ValueError(
-            f"{name} has shape {array.shape}, but the operator takes {expected}: give {rows} entries per column"
-        )
+        way_out = f"give {rows} entries per column" if array.ndim < 3 else "for images call product.convolve"
+        raise ValueError(f"{name} has shape {array.shape}, but the operator takes {expected}: {way_out}")
     return np.ascontiguousarray(array)  # in another memory order the BLAS may round otherwise

@@ -225,9 +225,10 @@ class Plan:
         array = array if array.dtype == self.dtype else numbers("x", array)
         shape = self.shape[1], self.batch
         if array.shape != shape and not (self.batch == 1 and array.shape == shape[:1]):
-            raise ValueError(
-                f"x has shape {array.shape}, but the plan was made for {shape}: make another plan with product.plan(batch)"
+            way_out = (
+                "make another plan with product.plan(batch)" if array.ndim < 3 else "for images call product.convolve"
             )
+            raise ValueError(f"x has shape {array.shape}, but the plan was made for {shape}: {way_out}")
         if not np.can_cast(array.dtype, self.dtype, "same_kind"):
             raise TypeError(f"x has dtype {array.dtype}, the plan {self.dtype}: make a complex plan, or give x.real")
         return np.ascontiguousarray(array, self.dtype)

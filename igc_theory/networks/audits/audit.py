@@ -49,6 +49,8 @@ class Audit:
     --------
     >>> from igc_theory.networks import network
     >>> found = audit(network("igc_l24m2", depth=5), progress=False)
+    >>> found
+    Audit of igc_l24m2(depth=5): 2 of 2 layers that can be replaced are; networks.audits.page.first_page tells more
     >>> len(found.chains), len(found.layers)
     (3, 2)
     """
@@ -59,6 +61,10 @@ class Audit:
     plan: ReplacementPlan
     flow: NetworkFlow | None = None
     times: Latency | None = None
+
+    def __repr__(self) -> str:
+        actions = f"{len(self.plan.actions)} of {len(self.layers)} layers that can be replaced are"
+        return f"Audit of {self.network.name}: {actions}; networks.audits.page.first_page tells more"
 
 
 @one_blas_thread()

@@ -135,7 +135,20 @@ def _flow(audit: Audit) -> str:
     if not audit.flow.blocks:
         return "Flow: no blocks to look at."
     sentences = [f"{sentence[0].upper()}{sentence[1:]}." for sentence in audit.flow.sentences[:4]]
-    return f"Flow: {' '.join(sentences)}" if sentences else "Flow: in every block each output depends on each input."
+    found = " ".join(sentences) if sentences else "in every block each output depends on each input."
+    return f"Flow: {found}{_apart(audit)}"
+
+
+def _apart(audit: Audit) -> str:
+    """Return which chains of group convolutions are not dense by themselves; a dense layer in the same block hides that."""
+    apart = [found for found in audit.chains if found.grade.missing]
+    if not apart:
+        return ""
+    first, count = apart[0], len(apart)
+    ends, grade = f"{first.layers[0]} to {first.layers[-1]}", str(first.grade)
+    if count == 1:
+        return f" The group convolutions {ends} are {grade}."
+    return f" {count} chains of group convolutions are not dense, the first {ends}{grade.removeprefix('not dense')}."
 
 
 def _replaceable(audit: Audit) -> str:

@@ -58,6 +58,14 @@ def test_widths_invert_costs(width: Callable[[Any, Any], Any], weights: Callable
 def test_balanced_widths_invert_for_any_number_of_factors(T: float, L: float, S: float) -> None:
     assert widths.balanced_parameters(widths.balanced_width(T, L, S), L, S) == pytest.approx(T, rel=1e-12)
     assert widths.depthwise_parameters(widths.depthwise_width(T, L, S), L, S) == pytest.approx(T, rel=1e-12)
+
+
+def test_depthwise_width_over_the_whole_range_of_budgets() -> None:
+    for S in (1, 9, 10**6):
+        for n in (1, 2, 7, 100):
+            T = np.logspace(1, 50, 200)
+            found = widths.depthwise_width(T, n, S)
+            np.testing.assert_allclose(S * found + n * found ** (1 + 1 / n), T, rtol=1e-12)
     assert widths.constrained_parameters(widths.constrained_width(T, S), S) == pytest.approx(T, rel=1e-12)
 
 

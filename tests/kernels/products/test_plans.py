@@ -275,6 +275,8 @@ READ_ONLY.setflags(write=False)
         (lambda: PRODUCT.plan(4)(X[:5]), ValueError, r"x has shape \(5, 4\), but the plan was made for \(6, 4\)"),
         (lambda: PRODUCT.plan(4)(X[:, 0]), ValueError, r"x has shape \(6,\)"),
         (lambda: PRODUCT.plan(1)(X), ValueError, r"x has shape \(6, 4\), but the plan was made for \(6, 1\)"),
+        (lambda: PRODUCT.plan(1)(X[None]), ValueError, r"was made for \(6, 1\): for images call product.convolve"),
+        (lambda: PRODUCT @ X[None], ValueError, "for images call product.convolve"),
         (lambda: PRODUCT.plan(4)(1j * X), TypeError, "x has dtype complex128, the plan float64"),
         (lambda: PRODUCT.plan(4)(X.astype(str)), TypeError, "x has dtype <U"),
         (

@@ -373,3 +373,20 @@ def test_missing_joblib_is_said_in_words_of_the_command_line(
     monkeypatch.setitem(__import__("sys").modules, "joblib", None)
     status, _, err = said(capsys, "alexnet", "-j", "2")
     assert (status, "pip install joblib, or leave --workers 1" in err) == (1, True)
+
+
+def test_chains_of_group_convolutions_that_fall_apart_are_named_behind_a_dense_layer_too() -> None:
+    """As in a block whose last layer joins all channels, which are apart before."""
+    one, several = (first_page(audit(network(name), progress=False), width=10**4) for name in ("alexnet", "mixnet_s"))
+    assert "The group convolutions conv4 to conv5 are not dense: output 0 has no path from input 192." in one
+    said = (
+        "2 chains of group convolutions are not dense, the first stage2.block2.conv1 to stage2.block2.conv3: output 0"
+    )
+    assert said in several
+    assert "not dense" not in first_page(audit(network("shufflenet"), progress=False), width=10**4)
+
+
+def test_an_audit_says_what_it_is_in_one_line() -> None:
+    found = audit(network("mobilenet_v1"), progress=False)
+    assert repr(found).startswith("Audit of mobilenet_v1: ")
+    assert len(repr(found)) < 150
