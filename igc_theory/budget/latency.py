@@ -207,6 +207,12 @@ class LatencyTable:
         if not self._by_kind.keys() - {SHUFFLE}:
             raise ValueError("layers has no convolution: a model needs at least one")
 
+    @property
+    def where(self) -> str:
+        """Runtime and processor in words."""
+        runtime, processor = self.machine.get("runtime", "unknown"), self.machine.get("processor")
+        return f"{runtime} on {processor}" if processor else runtime
+
     @cached_property
     def coefficients(self) -> dict[str, Coefficients]:
         """Milliseconds per operator, branch, multiply–add, number read and number written, by kind of operator."""
@@ -241,7 +247,7 @@ class LatencyTable:
 
     def __repr__(self) -> str:
         counted = f"{len(self.layers)} layers, {len(self.chains)} chains"
-        return f"LatencyTable({self.machine.get('runtime', 'unknown')}, {counted})"
+        return f"LatencyTable({self.where}, {counted})"
 
     @cached_property
     def _by_kind(self) -> dict[str, list[tuple[Work, float]]]:
@@ -332,7 +338,7 @@ def predicted(works: Sequence[Work], table: LatencyTable, passed_over: int = 0) 
     shuffles = sum(operator_time(table, work) for work in works if work.kind == SHUFFLE)
     low, high = table.interval
     share = shuffles / total if total else 0.0
-    return Latency(total, low * total, high * total, share, table.machine.get("runtime", "unknown"), passed_over)
+    return Latency(total, low * total, high * total, share, table.where, passed_over)
 
 
 def chain_work(chain: Chain, height: int, width: int, *, written: ImageSize | None = None) -> list[Work]:
