@@ -509,6 +509,58 @@ def test_weights_computed_from_stored_ones_are_replaced_with_what_computed_them(
     assert "w" not in {tensor.name for tensor in found.model.graph.initializer}
 
 
+@pytest.mark.parametrize("rank", [8, 48])
+@pytest.mark.parametrize("objective", ["bits", "multiply_adds"])
+def test_a_node_that_computes_weights_is_no_layer(tmp_path, rank, objective):
+    """The written file, counted again, is the oracle: it holds what the layers may cost, and no more."""
+    nodes = [
+        helper.make_node("MatMul", ["a", "b"], ["w"], "makes w"),
+        helper.make_node("MatMul", ["x", "w"], ["y"], "layer"),
+    ]
+    path = written(tmp_path, model(nodes, {"a": drawn(64, rank), "b": drawn(rank, 64)}, (1, 64)))
+    found, old = rewrite(path, 0.5, objective=objective), read_onnx(path)
+    new = read_onnx(found.save(tmp_path / "small.onnx"))
+    assert ([layer.name for layer in found.choices.layers], found.kept) == (["layer"], ())
+    costs = [(one.multiply_adds, 32 * one.parameters)[objective == "bits"] for one in (old, new)]
+    assert [found.choices.before, found.cost] == costs
+    assert found.replaced == 1
+
+
+def test_weights_stay_where_what_they_are_computed_from_serves_others(tmp_path):
+    """Otherwise the arrays stay in the file beside the factors, and nothing is saved."""
+    node = helper.make_node
+    split = [
+        node("Split", ["w"], ["p", "q"], axis=1),
+        node("MatMul", ["x", "p"], ["h"], "one"),
+        node("MatMul", ["h", "q"], ["g"], "two"),
+    ]
+    middle = [
+        node("Transpose", ["w"], ["t"]),
+        node("Neg", ["t"], ["n"]),
+        node("MatMul", ["x", "n"], ["h"], "one"),
+        node("MatMul", ["h", "t"], ["g"], "two"),
+    ]
+    for nodes, constants, kept in (
+        (split, {"w": drawn(16, 32)}, ["one", "two"]),
+        (middle, {"w": drawn(16, 16)}, ["one", "two"]),
+    ):
+        last = node("MatMul", ["g", "v"], ["y"], "last")
+        found = rewrite(written(tmp_path, model([*nodes, last], constants | {"v": drawn(16, 16)}, (16, 16))), 0.5)
+        assert found.kept == tuple((name, "its weights are read elsewhere too") for name in kept)
+        left = sum(np.prod(t.dims) for t in found.model.graph.initializer if t.data_type == TensorProto.FLOAT)
+        assert left == constants["w"].size + found.choices.candidates[0].parameters
+
+
+def test_sizes_that_many_nodes_read_keep_no_weights(tmp_path):
+    nodes = [
+        helper.make_node("Reshape", ["w", "sizes"], ["p"]),
+        helper.make_node("MatMul", ["x", "p"], ["h"]),
+        helper.make_node("Reshape", ["h", "sizes"], ["y"]),
+    ]
+    made = model(nodes, {"w": drawn(256), "sizes": np.array([16, 16])}, (16, 16))
+    assert rewrite(written(tmp_path, made), 0.5).replaced == 1
+
+
 def test_old_files_list_new_arrays_among_their_inputs_and_get_no_shuffles(tmp_path):
     made = network(6)
     made.ir_version = 3

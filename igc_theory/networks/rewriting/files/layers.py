@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -102,10 +103,12 @@ def onnx_layers(
         Whether the numbers do not matter, so that weights which are not in the file count as zeros.
     """
     opset = max((entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")), default=0)
-    users, kept = defaultdict(list), []
+    users: dict[str, list[Any]] = defaultdict(list)
+    kept: list[tuple[str, str]] = []
     for node in model.graph.node:
         kept += [(node.name or node.output[0], f"{node.op_type} has a graph of its own, which stays")] * _has_body(node)
-        if node.op_type in _READERS and node.domain in ("", "ai.onnx") and len(node.input) > 1:
+        is_reader = node.op_type in _READERS and node.domain in ("", "ai.onnx") and len(node.input) > 1
+        if is_reader and node.output[0] not in graph.constants:  # what depends on no input computes weights
             users[node.input[1]].append(node)
     layers, norms = [], _norms(model, graph)
     for weight, nodes in users.items():
@@ -156,34 +159,50 @@ def _layer(
         first.kernel,
         moments=np.mean(known, axis=0) if len(known) == len(nodes) else None,
         plain=opset < FIRST_SHUFFLES or rank not in (2, 3, 4),
+        stored=_stored(graph, weight),
     )
     return OnnxLayer(dense, tuple(nodes), weight, tuple(one.bias for one in read), rank)
+
+
+def _stored(graph: Graph, weight: str) -> int | None:
+    """Return how many numbers the file holds for weights, which it may compute from more or fewer; None if it holds none."""
+    origins = [name for name in graph.constants[weight].origins if name in graph.stored and _is_array(graph, name)]
+    return sum(prod(graph.stored[name].shape) for name in origins) or None
 
 
 def _check_readers(model: Any, graph: Graph, weight: str, nodes: list[Any]) -> None:
     """Refuse weights that something else reads too, itself or what they are computed from."""
     if weight not in graph.constants:
         raise Kept("its weights depend on the input")
-    writers = {name: node for node in model.graph.node for name in node.output}
-    chain, names = set(), [weight]
-    while names:
-        name = names.pop()
-        if name and name not in chain:
-            chain.add(name)
-            names += writers[name].input if name in writers else []
-    makers = {id(writers[name]) for name in chain if name in writers}
+    chain, makers = _made_from(model, weight)
     allowed = makers | {id(node) for node in nodes}
     read = Counter(name for node in model.graph.node for name in node.input if id(node) not in allowed)
     read.update(entry.name for entry in model.graph.output)
     read.update(name for node in model.graph.node for name in read_inside(node))
-    sizes = graph.stored
-    others = [
-        name
-        for name in chain
-        if read[name] and (name == weight or np.prod(sizes[name].shape if name in sizes else 0) > 1)
-    ]
+    others = [name for name in chain if read[name] and (name == weight or _is_array(graph, name))]
     if others or any(node.input[k] == weight for node in nodes for k in range(len(node.input)) if k != 1):
         raise Kept("its weights are read elsewhere too")
+
+
+def _made_from(model: Any, weight: str) -> tuple[set[str], set[int]]:
+    """Return what weights are computed from, with all that is written on the way, and the nodes that do it."""
+    writers = {name: node for node in model.graph.node for name in node.output}
+    chain, makers, names = set(), set(), [weight]
+    while names:
+        name = names.pop()
+        if name and name not in chain:
+            chain.add(name)
+            if name in writers:
+                makers.add(id(writers[name]))
+                # Parts of one array, as Split writes them, stay or go together.
+                names += [*writers[name].input, *writers[name].output]
+    return chain, makers
+
+
+def _is_array(graph: Graph, name: str) -> bool:
+    """Return whether a tensor is a constant of several numbers; sizes and places, which many nodes may read, are none."""
+    constant = graph.constants.get(name)
+    return constant is not None and constant.dtype != "int64" and (constant.shape is None or prod(constant.shape) > 1)
 
 
 def read_inside(node: Any) -> list[str]:
