@@ -80,6 +80,8 @@ CASES = {
     "gemm": (helper.make_node("Gemm", ["x", "w", "b"], ["y"], transB=1, alpha=0.5, beta=2.0), {"w": drawn(12, 8), "b": drawn(12)}, (3, 8)),
     "gemm, no bias": (helper.make_node("Gemm", ["x", "w"], ["y"]), {"w": drawn(8, 12)}, (3, 8)),
     "matmul": (helper.make_node("MatMul", ["x", "w"], ["y"]), {"w": drawn(8, 12)}, (2, 5, 8)),
+    "gemm of doubles": (helper.make_node("Gemm", ["x", "w", "b"], ["y"], transB=1), {"w": drawn(12, 8, kind=np.float64), "b": drawn(12, kind=np.float64)}, (3, 8)),
+    "matmul of doubles": (helper.make_node("MatMul", ["x", "w"], ["y"]), {"w": drawn(8, 12, kind=np.float64)}, (2, 3, 4, 8)),
     "matmul of images": (helper.make_node("MatMul", ["x", "w"], ["y"]), {"w": drawn(8, 12)}, (2, 3, 4, 8)),
 }  # fmt: skip
 
@@ -131,6 +133,28 @@ def test_multiply_adds_are_those_that_the_reader_counts_in_the_new_file(tmp_path
     for candidate in layer.dense.candidates(reorder=False)[1:]:
         counted = read_onnx(written(tmp_path, with_substitutes(made, [(layer, candidate.substitute)]), "new.onnx"))
         assert layer.dense.cost(candidate, "multiply_adds") == counted.multiply_adds, candidate.name
+
+
+@pytest.mark.parametrize(
+    ("operator", "shape"), [("Gemm", (3, 32)), *(("MatMul", shape) for shape in ((3, 32), (2, 3, 32), (2, 3, 4, 32)))]
+)
+def test_what_replaces_a_layer_of_doubles_runs_where_the_layer_does(tmp_path, operator, shape):
+    """onnxruntime has products of doubles, but no convolutions of them; a block-diagonal matrix is a product with branches."""
+    runtime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
+    weight, x = np.kron(np.eye(4), np.ones((8, 8))) * RNG.standard_normal((32, 32)), RNG.standard_normal(shape)
+    made = model([helper.make_node(operator, ["x", "w"], ["y"])], {"w": weight}, shape)
+    made.graph.input[0].type.tensor_type.elem_type = made.graph.output[0].type.tensor_type.elem_type = (
+        TensorProto.DOUBLE
+    )
+    path = written(tmp_path, made)
+    found = rewrite(path, 0.3, objective="multiply_adds")
+    (new,) = runtime.InferenceSession(found.model.SerializeToString()).run(None, {"x": x})
+    np.testing.assert_allclose(new, x @ weight, rtol=0, atol=1e-12)
+    assert (
+        read_onnx(found.save(tmp_path / "small.onnx")).multiply_adds == found.cost == read_onnx(path).multiply_adds / 4
+    )
+    fresh = rewrite(path, 0.4, architecture_only=True)
+    assert (fresh.replaced, fresh.measured.runtime) == (1, "onnxruntime")
 
 
 def norm(outputs, kind=np.float32, name="y", reads="h", **options):
