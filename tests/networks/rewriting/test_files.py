@@ -610,13 +610,34 @@ def test_half_precision_stays_half_precision(tmp_path):
     assert run(found.model, np.ones((1, 16, 4, 4), np.float16)).dtype == np.float16
 
 
-def test_arrays_in_further_files_are_taken_into_the_new_one(tmp_path):
-    path = tmp_path / "model.onnx"
-    onnx.save(network(), path, save_as_external_data=True, location="arrays.bin", size_threshold=0)
-    target = rewrite(path, 0.5).save(tmp_path / "small.onnx")
-    (tmp_path / "arrays.bin").unlink()
-    x = np.ones((1, 4, 6, 6), np.float32)
-    assert np.isfinite(run(onnx.load(target), x)).all()
+@pytest.mark.parametrize("budget", [1.0, 0.8])
+def test_arrays_in_further_files_are_taken_into_the_new_one(tmp_path, budget):
+    """With the whole budget too, when nothing is replaced: the same file elsewhere would point at what is not there."""
+    old, new = tmp_path / "old", tmp_path / "new"
+    old.mkdir(), new.mkdir()
+    whole = network()
+    whole.graph.node.insert(0, helper.make_node("Constant", [], ["b1"], value=whole.graph.initializer[1]))
+    del whole.graph.initializer[1]
+    plain = rewrite(written(tmp_path, whole), budget)
+    options = {"save_as_external_data": True, "size_threshold": 0, "convert_attribute": True}
+    onnx.save(whole, old / "model.onnx", location="arrays.bin", **options)
+    path = rewrite(old / "model.onnx", budget).save(new / "model.onnx")
+    x = RNG.standard_normal((1, 4, 6, 6)).astype(np.float32)
+    assert np.allclose(run(onnx.load(path), x), run(plain.model, x), atol=1e-6)
+    assert read_onnx(path).parameters == read_onnx(plain.save(new / "plain.onnx")).parameters
+
+
+def test_the_command_counts_further_files_and_does_not_write_over_them(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    onnx.save(network(), "model.onnx", save_as_external_data=True, location="arrays.bin", size_threshold=0)
+    arrays = Path("arrays.bin").read_bytes()
+    assert main(["rewrite", "model.onnx", "--keep", "1.0", "-o", "arrays.bin", "--force"]) == 1
+    assert "--output 'arrays.bin' holds arrays of the model: give another file" in capsys.readouterr().err
+    assert Path("arrays.bin").read_bytes() == arrays
+    assert main(["rewrite", "model.onnx", "--keep", "1.0", "-o", "same.onnx"]) == 0
+    before, after = len(arrays) + Path("model.onnx").stat().st_size, Path("same.onnx").stat().st_size
+    sentence = f"Written to same.onnx: {after:,} bytes, model.onnx with the files of its arrays has {before:,}."
+    assert sentence in capsys.readouterr().out
 
 
 def test_fresh_weights_for_a_file_without_any():

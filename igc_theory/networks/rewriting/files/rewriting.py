@@ -18,6 +18,7 @@ from igc_theory.networks.readers.onnx_reader import graph_of
 from igc_theory.networks.rewriting.dense_layers import Choices, DenseLayer, choices_within
 from igc_theory.networks.rewriting.files.layers import OnnxLayers, onnx_layers
 from igc_theory.networks.rewriting.files.nodes import with_substitutes
+from igc_theory.networks.rewriting.files.places import take_in
 from igc_theory.networks.rewriting.files.runs import Inputs, input_moments, random_inputs, runner
 from igc_theory.networks.rewriting.result import Measured, Rewrite, substituted
 from igc_theory.structure.arguments.kinds import kind_of, shown
@@ -53,7 +54,7 @@ def rewritten_file(
     content, sizes = path.read_bytes(), checked_sizes(input_shape)
     try:
         graph = graph_of(parsed(path, content), sizes)[0]
-        model, batches = _loaded(path, content, graph), _batches(inputs, graph)
+        (model, is_spread), batches = _loaded(path, content, graph), _batches(inputs, graph)
         found = _layers_of(model, graph, batches, architecture_only)
     except ValueError as error:
         raise ValueError(f"path={str(path)!r}: {error}") from error
@@ -69,7 +70,7 @@ def rewritten_file(
     new = with_substitutes(model, replaced, fold=fold and not architecture_only) if replaced else model
     errors = None if architecture_only else tuple(0.0 if one is None else one.relative_error for one in made)
     measured = _measured(path, model, new, graph, choices, batches)
-    written = new.SerializeToString if replaced else lambda: content
+    written = new.SerializeToString if replaced or is_spread else lambda: content
     measured = Measured(runtime=measured.runtime, unmeasured="its weights are fresh") if architecture_only else measured
     return Rewrite(new, choices, errors, found.kept, measured, path.stem, written)
 
@@ -90,14 +91,13 @@ def _nothing(found: OnnxLayers) -> str:
     return f"it has no layer that can be replaced ({reasons or 'no convolution, no linear layer'})"
 
 
-def _loaded(path: Path, content: bytes, graph: Graph) -> Any:
-    """Return the model with all its arrays, those of further files too."""
+def _loaded(path: Path, content: bytes, graph: Graph) -> tuple[Any, bool]:
+    """Return the model with all its arrays, and whether some of them lie in further files."""
     sizes = [prod(entry.shape) * np.dtype(_plain(entry.dtype)).itemsize for entry in graph.stored.values()]
     if sum(sizes) > LARGEST_MODEL:
         raise ValueError(f"it holds {sum(sizes):,} bytes of arrays, more than one file can: split the network in two")
     model = onnx.ModelProto.FromString(content)
-    onnx.external_data_helper.load_external_data_for_model(model, str(path.parent))
-    return model
+    return model, take_in(model, path.parent)
 
 
 def _plain(dtype: str) -> str:
