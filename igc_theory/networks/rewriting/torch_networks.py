@@ -5,10 +5,10 @@ The original is copied; layers of exactly PyTorch's own classes are replaced whe
 
 from __future__ import annotations
 
-import copy
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from math import sqrt
 from types import SimpleNamespace
@@ -22,7 +22,8 @@ from igc_theory.networks.rewriting.candidates.candidate import Substitute
 from igc_theory.networks.rewriting.dense_layers import DenseLayer, Place, choices_within, joined_size
 from igc_theory.networks.rewriting.moments import Moments
 from igc_theory.networks.rewriting.result import Measured, Rewrite, substituted
-from igc_theory.networks.rewriting.torch_norms import scales_behind, scales_of
+from igc_theory.networks.rewriting.torch_norms import scales_behind, scales_of, traced
+from igc_theory.networks.rewriting.torch_reads import copied, reads_watched
 from igc_theory.structure.arguments.kinds import kind_of, shown
 from igc_theory.structure.branches import serial_factors, wiring
 from igc_theory.structure.factors import GroupConv
@@ -91,28 +92,30 @@ def rewritten_module(
         raise TypeError(f"model={shown(module)} is {kind_of(module)}: {way_out}")
     if objective != "bits" and inputs is None:
         raise ValueError(f"objective={objective!r} of a module depends on its images: give some as inputs")
-    new = copy.deepcopy(module)
+    new = copied(module)
     modules, kept = _dense_modules(new)
-    before, seen = _seen(new, modules, inputs)
+    sight = _sight(new, modules, inputs)
+    kept += tuple(sight.stay.items())
+    modules = {name: part for name, part in modules.items() if name not in sight.stay}
     if not modules:
         raise ValueError(f"model={shown(type(module).__name__)} has no layer that can be replaced: {_first(kept)}")
-    scales = {} if seen else scales_behind(new)
-    layers = [_layer(name, one, seen.get(name), scales.get(name)) for name, one in modules.items()]
+    layers = [_layer(name, one, sight.seen.get(name), sight.scales.get(name)) for name, one in modules.items()]
     fresh, known = partial(DenseLayer.architectures, rng=_generator()), partial(DenseLayer.candidates, reorder=reorder)
     options = fresh if architecture_only else known
     choices = choices_within(
         layers, budget, objective, options, alike=architecture_only, table=table, progress=progress
     )
     made = substituted(choices, progress)
+    if architecture_only:
+        _reset(new)  # before layers are replaced: a module's own code for it may look into them
     others = {id(modules[layer.name]): _module(modules[layer.name], one)
               for layer, one in zip(choices.layers, made, strict=True) if one is not None}  # fmt: skip
     new = _exchanged(new, others)
-    name = type(module).__name__
-    if architecture_only:
-        _reset(new, {id(part) for other in others.values() for part in other.modules()})
-        return Rewrite(new, choices, None, kept, Measured(unmeasured="all its weights are fresh"), name)
-    errors = tuple(0.0 if one is None else one.relative_error for one in made)
-    return Rewrite(new, choices, errors, kept, _measured(new, inputs, before), name)
+    unmeasured = f"{'all its weights are fresh' if architecture_only else 'no inputs were given'}{sight.blind}"
+    measured = Measured(unmeasured=unmeasured) if inputs is None else _measured(new, inputs, sight.outputs)
+    measured = Measured(runtime=measured.runtime, unmeasured=unmeasured) if architecture_only else measured
+    errors = None if architecture_only else tuple(0.0 if one is None else one.relative_error for one in made)
+    return Rewrite(new, choices, errors, kept, measured, type(module).__name__)
 
 
 def _first(kept: tuple[tuple[str, str], ...]) -> str:
@@ -128,7 +131,7 @@ def _dense_modules(module: Any) -> tuple[dict[str, Any], tuple[tuple[str, str], 
     for name, part in module.named_modules():
         if not isinstance(part, (nn.Linear, nn.modules.conv._ConvNd)):
             continue
-        reason = _reason(part, uses[id(part.weight)], id(part) in inside)
+        reason = _reason(part, uses, id(part) in inside)
         if reason:
             kept.append((name, reason))
         else:
@@ -136,16 +139,19 @@ def _dense_modules(module: Any) -> tuple[dict[str, Any], tuple[tuple[str, str], 
     return found, tuple(kept)
 
 
-def _reason(part: Any, uses: int, is_inside: bool) -> str:
+_READ = "its weights are read elsewhere too"
+
+
+def _reason(part: Any, uses: Mapping[int, int], is_inside: bool) -> str:
     """Return why a layer stays as it is; empty if it need not."""
     if type(part) not in (nn.Linear, nn.Conv1d, nn.Conv2d):
         return f"it is {kind_of(part)}: Linear, Conv1d and Conv2d are replaced"
-    if uses > 1 or is_inside:
-        return "its weights are read elsewhere too"
-    if part._forward_hooks or part._forward_pre_hooks or part._backward_hooks:
-        return "it has hooks"
+    if around := _reason_around(part, uses, is_inside):
+        return around
     if isinstance(part.weight, nn.parameter.UninitializedParameter):
         return "its weights are not initialized: run the module once"
+    if part.weight.is_meta:
+        return "its weights have no numbers, on the device meta"
     if not part.weight.is_floating_point() or not bool(torch.isfinite(part.weight).all()):
         return "its weights are not finite real numbers"
     conv = _convolution(part)
@@ -153,6 +159,19 @@ def _reason(part: Any, uses: int, is_inside: bool) -> str:
         return "depthwise: each output has one input" if conv.is_depthwise else "it has one output"
     if conv.is_pointwise and not isinstance(part, nn.Linear) and part.padding not in ("same", "valid", (0,), (0, 0)):
         return "it pads what a 1×1 window reads"
+    return ""
+
+
+def _reason_around(part: Any, uses: Mapping[int, int], is_inside: bool) -> str:
+    """Return what other code does with a layer besides calling it; empty if nothing is known."""
+    if uses[id(part.weight)] > 1 or is_inside:
+        return _READ
+    if part.bias is not None and uses[id(part.bias)] > 1:
+        return "its bias is read elsewhere too"
+    if part._forward_hooks or part._forward_pre_hooks or part._backward_hooks or part._backward_pre_hooks:
+        return "it has hooks"
+    if "forward" in vars(part):
+        return "it has a method forward of its own"
     return ""
 
 
@@ -191,10 +210,31 @@ class _Seen:
         self.moments.add_images(images, steps)
 
 
-def _seen(module: Any, modules: dict[str, Any], inputs: Any) -> tuple[Any, dict[str, _Seen]]:
-    """Return the outputs of a module, and what its layers read and write on the way; nothing without inputs."""
-    if inputs is None:
-        return None, {}
+@dataclass(frozen=True, eq=False)
+class _Sight:
+    """What is known of a module by running it, or by tracing it."""
+
+    outputs: Any
+    seen: dict[str, _Seen]
+    scales: dict[str, Array]
+    stay: dict[str, str]
+    blind: str = ""
+
+
+def _sight(module: Any, modules: dict[str, Any], inputs: Any) -> _Sight:
+    """Return what inputs show of a module and its layers; without inputs, what a trace shows."""
+    if inputs is not None:
+        outputs, seen, read = _seen(module, modules, inputs)
+        uncalled = {name: "it is not called with these inputs" for name, one in seen.items() if not one.places}
+        return _Sight(outputs, seen, {}, uncalled | dict.fromkeys(read, _READ))
+    with reads_watched(modules) as read:
+        nodes = traced(module)
+    blind = "" if nodes else ", and it cannot be traced: whether its code reads weights of a layer is not known"
+    return _Sight(None, {}, scales_behind(module, nodes), dict.fromkeys(sorted(read), _READ), blind)
+
+
+def _seen(module: Any, modules: dict[str, Any], inputs: Any) -> tuple[Any, dict[str, _Seen], set[str]]:
+    """Return the outputs of a module, what its layers read and write on the way, and those that its code looks into."""
     found = {name: _Seen(part, _batch(inputs)) for name, part in modules.items()}
     last: list[Any] = [None, None]
 
@@ -213,7 +253,8 @@ def _seen(module: Any, modules: dict[str, Any], inputs: Any) -> tuple[Any, dict[
     hooks = [part.register_forward_hook(watch(name)) for name, part in modules.items()]
     hooks += [norm.register_forward_pre_hook(scale) for norm in norms]
     try:
-        return _run(module, inputs), found
+        with reads_watched(modules) as read:  # its hooks end a call behind the others, which look into the layer
+            return _run(module, inputs), found, read
     finally:
         for hook in hooks:
             hook.remove()
@@ -260,10 +301,10 @@ def _generator() -> np.random.Generator:
     return np.random.default_rng(int(torch.randint(2**31, (1,))))
 
 
-def _reset(module: Any, new: set[int]) -> None:
-    """Give fresh weights to all layers but those that have them already."""
+def _reset(module: Any) -> None:
+    """Give fresh weights to all layers."""
     for part in module.modules():
-        if id(part) not in new and hasattr(part, "reset_parameters"):
+        if hasattr(part, "reset_parameters"):
             part.reset_parameters()
 
 
@@ -288,7 +329,9 @@ def _module(part: Any, substitute: Substitute) -> Any:
     else:
         made = nn.Sequential(*_layers(part, substitute, len(part.kernel_size)))
     made = made.to(part.weight.dtype).to(part.weight.device).train(part.training)
-    return made.requires_grad_(part.weight.requires_grad)
+    for name, parameter in made.named_parameters():
+        parameter.requires_grad_((part.bias if name.endswith("bias") else part.weight).requires_grad)
+    return made
 
 
 def _linear_layers(part: Any, substitute: Substitute) -> Iterator[Any]:
@@ -339,9 +382,14 @@ def _conv(part: Any, factor: GroupConv, weight: Array, bias: Any, axes: int) -> 
 
 def _measured(new: Any, inputs: Any, before: Any) -> Measured:
     """Return how far the outputs of the new module are from those of the original."""
-    if inputs is None:
-        return Measured(unmeasured="no inputs were given")
-    pairs = list(zip(_tensors(before), _tensors(_run(new, inputs)), strict=True))
+    try:
+        after = _run(new, inputs)
+    except Exception as error:  # whatever the module's code asks of its layers
+        raise RuntimeError(
+            f"model={type(new).__name__} does not run once rewritten, though it did before ({type(error).__name__}: "
+            f"{' '.join(str(error).split())[:200]}): give the layer that its code looks into a class of its own, which stays"
+        ) from error
+    pairs = list(zip(_tensors(before), _tensors(after), strict=True))
     whole = sum(float((a.double() ** 2).sum()) for a, _ in pairs)
     apart = sum(float(((a.double() - b.double()) ** 2).sum()) for a, b in pairs)
     return Measured(sqrt(apart / whole) if whole else sqrt(apart), "PyTorch")

@@ -14,7 +14,7 @@ try:
 except ImportError:  # rewrite says what to install; to import this module is no error yet
     torch, fx = None, SimpleNamespace(Tracer=object)
 
-__all__ = ["scales_behind", "scales_of"]
+__all__ = ["scales_behind", "scales_of", "traced"]
 
 
 def scales_of(norm: Any, outputs: int) -> Array | None:
@@ -29,16 +29,19 @@ def scales_of(norm: Any, outputs: int) -> Array | None:
     return values
 
 
-def scales_behind(module: Any) -> dict[str, Array]:
+def traced(module: Any) -> list[Any]:
+    """Return the steps of a module in order, seen without running it; none where PyTorch cannot trace it."""
+    try:
+        return list(_Tracer().trace(module).nodes)
+    except Exception:  # whatever a module does while it is traced
+        return []
+
+
+def scales_behind(module: Any, nodes: list[Any]) -> dict[str, Array]:
     """Return by what the outputs of layers are multiplied right behind them, by the names of the layers.
 
-    A layer counts if it is called once and a batch normalisation alone reads it. That is seen without running the module, where
-    PyTorch can trace it; where it cannot, nothing is known.
+    A layer counts if among the steps of the module it is called once, and a batch normalisation alone reads it.
     """
-    try:
-        nodes = list(_Tracer().trace(module).nodes)
-    except Exception:  # whatever a module does while it is traced
-        return {}
     parts = dict(module.named_modules())
     calls = Counter(id(parts[node.target]) for node in nodes if node.op == "call_module")
     found = {}

@@ -1,6 +1,8 @@
 """Rewritten PyTorch modules: the dense kernels of the substitutes in the old layers are the oracle."""
 
 import copy
+import threading
+import warnings
 from functools import partial
 
 import numpy as np
@@ -264,6 +266,7 @@ def test_a_layer_that_does_not_run_costs_no_time(net):
     found = rewrite(net, 0.5, objective="multiply_adds", inputs=torch.randn(20, 4, 6, 6))
     assert found.choices.before == from_torch(net, (4, 6, 6)).multiply_adds
     assert isinstance(found.model.spare, nn.Linear)
+    assert found.kept == (("spare", "it is not called with these inputs"),)
 
 
 def test_multiply_adds_need_images(net):
@@ -286,6 +289,110 @@ def test_fresh_weights_make_an_architecture_to_train(net):
     assert all(not torch.equal(found.model.get_submodule(name).weight, net.get_submodule(name).weight) for name in kept)
     assert not all(torch.equal(a, b) for a, b in zip(found.model.parameters(), again.model.parameters(), strict=True))
     assert found.model(torch.randn(2, 4, 6, 6)).shape == (2, 10)
+    found = rewrite(net, 0.5, architecture_only=True, inputs=torch.randn(2, 4, 6, 6))
+    assert found.measured.sentence == "It runs in PyTorch, not compared: all its weights are fresh."
+
+
+class Reading(nn.Module):
+    """Its code asks a layer for more than its outputs."""
+
+    def __init__(self, what):
+        super().__init__()
+        self.what, self.inner, self.last, self.shift = (
+            what,
+            nn.Linear(16, 16),
+            nn.Linear(16, 16),
+            nn.Parameter(torch.ones(16)),
+        )
+
+    def forward(self, x):
+        if self.what == "weight":
+            return self.last(nn.functional.linear(x, self.inner.weight, self.shift))
+        if self.what == "dtype":
+            return self.last(self.inner(x.to(self.inner.weight.dtype)))
+        if self.what == "both":
+            return self.last(self.inner(x) + x @ self.inner.weight)
+        if self.what == "sizes":
+            return self.last(self.inner(x.reshape(-1, self.inner.in_features)))
+        return self.last(self.inner.forward(x))
+
+
+@pytest.mark.parametrize("what", ["weight", "dtype", "both", "sizes", "forward"])
+def test_a_layer_stays_whose_weights_or_sizes_other_code_reads(what):
+    """In its place there would be a product, which has neither."""
+    torch.manual_seed(0)
+    net, x = Reading(what), torch.randn(40, 16)
+    for inputs in (None, x):
+        found = rewrite(net, 0.5, inputs=inputs)
+        assert found.kept == (("inner", "its weights are read elsewhere too"),)
+        assert type(found.model.inner) is nn.Linear
+        assert not found.model.inner._forward_hooks
+        with torch.no_grad():
+            found.model.last, expected = net.last, net(x)
+            assert torch.equal(found.model(x), expected)
+    whole = rewrite(nn.Linear(16, 16), 0.5)
+    assert (whole.replaced, whole.kept) == (1, ())
+
+
+def test_code_that_cannot_be_traced_is_said_to_be_unknown(net):
+    for fresh in (False, True):
+        found = rewrite(Branching(net), 0.5, architecture_only=fresh)
+        assert "it cannot be traced: whether its code reads weights of a layer is not known" in found.sentence
+        assert "traced" not in rewrite(net, 0.5, architecture_only=fresh).sentence
+
+
+@pytest.mark.parametrize("fresh", [False, True])
+def test_a_rewritten_module_that_does_not_run_is_refused(fresh):
+    class Asking(Net):
+        def forward(self, x):
+            assert isinstance(self.body[3], nn.Conv2d), "no convolution"
+            return super().forward(x)
+
+    with pytest.raises(
+        RuntimeError, match=r"model=Asking does not run once rewritten.*no convolution.*a class of its own"
+    ):
+        rewrite(Asking(), 0.3, inputs=torch.randn(20, 4, 6, 6), architecture_only=fresh)
+
+
+def test_weights_that_are_computed_at_each_call_are_copied():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # PyTorch prefers parametrizations
+        net = nn.Sequential(nn.utils.weight_norm(nn.Linear(16, 16)), nn.Linear(16, 16))
+    x = torch.randn(40, 16)
+    found = rewrite(net, 0.5, inputs=x)
+    assert (found.replaced, found.kept) == (1, (("0", "it has hooks"),))
+    with torch.no_grad():
+        found.model[0].weight_g.mul_(2)
+        assert torch.allclose(found.model[0](x) - net[0].bias, 2 * (net[0](x) - net[0].bias), atol=1e-5)
+    net.lock = threading.Lock()
+    with pytest.raises(
+        ValueError, match=r"model=Sequential cannot be copied \(TypeError: .*give a module that copy.deepcopy copies"
+    ):
+        rewrite(net, 0.5)
+
+
+@pytest.mark.parametrize("frozen", ["weight", "bias"])
+@pytest.mark.parametrize("layer", [nn.Linear(16, 16), nn.Conv2d(16, 16, 3)])
+def test_frozen_numbers_stay_frozen(layer, frozen):
+    net = nn.Sequential(copy.deepcopy(layer))
+    getattr(net[0], frozen).requires_grad_(False)
+    for fresh in (False, True):
+        found = rewrite(net, 0.5, architecture_only=fresh)
+        flags = {(name.rpartition(".")[2], one.requires_grad) for name, one in found.model.named_parameters()}
+        assert flags == {("weight", frozen != "weight"), ("bias", frozen != "bias")}
+
+
+def test_fresh_weights_have_fresh_biases_and_a_module_may_look_into_its_layers_for_them():
+    class Resetting(nn.Sequential):
+        def reset_parameters(self):
+            nn.init.normal_(self[0].weight)
+
+    net = Resetting(nn.Linear(16, 16), nn.Linear(16, 16))
+    found = rewrite(net, 0.5, architecture_only=True)
+    assert found.replaced == 2
+    for old, new in zip(net, found.model, strict=True):
+        (bias,) = (one for name, one in new.named_parameters() if name.endswith("bias"))
+        assert not torch.isin(bias, old.bias).any()
 
 
 def test_layers_that_cannot_be_replaced_stay_and_say_why():
@@ -296,10 +403,15 @@ def test_layers_that_cannot_be_replaced_stay_and_say_why():
     tied.weight = (other := nn.Linear(16, 16)).weight
     hooked = nn.Linear(16, 16)
     hooked.register_forward_hook(lambda *_: None)
+    shared, patched = nn.Linear(16, 16), nn.Linear(16, 16)
+    shared.bias, patched.forward = (sharing := nn.Linear(16, 16)).bias, lambda x: x
+    backward = nn.Linear(16, 16)
+    backward.register_full_backward_pre_hook(lambda *_: None)
     parts = [Mine(8, 8, 3), tied, other, hooked, nn.Conv2d(8, 8, 3, groups=8), nn.Conv3d(8, 8, 3), nn.MultiheadAttention(16, 2),
-             nn.TransformerEncoderLayer(16, 2, 16), nn.Conv2d(8, 8, 1, padding=1), nn.Linear(16, 1)]  # fmt: skip
+             nn.TransformerEncoderLayer(16, 2, 16), nn.Conv2d(8, 8, 1, padding=1), nn.Linear(16, 1),
+             shared, sharing, patched, backward, nn.Linear(16, 16, device="meta")]  # fmt: skip
     found = rewrite(nn.ModuleList([*parts, nn.Linear(16, 16)]), 0.5)
-    assert [layer.name for layer in found.choices.layers] == ["10"]
+    assert [layer.name for layer in found.choices.layers] == ["15"]
     reasons = dict(found.kept)
     assert reasons["0"] == "it is a Mine: Linear, Conv1d and Conv2d are replaced"
     assert reasons["1"] == reasons["2"] == reasons["7.linear1"] == "its weights are read elsewhere too"
@@ -307,6 +419,10 @@ def test_layers_that_cannot_be_replaced_stay_and_say_why():
     assert reasons["4"] == "depthwise: each output has one input"
     assert reasons["8"] == "it pads what a 1×1 window reads"
     assert reasons["9"] == "it has one output"
+    assert reasons["10"] == reasons["11"] == "its bias is read elsewhere too"
+    assert reasons["12"] == "it has a method forward of its own"
+    assert reasons["13"] == "it has hooks"
+    assert reasons["14"] == "its weights have no numbers, on the device meta"
     assert all(type(part) in map(type, parts) for part in list(found.model)[:-1])
 
 
