@@ -100,6 +100,10 @@ class DenseLayer:
 
     def candidates(self, reorder: bool) -> list[Candidate]:
         """Return what may stand in its place, itself first."""
+        if self.moments is not None and not np.isfinite(self.moments).all():
+            raise ValueError(
+                f"inputs make the layer {self.name!r} read numbers that are not finite: give smaller, finite ones"
+            )
         place = (self.places or [self._position])[0]
         found = candidates(
             self.weight,

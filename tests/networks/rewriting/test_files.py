@@ -359,6 +359,58 @@ def test_the_scales_of_a_normalisation_and_calibration_inputs_weigh_the_errors(t
     assert first.moments.shape == (36, 36)
 
 
+@pytest.mark.parametrize("batch", [1, 4])
+def test_a_file_of_a_fixed_batch_reads_many_images_one_batch_after_the_other(tmp_path, batch):
+    """The same network with an open batch, which reads all at once, is the oracle; numbers as NumPy makes them are rounded."""
+    open_, images = network(), np.random.default_rng(1).standard_normal((12, 4, 6, 6))
+    expected = rewrite(written(tmp_path, open_, "open.onnx"), 0.5, inputs=images.astype(np.float32))
+    open_.graph.input[0].type.tensor_type.shape.dim[0].dim_value = batch
+    found = rewrite(written(tmp_path, open_), 0.5, inputs=images)
+    for one, other in zip(found.choices.layers, expected.choices.layers, strict=True):
+        assert np.allclose(one.moments, other.moments, rtol=1e-5)
+    assert found.measured.error == pytest.approx(expected.measured.error, rel=1e-4)
+
+
+@pytest.mark.parametrize(("shape", "change", "error", "sentence"), [
+    ((4, 6, 6), None, ValueError, r"inputs\['x'\] has shape \(4, 6, 6\), but the model reads \(2, 4, 6, 6\): give this, or several"),
+    ((2, 4, 6, 7), None, ValueError, r"has shape \(2, 4, 6, 7\), but the model reads \(2, 4, 6, 6\)"),
+    ((3, 4, 6, 6), None, ValueError, r"has shape \(3, 4, 6, 6\), but the model reads \(2, 4, 6, 6\)"),
+    ((2, 4, 6, 6), np.nan, ValueError, r"inputs\['x'\] has values that are not finite in float32"),
+    ((2, 4, 6, 6), 1e300, ValueError, r"inputs\['x'\] has values that are not finite in float32"),
+    ((2, 4, 6, 6), 3e38, ValueError, "inputs make the layer 'second' read numbers that are not finite: give smaller, finite ones"),
+    ((0, 4, 6, 6), None, TypeError, "without numbers"),
+])  # fmt: skip
+def test_inputs_that_the_model_cannot_read_are_refused_by_name(tmp_path, shape, change, error, sentence):
+    made = network()
+    made.graph.input[0].type.tensor_type.shape.dim[0].dim_value = 2
+    images = np.ones(shape) * (change or 1.0)
+    with pytest.raises(error, match=sentence), np.errstate(all="ignore"):
+        rewrite(written(tmp_path, made), 0.5, inputs=images)
+
+
+def test_real_numbers_are_not_rounded_to_places(tmp_path):
+    nodes = [helper.make_node("Gather", ["e", "x"], ["h"]), helper.make_node("MatMul", ["h", "w"], ["y"])]
+    made = model(nodes, {"e": drawn(9, 16), "w": drawn(16, 16)}, (5,))
+    made.graph.input[0].type.tensor_type.elem_type = TensorProto.INT64
+    made.graph.output[0].CopyFrom(helper.make_tensor_value_info("y", TensorProto.FLOAT, [5, 16]))
+    path = written(tmp_path, made)
+    assert rewrite(path, 0.5, inputs=np.arange(5, dtype=np.int32)).replaced == 1
+    with pytest.raises(
+        TypeError, match=r"inputs\['x'\] has numbers of type float64, but the model reads int64: give these"
+    ):
+        rewrite(path, 0.5, inputs=np.arange(5.0))
+
+
+def test_where_only_zeros_are_read_the_weights_count(tmp_path):
+    """By outputs, which are zero whatever the weights, the cheapest layers would be free."""
+    weight = drawn(16, 16)
+    path = written(tmp_path, model([helper.make_node("MatMul", ["x", "w"], ["y"])], {"w": weight}, (3, 16)))
+    found = rewrite(path, 0.5, inputs=np.zeros((3, 16)))
+    dense = found.choices.candidates[0].substitute.kernel(16)[:, :, 0, 0].T
+    assert found.errors == pytest.approx((np.linalg.norm(dense - weight) / np.linalg.norm(weight),))
+    assert found.cost > 0.4 * found.choices.before
+
+
 def test_moments_of_a_layer_are_those_of_its_patches(tmp_path):
     from igc_theory.kernels import patches
 

@@ -203,6 +203,15 @@ def test_which_normalisations_scale_outputs(make, shape, is_known):
         assert (layer.scales is not None) == is_known
 
 
+def test_where_only_zeros_are_read_the_weights_count():
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Linear(16, 16), nn.Linear(16, 16))
+    net[0].bias.data.zero_()
+    blind, seeing = rewrite(net, 0.5), rewrite(net, 0.5, inputs=torch.zeros(9, 16))
+    assert seeing.errors == pytest.approx(blind.errors)
+    assert min(seeing.errors) > 0.1
+
+
 def test_a_normalisation_of_as_many_positions_as_outputs_scales_none():
     torch.manual_seed(0)
     norm = nn.BatchNorm1d(16)

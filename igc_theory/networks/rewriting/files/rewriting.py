@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import partial
 from math import prod, sqrt
 from pathlib import Path
@@ -16,13 +15,12 @@ from igc_theory.networks.readers.files.file import first_line, parsed
 from igc_theory.networks.readers.files.inputs import checked_sizes
 from igc_theory.networks.readers.onnx_reader import graph_of
 from igc_theory.networks.rewriting.dense_layers import Choices, DenseLayer, choices_within
+from igc_theory.networks.rewriting.files.calibration import batches_of
 from igc_theory.networks.rewriting.files.layers import OnnxLayers, onnx_layers
 from igc_theory.networks.rewriting.files.nodes import with_substitutes
 from igc_theory.networks.rewriting.files.places import take_in
 from igc_theory.networks.rewriting.files.runs import Inputs, input_moments, random_inputs, runner
 from igc_theory.networks.rewriting.result import Measured, Rewrite, substituted
-from igc_theory.structure.arguments.kinds import kind_of, shown
-from igc_theory.structure.arguments.sequences import array_of
 
 try:
     import onnx
@@ -54,7 +52,8 @@ def rewritten_file(
     content, sizes = path.read_bytes(), checked_sizes(input_shape)
     try:
         graph = graph_of(parsed(path, content), sizes)[0]
-        (model, is_spread), batches = _loaded(path, content, graph), _batches(inputs, graph)
+        model, is_spread = _loaded(path, content, graph)
+        batches = batches_of(inputs, model, graph)
         found = _layers_of(model, graph, batches, architecture_only)
     except ValueError as error:
         raise ValueError(f"path={str(path)!r}: {error}") from error
@@ -80,9 +79,13 @@ def _layers_of(model: Any, graph: Graph, batches: list[Inputs], architecture_onl
     found = onnx_layers(model, graph, shapes_only=architecture_only)
     if not found.layers:
         raise ValueError(_nothing(found))
-    if batches and not architecture_only:
-        found = onnx_layers(model, graph, input_moments(model, found.layers, batches))
-    return found
+    if not batches or architecture_only:
+        return found
+    try:
+        moments = input_moments(model, found.layers, batches)
+    except ValueError as error:
+        raise ValueError(f"it does not run on inputs: {error}") from error
+    return onnx_layers(model, graph, moments)
 
 
 def _nothing(found: OnnxLayers) -> str:
@@ -105,37 +108,21 @@ def _plain(dtype: str) -> str:
     return {"str": "U1", "bfloat16": "uint16"}.get(dtype, dtype if hasattr(np, dtype) else "uint8")
 
 
-def _batches(inputs: Any, graph: Graph) -> list[Inputs]:
-    """Return calibration inputs as one batch by names, or none."""
-    if inputs is None:
-        return []
-    given = inputs if isinstance(inputs, Mapping) else {graph.inputs[0]: inputs}
-    unknown = [name for name in given if name not in graph.inputs]
-    missing = [name for name in graph.inputs if name not in given]
-    if unknown or missing:
-        wrong = f"has {unknown[0]!r}, which is none of its inputs" if unknown else f"lacks its input {missing[0]!r}"
-        raise ValueError(f"inputs {wrong}: give an array for each of {', '.join(graph.inputs)}")
-    arrays = {name: array_of(f"inputs[{shown(name)}]", values) for name, values in given.items()}
-    for name, array in arrays.items():
-        if array.dtype.kind not in "fiub" or not array.size:
-            raise TypeError(f"inputs[{shown(name)}] is {kind_of(given[name])} without numbers: give an array of them")
-    return [arrays]
-
-
 def _measured(path: Path, model: Any, new: Any, graph: Graph, choices: Choices, batches: list[Inputs]) -> Measured:
     """Check the new model, and return how far its outputs are from those of the original."""
     _check(path, model, new)
     work = sum(
         int(layer.cost(old, "multiply_adds")) for layer, old in zip(choices.layers, choices.originals, strict=True)
     )
-    batch = batches[0] if batches else random_inputs(model, graph, np.random.default_rng(0))
+    batches = batches or [random_inputs(model, graph, np.random.default_rng(0))]
     try:
         runtime, run = runner(model, work)
-        before = run(batch)
+        before = [written for batch in batches for written in run(batch)]
     except ValueError as error:
         return Measured(unmeasured=f"the original does not run on these inputs: {error}")
     try:
-        after = runner(new, work)[1](batch)
+        run = runner(new, work)[1]
+        after = [written for batch in batches for written in run(batch)]
     except ValueError as error:
         raise RuntimeError(
             f"path={str(path)!r}: the rewritten model does not run though the original does: {error}"
