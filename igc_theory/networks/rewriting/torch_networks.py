@@ -31,6 +31,7 @@ from igc_theory.structure.factors import GroupConv
 try:
     import torch
     from torch import nn
+    from torch.utils._pytree import tree_map_only
 except ImportError:  # rewrite says what to install; to import this module is no error yet
     torch, nn = None, SimpleNamespace(Module=object, Sequential=object)
 
@@ -224,7 +225,8 @@ class _Sight:
 def _sight(module: Any, modules: dict[str, Any], inputs: Any) -> _Sight:
     """Return what inputs show of a module and its layers; without inputs, what a trace shows."""
     if inputs is not None:
-        outputs, seen, read = _seen(module, modules, inputs)
+        twin = copied(module)  # a run may leave something behind
+        outputs, seen, read = _seen(twin, {name: twin.get_submodule(name) for name in modules}, inputs)
         uncalled = {name: "it is not called with these inputs" for name, one in seen.items() if not one.places}
         return _Sight(outputs, seen, {}, uncalled | dict.fromkeys(read, _READ))
     with reads_watched(modules) as read:
@@ -236,17 +238,18 @@ def _sight(module: Any, modules: dict[str, Any], inputs: Any) -> _Sight:
 def _seen(module: Any, modules: dict[str, Any], inputs: Any) -> tuple[Any, dict[str, _Seen], set[str]]:
     """Return the outputs of a module, what its layers read and write on the way, and those that its code looks into."""
     found = {name: _Seen(part, _batch(inputs)) for name, part in modules.items()}
-    last: list[Any] = [None, None]
+    last: list[Any] = [None, None, None]
 
     def watch(name: str) -> Callable[..., None]:
         def note(_: Any, given: tuple[Any, ...], written: Any) -> None:
             found[name].add(given[0], written)
-            last[:] = [written, found[name]]
+            last[:] = [written, found[name], _changes(written)]
 
         return note
 
     def scale(norm: Any, given: tuple[Any, ...]) -> None:
-        if given and given[0] is last[0] and last[1].has_outputs_on_axis_1:
+        is_behind = bool(given) and given[0] is last[0] and _changes(given[0]) == last[2]
+        if is_behind and last[1].has_outputs_on_axis_1:
             last[1].scales = scales_of(norm, last[1].moments.conv.out_channels)
 
     norms = [part for part in module.modules() if isinstance(part, (nn.BatchNorm1d, nn.BatchNorm2d))]
@@ -260,6 +263,11 @@ def _seen(module: Any, modules: dict[str, Any], inputs: Any) -> tuple[Any, dict[
             hook.remove()
 
 
+def _changes(tensor: Any) -> int:
+    """Return how often a tensor was changed in place, as a ReLU between a layer and a normalisation may do."""
+    return 0 if tensor.is_inference() else int(tensor._version)
+
+
 def _batch(inputs: Any) -> int:
     """Return how many inputs are given at once: as many as the first of them has rows."""
     entries = list(inputs.values()) if isinstance(inputs, Mapping) else inputs
@@ -268,7 +276,9 @@ def _batch(inputs: Any) -> int:
 
 
 def _run(module: Any, inputs: Any) -> Any:
-    """Return the outputs in evaluation mode, without gradients."""
+    """Return the outputs in evaluation mode, without gradients, for copies of the inputs: a module may change them in place."""
+    inputs = dict(inputs) if isinstance(inputs, Mapping) else inputs
+    inputs = tree_map_only(torch.Tensor, lambda tensor: tensor.detach().clone(), inputs)
     with _evaluating(module), torch.no_grad():
         if isinstance(inputs, Mapping):
             return module(**inputs)
@@ -292,8 +302,9 @@ def _layer(name: str, part: Any, seen: _Seen | None, scales: Array | None) -> De
     weight = part.weight.detach().double().cpu().numpy().reshape(conv.out_channels, conv.in_width, *conv.window)
     if seen is None:
         return DenseLayer(name, conv, None, weight, scales)
-    moments = seen.moments.mean() if seen.places else None
-    return DenseLayer(name, conv, tuple(seen.places), weight, seen.scales, moments)
+    moments = seen.moments.mean()
+    scales = seen.scales if len(seen.places) == 1 else None  # at other places something else may follow
+    return DenseLayer(name, conv, tuple(seen.places), weight, scales, moments)
 
 
 def _generator() -> np.random.Generator:
@@ -383,7 +394,7 @@ def _conv(part: Any, factor: GroupConv, weight: Array, bias: Any, axes: int) -> 
 def _measured(new: Any, inputs: Any, before: Any) -> Measured:
     """Return how far the outputs of the new module are from those of the original."""
     try:
-        after = _run(new, inputs)
+        after = _run(copied(new), inputs)
     except Exception as error:  # whatever the module's code asks of its layers
         raise RuntimeError(
             f"model={type(new).__name__} does not run once rewritten, though it did before ({type(error).__name__}: "

@@ -212,6 +212,53 @@ def test_where_only_zeros_are_read_the_weights_count():
     assert min(seeing.errors) > 0.1
 
 
+def test_what_changes_a_tensor_between_a_layer_and_a_normalisation_parts_them():
+    torch.manual_seed(0)
+    norm = nn.BatchNorm2d(16)
+    norm.weight.data = torch.logspace(-2, 2, 16)
+    x, conv = torch.randn(9, 4, 6, 6), nn.Conv2d(4, 16, 3)
+    inside, apart = (rewrite(nn.Sequential(conv, nn.ReLU(inplace=flag), norm), 0.5, inputs=x) for flag in (True, False))
+    assert [found.choices.layers[0].scales for found in (inside, apart)] == [None, None]
+    assert inside.errors == pytest.approx(apart.errors)
+
+
+def test_a_layer_in_front_of_two_normalisations_is_scaled_by_none():
+    conv, (first, second) = nn.Conv2d(16, 16, 1), (nn.BatchNorm2d(16) for _ in range(2))
+    second.weight.data = torch.logspace(-2, 2, 16)
+    for inputs in (None, torch.randn(9, 16, 6, 6)):
+        (layer,) = rewrite(nn.Sequential(conv, first, conv, second), 0.5, inputs=inputs).choices.layers
+        assert layer.scales is None
+
+
+class Changing(nn.Module):
+    """It changes what it reads, and itself."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(16, 16)
+        self.register_buffer("calls", torch.zeros(()))
+
+    def forward(self, x, *others):
+        self.calls += 1
+        for other in others:
+            other["y"].zero_()
+        return self.layer(x.sub_(0.5).div_(0.25))
+
+
+@pytest.mark.parametrize("others", [(), ({"y": torch.ones(3)},)], ids=["one", "nested"])
+def test_a_module_may_change_its_inputs_and_itself_in_place(others):
+    torch.manual_seed(0)
+    net, x = Changing(), torch.randn(64, 16)
+    before = copy.deepcopy((x, *others))
+    found = rewrite(net, 0.7, inputs=(x, *others))
+    assert torch.equal(x, before[0])
+    assert all(torch.equal(one["y"], other["y"]) for one, other in zip(others, before[1:], strict=True))
+    assert found.model.calls == net.calls == 0
+    with torch.no_grad():
+        old, new = net(x.clone()), found.model(x.clone())
+    assert found.measured.error == pytest.approx(float((new - old).norm() / old.norm()), rel=1e-3)
+
+
 def test_a_normalisation_of_as_many_positions_as_outputs_scales_none():
     torch.manual_seed(0)
     norm = nn.BatchNorm1d(16)
