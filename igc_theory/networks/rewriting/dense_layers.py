@@ -72,7 +72,7 @@ class DenseLayer:
     plain : bool
         Whether only low rank can stand in its place, which needs no shuffle.
     stored : int or None
-        Numbers from which its weights come; None if these are as many as the weights.
+        Weights that would take what its weights are computed from; None if they are stored themselves.
     """
 
     name: str

@@ -602,6 +602,33 @@ def test_a_node_that_computes_weights_is_no_layer(tmp_path, rank, objective):
     assert found.replaced == 1
 
 
+def held_bits(path):
+    """Return the bits of all arrays of numbers that a file holds, but for sizes and places."""
+    return sum(8 * len(t.raw_data) for t in onnx.load(path).graph.initializer if t.data_type != TensorProto.INT64)
+
+
+def test_weights_that_are_stored_shorter_cost_what_the_file_holds(tmp_path):
+    nodes = [helper.make_node("Cast", ["q"], ["w"], to=TensorProto.FLOAT), helper.make_node("Conv", ["x", "w"], ["y"])]
+    path = written(tmp_path, model(nodes, {"q": drawn(32, 32, 3, 3, kind=np.float16)}, (1, 32, 6, 6)))
+    found = rewrite(path, 0.5)
+    small = found.save(tmp_path / "small.onnx")
+    assert (found.choices.before, found.cost) == (held_bits(path), held_bits(small))
+    assert held_bits(small) < 0.5 * held_bits(path)
+
+
+def test_quantized_weights_stay_and_say_so(tmp_path):
+    nodes = [
+        helper.make_node("DequantizeLinear", ["q", "s"], ["w"]),
+        helper.make_node("MatMul", ["x", "w"], ["h"], "short"),
+        helper.make_node("MatMul", ["h", "v"], ["y"]),
+    ]
+    arrays = {"q": RNG.integers(-99, 99, (16, 16)).astype(np.int8), "s": np.float32(0.01), "v": drawn(16, 16)}
+    found = rewrite(written(tmp_path, model(nodes, arrays, (2, 16))), 0.5)
+    assert found.kept == (
+        ("short", "its weights are quantized (int8): architecture_only=True puts fresh ones in their place"),
+    )
+
+
 def test_weights_stay_where_what_they_are_computed_from_serves_others(tmp_path):
     """Otherwise the arrays stay in the file beside the factors, and nothing is saved."""
     node = helper.make_node

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from igc_theory.kernels.arrays import Array
-from igc_theory.networks.description.graph import Graph
+from igc_theory.networks.description.graph import Graph, Stored
 from igc_theory.networks.description.norms import OutputNorm, norms_behind
 from igc_theory.networks.rewriting.candidates.target import image_before
 from igc_theory.networks.rewriting.dense_layers import DenseLayer, Place, joined_size
@@ -165,9 +166,22 @@ def _layer(
 
 
 def _stored(graph: Graph, weight: str) -> int | None:
-    """Return how many numbers the file holds for weights, which it may compute from more or fewer; None if it holds none."""
-    origins = [name for name in graph.constants[weight].origins if name in graph.stored and _is_array(graph, name)]
-    return sum(prod(graph.stored[name].shape) for name in origins) or None
+    """Return how many weights would take what the file holds for these, which it may compute; None if it holds nothing."""
+    origins = _origins(graph, weight)
+    bits = sum(prod(origin.shape) * _bits(origin.dtype) for origin in origins)
+    return -(-bits // _bits(graph.constants[weight].dtype)) if origins else None
+
+
+def _origins(graph: Graph, weight: str) -> list[Stored]:
+    """Return the arrays from which weights come."""
+    names = graph.constants[weight].origins
+    return [graph.stored[name] for name in names if name in graph.stored and _is_array(graph, name)]
+
+
+def _bits(dtype: str) -> int:
+    """Return the bits of a number by the name of its type, such as "int4" or "bfloat16"."""
+    found = re.search(r"\d+", dtype)
+    return int(found[0]) if found else 8
 
 
 def _check_readers(model: Any, graph: Graph, weight: str, nodes: list[Any]) -> None:
@@ -224,10 +238,19 @@ def _weights(graph: Graph, name: str) -> Array:
         raise Kept(f"it has more than {LARGEST_LAYER:,} weights")
     values = constant.native()
     if values is None:
-        raise Kept("its weights are not in the file: architecture_only=True puts fresh ones in their place")
+        raise Kept(f"its weights are {_absent(graph, name)}: architecture_only=True puts fresh ones in their place")
     if not np.isfinite(values).all():
         raise Kept("some of its weights are not finite")
     return values
+
+
+def _absent(graph: Graph, name: str) -> str:
+    """Return why the numbers of weights are not known."""
+    origins = _origins(graph, name)
+    quantized = sorted({origin.dtype for origin in origins if "float" not in origin.dtype})
+    if quantized:
+        return f"quantized ({', '.join(quantized)})"
+    return "computed in a way that is not followed" if origins else "not in the file"
 
 
 def _zeros(graph: Graph, name: str) -> Array:
