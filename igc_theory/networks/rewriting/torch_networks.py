@@ -6,9 +6,7 @@ The original is copied; layers of exactly PyTorch's own classes are replaced whe
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from functools import partial
 from math import sqrt
 from types import SimpleNamespace
@@ -19,11 +17,10 @@ import numpy as np
 from igc_theory.budget.latency import LatencyTable
 from igc_theory.kernels.arrays import Array
 from igc_theory.networks.rewriting.candidates.candidate import Substitute
-from igc_theory.networks.rewriting.dense_layers import DenseLayer, Place, choices_within, joined_size
-from igc_theory.networks.rewriting.moments import Moments
+from igc_theory.networks.rewriting.dense_layers import DenseLayer, choices_within
 from igc_theory.networks.rewriting.result import Measured, Rewrite, substituted
-from igc_theory.networks.rewriting.torch_norms import scales_behind, scales_of, traced
-from igc_theory.networks.rewriting.torch_reads import copied, reads_watched
+from igc_theory.networks.rewriting.torch_reads import copied
+from igc_theory.networks.rewriting.torch_sight import READ_ELSEWHERE, Seen, convolution_of, run, sight_of
 from igc_theory.structure.arguments.kinds import kind_of, shown
 from igc_theory.structure.branches import serial_factors, wiring
 from igc_theory.structure.factors import GroupConv
@@ -31,7 +28,6 @@ from igc_theory.structure.factors import GroupConv
 try:
     import torch
     from torch import nn
-    from torch.utils._pytree import tree_map_only
 except ImportError:  # rewrite says what to install; to import this module is no error yet
     torch, nn = None, SimpleNamespace(Module=object, Sequential=object)
 
@@ -71,9 +67,9 @@ class Bias(nn.Module):
 class OnLastAxis(nn.Sequential):
     """Layers over sequences (N, C, 1), applied to tensors (…, C) as a linear layer is."""
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def forward(self, input: torch.Tensor) -> torch.Tensor:  # the name by which a linear layer may be called
         """Return the layers' outputs, shape (…, C_out)."""
-        return super().forward(x.reshape(-1, x.shape[-1], 1)).reshape(*x.shape[:-1], -1)
+        return super().forward(input.reshape(-1, input.shape[-1], 1)).reshape(*input.shape[:-1], -1)
 
 
 def rewritten_module(
@@ -95,7 +91,7 @@ def rewritten_module(
         raise ValueError(f"objective={objective!r} of a module depends on its images: give some as inputs")
     new = copied(module)
     modules, kept = _dense_modules(new)
-    sight = _sight(new, modules, inputs)
+    sight = sight_of(new, modules, inputs)
     kept += tuple(sight.stay.items())
     modules = {name: part for name, part in modules.items() if name not in sight.stay}
     if not modules:
@@ -140,9 +136,6 @@ def _dense_modules(module: Any) -> tuple[dict[str, Any], tuple[tuple[str, str], 
     return found, tuple(kept)
 
 
-_READ = "its weights are read elsewhere too"
-
-
 def _reason(part: Any, uses: Mapping[int, int], is_inside: bool) -> str:
     """Return why a layer stays as it is; empty if it need not."""
     if type(part) not in (nn.Linear, nn.Conv1d, nn.Conv2d):
@@ -155,7 +148,7 @@ def _reason(part: Any, uses: Mapping[int, int], is_inside: bool) -> str:
         return "its weights have no numbers, on the device meta"
     if not part.weight.is_floating_point() or not bool(torch.isfinite(part.weight).all()):
         return "its weights are not finite real numbers"
-    conv = _convolution(part)
+    conv = convolution_of(part)
     if conv.is_depthwise or conv.out_channels < 2:
         return "depthwise: each output has one input" if conv.is_depthwise else "it has one output"
     if conv.is_pointwise and not isinstance(part, nn.Linear) and part.padding not in ("same", "valid", (0,), (0, 0)):
@@ -166,7 +159,7 @@ def _reason(part: Any, uses: Mapping[int, int], is_inside: bool) -> str:
 def _reason_around(part: Any, uses: Mapping[int, int], is_inside: bool) -> str:
     """Return what other code does with a layer besides calling it; empty if nothing is known."""
     if uses[id(part.weight)] > 1 or is_inside:
-        return _READ
+        return READ_ELSEWHERE
     if part.bias is not None and uses[id(part.bias)] > 1:
         return "its bias is read elsewhere too"
     if part._forward_hooks or part._forward_pre_hooks or part._backward_hooks or part._backward_pre_hooks:
@@ -176,129 +169,9 @@ def _reason_around(part: Any, uses: Mapping[int, int], is_inside: bool) -> str:
     return ""
 
 
-def _convolution(part: Any) -> GroupConv:
-    """Return a layer as a group convolution."""
-    if isinstance(part, nn.Linear):
-        return GroupConv(part.in_features, part.out_features)
-    ones = (1,) * (2 - len(part.kernel_size))
-    window, strides = (*ones, *part.kernel_size), (*ones, *part.stride)
-    return GroupConv(part.in_channels, part.out_channels, part.groups, window, strides)
-
-
-class _Seen:
-    """What a layer reads and writes while the module runs."""
-
-    def __init__(self, part: Any, batch: int) -> None:
-        self.part, self.batch, self.moments = part, batch, Moments(_convolution(part))
-        self.places: list[Place] = []
-        self.scales: Array | None = None
-        self.has_outputs_on_axis_1 = False
-
-    def add(self, x: Any, y: Any) -> None:
-        """Take note of one call."""
-        x, axes = x.detach(), 0 if isinstance(self.part, nn.Linear) else len(self.part.kernel_size)
-        self.has_outputs_on_axis_1 = y.ndim == axes + 2
-        self.places.append(Place(*(joined_size(image.shape, axes, self.batch) for image in (x, y))))
-        if not axes:
-            self.moments.add_rows(x.reshape(-1, x.shape[-1]).double().cpu().numpy())
-            return
-        x = x.reshape(-1, *x.shape[-1 - axes :])
-        if any(self.part._reversed_padding_repeated_twice):
-            mode = {"zeros": "constant"}.get(self.part.padding_mode, self.part.padding_mode)
-            x = nn.functional.pad(x, self.part._reversed_padding_repeated_twice, mode=mode)
-        images = x.double().cpu().numpy().reshape(*x.shape[:2], *(1,) * (2 - axes), *x.shape[2:])
-        steps = (*(1,) * (2 - axes), *self.part.dilation)
-        self.moments.add_images(images, steps)
-
-
-@dataclass(frozen=True, eq=False)
-class _Sight:
-    """What is known of a module by running it, or by tracing it."""
-
-    outputs: Any
-    seen: dict[str, _Seen]
-    scales: dict[str, Array]
-    stay: dict[str, str]
-    blind: str = ""
-
-
-def _sight(module: Any, modules: dict[str, Any], inputs: Any) -> _Sight:
-    """Return what inputs show of a module and its layers; without inputs, what a trace shows."""
-    if inputs is not None:
-        twin = copied(module)  # a run may leave something behind
-        outputs, seen, read = _seen(twin, {name: twin.get_submodule(name) for name in modules}, inputs)
-        uncalled = {name: "it is not called with these inputs" for name, one in seen.items() if not one.places}
-        return _Sight(outputs, seen, {}, uncalled | dict.fromkeys(read, _READ))
-    with reads_watched(modules) as read:
-        nodes = traced(module)
-    blind = "" if nodes else ", and it cannot be traced: whether its code reads weights of a layer is not known"
-    return _Sight(None, {}, scales_behind(module, nodes), dict.fromkeys(sorted(read), _READ), blind)
-
-
-def _seen(module: Any, modules: dict[str, Any], inputs: Any) -> tuple[Any, dict[str, _Seen], set[str]]:
-    """Return the outputs of a module, what its layers read and write on the way, and those that its code looks into."""
-    found = {name: _Seen(part, _batch(inputs)) for name, part in modules.items()}
-    last: list[Any] = [None, None, None]
-
-    def watch(name: str) -> Callable[..., None]:
-        def note(_: Any, given: tuple[Any, ...], written: Any) -> None:
-            found[name].add(given[0], written)
-            last[:] = [written, found[name], _changes(written)]
-
-        return note
-
-    def scale(norm: Any, given: tuple[Any, ...]) -> None:
-        is_behind = bool(given) and given[0] is last[0] and _changes(given[0]) == last[2]
-        if is_behind and last[1].has_outputs_on_axis_1:
-            last[1].scales = scales_of(norm, last[1].moments.conv.out_channels)
-
-    norms = [part for part in module.modules() if isinstance(part, (nn.BatchNorm1d, nn.BatchNorm2d))]
-    hooks = [part.register_forward_hook(watch(name)) for name, part in modules.items()]
-    hooks += [norm.register_forward_pre_hook(scale) for norm in norms]
-    try:
-        with reads_watched(modules) as read:  # its hooks end a call behind the others, which look into the layer
-            return _run(module, inputs), found, read
-    finally:
-        for hook in hooks:
-            hook.remove()
-
-
-def _changes(tensor: Any) -> int:
-    """Return how often a tensor was changed in place, as a ReLU between a layer and a normalisation may do."""
-    return 0 if tensor.is_inference() else int(tensor._version)
-
-
-def _batch(inputs: Any) -> int:
-    """Return how many inputs are given at once: as many as the first of them has rows."""
-    entries = list(inputs.values()) if isinstance(inputs, Mapping) else inputs
-    first = entries[0] if isinstance(entries, (tuple, list)) and entries else entries
-    return max(1, len(first)) if isinstance(first, torch.Tensor) and first.ndim else 1
-
-
-def _run(module: Any, inputs: Any) -> Any:
-    """Return the outputs in evaluation mode, without gradients, for copies of the inputs: a module may change them in place."""
-    inputs = dict(inputs) if isinstance(inputs, Mapping) else inputs
-    inputs = tree_map_only(torch.Tensor, lambda tensor: tensor.detach().clone(), inputs)
-    with _evaluating(module), torch.no_grad():
-        if isinstance(inputs, Mapping):
-            return module(**inputs)
-        return module(*inputs) if isinstance(inputs, (tuple, list)) else module(inputs)
-
-
-@contextmanager
-def _evaluating(module: Any) -> Iterator[None]:
-    training = {part: part.training for part in module.modules()}
-    module.eval()
-    try:
-        yield
-    finally:
-        for part, flag in training.items():
-            part.training = flag
-
-
-def _layer(name: str, part: Any, seen: _Seen | None, scales: Array | None) -> DenseLayer:
+def _layer(name: str, part: Any, seen: Seen | None, scales: Array | None) -> DenseLayer:
     """Return what is known of a layer: what was seen of it, or at least what scales its outputs."""
-    conv = _convolution(part)
+    conv = convolution_of(part)
     weight = part.weight.detach().double().cpu().numpy().reshape(conv.out_channels, conv.in_width, *conv.window)
     if seen is None:
         return DenseLayer(name, conv, None, weight, scales)
@@ -394,7 +267,7 @@ def _conv(part: Any, factor: GroupConv, weight: Array, bias: Any, axes: int) -> 
 def _measured(new: Any, inputs: Any, before: Any) -> Measured:
     """Return how far the outputs of the new module are from those of the original."""
     try:
-        after = _run(copied(new), inputs)
+        after = run(copied(new), inputs)
     except Exception as error:  # whatever the module's code asks of its layers
         raise RuntimeError(
             f"model={type(new).__name__} does not run once rewritten, though it did before ({type(error).__name__}: "

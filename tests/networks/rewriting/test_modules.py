@@ -17,7 +17,8 @@ from igc_theory import networks
 from igc_theory.budget.latency import LatencyTable, Timed, Work, operator_time
 from igc_theory.networks import from_torch
 from igc_theory.networks.rewriting.candidates.candidates import candidates
-from igc_theory.networks.rewriting.torch_networks import Select, _convolution, _module
+from igc_theory.networks.rewriting.torch_networks import Select, _module
+from igc_theory.networks.rewriting.torch_sight import convolution_of
 from igc_theory.structure.chains import Chain
 from igc_theory.structure.factors import GroupConv
 
@@ -43,7 +44,7 @@ def test_every_substitute_computes_what_its_dense_kernel_does(case):
     torch.manual_seed(0)
     make, shape = LAYERS[case]
     layer = make()
-    conv = _convolution(layer)
+    conv = convolution_of(layer)
     weight = layer.weight.detach().double().numpy().reshape(conv.out_channels, conv.in_width, *conv.window)
     x = torch.randn(shape, dtype=layer.weight.dtype)
     options = {
@@ -101,7 +102,7 @@ def ran(module, x):
         if isinstance(part, nn.Linear):
             conv, products = GroupConv(part.in_features, part.out_features), part.weight.numel() * y[..., 0].numel()
         else:
-            conv = _convolution(part)
+            conv = convolution_of(part)
             products = part.weight.numel() * y.numel() // part.out_channels
         work = Work(conv.kind, conv.groups, products, given[0].numel(), y.numel())
         times.append(operator_time(TABLE, work))
@@ -228,6 +229,30 @@ def test_a_layer_in_front_of_two_normalisations_is_scaled_by_none():
     for inputs in (None, torch.randn(9, 16, 6, 6)):
         (layer,) = rewrite(nn.Sequential(conv, first, conv, second), 0.5, inputs=inputs).choices.layers
         assert layer.scales is None
+
+
+class Naming(nn.Module):
+    """It calls its layer by keyword, and keeps what it has read."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer, self.read = nn.Linear(16, 16), None
+
+    def forward(self, x):
+        self.read = x
+        return self.layer(input=x)
+
+
+def test_a_layer_may_be_called_by_keyword_and_nothing_is_left_behind():
+    net, x = Naming(), torch.randn(64, 16)
+    net.layer.weight.data = torch.block_diag(*torch.randn(4, 4, 4))
+    for inputs in (None, x):
+        found = rewrite(net, 0.3, inputs=inputs)
+        assert found.model.read is None
+        with torch.no_grad():
+            assert torch.allclose(found.model(x), net(x), atol=1e-5)
+        net.read = None
+    assert found.measured.error < 1e-5
 
 
 class Changing(nn.Module):

@@ -10,7 +10,8 @@ import numpy as np
 
 from igc_theory.kernels.arrays import Array
 from igc_theory.networks.rewriting.candidates.candidate import Substitute
-from igc_theory.networks.rewriting.files.layers import OnnxLayer, attributes, read_inside
+from igc_theory.networks.rewriting.files.layers import OnnxLayer, attributes
+from igc_theory.networks.rewriting.files.weights import read_inside
 from igc_theory.networks.rewriting.onnx_chains import chain_nodes
 from igc_theory.structure.branches import serial_factors
 from igc_theory.structure.factors import GroupConv
