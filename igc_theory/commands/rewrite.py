@@ -128,11 +128,11 @@ def _check_model(path: Path) -> None:
 def _check_output(options: argparse.Namespace) -> None:
     """Refuse an output that is there, or whose place the model needs."""
     # With NumPy and SciPy, which take long to load: here Ctrl-C is answered.
-    from igc_theory.networks.rewriting.files.places import files_of
+    from igc_theory.networks.rewriting.files.places import model_files
     from igc_theory.networks.rewriting.result import writable
 
     output = options.output
-    for file in files_of(options.model) if output.exists() else []:
+    for file in model_files(options.model) if output.exists() else []:
         if file.exists() and output.samefile(file):
             what = "is the model itself" if file == options.model else "holds arrays of the model"
             raise ValueError(f"output={str(output)!r} {what}: give another file")
@@ -187,9 +187,9 @@ def _rewritten(options: argparse.Namespace) -> Iterator[str]:
 
 def _sizes(model: Path, written: Path) -> str:
     """Return what was written, and how large it is beside the model with all its arrays."""
-    from igc_theory.networks.rewriting.files.places import files_of
+    from igc_theory.networks.rewriting.files.places import model_files
 
-    files, after = files_of(model), written.stat().st_size
+    files, after = model_files(model), written.stat().st_size
     arrays = " with the files of its arrays" if len(files) > 1 else ""
     return (
         f"\nWritten to {written}: {after:,} bytes, {model}{arrays} has {sum(file.stat().st_size for file in files):,}."

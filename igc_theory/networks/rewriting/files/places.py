@@ -11,10 +11,10 @@ try:
 except ImportError:  # rewrite says what to install; to import this module is no error yet
     onnx = None
 
-__all__ = ["files_of", "take_in"]
+__all__ = ["model_files", "take_in"]
 
 
-def files_of(path: Path) -> list[Path]:
+def model_files(path: Path) -> list[Path]:
     """Return the file of a model, and those that it keeps arrays in; what is no model is one file."""
     try:
         model = onnx.ModelProto.FromString(path.read_bytes())
