@@ -166,6 +166,8 @@ def _reason_around(part: Any, uses: Mapping[int, int], is_inside: bool) -> str:
         return "it has hooks"
     if "forward" in vars(part):
         return "it has a method forward of its own"
+    if part._modules or part._buffers or part._parameters.keys() != {"weight", "bias"}:
+        return "it holds more than weights and a bias"
     return ""
 
 

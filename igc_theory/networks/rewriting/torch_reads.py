@@ -30,7 +30,7 @@ def copied(module: Any) -> Any:
 
 @contextmanager
 def reads_watched(layers: Mapping[str, Any]) -> Iterator[set[str]]:
-    """Note which layers other code reads weights or sizes of, such as ``linear(x, self.layer.weight)``; a product has none.
+    """Note of which layers other code reads weights, sizes or the like, as ``linear(x, self.layer.weight)`` does.
 
     Layers are of another class meanwhile, which notes what is read between their own calls.
     """
@@ -47,9 +47,9 @@ def reads_watched(layers: Mapping[str, Any]) -> Iterator[set[str]]:
 
 
 def _watch(name: str, layer: Any, read: set[str]) -> list[Any]:
-    """Let a layer note its name where its weights or sizes are read, but not in its own calls; return what ends those."""
+    """Let a layer note its name where what it alone has is read, but not in its own calls; return the hooks that tell these."""
     kind, calls = type(layer), [0]
-    own = {"weight", "bias", *kind.__constants__}
+    own = {*dir(layer)} - {*dir(torch.nn.Sequential())}  # what a product does not have
 
     def noted(self: Any, attribute: str) -> Any:
         if attribute in own and not calls[0]:

@@ -395,14 +395,17 @@ class Reading(nn.Module):
             return self.last(self.inner(x) + x @ self.inner.weight)
         if self.what == "sizes":
             return self.last(self.inner(x.reshape(-1, self.inner.in_features)))
+        if self.what == "scale":
+            return self.last(self.inner(x) * self.inner.scale)
         return self.last(self.inner.forward(x))
 
 
-@pytest.mark.parametrize("what", ["weight", "dtype", "both", "sizes", "forward"])
+@pytest.mark.parametrize("what", ["weight", "dtype", "both", "sizes", "scale", "forward"])
 def test_a_layer_stays_whose_weights_or_sizes_other_code_reads(what):
     """In its place there would be a product, which has neither."""
     torch.manual_seed(0)
     net, x = Reading(what), torch.randn(40, 16)
+    net.inner.scale = 2.0
     for inputs in (None, x):
         found = rewrite(net, 0.5, inputs=inputs)
         assert found.kept == (("inner", "its weights are read elsewhere too"),)
@@ -488,11 +491,13 @@ def test_layers_that_cannot_be_replaced_stay_and_say_why():
     shared.bias, patched.forward = (sharing := nn.Linear(16, 16)).bias, lambda x: x
     backward = nn.Linear(16, 16)
     backward.register_full_backward_pre_hook(lambda *_: None)
+    holding = nn.Linear(16, 16)
+    holding.register_buffer("mask", torch.ones(16))
     parts = [Mine(8, 8, 3), tied, other, hooked, nn.Conv2d(8, 8, 3, groups=8), nn.Conv3d(8, 8, 3), nn.MultiheadAttention(16, 2),
              nn.TransformerEncoderLayer(16, 2, 16), nn.Conv2d(8, 8, 1, padding=1), nn.Linear(16, 1),
-             shared, sharing, patched, backward, nn.Linear(16, 16, device="meta")]  # fmt: skip
+             shared, sharing, patched, backward, holding, nn.Linear(16, 16, device="meta")]  # fmt: skip
     found = rewrite(nn.ModuleList([*parts, nn.Linear(16, 16)]), 0.5)
-    assert [layer.name for layer in found.choices.layers] == ["15"]
+    assert [layer.name for layer in found.choices.layers] == ["16"]
     reasons = dict(found.kept)
     assert reasons["0"] == "it is a Mine: Linear, Conv1d and Conv2d are replaced"
     assert reasons["1"] == reasons["2"] == reasons["7.linear1"] == "its weights are read elsewhere too"
@@ -503,7 +508,8 @@ def test_layers_that_cannot_be_replaced_stay_and_say_why():
     assert reasons["10"] == reasons["11"] == "its bias is read elsewhere too"
     assert reasons["12"] == "it has a method forward of its own"
     assert reasons["13"] == "it has hooks"
-    assert reasons["14"] == "its weights have no numbers, on the device meta"
+    assert reasons["14"] == "it holds more than weights and a bias"
+    assert reasons["15"] == "its weights have no numbers, on the device meta"
     assert all(type(part) in map(type, parts) for part in list(found.model)[:-1])
 
 
