@@ -654,6 +654,18 @@ def test_weights_stay_where_what_they_are_computed_from_serves_others(tmp_path):
         assert left == constants["w"].size + found.choices.candidates[0].parameters
 
 
+def test_new_names_are_none_that_the_file_has(tmp_path):
+    """Names of arrays that nothing reads count, too, as do those of shapes."""
+    made = model(
+        [helper.make_node("Conv", ["x", "w"], ["y"])],
+        {"w": drawn(16, 16, 1, 1), "y/factors/0": drawn(3)},
+        (1, 16, 4, 4),
+    )
+    made.graph.value_info.append(helper.make_tensor_value_info("y/factors2/0", TensorProto.FLOAT, [3]))
+    found = rewrite(written(tmp_path, made), 0.5)
+    assert {name.split("/")[1] for node in found.model.graph.node for name in node.input if "/" in name} == {"factors3"}
+
+
 def test_sizes_that_many_nodes_read_keep_no_weights(tmp_path):
     nodes = [
         helper.make_node("Reshape", ["w", "sizes"], ["p"]),

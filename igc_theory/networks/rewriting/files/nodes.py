@@ -37,6 +37,7 @@ def with_substitutes(model: Any, replaced: Sequence[tuple[OnnxLayer, Substitute]
     """
     replaced = [_folded(layer, one) if fold else (replace(layer, norm=None), one) for layer, one in replaced]
     taken = {name for node in model.graph.node for name in [*node.input, *node.output, node.name]}
+    taken |= {entry.name for field in ("initializer", "input", "value_info") for entry in getattr(model.graph, field)}
     written: dict[int, list[Any]] = {}
     constants: list[Any] = []
     for layer, substitute in replaced:
