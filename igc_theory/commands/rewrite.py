@@ -107,16 +107,11 @@ def _share(text: str) -> float:
 
 def _rewrite(options: argparse.Namespace) -> Iterator[str]:
     """Answer `rewrite`: compare budgets, or rewrite for one."""
-    # With NumPy and SciPy, which take long to load: here Ctrl-C is answered.
-    from igc_theory.networks.rewriting.result import writable
-
     _check_model(options.model)
     if options.table is not None and options.objective != "latency":
         options.usage_error("--table goes with --objective latency")
     if options.output is not None:
-        if options.output.exists() and options.output.samefile(options.model):
-            raise ValueError(f"output={str(options.output)!r} is the model itself: give another file")
-        writable(options.output, force=options.force)
+        _check_output(options)
     if options.keep is None and options.output is not None:
         options.usage_error("an output needs a budget: add --keep 0.5, for example")
     yield from _compared(options) if options.keep is None else _rewritten(options)
@@ -128,6 +123,20 @@ def _check_model(path: Path) -> None:
         raise ValueError(f"model={str(path)!r} is a folder: give one ONNX file of it")
     if not path.exists():
         raise ValueError(f"model={str(path)!r} is not there: check the path")
+
+
+def _check_output(options: argparse.Namespace) -> None:
+    """Refuse an output that is there, or whose place the model needs."""
+    # With NumPy and SciPy, which take long to load: here Ctrl-C is answered.
+    from igc_theory.networks.rewriting.files.places import model_files
+    from igc_theory.networks.rewriting.result import writable
+
+    output = options.output
+    for file in model_files(options.model) if output.exists() else []:
+        if file.exists() and output.samefile(file):
+            what = "is the model itself" if file == options.model else "holds arrays of the model"
+            raise ValueError(f"output={str(output)!r} {what}: give another file")
+    writable(output, force=options.force)
 
 
 def _called(options: argparse.Namespace, keep: float) -> networks.Rewrite:
@@ -163,13 +172,10 @@ def _rewritten(options: argparse.Namespace) -> Iterator[str]:
     yield found.table.fitted(_columns(), SPARE)
     yield from _filled(found.sentence)
     yield from _kept_lines(found)
-    name = str(options.model)
     if options.output is None:
         yield f"\nNothing was written: add -o FILE to write it, such as -o {shlex.quote(options.model.stem)}_small.onnx."
         return
-    written = found.save(options.output, force=options.force)
-    before, after = options.model.stat().st_size, written.stat().st_size
-    yield f"\nWritten to {written}: {after:,} bytes, {name} has {before:,}."
+    yield _sizes(options.model, found.save(options.output, force=options.force))
     if found.errors is not None and (found.measured.error or 0) > MOST_UNTRAINED:
         advice = (
             "Next: fine-tune it, or give calibration inputs (--inputs) or a larger --keep; compare on your own data."
@@ -177,6 +183,17 @@ def _rewritten(options: argparse.Namespace) -> Iterator[str]:
         yield from _filled(advice)
     else:
         yield "Next: compare the two files on your own data."
+
+
+def _sizes(model: Path, written: Path) -> str:
+    """Return what was written, and how large it is beside the model with all its arrays."""
+    from igc_theory.networks.rewriting.files.places import model_files
+
+    files, after = model_files(model), written.stat().st_size
+    arrays = " with the files of its arrays" if len(files) > 1 else ""
+    return (
+        f"\nWritten to {written}: {after:,} bytes, {model}{arrays} has {sum(file.stat().st_size for file in files):,}."
+    )
 
 
 def _columns() -> int:

@@ -13,6 +13,7 @@ from tqdm.auto import tqdm
 from igc_theory.budget.chain_cost import ImageSize, multiply_adds
 from igc_theory.budget.latency import LatencyTable, layer_time
 from igc_theory.kernels.arrays import Array
+from igc_theory.kernels.compression.approximation import REAL_BITS
 from igc_theory.networks.rewriting.candidates.architectures import architectures
 from igc_theory.networks.rewriting.candidates.candidate import Candidate
 from igc_theory.networks.rewriting.candidates.candidates import candidates
@@ -70,6 +71,8 @@ class DenseLayer:
         Second moments of what it reads, or their diagonal.
     plain : bool
         Whether only low rank can stand in its place, which needs no shuffle.
+    stored : int or None
+        Weights that would take what its weights are computed from; None if they are stored themselves.
     """
 
     name: str
@@ -79,6 +82,7 @@ class DenseLayer:
     scales: Array | None = None
     moments: Array | None = None
     plain: bool = False
+    stored: int | None = None
 
     @property
     def kind(self) -> str:
@@ -96,6 +100,10 @@ class DenseLayer:
 
     def candidates(self, reorder: bool) -> list[Candidate]:
         """Return what may stand in its place, itself first."""
+        if self.moments is not None and not np.isfinite(self.moments).all():
+            raise ValueError(
+                f"inputs make the layer {self.name!r} read numbers that are not finite: give smaller, finite ones"
+            )
         place = (self.places or [self._position])[0]
         found = candidates(
             self.weight,
@@ -117,7 +125,7 @@ class DenseLayer:
     def cost(self, candidate: Candidate, objective: str, table: LatencyTable | None = None) -> float:
         """Return what a candidate costs at all places: bits are stored once, multiply–adds and milliseconds spent at each."""
         if objective == "bits":
-            return candidate.storage_bits
+            return REAL_BITS * self.stored if self.stored and candidate.family == "keep" else candidate.storage_bits
         places = (self._position,) if self.places is None else self.places
         if objective == "latency":
             assert table is not None, "choices by time have a table"

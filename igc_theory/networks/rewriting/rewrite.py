@@ -53,7 +53,8 @@ def rewrite(
         What is counted: 32 bits per weight, and indices; multiply–adds for one image; or the milliseconds that `latency` predicts.
     inputs : optional
         Calibration inputs, by which the error is that of each layer's output instead of its weights. For a module a batch, or
-        a tuple of arguments; for a file an array, or a mapping from names of inputs to arrays. A hundred images do.
+        a tuple of arguments; for a file an array, or a mapping from names of inputs to arrays. A hundred images do; a
+        file of a fixed batch reads them one batch after the other. A layer that reads only zeros has the error of its weights.
     input_shape : tuple of int or mapping, optional
         As for `read_onnx`, where a file leaves sizes open. A module needs `inputs` instead, to count multiply–adds and be run.
     architecture_only : bool, default False

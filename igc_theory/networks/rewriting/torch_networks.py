@@ -5,10 +5,8 @@ The original is copied; layers of exactly PyTorch's own classes are replaced whe
 
 from __future__ import annotations
 
-import copy
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
 from functools import partial
 from math import sqrt
 from types import SimpleNamespace
@@ -19,10 +17,10 @@ import numpy as np
 from igc_theory.budget.latency import LatencyTable
 from igc_theory.kernels.arrays import Array
 from igc_theory.networks.rewriting.candidates.candidate import Substitute
-from igc_theory.networks.rewriting.dense_layers import DenseLayer, Place, choices_within, joined_size
-from igc_theory.networks.rewriting.moments import Moments
+from igc_theory.networks.rewriting.dense_layers import DenseLayer, choices_within
 from igc_theory.networks.rewriting.result import Measured, Rewrite, substituted
-from igc_theory.networks.rewriting.torch_norms import scales_behind, scales_of
+from igc_theory.networks.rewriting.torch_reads import copied
+from igc_theory.networks.rewriting.torch_sight import READ_ELSEWHERE, Seen, convolution_of, run, sight_of
 from igc_theory.structure.arguments.kinds import kind_of, shown
 from igc_theory.structure.branches import serial_factors, wiring
 from igc_theory.structure.factors import GroupConv
@@ -69,9 +67,9 @@ class Bias(nn.Module):
 class OnLastAxis(nn.Sequential):
     """Layers over sequences (N, C, 1), applied to tensors (…, C) as a linear layer is."""
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def forward(self, input: torch.Tensor) -> torch.Tensor:  # the name by which a linear layer may be called
         """Return the layers' outputs, shape (…, C_out)."""
-        return super().forward(x.reshape(-1, x.shape[-1], 1)).reshape(*x.shape[:-1], -1)
+        return super().forward(input.reshape(-1, input.shape[-1], 1)).reshape(*input.shape[:-1], -1)
 
 
 def rewritten_module(
@@ -91,28 +89,30 @@ def rewritten_module(
         raise TypeError(f"model={shown(module)} is {kind_of(module)}: {way_out}")
     if objective != "bits" and inputs is None:
         raise ValueError(f"objective={objective!r} of a module depends on its images: give some as inputs")
-    new = copy.deepcopy(module)
+    new = copied(module)
     modules, kept = _dense_modules(new)
-    before, seen = _seen(new, modules, inputs)
+    sight = sight_of(new, modules, inputs)
+    kept += tuple(sight.stay.items())
+    modules = {name: part for name, part in modules.items() if name not in sight.stay}
     if not modules:
         raise ValueError(f"model={shown(type(module).__name__)} has no layer that can be replaced: {_first(kept)}")
-    scales = {} if seen else scales_behind(new)
-    layers = [_layer(name, one, seen.get(name), scales.get(name)) for name, one in modules.items()]
+    layers = [_layer(name, one, sight.seen.get(name), sight.scales.get(name)) for name, one in modules.items()]
     fresh, known = partial(DenseLayer.architectures, rng=_generator()), partial(DenseLayer.candidates, reorder=reorder)
     options = fresh if architecture_only else known
     choices = choices_within(
         layers, budget, objective, options, alike=architecture_only, table=table, progress=progress
     )
     made = substituted(choices, progress)
+    if architecture_only:
+        _reset(new)  # before layers are replaced: a module's own code for it may look into them
     others = {id(modules[layer.name]): _module(modules[layer.name], one)
               for layer, one in zip(choices.layers, made, strict=True) if one is not None}  # fmt: skip
     new = _exchanged(new, others)
-    name = type(module).__name__
-    if architecture_only:
-        _reset(new, {id(part) for other in others.values() for part in other.modules()})
-        return Rewrite(new, choices, None, kept, Measured(unmeasured="all its weights are fresh"), name)
-    errors = tuple(0.0 if one is None else one.relative_error for one in made)
-    return Rewrite(new, choices, errors, kept, _measured(new, inputs, before), name)
+    unmeasured = f"{'all its weights are fresh' if architecture_only else 'no inputs were given'}{sight.blind}"
+    measured = Measured(unmeasured=unmeasured) if inputs is None else _measured(new, inputs, sight.outputs)
+    measured = Measured(runtime=measured.runtime, unmeasured=unmeasured) if architecture_only else measured
+    errors = None if architecture_only else tuple(0.0 if one is None else one.relative_error for one in made)
+    return Rewrite(new, choices, errors, kept, measured, type(module).__name__)
 
 
 def _first(kept: tuple[tuple[str, str], ...]) -> str:
@@ -128,7 +128,7 @@ def _dense_modules(module: Any) -> tuple[dict[str, Any], tuple[tuple[str, str], 
     for name, part in module.named_modules():
         if not isinstance(part, (nn.Linear, nn.modules.conv._ConvNd)):
             continue
-        reason = _reason(part, uses[id(part.weight)], id(part) in inside)
+        reason = _reason(part, uses, id(part) in inside)
         if reason:
             kept.append((name, reason))
         else:
@@ -136,19 +136,19 @@ def _dense_modules(module: Any) -> tuple[dict[str, Any], tuple[tuple[str, str], 
     return found, tuple(kept)
 
 
-def _reason(part: Any, uses: int, is_inside: bool) -> str:
+def _reason(part: Any, uses: Mapping[int, int], is_inside: bool) -> str:
     """Return why a layer stays as it is; empty if it need not."""
     if type(part) not in (nn.Linear, nn.Conv1d, nn.Conv2d):
         return f"it is {kind_of(part)}: Linear, Conv1d and Conv2d are replaced"
-    if uses > 1 or is_inside:
-        return "its weights are read elsewhere too"
-    if part._forward_hooks or part._forward_pre_hooks or part._backward_hooks:
-        return "it has hooks"
+    if around := _reason_around(part, uses, is_inside):
+        return around
     if isinstance(part.weight, nn.parameter.UninitializedParameter):
         return "its weights are not initialized: run the module once"
+    if part.weight.is_meta:
+        return "its weights have no numbers, on the device meta"
     if not part.weight.is_floating_point() or not bool(torch.isfinite(part.weight).all()):
         return "its weights are not finite real numbers"
-    conv = _convolution(part)
+    conv = convolution_of(part)
     if conv.is_depthwise or conv.out_channels < 2:
         return "depthwise: each output has one input" if conv.is_depthwise else "it has one output"
     if conv.is_pointwise and not isinstance(part, nn.Linear) and part.padding not in ("same", "valid", (0,), (0, 0)):
@@ -156,103 +156,30 @@ def _reason(part: Any, uses: int, is_inside: bool) -> str:
     return ""
 
 
-def _convolution(part: Any) -> GroupConv:
-    """Return a layer as a group convolution."""
-    if isinstance(part, nn.Linear):
-        return GroupConv(part.in_features, part.out_features)
-    ones = (1,) * (2 - len(part.kernel_size))
-    window, strides = (*ones, *part.kernel_size), (*ones, *part.stride)
-    return GroupConv(part.in_channels, part.out_channels, part.groups, window, strides)
+def _reason_around(part: Any, uses: Mapping[int, int], is_inside: bool) -> str:
+    """Return what other code does with a layer besides calling it; empty if nothing is known."""
+    if uses[id(part.weight)] > 1 or is_inside:
+        return READ_ELSEWHERE
+    if part.bias is not None and uses[id(part.bias)] > 1:
+        return "its bias is read elsewhere too"
+    if part._forward_hooks or part._forward_pre_hooks or part._backward_hooks or part._backward_pre_hooks:
+        return "it has hooks"
+    if "forward" in vars(part):
+        return "it has a method forward of its own"
+    if part._modules or part._buffers or part._parameters.keys() != {"weight", "bias"}:
+        return "it holds more than weights and a bias"
+    return ""
 
 
-class _Seen:
-    """What a layer reads and writes while the module runs."""
-
-    def __init__(self, part: Any, batch: int) -> None:
-        self.part, self.batch, self.moments = part, batch, Moments(_convolution(part))
-        self.places: list[Place] = []
-        self.scales: Array | None = None
-        self.has_outputs_on_axis_1 = False
-
-    def add(self, x: Any, y: Any) -> None:
-        """Take note of one call."""
-        x, axes = x.detach(), 0 if isinstance(self.part, nn.Linear) else len(self.part.kernel_size)
-        self.has_outputs_on_axis_1 = y.ndim == axes + 2
-        self.places.append(Place(*(joined_size(image.shape, axes, self.batch) for image in (x, y))))
-        if not axes:
-            self.moments.add_rows(x.reshape(-1, x.shape[-1]).double().cpu().numpy())
-            return
-        x = x.reshape(-1, *x.shape[-1 - axes :])
-        if any(self.part._reversed_padding_repeated_twice):
-            mode = {"zeros": "constant"}.get(self.part.padding_mode, self.part.padding_mode)
-            x = nn.functional.pad(x, self.part._reversed_padding_repeated_twice, mode=mode)
-        images = x.double().cpu().numpy().reshape(*x.shape[:2], *(1,) * (2 - axes), *x.shape[2:])
-        steps = (*(1,) * (2 - axes), *self.part.dilation)
-        self.moments.add_images(images, steps)
-
-
-def _seen(module: Any, modules: dict[str, Any], inputs: Any) -> tuple[Any, dict[str, _Seen]]:
-    """Return the outputs of a module, and what its layers read and write on the way; nothing without inputs."""
-    if inputs is None:
-        return None, {}
-    found = {name: _Seen(part, _batch(inputs)) for name, part in modules.items()}
-    last: list[Any] = [None, None]
-
-    def watch(name: str) -> Callable[..., None]:
-        def note(_: Any, given: tuple[Any, ...], written: Any) -> None:
-            found[name].add(given[0], written)
-            last[:] = [written, found[name]]
-
-        return note
-
-    def scale(norm: Any, given: tuple[Any, ...]) -> None:
-        if given and given[0] is last[0] and last[1].has_outputs_on_axis_1:
-            last[1].scales = scales_of(norm, last[1].moments.conv.out_channels)
-
-    norms = [part for part in module.modules() if isinstance(part, (nn.BatchNorm1d, nn.BatchNorm2d))]
-    hooks = [part.register_forward_hook(watch(name)) for name, part in modules.items()]
-    hooks += [norm.register_forward_pre_hook(scale) for norm in norms]
-    try:
-        return _run(module, inputs), found
-    finally:
-        for hook in hooks:
-            hook.remove()
-
-
-def _batch(inputs: Any) -> int:
-    """Return how many inputs are given at once: as many as the first of them has rows."""
-    entries = list(inputs.values()) if isinstance(inputs, Mapping) else inputs
-    first = entries[0] if isinstance(entries, (tuple, list)) and entries else entries
-    return max(1, len(first)) if isinstance(first, torch.Tensor) and first.ndim else 1
-
-
-def _run(module: Any, inputs: Any) -> Any:
-    """Return the outputs in evaluation mode, without gradients."""
-    with _evaluating(module), torch.no_grad():
-        if isinstance(inputs, Mapping):
-            return module(**inputs)
-        return module(*inputs) if isinstance(inputs, (tuple, list)) else module(inputs)
-
-
-@contextmanager
-def _evaluating(module: Any) -> Iterator[None]:
-    training = {part: part.training for part in module.modules()}
-    module.eval()
-    try:
-        yield
-    finally:
-        for part, flag in training.items():
-            part.training = flag
-
-
-def _layer(name: str, part: Any, seen: _Seen | None, scales: Array | None) -> DenseLayer:
+def _layer(name: str, part: Any, seen: Seen | None, scales: Array | None) -> DenseLayer:
     """Return what is known of a layer: what was seen of it, or at least what scales its outputs."""
-    conv = _convolution(part)
+    conv = convolution_of(part)
     weight = part.weight.detach().double().cpu().numpy().reshape(conv.out_channels, conv.in_width, *conv.window)
     if seen is None:
         return DenseLayer(name, conv, None, weight, scales)
-    moments = seen.moments.mean() if seen.places else None
-    return DenseLayer(name, conv, tuple(seen.places), weight, seen.scales, moments)
+    moments = seen.moments.mean()
+    scales = seen.scales if len(seen.places) == 1 else None  # at other places something else may follow
+    return DenseLayer(name, conv, tuple(seen.places), weight, scales, moments)
 
 
 def _generator() -> np.random.Generator:
@@ -260,10 +187,10 @@ def _generator() -> np.random.Generator:
     return np.random.default_rng(int(torch.randint(2**31, (1,))))
 
 
-def _reset(module: Any, new: set[int]) -> None:
-    """Give fresh weights to all layers but those that have them already."""
+def _reset(module: Any) -> None:
+    """Give fresh weights to all layers."""
     for part in module.modules():
-        if id(part) not in new and hasattr(part, "reset_parameters"):
+        if hasattr(part, "reset_parameters"):
             part.reset_parameters()
 
 
@@ -288,7 +215,9 @@ def _module(part: Any, substitute: Substitute) -> Any:
     else:
         made = nn.Sequential(*_layers(part, substitute, len(part.kernel_size)))
     made = made.to(part.weight.dtype).to(part.weight.device).train(part.training)
-    return made.requires_grad_(part.weight.requires_grad)
+    for name, parameter in made.named_parameters():
+        parameter.requires_grad_((part.bias if name.endswith("bias") else part.weight).requires_grad)
+    return made
 
 
 def _linear_layers(part: Any, substitute: Substitute) -> Iterator[Any]:
@@ -339,9 +268,14 @@ def _conv(part: Any, factor: GroupConv, weight: Array, bias: Any, axes: int) -> 
 
 def _measured(new: Any, inputs: Any, before: Any) -> Measured:
     """Return how far the outputs of the new module are from those of the original."""
-    if inputs is None:
-        return Measured(unmeasured="no inputs were given")
-    pairs = list(zip(_tensors(before), _tensors(_run(new, inputs)), strict=True))
+    try:
+        after = run(copied(new), inputs)
+    except Exception as error:  # whatever the module's code asks of its layers
+        raise RuntimeError(
+            f"model={type(new).__name__} does not run once rewritten, though it did before ({type(error).__name__}: "
+            f"{' '.join(str(error).split())[:200]}): give the layer that its code looks into a class of its own, which stays"
+        ) from error
+    pairs = list(zip(_tensors(before), _tensors(after), strict=True))
     whole = sum(float((a.double() ** 2).sum()) for a, _ in pairs)
     apart = sum(float(((a.double() - b.double()) ** 2).sum()) for a, b in pairs)
     return Measured(sqrt(apart / whole) if whole else sqrt(apart), "PyTorch")

@@ -56,6 +56,15 @@ def test_errors_and_weights_are_those_of_the_dense_kernel(conv, known):
         assert made.product.stride == conv.strides
 
 
+@pytest.mark.parametrize("axes", [1, 2])
+@pytest.mark.parametrize("conv", LAYERS)
+def test_moments_that_are_all_zero_say_nothing(conv, axes):
+    weight = np.random.default_rng(0).standard_normal((conv.out_channels, conv.in_width, *conv.window))
+    zeros = np.zeros((conv.in_channels * conv.kernel_area,) * axes)
+    found, expected = (candidates(weight, conv, moments=one, reorder=False) for one in (zeros, None))
+    assert [(c.name, c.relative_error) for c in found] == [(c.name, c.relative_error) for c in expected]
+
+
 @pytest.mark.parametrize("conv", LAYERS)
 def test_multiply_adds_are_those_of_every_factor_at_its_positions(conv):
     weight = np.random.default_rng(0).standard_normal((conv.out_channels, conv.in_width, *conv.window))

@@ -80,6 +80,8 @@ CASES = {
     "gemm": (helper.make_node("Gemm", ["x", "w", "b"], ["y"], transB=1, alpha=0.5, beta=2.0), {"w": drawn(12, 8), "b": drawn(12)}, (3, 8)),
     "gemm, no bias": (helper.make_node("Gemm", ["x", "w"], ["y"]), {"w": drawn(8, 12)}, (3, 8)),
     "matmul": (helper.make_node("MatMul", ["x", "w"], ["y"]), {"w": drawn(8, 12)}, (2, 5, 8)),
+    "gemm of doubles": (helper.make_node("Gemm", ["x", "w", "b"], ["y"], transB=1), {"w": drawn(12, 8, kind=np.float64), "b": drawn(12, kind=np.float64)}, (3, 8)),
+    "matmul of doubles": (helper.make_node("MatMul", ["x", "w"], ["y"]), {"w": drawn(8, 12, kind=np.float64)}, (2, 3, 4, 8)),
     "matmul of images": (helper.make_node("MatMul", ["x", "w"], ["y"]), {"w": drawn(8, 12)}, (2, 3, 4, 8)),
 }  # fmt: skip
 
@@ -131,6 +133,28 @@ def test_multiply_adds_are_those_that_the_reader_counts_in_the_new_file(tmp_path
     for candidate in layer.dense.candidates(reorder=False)[1:]:
         counted = read_onnx(written(tmp_path, with_substitutes(made, [(layer, candidate.substitute)]), "new.onnx"))
         assert layer.dense.cost(candidate, "multiply_adds") == counted.multiply_adds, candidate.name
+
+
+@pytest.mark.parametrize(
+    ("operator", "shape"), [("Gemm", (3, 32)), *(("MatMul", shape) for shape in ((3, 32), (2, 3, 32), (2, 3, 4, 32)))]
+)
+def test_what_replaces_a_layer_of_doubles_runs_where_the_layer_does(tmp_path, operator, shape):
+    """onnxruntime has products of doubles, but no convolutions of them; a block-diagonal matrix is a product with branches."""
+    runtime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
+    weight, x = np.kron(np.eye(4), np.ones((8, 8))) * RNG.standard_normal((32, 32)), RNG.standard_normal(shape)
+    made = model([helper.make_node(operator, ["x", "w"], ["y"])], {"w": weight}, shape)
+    made.graph.input[0].type.tensor_type.elem_type = made.graph.output[0].type.tensor_type.elem_type = (
+        TensorProto.DOUBLE
+    )
+    path = written(tmp_path, made)
+    found = rewrite(path, 0.3, objective="multiply_adds")
+    (new,) = runtime.InferenceSession(found.model.SerializeToString()).run(None, {"x": x})
+    np.testing.assert_allclose(new, x @ weight, rtol=0, atol=1e-12)
+    assert (
+        read_onnx(found.save(tmp_path / "small.onnx")).multiply_adds == found.cost == read_onnx(path).multiply_adds / 4
+    )
+    fresh = rewrite(path, 0.4, architecture_only=True)
+    assert (fresh.replaced, fresh.measured.runtime) == (1, "onnxruntime")
 
 
 def norm(outputs, kind=np.float32, name="y", reads="h", **options):
@@ -335,6 +359,58 @@ def test_the_scales_of_a_normalisation_and_calibration_inputs_weigh_the_errors(t
     assert first.moments.shape == (36, 36)
 
 
+@pytest.mark.parametrize("batch", [1, 4])
+def test_a_file_of_a_fixed_batch_reads_many_images_one_batch_after_the_other(tmp_path, batch):
+    """The same network with an open batch, which reads all at once, is the oracle; numbers as NumPy makes them are rounded."""
+    open_, images = network(), np.random.default_rng(1).standard_normal((12, 4, 6, 6))
+    expected = rewrite(written(tmp_path, open_, "open.onnx"), 0.5, inputs=images.astype(np.float32))
+    open_.graph.input[0].type.tensor_type.shape.dim[0].dim_value = batch
+    found = rewrite(written(tmp_path, open_), 0.5, inputs=images)
+    for one, other in zip(found.choices.layers, expected.choices.layers, strict=True):
+        assert np.allclose(one.moments, other.moments, rtol=1e-5)
+    assert found.measured.error == pytest.approx(expected.measured.error, rel=1e-4)
+
+
+@pytest.mark.parametrize(("shape", "change", "error", "sentence"), [
+    ((4, 6, 6), None, ValueError, r"inputs\['x'\] has shape \(4, 6, 6\), but the model reads \(2, 4, 6, 6\): give this, or several"),
+    ((2, 4, 6, 7), None, ValueError, r"has shape \(2, 4, 6, 7\), but the model reads \(2, 4, 6, 6\)"),
+    ((3, 4, 6, 6), None, ValueError, r"has shape \(3, 4, 6, 6\), but the model reads \(2, 4, 6, 6\)"),
+    ((2, 4, 6, 6), np.nan, ValueError, r"inputs\['x'\] has values that are not finite in float32"),
+    ((2, 4, 6, 6), 1e300, ValueError, r"inputs\['x'\] has values that are not finite in float32"),
+    ((2, 4, 6, 6), 3e38, ValueError, "inputs make the layer 'second' read numbers that are not finite: give smaller, finite ones"),
+    ((0, 4, 6, 6), None, TypeError, "without numbers"),
+])  # fmt: skip
+def test_inputs_that_the_model_cannot_read_are_refused_by_name(tmp_path, shape, change, error, sentence):
+    made = network()
+    made.graph.input[0].type.tensor_type.shape.dim[0].dim_value = 2
+    images = np.ones(shape) * (change or 1.0)
+    with pytest.raises(error, match=sentence), np.errstate(all="ignore"):
+        rewrite(written(tmp_path, made), 0.5, inputs=images)
+
+
+def test_real_numbers_are_not_rounded_to_places(tmp_path):
+    nodes = [helper.make_node("Gather", ["e", "x"], ["h"]), helper.make_node("MatMul", ["h", "w"], ["y"])]
+    made = model(nodes, {"e": drawn(9, 16), "w": drawn(16, 16)}, (5,))
+    made.graph.input[0].type.tensor_type.elem_type = TensorProto.INT64
+    made.graph.output[0].CopyFrom(helper.make_tensor_value_info("y", TensorProto.FLOAT, [5, 16]))
+    path = written(tmp_path, made)
+    assert rewrite(path, 0.5, inputs=np.arange(5, dtype=np.int32)).replaced == 1
+    with pytest.raises(
+        TypeError, match=r"inputs\['x'\] has numbers of type float64, but the model reads int64: give these"
+    ):
+        rewrite(path, 0.5, inputs=np.arange(5.0))
+
+
+def test_where_only_zeros_are_read_the_weights_count(tmp_path):
+    """By outputs, which are zero whatever the weights, the cheapest layers would be free."""
+    weight = drawn(16, 16)
+    path = written(tmp_path, model([helper.make_node("MatMul", ["x", "w"], ["y"])], {"w": weight}, (3, 16)))
+    found = rewrite(path, 0.5, inputs=np.zeros((3, 16)))
+    dense = found.choices.candidates[0].substitute.kernel(16)[:, :, 0, 0].T
+    assert found.errors == pytest.approx((np.linalg.norm(dense - weight) / np.linalg.norm(weight),))
+    assert found.cost > 0.4 * found.choices.before
+
+
 def test_moments_of_a_layer_are_those_of_its_patches(tmp_path):
     from igc_theory.kernels import patches
 
@@ -509,6 +585,97 @@ def test_weights_computed_from_stored_ones_are_replaced_with_what_computed_them(
     assert "w" not in {tensor.name for tensor in found.model.graph.initializer}
 
 
+@pytest.mark.parametrize("rank", [8, 48])
+@pytest.mark.parametrize("objective", ["bits", "multiply_adds"])
+def test_a_node_that_computes_weights_is_no_layer(tmp_path, rank, objective):
+    """The written file, counted again, is the oracle: it holds what the layers may cost, and no more."""
+    nodes = [
+        helper.make_node("MatMul", ["a", "b"], ["w"], "makes w"),
+        helper.make_node("MatMul", ["x", "w"], ["y"], "layer"),
+    ]
+    path = written(tmp_path, model(nodes, {"a": drawn(64, rank), "b": drawn(rank, 64)}, (1, 64)))
+    found, old = rewrite(path, 0.5, objective=objective), read_onnx(path)
+    new = read_onnx(found.save(tmp_path / "small.onnx"))
+    assert ([layer.name for layer in found.choices.layers], found.kept) == (["layer"], ())
+    costs = [(one.multiply_adds, 32 * one.parameters)[objective == "bits"] for one in (old, new)]
+    assert [found.choices.before, found.cost] == costs
+    assert found.replaced == 1
+
+
+def held_bits(path):
+    """Return the bits of all arrays of numbers that a file holds, but for sizes and places."""
+    return sum(8 * len(t.raw_data) for t in onnx.load(path).graph.initializer if t.data_type != TensorProto.INT64)
+
+
+def test_weights_that_are_stored_shorter_cost_what_the_file_holds(tmp_path):
+    nodes = [helper.make_node("Cast", ["q"], ["w"], to=TensorProto.FLOAT), helper.make_node("Conv", ["x", "w"], ["y"])]
+    path = written(tmp_path, model(nodes, {"q": drawn(32, 32, 3, 3, kind=np.float16)}, (1, 32, 6, 6)))
+    found = rewrite(path, 0.5)
+    small = found.save(tmp_path / "small.onnx")
+    assert (found.choices.before, found.cost) == (held_bits(path), held_bits(small))
+    assert held_bits(small) < 0.5 * held_bits(path)
+
+
+def test_quantized_weights_stay_and_say_so(tmp_path):
+    nodes = [
+        helper.make_node("DequantizeLinear", ["q", "s"], ["w"]),
+        helper.make_node("MatMul", ["x", "w"], ["h"], "short"),
+        helper.make_node("MatMul", ["h", "v"], ["y"]),
+    ]
+    arrays = {"q": RNG.integers(-99, 99, (16, 16)).astype(np.int8), "s": np.float32(0.01), "v": drawn(16, 16)}
+    found = rewrite(written(tmp_path, model(nodes, arrays, (2, 16))), 0.5)
+    assert found.kept == (
+        ("short", "its weights are quantized (int8): architecture_only=True puts fresh ones in their place"),
+    )
+
+
+def test_weights_stay_where_what_they_are_computed_from_serves_others(tmp_path):
+    """Otherwise the arrays stay in the file beside the factors, and nothing is saved."""
+    node = helper.make_node
+    split = [
+        node("Split", ["w"], ["p", "q"], axis=1),
+        node("MatMul", ["x", "p"], ["h"], "one"),
+        node("MatMul", ["h", "q"], ["g"], "two"),
+    ]
+    middle = [
+        node("Transpose", ["w"], ["t"]),
+        node("Neg", ["t"], ["n"]),
+        node("MatMul", ["x", "n"], ["h"], "one"),
+        node("MatMul", ["h", "t"], ["g"], "two"),
+    ]
+    for nodes, constants, kept in (
+        (split, {"w": drawn(16, 32)}, ["one", "two"]),
+        (middle, {"w": drawn(16, 16)}, ["one", "two"]),
+    ):
+        last = node("MatMul", ["g", "v"], ["y"], "last")
+        found = rewrite(written(tmp_path, model([*nodes, last], constants | {"v": drawn(16, 16)}, (16, 16))), 0.5)
+        assert found.kept == tuple((name, "its weights are read elsewhere too") for name in kept)
+        left = sum(np.prod(t.dims) for t in found.model.graph.initializer if t.data_type == TensorProto.FLOAT)
+        assert left == constants["w"].size + found.choices.candidates[0].parameters
+
+
+def test_new_names_are_none_that_the_file_has(tmp_path):
+    """Names of arrays that nothing reads count, too, as do those of shapes."""
+    made = model(
+        [helper.make_node("Conv", ["x", "w"], ["y"])],
+        {"w": drawn(16, 16, 1, 1), "y/factors/0": drawn(3)},
+        (1, 16, 4, 4),
+    )
+    made.graph.value_info.append(helper.make_tensor_value_info("y/factors2/0", TensorProto.FLOAT, [3]))
+    found = rewrite(written(tmp_path, made), 0.5)
+    assert {name.split("/")[1] for node in found.model.graph.node for name in node.input if "/" in name} == {"factors3"}
+
+
+def test_sizes_that_many_nodes_read_keep_no_weights(tmp_path):
+    nodes = [
+        helper.make_node("Reshape", ["w", "sizes"], ["p"]),
+        helper.make_node("MatMul", ["x", "p"], ["h"]),
+        helper.make_node("Reshape", ["h", "sizes"], ["y"]),
+    ]
+    made = model(nodes, {"w": drawn(256), "sizes": np.array([16, 16])}, (16, 16))
+    assert rewrite(written(tmp_path, made), 0.5).replaced == 1
+
+
 def test_old_files_list_new_arrays_among_their_inputs_and_get_no_shuffles(tmp_path):
     made = network(6)
     made.ir_version = 3
@@ -534,13 +701,34 @@ def test_half_precision_stays_half_precision(tmp_path):
     assert run(found.model, np.ones((1, 16, 4, 4), np.float16)).dtype == np.float16
 
 
-def test_arrays_in_further_files_are_taken_into_the_new_one(tmp_path):
-    path = tmp_path / "model.onnx"
-    onnx.save(network(), path, save_as_external_data=True, location="arrays.bin", size_threshold=0)
-    target = rewrite(path, 0.5).save(tmp_path / "small.onnx")
-    (tmp_path / "arrays.bin").unlink()
-    x = np.ones((1, 4, 6, 6), np.float32)
-    assert np.isfinite(run(onnx.load(target), x)).all()
+@pytest.mark.parametrize("budget", [1.0, 0.8])
+def test_arrays_in_further_files_are_taken_into_the_new_one(tmp_path, budget):
+    """With the whole budget too, when nothing is replaced: the same file elsewhere would point at what is not there."""
+    old, new = tmp_path / "old", tmp_path / "new"
+    old.mkdir(), new.mkdir()
+    whole = network()
+    whole.graph.node.insert(0, helper.make_node("Constant", [], ["b1"], value=whole.graph.initializer[1]))
+    del whole.graph.initializer[1]
+    plain = rewrite(written(tmp_path, whole), budget)
+    options = {"save_as_external_data": True, "size_threshold": 0, "convert_attribute": True}
+    onnx.save(whole, old / "model.onnx", location="arrays.bin", **options)
+    path = rewrite(old / "model.onnx", budget).save(new / "model.onnx")
+    x = RNG.standard_normal((1, 4, 6, 6)).astype(np.float32)
+    assert np.allclose(run(onnx.load(path), x), run(plain.model, x), atol=1e-6)
+    assert read_onnx(path).parameters == read_onnx(plain.save(new / "plain.onnx")).parameters
+
+
+def test_the_command_counts_further_files_and_does_not_write_over_them(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    onnx.save(network(), "model.onnx", save_as_external_data=True, location="arrays.bin", size_threshold=0)
+    arrays = Path("arrays.bin").read_bytes()
+    assert main(["rewrite", "model.onnx", "--keep", "1.0", "-o", "arrays.bin", "--force"]) == 1
+    assert "--output 'arrays.bin' holds arrays of the model: give another file" in capsys.readouterr().err
+    assert Path("arrays.bin").read_bytes() == arrays
+    assert main(["rewrite", "model.onnx", "--keep", "1.0", "-o", "same.onnx"]) == 0
+    before, after = len(arrays) + Path("model.onnx").stat().st_size, Path("same.onnx").stat().st_size
+    sentence = f"Written to same.onnx: {after:,} bytes, model.onnx with the files of its arrays has {before:,}."
+    assert sentence in capsys.readouterr().out
 
 
 def test_fresh_weights_for_a_file_without_any():

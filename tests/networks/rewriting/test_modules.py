@@ -1,6 +1,8 @@
 """Rewritten PyTorch modules: the dense kernels of the substitutes in the old layers are the oracle."""
 
 import copy
+import threading
+import warnings
 from functools import partial
 
 import numpy as np
@@ -15,7 +17,8 @@ from igc_theory import networks
 from igc_theory.budget.latency import LatencyTable, Timed, Work, operator_time
 from igc_theory.networks import from_torch
 from igc_theory.networks.rewriting.candidates.candidates import candidates
-from igc_theory.networks.rewriting.torch_networks import Select, _convolution, _module
+from igc_theory.networks.rewriting.torch_networks import Select, _module
+from igc_theory.networks.rewriting.torch_sight import convolution_of
 from igc_theory.structure.chains import Chain
 from igc_theory.structure.factors import GroupConv
 
@@ -41,7 +44,7 @@ def test_every_substitute_computes_what_its_dense_kernel_does(case):
     torch.manual_seed(0)
     make, shape = LAYERS[case]
     layer = make()
-    conv = _convolution(layer)
+    conv = convolution_of(layer)
     weight = layer.weight.detach().double().numpy().reshape(conv.out_channels, conv.in_width, *conv.window)
     x = torch.randn(shape, dtype=layer.weight.dtype)
     options = {
@@ -99,7 +102,7 @@ def ran(module, x):
         if isinstance(part, nn.Linear):
             conv, products = GroupConv(part.in_features, part.out_features), part.weight.numel() * y[..., 0].numel()
         else:
-            conv = _convolution(part)
+            conv = convolution_of(part)
             products = part.weight.numel() * y.numel() // part.out_channels
         work = Work(conv.kind, conv.groups, products, given[0].numel(), y.numel())
         times.append(operator_time(TABLE, work))
@@ -201,6 +204,86 @@ def test_which_normalisations_scale_outputs(make, shape, is_known):
         assert (layer.scales is not None) == is_known
 
 
+def test_where_only_zeros_are_read_the_weights_count():
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Linear(16, 16), nn.Linear(16, 16))
+    net[0].bias.data.zero_()
+    blind, seeing = rewrite(net, 0.5), rewrite(net, 0.5, inputs=torch.zeros(9, 16))
+    assert seeing.errors == pytest.approx(blind.errors)
+    assert min(seeing.errors) > 0.1
+
+
+def test_what_changes_a_tensor_between_a_layer_and_a_normalisation_parts_them():
+    torch.manual_seed(0)
+    norm = nn.BatchNorm2d(16)
+    norm.weight.data = torch.logspace(-2, 2, 16)
+    x, conv = torch.randn(9, 4, 6, 6), nn.Conv2d(4, 16, 3)
+    inside, apart = (rewrite(nn.Sequential(conv, nn.ReLU(inplace=flag), norm), 0.5, inputs=x) for flag in (True, False))
+    assert [found.choices.layers[0].scales for found in (inside, apart)] == [None, None]
+    assert inside.errors == pytest.approx(apart.errors)
+
+
+def test_a_layer_in_front_of_two_normalisations_is_scaled_by_none():
+    conv, (first, second) = nn.Conv2d(16, 16, 1), (nn.BatchNorm2d(16) for _ in range(2))
+    second.weight.data = torch.logspace(-2, 2, 16)
+    for inputs in (None, torch.randn(9, 16, 6, 6)):
+        (layer,) = rewrite(nn.Sequential(conv, first, conv, second), 0.5, inputs=inputs).choices.layers
+        assert layer.scales is None
+
+
+class Naming(nn.Module):
+    """It calls its layer by keyword, and keeps what it has read."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer, self.read = nn.Linear(16, 16), None
+
+    def forward(self, x):
+        self.read = x
+        return self.layer(input=x)
+
+
+def test_a_layer_may_be_called_by_keyword_and_nothing_is_left_behind():
+    net, x = Naming(), torch.randn(64, 16)
+    net.layer.weight.data = torch.block_diag(*torch.randn(4, 4, 4))
+    for inputs in (None, x):
+        found = rewrite(net, 0.3, inputs=inputs)
+        assert found.model.read is None
+        with torch.no_grad():
+            assert torch.allclose(found.model(x), net(x), atol=1e-5)
+        net.read = None
+    assert found.measured.error < 1e-5
+
+
+class Changing(nn.Module):
+    """It changes what it reads, and itself."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(16, 16)
+        self.register_buffer("calls", torch.zeros(()))
+
+    def forward(self, x, *others):
+        self.calls += 1
+        for other in others:
+            other["y"].zero_()
+        return self.layer(x.sub_(0.5).div_(0.25))
+
+
+@pytest.mark.parametrize("others", [(), ({"y": torch.ones(3)},)], ids=["one", "nested"])
+def test_a_module_may_change_its_inputs_and_itself_in_place(others):
+    torch.manual_seed(0)
+    net, x = Changing(), torch.randn(64, 16)
+    before = copy.deepcopy((x, *others))
+    found = rewrite(net, 0.7, inputs=(x, *others))
+    assert torch.equal(x, before[0])
+    assert all(torch.equal(one["y"], other["y"]) for one, other in zip(others, before[1:], strict=True))
+    assert found.model.calls == net.calls == 0
+    with torch.no_grad():
+        old, new = net(x.clone()), found.model(x.clone())
+    assert found.measured.error == pytest.approx(float((new - old).norm() / old.norm()), rel=1e-3)
+
+
 def test_a_normalisation_of_as_many_positions_as_outputs_scales_none():
     torch.manual_seed(0)
     norm = nn.BatchNorm1d(16)
@@ -264,6 +347,7 @@ def test_a_layer_that_does_not_run_costs_no_time(net):
     found = rewrite(net, 0.5, objective="multiply_adds", inputs=torch.randn(20, 4, 6, 6))
     assert found.choices.before == from_torch(net, (4, 6, 6)).multiply_adds
     assert isinstance(found.model.spare, nn.Linear)
+    assert found.kept == (("spare", "it is not called with these inputs"),)
 
 
 def test_multiply_adds_need_images(net):
@@ -286,6 +370,113 @@ def test_fresh_weights_make_an_architecture_to_train(net):
     assert all(not torch.equal(found.model.get_submodule(name).weight, net.get_submodule(name).weight) for name in kept)
     assert not all(torch.equal(a, b) for a, b in zip(found.model.parameters(), again.model.parameters(), strict=True))
     assert found.model(torch.randn(2, 4, 6, 6)).shape == (2, 10)
+    found = rewrite(net, 0.5, architecture_only=True, inputs=torch.randn(2, 4, 6, 6))
+    assert found.measured.sentence == "It runs in PyTorch, not compared: all its weights are fresh."
+
+
+class Reading(nn.Module):
+    """Its code asks a layer for more than its outputs."""
+
+    def __init__(self, what):
+        super().__init__()
+        self.what, self.inner, self.last, self.shift = (
+            what,
+            nn.Linear(16, 16),
+            nn.Linear(16, 16),
+            nn.Parameter(torch.ones(16)),
+        )
+
+    def forward(self, x):
+        if self.what == "weight":
+            return self.last(nn.functional.linear(x, self.inner.weight, self.shift))
+        if self.what == "dtype":
+            return self.last(self.inner(x.to(self.inner.weight.dtype)))
+        if self.what == "both":
+            return self.last(self.inner(x) + x @ self.inner.weight)
+        if self.what == "sizes":
+            return self.last(self.inner(x.reshape(-1, self.inner.in_features)))
+        if self.what == "scale":
+            return self.last(self.inner(x) * self.inner.scale)
+        return self.last(self.inner.forward(x))
+
+
+@pytest.mark.parametrize("what", ["weight", "dtype", "both", "sizes", "scale", "forward"])
+def test_a_layer_stays_whose_weights_or_sizes_other_code_reads(what):
+    """In its place there would be a product, which has neither."""
+    torch.manual_seed(0)
+    net, x = Reading(what), torch.randn(40, 16)
+    net.inner.scale = 2.0
+    for inputs in (None, x):
+        found = rewrite(net, 0.5, inputs=inputs)
+        assert found.kept == (("inner", "its weights are read elsewhere too"),)
+        assert type(found.model.inner) is nn.Linear
+        assert not found.model.inner._forward_hooks
+        with torch.no_grad():
+            found.model.last, expected = net.last, net(x)
+            assert torch.equal(found.model(x), expected)
+    whole = rewrite(nn.Linear(16, 16), 0.5)
+    assert (whole.replaced, whole.kept) == (1, ())
+
+
+def test_code_that_cannot_be_traced_is_said_to_be_unknown(net):
+    for fresh in (False, True):
+        found = rewrite(Branching(net), 0.5, architecture_only=fresh)
+        assert "it cannot be traced: whether its code reads weights of a layer is not known" in found.sentence
+        assert "traced" not in rewrite(net, 0.5, architecture_only=fresh).sentence
+
+
+@pytest.mark.parametrize("fresh", [False, True])
+def test_a_rewritten_module_that_does_not_run_is_refused(fresh):
+    class Asking(Net):
+        def forward(self, x):
+            assert isinstance(self.body[3], nn.Conv2d), "no convolution"
+            return super().forward(x)
+
+    with pytest.raises(
+        RuntimeError, match=r"model=Asking does not run once rewritten.*no convolution.*a class of its own"
+    ):
+        rewrite(Asking(), 0.3, inputs=torch.randn(20, 4, 6, 6), architecture_only=fresh)
+
+
+def test_weights_that_are_computed_at_each_call_are_copied():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # PyTorch prefers parametrizations
+        net = nn.Sequential(nn.utils.weight_norm(nn.Linear(16, 16)), nn.Linear(16, 16))
+    x = torch.randn(40, 16)
+    found = rewrite(net, 0.5, inputs=x)
+    assert (found.replaced, found.kept) == (1, (("0", "it has hooks"),))
+    with torch.no_grad():
+        found.model[0].weight_g.mul_(2)
+        assert torch.allclose(found.model[0](x) - net[0].bias, 2 * (net[0](x) - net[0].bias), atol=1e-5)
+    net.lock = threading.Lock()
+    with pytest.raises(
+        ValueError, match=r"model=Sequential cannot be copied \(TypeError: .*give a module that copy.deepcopy copies"
+    ):
+        rewrite(net, 0.5)
+
+
+@pytest.mark.parametrize("frozen", ["weight", "bias"])
+@pytest.mark.parametrize("layer", [nn.Linear(16, 16), nn.Conv2d(16, 16, 3)])
+def test_frozen_numbers_stay_frozen(layer, frozen):
+    net = nn.Sequential(copy.deepcopy(layer))
+    getattr(net[0], frozen).requires_grad_(False)
+    for fresh in (False, True):
+        found = rewrite(net, 0.5, architecture_only=fresh)
+        flags = {(name.rpartition(".")[2], one.requires_grad) for name, one in found.model.named_parameters()}
+        assert flags == {("weight", frozen != "weight"), ("bias", frozen != "bias")}
+
+
+def test_fresh_weights_have_fresh_biases_and_a_module_may_look_into_its_layers_for_them():
+    class Resetting(nn.Sequential):
+        def reset_parameters(self):
+            nn.init.normal_(self[0].weight)
+
+    net = Resetting(nn.Linear(16, 16), nn.Linear(16, 16))
+    found = rewrite(net, 0.5, architecture_only=True)
+    assert found.replaced == 2
+    for old, new in zip(net, found.model, strict=True):
+        (bias,) = (one for name, one in new.named_parameters() if name.endswith("bias"))
+        assert not torch.isin(bias, old.bias).any()
 
 
 def test_layers_that_cannot_be_replaced_stay_and_say_why():
@@ -296,10 +487,17 @@ def test_layers_that_cannot_be_replaced_stay_and_say_why():
     tied.weight = (other := nn.Linear(16, 16)).weight
     hooked = nn.Linear(16, 16)
     hooked.register_forward_hook(lambda *_: None)
+    shared, patched = nn.Linear(16, 16), nn.Linear(16, 16)
+    shared.bias, patched.forward = (sharing := nn.Linear(16, 16)).bias, lambda x: x
+    backward = nn.Linear(16, 16)
+    backward.register_full_backward_pre_hook(lambda *_: None)
+    holding = nn.Linear(16, 16)
+    holding.register_buffer("mask", torch.ones(16))
     parts = [Mine(8, 8, 3), tied, other, hooked, nn.Conv2d(8, 8, 3, groups=8), nn.Conv3d(8, 8, 3), nn.MultiheadAttention(16, 2),
-             nn.TransformerEncoderLayer(16, 2, 16), nn.Conv2d(8, 8, 1, padding=1), nn.Linear(16, 1)]  # fmt: skip
+             nn.TransformerEncoderLayer(16, 2, 16), nn.Conv2d(8, 8, 1, padding=1), nn.Linear(16, 1),
+             shared, sharing, patched, backward, holding, nn.Linear(16, 16, device="meta")]  # fmt: skip
     found = rewrite(nn.ModuleList([*parts, nn.Linear(16, 16)]), 0.5)
-    assert [layer.name for layer in found.choices.layers] == ["10"]
+    assert [layer.name for layer in found.choices.layers] == ["16"]
     reasons = dict(found.kept)
     assert reasons["0"] == "it is a Mine: Linear, Conv1d and Conv2d are replaced"
     assert reasons["1"] == reasons["2"] == reasons["7.linear1"] == "its weights are read elsewhere too"
@@ -307,6 +505,11 @@ def test_layers_that_cannot_be_replaced_stay_and_say_why():
     assert reasons["4"] == "depthwise: each output has one input"
     assert reasons["8"] == "it pads what a 1×1 window reads"
     assert reasons["9"] == "it has one output"
+    assert reasons["10"] == reasons["11"] == "its bias is read elsewhere too"
+    assert reasons["12"] == "it has a method forward of its own"
+    assert reasons["13"] == "it has hooks"
+    assert reasons["14"] == "it holds more than weights and a bias"
+    assert reasons["15"] == "its weights have no numbers, on the device meta"
     assert all(type(part) in map(type, parts) for part in list(found.model)[:-1])
 
 

@@ -55,7 +55,8 @@ def candidates(
     image : int or (int, int), optional
         Height and width of what it reads; by default what padding "same" makes of `size`.
     moments : array_like, optional
-        Second moments of what it reads, shape (C_in * S, C_in * S), or their diagonal. By default all inputs count alike.
+        Second moments of what it reads, shape (C_in * S, C_in * S), or their diagonal. By default, and if all of them are zero, all
+        inputs count alike.
     scales : array_like, shape (C_out,), optional
         By which each output is multiplied behind the layer, as a batch normalisation does.
     reorder : bool, default True

@@ -52,13 +52,13 @@ def fitting_weight(weight: ArrayLike, conv: GroupConv) -> Array:
 
 
 def fitting_moments(moments: ArrayLike | None, conv: GroupConv) -> Array | None:
-    """Return second moments in double precision, after checking their shape."""
+    """Return second moments in double precision, after checking their shape; None if they say nothing, all of them zero."""
     if moments is None:
         return None
     array, n = finite("moments", numbers("moments", moments)).astype(np.float64), conv.in_channels * conv.kernel_area
     if array.shape not in ((n, n), (n,)):
         raise ValueError(f"moments has shape {array.shape}, but {conv!r} reads {n} numbers: give ({n}, {n}) or ({n},)")
-    return array
+    return array if array.any() else None
 
 
 def fitting_scales(scales: ArrayLike | None, conv: GroupConv) -> Array:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,6 +14,14 @@ from igc_theory.networks.description.graph import Graph
 from igc_theory.networks.description.norms import OutputNorm, norms_behind
 from igc_theory.networks.rewriting.candidates.target import image_before
 from igc_theory.networks.rewriting.dense_layers import DenseLayer, Place, joined_size
+from igc_theory.networks.rewriting.files.weights import (
+    Kept,
+    check_readers,
+    read_inside,
+    stored_size,
+    weights_of,
+    zeros_for,
+)
 from igc_theory.structure.factors import GroupConv
 
 try:
@@ -22,17 +30,10 @@ try:
 except ImportError:  # rewrite says what to install; to import this module is no error yet
     onnx = None
 
-__all__ = ["Kept", "OnnxLayer", "OnnxLayers", "attributes", "onnx_layers", "read_inside"]
-
-LARGEST_LAYER = 2**26
-"""Weights of a layer up to which substitutes are compared: in double precision half a gigabyte."""
+__all__ = ["OnnxLayer", "OnnxLayers", "attributes", "onnx_layers"]
 
 FIRST_SHUFFLES = 7
 """Operator set from which shuffles, and linear layers, can be written."""
-
-
-class Kept(Exception):  # noqa: N818  # no fault: a layer that stays as it is, and why
-    """Why a layer stays as it is."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,10 +103,12 @@ def onnx_layers(
         Whether the numbers do not matter, so that weights which are not in the file count as zeros.
     """
     opset = max((entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")), default=0)
-    users, kept = defaultdict(list), []
+    users: dict[str, list[Any]] = defaultdict(list)
+    kept: list[tuple[str, str]] = []
     for node in model.graph.node:
         kept += [(node.name or node.output[0], f"{node.op_type} has a graph of its own, which stays")] * _has_body(node)
-        if node.op_type in _READERS and node.domain in ("", "ai.onnx") and len(node.input) > 1:
+        is_reader = node.op_type in _READERS and node.domain in ("", "ai.onnx") and len(node.input) > 1
+        if is_reader and node.output[0] not in graph.constants:  # what depends on no input computes weights
             users[node.input[1]].append(node)
     layers, norms = [], _norms(model, graph)
     for weight, nodes in users.items():
@@ -134,8 +137,8 @@ def _layer(
     shapes_only: bool,
 ) -> OnnxLayer:
     """Return the layer whose weights some nodes read; Kept if it has to stay."""
-    _check_readers(model, graph, weight, nodes)
-    values = _zeros(graph, weight) if shapes_only else _weights(graph, weight)
+    check_readers(model, graph, weight, nodes)
+    values = zeros_for(graph, weight) if shapes_only else weights_of(graph, weight)
     read = [_READERS[node.op_type](node, graph, values) for node in nodes]
     first = read[0]
     if any(
@@ -156,67 +159,9 @@ def _layer(
         first.kernel,
         moments=np.mean(known, axis=0) if len(known) == len(nodes) else None,
         plain=opset < FIRST_SHUFFLES or rank not in (2, 3, 4),
+        stored=stored_size(graph, weight),
     )
     return OnnxLayer(dense, tuple(nodes), weight, tuple(one.bias for one in read), rank)
-
-
-def _check_readers(model: Any, graph: Graph, weight: str, nodes: list[Any]) -> None:
-    """Refuse weights that something else reads too, itself or what they are computed from."""
-    if weight not in graph.constants:
-        raise Kept("its weights depend on the input")
-    writers = {name: node for node in model.graph.node for name in node.output}
-    chain, names = set(), [weight]
-    while names:
-        name = names.pop()
-        if name and name not in chain:
-            chain.add(name)
-            names += writers[name].input if name in writers else []
-    makers = {id(writers[name]) for name in chain if name in writers}
-    allowed = makers | {id(node) for node in nodes}
-    read = Counter(name for node in model.graph.node for name in node.input if id(node) not in allowed)
-    read.update(entry.name for entry in model.graph.output)
-    read.update(name for node in model.graph.node for name in read_inside(node))
-    sizes = graph.stored
-    others = [
-        name
-        for name in chain
-        if read[name] and (name == weight or np.prod(sizes[name].shape if name in sizes else 0) > 1)
-    ]
-    if others or any(node.input[k] == weight for node in nodes for k in range(len(node.input)) if k != 1):
-        raise Kept("its weights are read elsewhere too")
-
-
-def read_inside(node: Any) -> list[str]:
-    """Return the names that the graphs within a node read."""
-    bodies = [entry.g for entry in node.attribute if entry.type == onnx.AttributeProto.GRAPH]
-    bodies += [body for entry in node.attribute if entry.type == onnx.AttributeProto.GRAPHS for body in entry.graphs]
-    inner = [child for body in bodies for child in body.node]
-    return [name for child in inner for name in [*child.input, *read_inside(child)]] + [
-        entry.name for body in bodies for entry in body.output
-    ]
-
-
-def _weights(graph: Graph, name: str) -> Array:
-    """Return weights of real numbers; Kept if they are none."""
-    constant = graph.constants[name]
-    if constant.dtype not in ("float32", "float64", "float16"):
-        raise Kept(f"its weights are of type {constant.dtype or 'unknown'}")
-    if constant.shape is not None and np.prod(constant.shape, dtype=float) > LARGEST_LAYER:
-        raise Kept(f"it has more than {LARGEST_LAYER:,} weights")
-    values = constant.native()
-    if values is None:
-        raise Kept("its weights are not in the file: architecture_only=True puts fresh ones in their place")
-    if not np.isfinite(values).all():
-        raise Kept("some of its weights are not finite")
-    return values
-
-
-def _zeros(graph: Graph, name: str) -> Array:
-    """Return zeros for weights of real numbers, in no memory; Kept if they are none."""
-    constant = graph.constants[name]
-    if constant.dtype not in ("float32", "float64", "float16") or constant.shape is None:
-        raise Kept(f"its weights are of type {constant.dtype or 'unknown'}")
-    return np.broadcast_to(np.zeros((), constant.dtype), constant.shape)
 
 
 def attributes(node: Any) -> dict[str, Any]:

@@ -10,8 +10,10 @@ import numpy as np
 
 from igc_theory.kernels.arrays import Array
 from igc_theory.networks.rewriting.candidates.candidate import Substitute
-from igc_theory.networks.rewriting.files.layers import OnnxLayer, attributes, read_inside
+from igc_theory.networks.rewriting.files.layers import OnnxLayer, attributes
+from igc_theory.networks.rewriting.files.weights import read_inside
 from igc_theory.networks.rewriting.onnx_chains import chain_nodes
+from igc_theory.structure.branches import serial_factors
 from igc_theory.structure.factors import GroupConv
 
 try:
@@ -35,6 +37,7 @@ def with_substitutes(model: Any, replaced: Sequence[tuple[OnnxLayer, Substitute]
     """
     replaced = [_folded(layer, one) if fold else (replace(layer, norm=None), one) for layer, one in replaced]
     taken = {name for node in model.graph.node for name in [*node.input, *node.output, node.name]}
+    taken |= {entry.name for field in ("initializer", "input", "value_info") for entry in getattr(model.graph, field)}
     written: dict[int, list[Any]] = {}
     constants: list[Any] = []
     for layer, substitute in replaced:
@@ -145,7 +148,7 @@ class _Writer:
         chain = substitute.product.chain
         if images:
             self._convolve(layer, substitute, within)
-        elif all(isinstance(factor, GroupConv) and factor.groups == 1 for factor in chain.factors):
+        elif layer.dense.weight.dtype == np.float64 or all(_is_dense(factor) for factor in chain.factors):
             self._multiply(substitute, within, layer.dense.weight.dtype)
         else:
             self._connect(layer, substitute, within)
@@ -195,11 +198,26 @@ class _Writer:
         self.initializers += written.initializers
 
     def _multiply(self, substitute: Substitute, bias: Array | None, dtype: np.dtype[Any]) -> None:
-        """Write a linear layer as products with dense matrices."""
-        for weight in substitute.product.weights:
-            self._add("MatMul", [self.name, self._constant(weight[:, :, 0, 0].T.astype(dtype))])
+        """Write a linear layer as products with matrices, which runtimes have for doubles too; convolutions they do not."""
+        weights = iter(substitute.product.weights)
+        for factor in serial_factors(substitute.product.chain):
+            if isinstance(factor, GroupConv):
+                self._multiply_blocks(factor, next(weights).astype(dtype))
+            else:
+                self._add("Gather", [self.name, self._constant(factor.indices)], axis=self.rank - 1)
         if bias is not None:
             self._add("Add", [self.name, self._constant(np.asarray(bias))])
+
+    def _multiply_blocks(self, conv: GroupConv, weight: Array) -> None:
+        """Write the product with one matrix, or with one per branch, for which the branches get an axis of their own."""
+        if conv.groups == 1:
+            self._add("MatMul", [self.name, self._constant(weight[:, :, 0, 0].T)])
+            return
+        rows = [0] * (self.rank - 1)  # sizes that stay
+        blocks = weight.reshape(conv.groups, conv.out_width, conv.in_width).swapaxes(1, 2)
+        self._add("Reshape", [self.name, self._constant(np.array([*rows, conv.groups, 1, conv.in_width]))])
+        self._add("MatMul", [self.name, self._constant(blocks)])
+        self._add("Reshape", [self.name, self._constant(np.array([*rows, conv.out_channels]))])
 
     def _connect(self, layer: OnnxLayer, substitute: Substitute, bias: Array | None) -> None:
         """Write a linear layer as pointwise convolutions over its channels, which stand last."""
@@ -222,6 +240,10 @@ class _Writer:
         name = f"{self.prefix}/{len(self.nodes)}/constant"
         self.initializers.append(onnx.numpy_helper.from_array(np.ascontiguousarray(array), name))
         return name
+
+
+def _is_dense(factor: Any) -> bool:
+    return isinstance(factor, GroupConv) and factor.groups == 1
 
 
 def _halved(tensor: Any) -> Any:

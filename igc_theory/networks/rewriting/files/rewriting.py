@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import partial
 from math import prod, sqrt
 from pathlib import Path
@@ -16,12 +15,12 @@ from igc_theory.networks.readers.files.file import first_line, parsed
 from igc_theory.networks.readers.files.inputs import checked_sizes
 from igc_theory.networks.readers.onnx_reader import graph_of
 from igc_theory.networks.rewriting.dense_layers import Choices, DenseLayer, choices_within
+from igc_theory.networks.rewriting.files.calibration import batches_of
 from igc_theory.networks.rewriting.files.layers import OnnxLayers, onnx_layers
 from igc_theory.networks.rewriting.files.nodes import with_substitutes
+from igc_theory.networks.rewriting.files.places import take_in
 from igc_theory.networks.rewriting.files.runs import Inputs, input_moments, random_inputs, runner
 from igc_theory.networks.rewriting.result import Measured, Rewrite, substituted
-from igc_theory.structure.arguments.kinds import kind_of, shown
-from igc_theory.structure.arguments.sequences import array_of
 
 try:
     import onnx
@@ -53,7 +52,8 @@ def rewritten_file(
     content, sizes = path.read_bytes(), checked_sizes(input_shape)
     try:
         graph = graph_of(parsed(path, content), sizes)[0]
-        model, batches = _loaded(path, content, graph), _batches(inputs, graph)
+        model, is_spread = _loaded(path, content, graph)
+        batches = batches_of(inputs, model, graph)
         found = _layers_of(model, graph, batches, architecture_only)
     except ValueError as error:
         raise ValueError(f"path={str(path)!r}: {error}") from error
@@ -69,7 +69,7 @@ def rewritten_file(
     new = with_substitutes(model, replaced, fold=fold and not architecture_only) if replaced else model
     errors = None if architecture_only else tuple(0.0 if one is None else one.relative_error for one in made)
     measured = _measured(path, model, new, graph, choices, batches)
-    written = new.SerializeToString if replaced else lambda: content
+    written = new.SerializeToString if replaced or is_spread else lambda: content
     measured = Measured(runtime=measured.runtime, unmeasured="its weights are fresh") if architecture_only else measured
     return Rewrite(new, choices, errors, found.kept, measured, path.stem, written)
 
@@ -79,9 +79,13 @@ def _layers_of(model: Any, graph: Graph, batches: list[Inputs], architecture_onl
     found = onnx_layers(model, graph, shapes_only=architecture_only)
     if not found.layers:
         raise ValueError(_nothing(found))
-    if batches and not architecture_only:
-        found = onnx_layers(model, graph, input_moments(model, found.layers, batches))
-    return found
+    if not batches or architecture_only:
+        return found
+    try:
+        moments = input_moments(model, found.layers, batches)
+    except ValueError as error:
+        raise ValueError(f"it does not run on inputs: {error}") from error
+    return onnx_layers(model, graph, moments)
 
 
 def _nothing(found: OnnxLayers) -> str:
@@ -90,36 +94,18 @@ def _nothing(found: OnnxLayers) -> str:
     return f"it has no layer that can be replaced ({reasons or 'no convolution, no linear layer'})"
 
 
-def _loaded(path: Path, content: bytes, graph: Graph) -> Any:
-    """Return the model with all its arrays, those of further files too."""
+def _loaded(path: Path, content: bytes, graph: Graph) -> tuple[Any, bool]:
+    """Return the model with all its arrays, and whether some of them lie in further files."""
     sizes = [prod(entry.shape) * np.dtype(_plain(entry.dtype)).itemsize for entry in graph.stored.values()]
     if sum(sizes) > LARGEST_MODEL:
         raise ValueError(f"it holds {sum(sizes):,} bytes of arrays, more than one file can: split the network in two")
     model = onnx.ModelProto.FromString(content)
-    onnx.external_data_helper.load_external_data_for_model(model, str(path.parent))
-    return model
+    return model, take_in(model, path.parent)
 
 
 def _plain(dtype: str) -> str:
     """Return a type of NumPy as large as one of ONNX."""
     return {"str": "U1", "bfloat16": "uint16"}.get(dtype, dtype if hasattr(np, dtype) else "uint8")
-
-
-def _batches(inputs: Any, graph: Graph) -> list[Inputs]:
-    """Return calibration inputs as one batch by names, or none."""
-    if inputs is None:
-        return []
-    given = inputs if isinstance(inputs, Mapping) else {graph.inputs[0]: inputs}
-    unknown = [name for name in given if name not in graph.inputs]
-    missing = [name for name in graph.inputs if name not in given]
-    if unknown or missing:
-        wrong = f"has {unknown[0]!r}, which is none of its inputs" if unknown else f"lacks its input {missing[0]!r}"
-        raise ValueError(f"inputs {wrong}: give an array for each of {', '.join(graph.inputs)}")
-    arrays = {name: array_of(f"inputs[{shown(name)}]", values) for name, values in given.items()}
-    for name, array in arrays.items():
-        if array.dtype.kind not in "fiub" or not array.size:
-            raise TypeError(f"inputs[{shown(name)}] is {kind_of(given[name])} without numbers: give an array of them")
-    return [arrays]
 
 
 def _measured(path: Path, model: Any, new: Any, graph: Graph, choices: Choices, batches: list[Inputs]) -> Measured:
@@ -128,14 +114,15 @@ def _measured(path: Path, model: Any, new: Any, graph: Graph, choices: Choices, 
     work = sum(
         int(layer.cost(old, "multiply_adds")) for layer, old in zip(choices.layers, choices.originals, strict=True)
     )
-    batch = batches[0] if batches else random_inputs(model, graph, np.random.default_rng(0))
+    batches = batches or [random_inputs(model, graph, np.random.default_rng(0))]
     try:
         runtime, run = runner(model, work)
-        before = run(batch)
+        before = [written for batch in batches for written in run(batch)]
     except ValueError as error:
         return Measured(unmeasured=f"the original does not run on these inputs: {error}")
     try:
-        after = runner(new, work)[1](batch)
+        run = runner(new, work)[1]
+        after = [written for batch in batches for written in run(batch)]
     except ValueError as error:
         raise RuntimeError(
             f"path={str(path)!r}: the rewritten model does not run though the original does: {error}"
