@@ -556,9 +556,14 @@ def test_sparse_arrays(tmp_path: Path) -> None:
     assert np.array_equal(graph.constants["k"].values(), [[0, 3], [0, 0], [0, 0], [5, 0]])
 
 
-def test_long_arrays_are_views_of_the_file(tmp_path: Path) -> None:
+@pytest.mark.parametrize("says_where", [False, True])
+def test_long_arrays_are_views_of_the_file(tmp_path: Path, says_where: bool) -> None:
+    """Also where an array says that it lies in the file itself, as arrays do that were in another one before."""
     kernel = w(64, 64)
-    graph = read(model([N("MatMul", ["x", "k"], ["y"])], {"k": kernel}, (1, 64)), tmp_path).graph
+    made = model([N("MatMul", ["x", "k"], ["y"])], {"k": kernel}, (1, 64))
+    if says_where:
+        made.graph.initializer[0].data_location = onnx.TensorProto.DEFAULT
+    graph = read(made, tmp_path).graph
     assert graph is not None
     values = graph.constants["k"].native()
     assert values is not None

@@ -110,13 +110,16 @@ def _light(data: memoryview, message: Any, offset: int = 0, depth: int = 0) -> I
     """Yield a message in pieces, every long array replaced by its place in the file."""
     if depth > _DEEPEST:
         raise ValueError("messages within messages")
-    copied = 0
+    copied, behind = 0, b""
     for start, end, number, content in _fields(data):
         if end - content < LONG or content == start:
             continue
         field = message.fields_by_number.get(number)
         if message.name == "TensorProto" and number == _RAW:
-            piece = _reference(offset + content, end - content)
+            piece, behind = (
+                b"",
+                _reference(offset + content, end - content),
+            )  # of a field given twice the last one counts
         elif field is not None and field.message_type is not None:
             inner = b"".join(_light(data[content:end], field.message_type, offset + content, depth + 1))
             piece = _number(number << 3 | 2) + _number(len(inner)) + inner
@@ -126,6 +129,7 @@ def _light(data: memoryview, message: Any, offset: int = 0, depth: int = 0) -> I
         yield piece
         copied = end
     yield data[copied:]
+    yield behind
 
 
 def _fields(data: memoryview) -> Iterator[tuple[int, int, int, int]]:

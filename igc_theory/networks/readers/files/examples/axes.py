@@ -15,7 +15,6 @@ from igc_theory.networks.readers.files.examples.labels import (
     Numbers,
     Sizes,
     certain,
-    copied,
     entries,
     given_axes,
     grouped,
@@ -24,6 +23,7 @@ from igc_theory.networks.readers.files.examples.labels import (
     once,
     regrouped,
     remnant,
+    repeated,
 )
 from igc_theory.networks.readers.operators.contractions import spelled_out
 from igc_theory.networks.readers.operators.quantized import plain
@@ -304,10 +304,10 @@ def _changed(axes: Axes, label: Label, size: int, operation: Operation) -> Label
     """Return the label of an axis that has got another size: as copies of an axis of the input, or with entries that differ."""
     if operation.operator in _COPYING:
         axes.copied |= axes.whole(label)
-        return copied(label, size)
+        return repeated(label, size)
     one = once(label)
     if operation.operator in ("Slice", "Split") and axes.whole(certain(one)) and size % entries(one) == 0:
-        return copied(one, size)
+        return repeated(one, size)
     axes.mix(label)
     return remnant(label, size)
 
@@ -326,7 +326,7 @@ def _joined(axes: Axes, operation: Operation, shapes: Mapping[str, Sizes]) -> La
         axes.mix(label)
     if alike and axes.whole(certain(one)):
         axes.copied |= axes.whole(one)
-        label = copied(one, shape[axis])
+        label = repeated(one, shape[axis])
     else:
         label = remnant(label, shape[axis])
     return (*labels[:axis], label, *labels[axis + 1 :])

@@ -16,7 +16,6 @@ __all__ = [
     "Numbers",
     "Sizes",
     "certain",
-    "copied",
     "entries",
     "given_axes",
     "grouped",
@@ -25,6 +24,7 @@ __all__ = [
     "once",
     "regrouped",
     "remnant",
+    "repeated",
 ]
 
 Sizes = tuple[int, ...]
@@ -73,7 +73,7 @@ def once(label: Label) -> Label:
     return tuple(dropwhile(lambda part: part[0] is None, label))
 
 
-def copied(label: Label, size: int) -> Label:
+def repeated(label: Label, size: int) -> Label:
     """Return the label of an axis of a size that holds copies of a label."""
     return ((None, size // entries(label)), *label) if label and size > entries(label) else label
 
