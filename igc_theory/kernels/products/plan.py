@@ -208,12 +208,13 @@ class Plan:
         result = np.empty(shape, self.dtype) if out is None else checked_out(out, shape, operand)
         with self._turn, self._hold():  # the buffers are the plan's: a second thread waits
             for first, *others in self._stages:
-                waiting = (
-                    [self._pool.submit(run_steps, steps, operand, result) for steps in others] if self._pool else []
-                )
-                run_steps(first, operand, result)
-                for done in waiting:
-                    done.result()
+                if self._pool and others:
+                    waiting = [self._pool.submit(run_steps, steps, operand, result) for steps in others]
+                    run_steps(first, operand, result)
+                    for done in waiting:
+                        done.result()
+                else:
+                    run_steps(first, operand, result)
         return result
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -221,9 +222,11 @@ class Plan:
 
     def _operand(self, x: ArrayLike) -> Array:
         """Return `x` as a C-contiguous array of the plan's type, after checking its shape."""
+        shape = self.shape[1], self.batch
+        if type(x) is np.ndarray and x.shape == shape and x.dtype == self.dtype and x.flags.c_contiguous:
+            return x
         array = array_of("x", x)
         array = array if array.dtype == self.dtype else numbers("x", array)
-        shape = self.shape[1], self.batch
         if array.shape != shape and not (self.batch == 1 and array.shape == shape[:1]):
             way_out = (
                 "make another plan with product.plan(batch)" if array.ndim < 3 else "for images call product.convolve"
