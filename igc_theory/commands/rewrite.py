@@ -177,10 +177,8 @@ def _rewritten(options: argparse.Namespace) -> Iterator[str]:
         return
     yield _sizes(options.model, found.save(options.output, force=options.force))
     if found.errors is not None and (found.measured.error or 0) > MOST_UNTRAINED:
-        advice = (
-            "Next: fine-tune it, or give calibration inputs (--inputs) or a larger --keep; compare on your own data."
-        )
-        yield from _filled(advice)
+        ways = "a larger --keep" if options.inputs else "calibration inputs (--inputs) or a larger --keep"
+        yield from _filled(f"Next: fine-tune it, or give {ways}; compare on your own data.")
     else:
         yield "Next: compare the two files on your own data."
 

@@ -822,8 +822,13 @@ def test_the_command_compares_budgets_writes_a_file_and_says_what_comes_next(tmp
     assert "Nothing was written. Next: choose a share" in page
     assert main(["rewrite", path, "--no-reorder", "--keep", "0.5", "-o", target]) == 0
     page = capsys.readouterr().out
-    assert "Next: fine-tune it" in page
+    assert "Next: fine-tune it, or give calibration inputs (--inputs)" in page
     assert f"Written to {target}" in page
+    shape = read_onnx(path).input_shape
+    np.save(tmp_path / "images.npy", np.random.default_rng(0).standard_normal((4, *shape)).astype(np.float32))
+    calibrated = ["--inputs", str(tmp_path / "images.npy"), "--force"]
+    assert main(["rewrite", path, "--no-reorder", "--keep", "0.2", "-o", target, *calibrated]) == 0
+    assert "(--inputs)" not in capsys.readouterr().out
     content = Path(target).read_bytes()
     assert main(["rewrite", path, "--keep", "0.9", "-o", target]) == 1
     assert "is there already" in capsys.readouterr().err
