@@ -20,7 +20,7 @@ try:
 except ImportError:  # read_onnx says what to install; to import this module is no error yet
     onnx = None
 
-__all__ = ["File", "first_line", "parsed", "stored_as", "type_name"]
+__all__ = ["File", "first_line", "parsed", "place_of", "stored_as", "type_name"]
 
 LONG = 1024
 """Bytes from which an array stays in the file."""
@@ -61,7 +61,7 @@ class File:
 
     def _raw(self, tensor: Any) -> memoryview:
         """Return the bytes of an array that lies in this file or in another one."""
-        name, start, length = _place(tensor)
+        name, start, length = place_of(tensor)
         if not name:
             return memoryview(self.content)[start : start + length]
         with (self.path.parent / name).open("rb") as data:
@@ -206,7 +206,7 @@ def _bits(kind: int) -> int:
     return int(packed[1] or packed[2]) if packed else 0 if dtype is None else 8 * dtype.itemsize
 
 
-def _place(tensor: Any) -> tuple[str, int, int]:
+def place_of(tensor: Any) -> tuple[str, int, int]:
     """Return the file in which an array lies (empty for the model's own), where in it, and how many bytes it takes."""
     entries = {entry.key: entry.value for entry in tensor.external_data}
     try:
@@ -241,7 +241,7 @@ def _held(file: File, tensor: Any) -> tuple[int, int, str]:
     """Return how much of an array is there, how much it needs, and of what."""
     needed = _bytes(tensor)
     if tensor.data_location == onnx.TensorProto.EXTERNAL:
-        name, start, length = _place(tensor)
+        name, start, length = place_of(tensor)
         inside = min(length, file.room(name) - start) if start >= 0 else 0
         return max(inside, 0), needed, f"bytes of {name!r}" if name else "bytes"
     if tensor.HasField("raw_data") and type_name(tensor.data_type) != "str":

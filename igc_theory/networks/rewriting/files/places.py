@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from igc_theory.networks.readers.files.file import parsed, place_of
+
 try:
     import onnx
 except ImportError:  # rewrite says what to install; to import this module is no error yet
@@ -17,10 +19,10 @@ __all__ = ["model_files", "take_in"]
 def model_files(path: Path) -> list[Path]:
     """Return the file of a model, and those that it keeps arrays in; what is no model is one file."""
     try:
-        model = onnx.ModelProto.FromString(path.read_bytes())
+        names = {place_of(tensor)[0] for tensor in _outside(parsed(path, path.read_bytes()).model)}
     except Exception:  # the one who reads it says what is wrong
         return [path]
-    return [path, *(path.parent / name for name in sorted({*map(_location, _outside(model))}))]
+    return [path, *(path.parent / name for name in sorted(names - {""}))]
 
 
 def take_in(model: Any, folder: Path) -> bool:
@@ -43,7 +45,3 @@ def _outside(message: Any) -> Iterator[Any]:
                 yield from _outside(part)
             elif part.data_location == onnx.TensorProto.EXTERNAL:
                 yield part
-
-
-def _location(tensor: Any) -> str:
-    return next((str(entry.value) for entry in tensor.external_data if entry.key == "location"), "")
