@@ -55,7 +55,7 @@ def truncated(blocks: Array, rank: int) -> tuple[Array, Array]:
         return _by_svd(blocks, rank)
     if n == 2 <= m:
         left = np.empty((*blocks.shape[:-1], 1), blocks.dtype)
-        return left, truncated_pairs(blocks[..., None, :], left)[0]
+        return left, truncated_pairs(lambda rows: blocks[..., rows, None, :], left.shape, left)[0]
     if n <= m:
         v = _leading(blocks)
         return np.matvec(blocks, v)[..., None], v[..., None, :].conj()

@@ -6,8 +6,9 @@ A rotation of the plane turns one of its axes to where the rows of a block have 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import reduce
+from math import prod
 from operator import add
 
 import numpy as np
@@ -20,14 +21,21 @@ __all__ = ["squared_norm", "truncated_pairs"]
 _CHUNK = 2**16
 """Entries worked on at a time: they stay in the processor's nearer cache from pass to pass."""
 
+_NEARLY = 1e-9
+"""Distance of a block from rank one, relative to its norm, up to which one pass over its rows will do: squared it is rounding."""
 
-def truncated_pairs(pairs: Array, left: Array | None = None) -> tuple[Array, float]:
+
+def truncated_pairs(
+    pairs: Callable[[slice], Array], shape: tuple[int, ...], left: Array | None = None
+) -> tuple[Array, float]:
     """Find the factors of the nearest matrix of rank one to each block.
 
     Parameters
     ----------
-    pairs : numpy.ndarray, shape (..., m, p, 2)
-        Side by side p blocks (m, 2), real or complex; not modified.
+    pairs : callable
+        From a range of rows to these rows of side by side p blocks, shape (..., rows, p, 2), real or complex.
+    shape : tuple of int, (..., m, p)
+        The rows are m.
     left : numpy.ndarray, shape (..., m, p), optional
         Where the left factors go: each per column, the block times the conjugate of its right factor.
 
@@ -41,14 +49,34 @@ def truncated_pairs(pairs: Array, left: Array | None = None) -> tuple[Array, flo
     Examples
     --------
     >>> import numpy as np
-    >>> left = np.empty((3, 1))
-    >>> right, lost = truncated_pairs(np.array([[[3.0, 4.0]], [[6.0, 8.0]], [[4.0, -3.0]]]), left)
+    >>> left, blocks = np.empty((3, 1)), np.array([[[3.0, 4.0]], [[6.0, 8.0]], [[4.0, -3.0]]])
+    >>> right, lost = truncated_pairs(blocks.__getitem__, (3, 1), left)
     >>> right.round(12), left[:2, 0].round(12), round(lost)
     (array([[0.6, 0.8]]), array([ 5., 10.]), 25)
     """
-    sums, directions, rotated = _COMPLEX if pairs.dtype.kind == "c" else _REAL
-    right, lost = directions(reduce(add, (sums(chunk) for _, chunk in _chunks(pairs)))), 0.0
-    for rows, chunk in _chunks(pairs):
+    chunks = _chunks(pairs, shape)
+    rows, first = next(chunks)
+    sums, directions, rotated = _COMPLEX if first.dtype.kind == "c" else _REAL
+    start = sums(first)
+    if rows.stop >= shape[-2]:
+        return _written([(rows, first)], directions(start), rotated, left)
+    if first.dtype.kind == "c" and _one_direction(start):
+        found = _refined(_chunks(pairs, shape), directions(start), left)
+        if found is not None:
+            return found
+    right = directions(reduce(add, (sums(chunk) for _, chunk in chunks), start))
+    return _written(_chunks(pairs, shape), right, rotated, left)
+
+
+def _written(
+    chunks: Iterable[tuple[slice, Array]],
+    right: Array,
+    rotated: Callable[[Array, Array], tuple[Array, Array]],
+    left: Array | None,
+) -> tuple[Array, float]:
+    """Write the left factors, and return the right ones and the squared distance."""
+    lost = 0.0
+    for rows, chunk in chunks:
         along, across = rotated(chunk, right)
         lost += squared_norm(across)
         if left is not None:
@@ -56,13 +84,34 @@ def truncated_pairs(pairs: Array, left: Array | None = None) -> tuple[Array, flo
     return right, lost
 
 
-def _chunks(pairs: Array) -> Iterator[tuple[slice, Array]]:
+def _chunks(pairs: Callable[[slice], Array], shape: tuple[int, ...]) -> Iterator[tuple[slice, Array]]:
     """Yield some rows of all blocks at a time, in double precision and without gaps."""
-    rows = pairs.shape[-3]
-    step = max(1, _CHUNK * rows // pairs.size)
-    double = np.result_type(pairs, np.float64)
+    rows = shape[-2]
+    step = max(1, _CHUNK * rows // (2 * prod(shape)))
     for start in range(0, rows, step):
-        yield slice(start, start + step), np.ascontiguousarray(pairs[..., start : start + step, :, :], double)
+        chunk = pairs(slice(start, start + step))
+        yield slice(start, start + step), np.ascontiguousarray(chunk, np.result_type(chunk, np.float64))
+
+
+def _refined(chunks: Iterator[tuple[slice, Array]], right: Array, left: Array | None) -> tuple[Array, float] | None:
+    """Return the right factors near given ones and the squared distance, in one pass; None if a block's rank is not nearly one.
+
+    Let the distance be a part ε of a block. Then the angle to its right factor is of that order, and its left factor changes
+    by a part ε².
+    """
+    energy, lost, product = np.zeros((3, *right.shape[:-1]), right.dtype)
+    for rows, chunk in chunks:
+        along, across = _complex_rotated(chunk, right)
+        energy += _energies(along)
+        lost += _energies(across)
+        if (lost.real > _NEARLY**2 * energy.real).any():
+            return None
+        product += np.vecdot(along.mT, across.mT)
+        if left is not None:
+            left[..., rows, :] = along
+    (x, y), angle = np.moveaxis(right, -1, 0), product / np.where(energy != 0, energy, 1)
+    turned = right + angle[..., None] * np.stack([-y.conj(), x.conj()], axis=-1)
+    return turned, float(np.maximum((lost - np.abs(angle) ** 2 * energy).real, 0).sum())
 
 
 def _half_turn(y: Array, x: Array, dtype: DTypeLike) -> Array:
@@ -89,18 +138,30 @@ def _real_rotated(rows: Array, right: Array) -> tuple[Array, Array]:
 
 
 def _complex_sums(rows: Array) -> Array:
-    """Return a - d and b, shape (2, ..., p)."""
-    parts = rows.view(np.float64)
-    energy = np.einsum("...mpk,...mpk->...pk", parts, parts)
-    product = np.vecdot(*np.moveaxis(rows, (-1, -3), (0, -1)))
-    return np.stack([energy[..., :2].sum(-1) - energy[..., 2:].sum(-1), product])
+    """Return a - d, b and a + d, shape (3, ..., p)."""
+    a, d = np.moveaxis(_energies(rows.reshape(*rows.shape[:-2], -1)).reshape(*rows.shape[:-3], -1, 2), -1, 0)
+    return np.stack([a - d, np.vecdot(*np.moveaxis(rows, (-1, -3), (0, -1))), a + d])
+
+
+def _energies(columns: Array) -> Array:
+    """Return the sum of the squared moduli of each of n complex columns, shape (..., m, n)."""
+    parts = columns.view(np.float64)
+    squares: Array = np.einsum("...mk,...mk->...k", parts, parts)
+    return squares[..., 0::2] + squares[..., 1::2]
 
 
 def _complex_directions(sums: Array) -> Array:
-    size = np.abs(sums[1])
-    turn = _half_turn(2 * size, sums[0].real, np.complex128)
-    turn[..., 1] *= np.where(size > 0, sums[1], 1) / np.where(size > 0, size, 1)
+    difference, b, _ = sums
+    size = np.abs(b)
+    turn = _half_turn(2 * size, difference.real, np.complex128)
+    turn[..., 1] *= np.where(size > 0, b, 1) / np.where(size > 0, size, 1)
     return turn
+
+
+def _one_direction(sums: Array) -> bool:
+    """Return whether the rows of each block are nearly parallel: whether (a - d)² + 4|b|² is nearly (a + d)²."""
+    difference, b, total = sums
+    return bool((difference.real**2 + 4 * np.abs(b) ** 2 >= (1 - _NEARLY) * total.real**2).all())
 
 
 def _complex_rotated(rows: Array, right: Array) -> tuple[Array, Array]:

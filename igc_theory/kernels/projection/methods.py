@@ -14,7 +14,7 @@ from igc_theory.kernels.projection.alternating.starts import fitted, random_weig
 from igc_theory.kernels.projection.bounds import chain_bound
 from igc_theory.kernels.projection.chain_kernel import window_of_one
 from igc_theory.kernels.projection.channel_trees import ChannelTrees, channel_trees
-from igc_theory.kernels.projection.hierarchical import columns_in_order, in_tree_order, split_bound, split_factors
+from igc_theory.kernels.projection.hierarchical import split_bound, split_factors
 from igc_theory.kernels.projection.two_factors import two_factors
 from igc_theory.structure.branches import Wires, wiring
 from igc_theory.structure.chains import Chain, Factor
@@ -27,6 +27,9 @@ ALTERNATING = "alternating least squares"
 
 _STARTS, _SMALL = 4, 2**15
 """Random starts for a chain without a method of its own, if its factors and the kernel are small."""
+
+_COPIED = 2**18
+"""Entries of the largest kernel that is copied so that its bound can be computed later."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,13 +130,35 @@ def _two_factors(kernel: Array, *, chain: Chain, reduced: Chain, wires: Wires) -
 
 def _hierarchical(kernel: Array, *, chain: Chain, reduced: Chain, trees: ChannelTrees) -> Fit:
     spatial = _spatial(reduced)
+    weights, errors = split_factors(kernel, trees, spatial)
+    expanded, error, first = _expanded(weights, chain, reduced), float(errors.sum()), float(errors[0])
     if len(trees) <= 2:
-        weights, error = split_factors(columns_in_order(kernel, trees), trees, spatial)
-        return Fit(_expanded(weights, chain, reduced), error, lambda: error, CLOSED_FORM)
-    # The bound takes longer than the fit: it waits until somebody asks, with a kernel that nobody else can change.
-    kept, trees = in_tree_order(kernel, trees)
-    weights, error = split_factors(kept, trees, spatial)
-    return Fit(_expanded(weights, chain, reduced), error, partial(split_bound, kept, trees, spatial), "hierarchical")
+        return Fit(expanded, error, lambda: error, CLOSED_FORM)
+    kept = _kept(kernel)
+
+    def bound() -> float:
+        """Wait until somebody asks: this takes longer than the fit."""
+        known = kept()
+        return first if known is None else split_bound(known, trees, spatial)
+
+    return Fit(expanded, error, bound, "hierarchical")
+
+
+def _kept(kernel: Array) -> Callable[[], Array | None]:
+    """Return what gives the kernel back later: a small one from a copy, a large one itself, or None if it has been changed."""
+    if kernel.size <= _COPIED:
+        copy = kernel.copy()
+        return lambda: copy
+    mark = _mark(kernel)
+    return lambda: kernel if np.array_equal(_mark(kernel), mark) else None
+
+
+def _mark(kernel: Array) -> Array:
+    """Return the product of each row with a random vector: no change but rounding goes unseen, unless it is made for that."""
+    real, imaginary = np.random.default_rng(0).standard_normal((2, kernel[0].size))
+    vector = real + 1j * imaginary if kernel.dtype.kind == "c" else real
+    mark: Array = kernel.reshape(len(kernel), -1) @ vector.astype(kernel.dtype)
+    return mark
 
 
 def _without_scales(chain: Chain) -> Chain:

@@ -165,8 +165,9 @@ def project(
     Projection
         With `product`, `relative_error` and `lower_bound`. For three factors and more the bound comes from blocks whose rank the
         channels on their paths limit. The product found is at most error/bound times as far as the nearest one. The bound takes
-        longer than most products, so it is computed when first asked for, from a copy of the kernel. It is None where paths limit
-        the rank of no block.
+        longer than most products, so it is computed when first asked for, from a copy of the kernel. A kernel of more than 2**18
+        entries may not be copied: ask before you change it in place, since afterwards hierarchical factorization knows the
+        bound of its first split alone. The bound is None where paths limit the rank of no block.
 
     Notes
     -----
