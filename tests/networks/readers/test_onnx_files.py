@@ -447,6 +447,16 @@ def test_frames_whose_steps_meet_behind_a_convolution_are_no_examples(tmp_path: 
     assert (found.multiply_adds, found.exact) == (7 * 36 * 6 * 27, True)
 
 
+@pytest.mark.parametrize(("shape", "exact"), [((7, 3, 4), False), ((7, 1, 4), True), ((1, 3, 4), True)])
+def test_where_steps_in_front_meet_the_next_axis_may_count_examples_or_nothing_does(
+    tmp_path: Path, shape: tuple[int, ...], exact: bool
+) -> None:
+    nodes = [N("MatMul", ["x", "k"], ["h"]), N("ReduceMean", ["h"], ["m"], axes=[0]), N("Add", ["h", "m"], ["y"])]
+    found = read(model(nodes, {"k": w(shape[2], 6)}, shape), tmp_path)
+    assert found.exact is exact
+    assert found.multiply_adds == np.prod(shape) * 6 or not exact
+
+
 @pytest.mark.parametrize("steps_first", [True, False])
 def test_frames_that_are_joined_to_examples_are_told_apart_again(tmp_path: Path, steps_first: bool) -> None:
     shape = (7, 3) if steps_first else (3, 7)

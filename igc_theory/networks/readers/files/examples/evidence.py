@@ -39,9 +39,15 @@ class Axes:
 
     @property
     def doubted(self) -> bool:
-        """Whether signs are too few: copies of axis 0 may be a longer sequence, and of axes that are joined one counts examples."""
+        """Whether signs are too few.
+
+        Copies of axis 0 may be a longer sequence. Of axes that are joined one counts examples. Where entries meet along axis 0 and
+        not along another one, that one may count examples, or there are none.
+        """
         is_open = 0 in self.copied - self.mixed or (bool(self.joined) and len(self.joined - self.mixed) != 1)
-        return self.decided is None and (self.weak or is_open)
+        apart = {axis for axis, size in enumerate(self.shape) if size != 1} - self.mixed
+        is_left = 0 in self.mixed and bool(apart) and self.kept <= self.mixed
+        return self.decided is None and (self.weak or is_open or is_left)
 
     @property
     def batched(self) -> bool | None:
