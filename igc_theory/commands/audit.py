@@ -28,6 +28,8 @@ Without weights, as for the networks that this library knows by name, it lists t
 which would be trained anew. --full adds every layer, block and chain.
 
 Several files, or a folder, get a row each. With --results a run that was stopped goes on where it was.
+
+In Python: audit(read_onnx("model.onnx"), keep=0.5), both from igc_theory.networks.
 """
 
 EXAMPLES = """\

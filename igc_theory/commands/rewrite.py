@@ -25,6 +25,8 @@ as it allows.
 Without an output it writes nothing and says what can be saved. The new file is checked and run beside the old one; layers that
 stay are the same to the bit. Errors are of the weights, or of what layers write for calibration inputs, which is far better. The
 network is not trained again: expect to fine-tune it when the error is above some hundredths.
+
+In Python: rewrite("model.onnx", budget=0.5) from igc_theory.networks, where the budget may also be a number of bits.
 """
 
 EXAMPLES = """\

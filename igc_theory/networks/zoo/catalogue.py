@@ -183,5 +183,6 @@ def _key(name: Any) -> str:
     if key is None:
         near = get_close_matches(name.lower()[:100], network_names(), n=3, cutoff=0.5)
         hint = f"did you mean {', '.join(near)}? " if near else ""
+        hint = f"a file is read by read_onnx({shown(name)}), and " if name.endswith(".onnx") else hint
         raise ValueError(f"name={shown(name)} is not known: {hint}network_names() lists all")
     return key
