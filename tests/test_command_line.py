@@ -241,7 +241,13 @@ def test_nothing_satisfies_the_limits(capsys: pytest.CaptureFixture[str], words:
         ),
         ("--foo", "igc-theory: error: unrecognized arguments: --foo; --help lists"),
         ("grade --igcv1 3", "expected 2 arguments"),
-        ("paint", "invalid choice"),
+        ("draw", "invalid choice: 'draw': use design, grade, audit, rewrite, measure"),
+        ("desing --channels 64", "invalid choice: 'desing': did you mean design?"),
+        ("--verion", "igc-theory: error: unrecognized arguments: --verion: did you mean --version?"),
+        ("design --chanels 64 --top 3", "unrecognized arguments: --chanels 64: did you mean --channels?"),
+        ("rewrite model.onnx --budge=3 --objectve=latency", "did you mean --objective?"),
+        ("rewrite model.onnx -keep 0.5", "did you mean --keep?"),
+        ("audit vgg16 --objective latancy", "argument --objective: invalid choice: 'latancy': did you mean latency?"),
     ],
 )
 def test_bad_usage(capsys: pytest.CaptureFixture[str], words: str, sentence: str) -> None:

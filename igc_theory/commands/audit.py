@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Iterator
-from difflib import get_close_matches
 from pathlib import Path
 from shutil import get_terminal_size
 from textwrap import wrap
@@ -14,6 +13,7 @@ from typing import Any
 from igc_theory import networks, structure
 from igc_theory.commands.help_pages import add_command, command_lines
 from igc_theory.commands.words import image, positive, share, workers
+from igc_theory.structure.arguments.near_names import did_you_mean
 
 __all__ = ["add_audit"]
 
@@ -248,12 +248,6 @@ def _audited(name: str, size: tuple[int, int, int] | None) -> networks.LayerGrap
         choices = [str(file) for file in path.parent.glob("*.onnx")] if path.parent.is_dir() else []
         choices += [] if path.suffix == ".onnx" else names
         way_out = "check the path" if path.suffix == ".onnx" else "igc-theory audit --list lists the networks"
-        meant = _meant(name, choices) or f": {way_out}"
-        raise ValueError(f"network={name!r} is neither a file nor a network of this library{meant}")
+        way_out = did_you_mean(name, choices) or way_out
+        raise ValueError(f"network={name!r} is neither a file nor a network of this library: {way_out}")
     return networks.read_onnx(path, input_shape=size)
-
-
-def _meant(name: str, choices: list[str]) -> str:
-    """Return what may have been meant, as the end of a sentence."""
-    close = get_close_matches(name, choices)
-    return f": did you mean {' or '.join(close)}?" if close else ""

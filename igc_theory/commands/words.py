@@ -1,6 +1,6 @@
 """Words of the command line as numbers, and sentences of the library in words of the command line.
 
-What is no number is refused in a sentence, which argparse prints.
+What is no number is refused in a sentence, which argparse prints; so is a word that is not known, with the nearest one that is.
 """
 
 from __future__ import annotations
@@ -8,9 +8,13 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NoReturn
+
+from igc_theory.structure.arguments.near_names import did_you_mean
 
 __all__ = [
     "MOST_TOP",
+    "Parser",
     "factor_range",
     "image",
     "in_flags",
@@ -24,6 +28,24 @@ __all__ = [
 
 MOST_TOP = 100_000
 """Designs in one answer."""
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that names the command, option or choice which a word may have meant."""
+
+    def refuse(self, words: Sequence[str]) -> NoReturn:
+        """End with a sentence about words that are not known."""
+        known = [flag[2:] for flag in self._option_string_actions if flag.startswith("--")]
+        given = [word.lstrip("-").partition("=")[0] for word in words if word.startswith("-")]
+        meant = next(filter(None, (did_you_mean(flag, known, "--") for flag in given)), "")
+        way_out = f": {meant}" if meant else "; --help lists what there is"
+        self.error(f"unrecognized arguments: {' '.join(words)}{way_out}")
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        choices = list(action.choices or [value])
+        if value not in choices:
+            way_out = did_you_mean(str(value), choices) or f"use {', '.join(choices)}"
+            raise argparse.ArgumentError(action, f"invalid choice: {value!r}: {way_out}")
 
 
 def positive(text: str) -> int:
