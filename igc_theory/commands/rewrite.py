@@ -175,9 +175,10 @@ def _rewritten(options: argparse.Namespace) -> Iterator[str]:
     yield from _filled(found.sentence)
     yield from _kept_lines(found)
     if options.output is None:
-        yield f"\nNothing was written: add -o FILE to write it, such as -o {shlex.quote(options.model.stem)}_small.onnx."
+        name = f"{shlex.quote(options.model.stem)}_small.onnx"
+        yield from ["", *_filled(f"Nothing was written: add -o FILE to write it, such as -o {name}.")]
         return
-    yield _sizes(options.model, found.save(options.output, force=options.force))
+    yield from ["", *_filled(_sizes(options.model, found.save(options.output, force=options.force)))]
     if found.errors is not None and (found.measured.error or 0) > MOST_UNTRAINED:
         ways = "a larger --keep" if options.inputs else "calibration inputs (--inputs) or a larger --keep"
         yield from _filled(f"Next: fine-tune it, or give {ways}; compare on your own data.")
@@ -191,9 +192,7 @@ def _sizes(model: Path, written: Path) -> str:
 
     files, after = model_files(model), written.stat().st_size
     arrays = " with the files of its arrays" if len(files) > 1 else ""
-    return (
-        f"\nWritten to {written}: {after:,} bytes, {model}{arrays} has {sum(file.stat().st_size for file in files):,}."
-    )
+    return f"Written to {written}: {after:,} bytes, {model}{arrays} has {sum(file.stat().st_size for file in files):,}."
 
 
 def _columns() -> int:
@@ -219,7 +218,8 @@ def _compared(options: argparse.Namespace) -> Iterator[str]:
         "predicted error": [f"{sqrt(row.selection.loss):.3f}" for row in rows],
     }
     layers = len(found.choices.layers)
-    yield repr(networks.Table(f"{options.model.name}: {layers} layers that can be replaced", columns))
+    table = networks.Table(f"{options.model.name}: {layers} layers that can be replaced", columns)
+    yield table.fitted(_columns(), ["layers replaced"])
     yield from _kept_lines(found)
     example = [
         "rewrite",
@@ -229,7 +229,7 @@ def _compared(options: argparse.Namespace) -> Iterator[str]:
         "-o",
         f"{options.model.stem}_small.onnx",
     ]
-    yield "\nNothing was written. Next: choose a share and write it, such as"
+    yield from ["", *_filled("Nothing was written. Next: choose a share and write it, such as")]
     yield from command_lines(example, _columns())
     yield from _filled(
         "An error of 1 is as large as the outputs: fine-tune behind it, or give calibration inputs (--inputs)."

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
 from igc_theory.structure.arguments.near_names import did_you_mean
@@ -20,7 +20,6 @@ __all__ = [
     "in_flags",
     "positive",
     "share",
-    "table_lines",
     "top",
     "window",
     "workers",
@@ -137,21 +136,3 @@ def _flag(found: re.Match[str], flags: Mapping[str, str]) -> str:
     if value in ("True", "False"):  # such a flag takes no word
         return flag if value == "True" else f"no {flag}"
     return f"{flag} {'x'.join(re.findall(r'[0-9]+', value))}"
-
-
-def table_lines(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    r"""Yield the lines of a table: the first two columns to the left, numbers to the right.
-
-    Examples
-    --------
-    >>> print("\n".join(table_lines(["", "widths", "weights"], [["1", "1 × 4", "272"]])))
-       widths  weights
-    1  1 × 4       272
-    """
-    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
-    for row in (head, *rows):
-        cells = [
-            cell.ljust(width) if k < 2 else cell.rjust(width)
-            for k, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        yield "  ".join(cells).rstrip()
