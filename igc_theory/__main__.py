@@ -80,8 +80,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _said("memory does not suffice for this question: ask for less, or give the process more", 1)
     except (ValueError, TypeError, OSError, ImportError, RuntimeError) as error:
         _drop_output()
-        return _said(" ".join(str(error).split()) or type(error).__name__, 1)
+        return _said(" ".join(_reason(error).split()), 1)
     return status
+
+
+def _reason(error: Exception) -> str:
+    """Return what went wrong, of a file without the number that the system gives it."""
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{str(error.filename)!r} cannot be read or written ({error.strerror}): check the path, or give another"
+    return str(error) or type(error).__name__
 
 
 def _said(sentence: str, status: int) -> int:

@@ -171,6 +171,81 @@ def test_measure_says_how_well_it_predicts(
     assert " ".join(out.replace("\\\n", " ").split()).count(f"--table {tmp_path / 'mine.json'}") == 3
 
 
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (
+            "measure -o none/x.json",
+            "--output 'none/x.json' is in a folder that is not there: make {folder}/none, or give",
+        ),
+        ("measure -o .", "--output '.' is a folder: give a file in it, such as machine.json"),
+        (
+            "measure -o shut/x.json",
+            "--output 'shut/x.json' cannot be written, as {folder}/shut is not open for it: give",
+        ),
+        (
+            "audit vgg16 --html shut/x.html",
+            "--html 'shut/x.html' cannot be written, as {folder}/shut is not open for it: give",
+        ),
+        ("audit vgg16 vgg19 --results file/a", "--results 'file/a' cannot be made (Not a directory): give a folder"),
+        ("audit vgg16 vgg19 --results shut", "cannot be written, as {folder}/shut is not open for it: give"),
+        ("audit vgg16 vgg19 --objective latency --table no.json", "--table 'no.json' cannot be read (No such file"),
+        (
+            "design --channels 8 --table no.json",
+            "--table 'no.json' cannot be read (No such file or directory): give a file",
+        ),
+        (
+            "rewrite file --keep 0.5 -o none/x.onnx",
+            "--output 'none/x.onnx' is in a folder that is not there: make {folder}/none",
+        ),
+        (
+            "rewrite file --keep 0.5 -o shut/x.onnx",
+            "--output 'shut/x.onnx' cannot be written, as {folder}/shut is not open",
+        ),
+        (
+            "rewrite file --keep 0.5 -o file2",
+            "--output 'file2' is there already, and no --force: give another file, or --force",
+        ),
+        ("rewrite file --inputs no.npy", "--inputs 'no.npy' is not there: check the path"),
+        ("rewrite file --inputs shut", "--inputs 'shut' is a folder: give one NumPy file of it"),
+        ("rewrite no.onnx", "MODEL 'no.onnx' is not there: check the path"),
+    ],
+)
+def test_files_are_looked_at_before_long_work(
+    words: str,
+    sentence: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "shut").mkdir(), (tmp_path / "file").touch(), (tmp_path / "file2").touch()
+    monkeypatch.setattr("os.access", lambda path, *_: Path(path) != tmp_path / "shut")  # which root may write to
+    for work in (
+        "timing.measure.chain_time",
+        "timing.measure.machine",
+        "rewriting.rewrite.rewritten_file",
+        "audits.survey._row",
+    ):
+        monkeypatch.setattr(f"igc_theory.networks.{work}", lambda *_, **__: pytest.fail("worked"))
+    monkeypatch.setattr("igc_theory.commands.audit._audited", lambda *_: pytest.fail("worked"))
+    status, out, err = run(capsys, *words.split())
+    assert (status, out) == (1, "")
+    assert sentence.format(folder=tmp_path) in err
+
+
+def test_what_the_system_refuses_is_said_without_its_number(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied", "mine.json")
+
+    monkeypatch.setattr("igc_theory.networks.measure", refused)
+    status, _, err = run(capsys, "measure", "-o", "mine.json")
+    sentence = "'mine.json' cannot be read or written (Permission denied): check the path, or give another"
+    assert (status, err) == (1, f"igc_theory: {sentence}\n")
+
+
 def test_designs_are_those_of_the_library(capsys: pytest.CaptureFixture[str]) -> None:
     found = designs(capsys, "--channels", "256", "--top", "1000")
     expected = list(strict_designs(256, 9))

@@ -93,7 +93,10 @@ def _audit(options: argparse.Namespace) -> Iterator[str]:
     if not options.networks:
         options.usage_error("give a NETWORK: an ONNX file, a folder of them, or a name that --list shows")
     if options.html:
-        _check_page(options.html)
+        # With NumPy, which takes long to load: here Ctrl-C is answered.
+        from igc_theory.structure.arguments.files import file_to_write
+
+        file_to_write("html", options.html, "audit.html")
     if len(options.networks) > 1 or _is_folder(options.networks[0]):
         if options.measure:
             options.usage_error("--measure goes with one network: layers are timed one after the other")
@@ -224,16 +227,6 @@ def _write(path: Path, page: str) -> None:
 
     with replacing(path) as file:
         file.write(page.encode())
-
-
-def _check_page(path: Path) -> None:
-    """Refuse a page that cannot be written before the audit, which may take minutes."""
-    if path.is_dir():
-        raise ValueError(f"html={str(path)!r} is a folder: give a file in it, such as {path / 'audit.html'}")
-    if not path.parent.is_dir():
-        raise ValueError(
-            f"html={str(path)!r} is in a folder that is not there: make {path.parent}, or give another file"
-        )
 
 
 def _audited(name: str, size: tuple[int, int, int] | None) -> networks.LayerGraph:

@@ -121,9 +121,9 @@ def _through(design: LayerDesign) -> list[int]:
 
 
 def _table(options: argparse.Namespace) -> budget.LatencyTable:
-    from igc_theory.networks import latency_table
+    from igc_theory.networks.timing.tables import known_table
 
-    return latency_table(options.table)
+    return known_table(options.table)
 
 
 def _window(options: argparse.Namespace) -> str:

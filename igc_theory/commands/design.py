@@ -88,7 +88,7 @@ def add_design(commands: Any) -> None:
     add("--top", type=top, default=10, metavar="N", help=f"how many designs to print (default 10, at most {MOST_TOP})")
     _add_words_of_layers(add)
     add("--json", action="store_true", help="print JSON instead of a table")
-    flags = {"in_channels": "--in", "out_channels": "--out", "kernel_size": "--kernel", "path": "--table"}
+    flags = {"in_channels": "--in", "out_channels": "--out", "kernel_size": "--kernel"}
     flags |= {"shortlist": "--measure"}
     parser.set_defaults(run=_design, usage_error=parser.error, flags=flags)
 

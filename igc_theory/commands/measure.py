@@ -43,7 +43,7 @@ def add_measure(commands: Any) -> None:
     )
     add("--threads", type=positive, default=1, metavar="N", help="threads of the runtime (default 1)")
     add("--seconds", type=positive, default=120, metavar="N", help="about how long it takes (default 120)")
-    parser.set_defaults(run=_measure, usage_error=parser.error)
+    parser.set_defaults(run=_measure, usage_error=parser.error, flags={"path": "--output"})
 
 
 def _measure(options: argparse.Namespace) -> Iterator[str]:

@@ -109,7 +109,9 @@ def _share(text: str) -> float:
 
 def _rewrite(options: argparse.Namespace) -> Iterator[str]:
     """Answer `rewrite`: compare budgets, or rewrite for one."""
-    _check_model(options.model)
+    _check_file("model", options.model, "ONNX")
+    if options.inputs is not None:
+        _check_file("inputs", options.inputs, "NumPy")
     if options.table is not None and options.objective != "latency":
         options.usage_error("--table goes with --objective latency")
     if options.output is not None:
@@ -119,12 +121,12 @@ def _rewrite(options: argparse.Namespace) -> Iterator[str]:
     yield from _compared(options) if options.keep is None else _rewritten(options)
 
 
-def _check_model(path: Path) -> None:
+def _check_file(name: str, path: Path, kind: str) -> None:
     """Refuse what is no file in a sentence that says what to give."""
     if path.is_dir():
-        raise ValueError(f"model={str(path)!r} is a folder: give one ONNX file of it")
+        raise ValueError(f"{name}={str(path)!r} is a folder: give one {kind} file of it")
     if not path.exists():
-        raise ValueError(f"model={str(path)!r} is not there: check the path")
+        raise ValueError(f"{name}={str(path)!r} is not there: check the path")
 
 
 def _check_output(options: argparse.Namespace) -> None:
@@ -138,7 +140,7 @@ def _check_output(options: argparse.Namespace) -> None:
         if file.exists() and output.samefile(file):
             what = "is the model itself" if file == options.model else "holds arrays of the model"
             raise ValueError(f"output={str(output)!r} {what}: give another file")
-    writable(output, force=options.force)
+    writable(output, force=options.force, name="output")
 
 
 def _called(options: argparse.Namespace, keep: float) -> networks.Rewrite:
@@ -163,8 +165,9 @@ def _inputs(path: Path | None) -> Any:
         found = np.load(path, allow_pickle=False)
         return dict(found) if path.suffix == ".npz" else found
     except (ValueError, EOFError, OSError) as error:
+        reason = getattr(error, "strerror", None) or error
         raise ValueError(
-            f"inputs={str(path)!r} is no NumPy file of numbers ({error}): write it with numpy.save"
+            f"inputs={str(path)!r} is no NumPy file of numbers ({reason}): write it with numpy.save"
         ) from error
 
 

@@ -864,7 +864,7 @@ def test_the_command_predicts_times_by_a_table_of_its_own(tmp_path, capsys):
     (["--table", "none.json", "--objective", "latency"], "--table 'none.json' cannot be read (No such file or directory): give a file that measure"),
     (["--table", __file__, "--objective", "latency"], "is not a table that measure wrote"),
     (["--keep", "5"], "'5' is not a share"), (["--keep", "nan"], "'nan' is not a share"), (["-o", "small.onnx"], "an output needs a budget"),
-    (["--keep", "0.0001"], "--keep 0.0001 is"), (["--inputs", "none.npy"], "is no NumPy file of numbers"),
+    (["--keep", "0.0001"], "--keep 0.0001 is"), (["--inputs", "none.npy"], "--inputs 'none.npy' is not there: check the path"),
 ])  # fmt: skip
 def test_the_command_refuses_what_cannot_be_meant(tmp_path, capsys, words, sentence):
     path = str(written(tmp_path, network()))
