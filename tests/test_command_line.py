@@ -73,6 +73,8 @@ def test_blocks_are_ranked_by_the_time_of_a_machine(capsys: pytest.CaptureFixtur
     _, out, _ = run(capsys, "design", *words)
     assert "least predicted time first" in out
     assert "igc-theory measure -o machine.json" in out
+    assert f"\nPredicted by times of {table.where}.\n" in out
+    assert "Predicted" not in run(capsys, "design", "--in", "48", "--out", "96")[1]
     status, _, err = run(capsys, "design", *words, "--table", str(tmp_path / "none.json"))
     assert (status, "none.json" in err) == (1, True)
 

@@ -39,6 +39,8 @@ def block_lines(options: argparse.Namespace) -> Iterator[str]:
     share = regular / designs[0].parameters
     yield f"{kind.capitalize()} blocks from {into} to {out} channels, {_window(options)}, {first} first."
     yield f"A regular convolution has {regular:,} weights, {share:.1f} times as many as the first."
+    if "predicted ms" in columns:
+        yield f"Predicted by times of {_table(options).where}."
     yield ""
     yield from fitted_table(columns, SPARE, get_terminal_size().columns)
     yield from ("", "The first, factor by factor:")
@@ -141,8 +143,7 @@ def _next(options: argparse.Namespace, kind: str) -> Iterator[str]:
         yield "  --objective latency: fewer weights need not be faster; rank by time"
     elif not options.table:
         yield "  igc-theory measure -o machine.json"
-        processor = _table(options).machine.get("processor", "another one")
-        yield f"      then --table machine.json: times of this machine; the ones above are of {processor}"
+        yield "      then --table machine.json: times of this machine"
     if options.objective == "latency" and not options.measure:
         yield "  --measure 5: time the five best here (needs onnxruntime)"
 

@@ -221,7 +221,8 @@ def _compared(options: argparse.Namespace) -> Iterator[str]:
         "predicted error": [f"{sqrt(row.selection.loss):.3f}" for row in rows],
     }
     layers = len(found.choices.layers)
-    table = networks.Table(f"{options.model.name}: {layers} layers that can be replaced", columns)
+    title = f"{options.model.name}: {layers} layers that can be replaced{found.choices.by}"
+    table = networks.Table(title, columns)
     yield table.fitted(_columns(), ["layers replaced"])
     yield from _kept_lines(found)
     example = [

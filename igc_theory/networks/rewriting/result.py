@@ -115,7 +115,8 @@ class Rewrite:
         full = self.layers
         rows = [k for k, name in enumerate(full.columns["now"]) if name != "keep"]
         columns = {name: [values[k] for k in rows] for name, values in full.columns.items()}
-        return Table(f"{self.name}, {self.replaced} of {len(full.rows)} layers replaced", columns, full.totals)
+        title = f"{self.name}, {self.replaced} of {len(full.rows)} layers replaced{self.choices.by}"
+        return Table(title, columns, full.totals)
 
     @property
     def layers(self) -> Table:
@@ -150,7 +151,7 @@ class Rewrite:
         return (
             f"{self.name}: {self.replaced} of {len(choices.layers)} layers replaced, {_number(self.cost)} of "
             f"{_number(choices.before)} {unit} "
-            f"left ({share:.1%}), {gap}. {error}{self.measured.sentence}"
+            f"left ({share:.1%}), {gap}{choices.by}. {error}{self.measured.sentence}"
         )
 
     def __str__(self) -> str:

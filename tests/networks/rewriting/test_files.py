@@ -18,7 +18,7 @@ from onnx.reference import ReferenceEvaluator
 from igc_theory import networks
 from igc_theory.__main__ import main
 from igc_theory.budget.latency import LatencyTable, Timed
-from igc_theory.networks import read_onnx
+from igc_theory.networks import latency_table, read_onnx
 from igc_theory.networks.readers.onnx_reader import graph_of
 from igc_theory.networks.rewriting.candidates.candidates import candidates
 from igc_theory.networks.rewriting.files.layers import onnx_layers
@@ -848,11 +848,15 @@ def test_the_command_predicts_times_by_a_table_of_its_own(tmp_path, capsys):
     own, general = (rewrite(path, 0.8, objective="latency", table=known) for known in (str(table), None))
     page = capsys.readouterr().out
     assert own.sentence in " ".join(page.split())
+    assert page.startswith(f"model, {own.replaced} of 3 layers replaced, by times of onnxruntime of an example\n")
+    assert f"by times of {latency_table().where}" in general.sentence
     assert max(len(line) for line in page.splitlines() if str(tmp_path) not in line) <= 80
     assert own.choices.before > 100 * general.choices.before
     assert (tmp_path / "a.onnx").read_bytes() == own.model.SerializeToString()
     assert main([*words, "--table", str(table)]) == 0
-    command = capsys.readouterr().out.partition("\n  igc-theory ")[2].partition("\nAn error")[0]
+    title, _, page = capsys.readouterr().out.partition("\n")
+    assert title == "model.onnx: 3 layers that can be replaced, by times of onnxruntime of an example"
+    command = page.partition("\n  igc-theory ")[2].partition("\nAn error")[0]
     given = shlex.split(command.replace("\\\n", " "))
     assert given[1:6] == [path, "--objective", "latency", "--table", str(table)]
     assert main([*given[:-1], str(tmp_path / "b.onnx")]) == 0
