@@ -184,9 +184,12 @@ def _run_stage(names: Sequence[str], folder: Path, *, quick: bool, workers: int)
     todo = [task for name in names for task in plan[name] if not rows[name].keys() >= {*keys(task)}]
     todo.sort(key=lambda task: task.seeds)
     calls = [(task,) for task in todo]
-    for k, found in as_they_come(perform, calls, workers=workers, progress=True, what="experiments", unit="design"):
+    results = as_they_come(perform, calls, workers=workers, progress=True, what="experiments", unit="design")
+    for done, (k, found) in enumerate(results, 1):
         rows[todo[k].experiment] |= {key(row): row for row in found}
         append(folder / f"{todo[k].experiment}.csv", found)
+        if not sys.stderr.isatty():  # where there is no progress bar
+            print(f"{done} of {len(todo)} designs: {', '.join(todo[k][:4])}", flush=True)
     for name in names:  # in the order of the plan; a quick run leaves the stored results alone
         complete = [rows[name][each] for task in plan[name] for each in keys(task)]
         write((folder if quick else HERE) / f"{name}.csv", complete)

@@ -6,7 +6,6 @@ exit status says.
 
 from __future__ import annotations
 
-import argparse
 import io
 import os
 import sys
@@ -20,7 +19,7 @@ from igc_theory.commands.grade import add_grade
 from igc_theory.commands.help_pages import HelpPage, flags_of
 from igc_theory.commands.measure import add_measure
 from igc_theory.commands.rewrite import add_rewrite
-from igc_theory.commands.words import in_flags
+from igc_theory.commands.words import Parser, in_flags
 
 __all__ = ["main"]
 
@@ -81,8 +80,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _said("memory does not suffice for this question: ask for less, or give the process more", 1)
     except (ValueError, TypeError, OSError, ImportError, RuntimeError) as error:
         _drop_output()
-        return _said(" ".join(str(error).split()) or type(error).__name__, 1)
+        return _said(" ".join(_reason(error).split()), 1)
     return status
+
+
+def _reason(error: Exception) -> str:
+    """Return what went wrong, of a file without the number that the system gives it."""
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{str(error.filename)!r} cannot be read or written ({error.strerror}): check the path, or give another"
+    return str(error) or type(error).__name__
 
 
 def _said(sentence: str, status: int) -> int:
@@ -103,17 +109,14 @@ def _drop_output() -> None:
 
 def _answered(arguments: Sequence[str] | None) -> int:
     """Parse the words and print the lines of the answer."""
-    parser = argparse.ArgumentParser(
-        prog="igc-theory", description=DESCRIPTION, epilog=STATUSES, formatter_class=HelpPage
-    )
+    parser = Parser(prog="igc-theory", description=DESCRIPTION, epilog=STATUSES, formatter_class=HelpPage)
     parser.add_argument("--version", action="version", version=f"igc_theory {igc_theory.__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command")
     for add_command in COMMANDS:
         add_command(commands)
     options, unknown = parser.parse_known_args(arguments)
     if unknown:
-        error = options.usage_error if options.command else parser.error
-        error(f"unrecognized arguments: {' '.join(unknown)}; --help lists what there is")
+        commands.choices.get(options.command, parser).refuse(unknown)
     if options.command is None:
         parser.error(f"give a COMMAND, one of {', '.join(commands.choices)}; --help says what each answers")
     try:

@@ -6,7 +6,7 @@ import json
 import re
 import subprocess
 import sys
-from itertools import islice
+from itertools import islice, takewhile
 from pathlib import Path
 
 import pytest
@@ -73,6 +73,8 @@ def test_blocks_are_ranked_by_the_time_of_a_machine(capsys: pytest.CaptureFixtur
     _, out, _ = run(capsys, "design", *words)
     assert "least predicted time first" in out
     assert "igc-theory measure -o machine.json" in out
+    assert f"\nPredicted by times of {table.where}.\n" in out
+    assert "Predicted" not in run(capsys, "design", "--in", "48", "--out", "96")[1]
     status, _, err = run(capsys, "design", *words, "--table", str(tmp_path / "none.json"))
     assert (status, "none.json" in err) == (1, True)
 
@@ -92,14 +94,14 @@ def test_the_best_few_are_timed_and_ranked_by_that(
     assert [row["measured ms"] for row in found] == pytest.approx([1e3 / count for count in weights], rel=0.01)
 
 
-@pytest.mark.parametrize(("width", "left_out"), [(100, ""), (60, "of regular"), (40, "channels, of regular, paths")])
+@pytest.mark.parametrize(("width", "left_out"), [(100, ""), (60, "of regular"), (44, "channels, of regular, paths")])
 def test_the_table_of_blocks_fits_the_terminal(
     width: int, left_out: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", str(width))
     _, out, _ = run(capsys, "design", "--in", "192", "--out", "256", "--objective", "latency", "--top", "2")
     lines = out.partition("\n\n")[2].partition("\n\n")[0].splitlines()
-    assert max(map(len, lines)) <= max(width, 44)  # widths, weights and milliseconds are always there
+    assert max(map(len, lines)) <= width
     assert lines[3:] == ([f"not shown: {left_out}"] if left_out else [])
 
 
@@ -117,13 +119,47 @@ def test_the_lines_of_python_give_the_first_design(
 ) -> None:
     monkeypatch.setattr("igc_theory.networks.timing.measure.chain_time", lambda chain, *_, **__: 1e3 / chain.parameters)
     (first, *_), out = designs(capsys, *words.split()), run(capsys, "design", *words.split())[1]
-    lines = [line for line in out.partition("in Python:\n")[2].splitlines() if line.startswith(6 * " ")]
+    lines = [*takewhile(lambda line: line.startswith(6 * " "), out.partition("in Python:\n")[2].splitlines())]
     assert max(map(len, lines)) <= 80
     *imports, call = "\n".join(line[6:] for line in lines).partition("budget.best_block")[::2]
     names: dict[str, object] = {}
     exec("".join(imports), names)  # what the command prints
     found = eval(f"budget.best_block{call}", names)
     assert [repr(factor) for factor in found.convolutions] == first["convolutions"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "grade --igcv1 24 2",
+        "grade --interleaved 174 6 6",
+        "design --channels 416 --dense --top 4",
+        "design --channels 65536 --top 2 --factors 12",
+        "design --budget 4672 --multiple-of 8",
+        "design --channels 192 --stride 2 --dense",
+        "design --in 192 --out 256 --objective latency --top 2",
+        "measure -o mine.json",
+    ],
+)
+def test_answers_fit_a_narrow_terminal(
+    words: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("igc_theory.networks.measure", lambda *_, **__: latency_table())
+    monkeypatch.setenv("COLUMNS", "40")
+    status, out, _ = run(capsys, *words.split())
+    whole = [line for line in out.splitlines() if line.startswith("      from ") or len(line.split()) < 2]
+    assert max(len(line) for line in out.splitlines() if line not in whole) <= 40
+    assert (status, len(whole) < 20) == (0, True)
+
+
+def test_the_table_of_blocks_stands_row_by_row_where_nothing_else_fits(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "30")
+    _, out, _ = run(capsys, "design", "--in", "192", "--out", "256", "--objective", "latency", "--top", "2")
+    lines = out.partition("\n\n")[2].partition("\n\n")[0].splitlines()
+    names = ["channels", "weights", "of regular", "paths", "predicted ms"]
+    assert [line.partition(":")[0].strip() for line in lines if ":" in line] == names * 2
 
 
 def test_measure_says_how_well_it_predicts(
@@ -135,6 +171,81 @@ def test_measure_says_how_well_it_predicts(
     assert status == 0
     assert f"rank correlation {latency_table().rank_correlation:.3f}" in out
     assert " ".join(out.replace("\\\n", " ").split()).count(f"--table {tmp_path / 'mine.json'}") == 3
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (
+            "measure -o none/x.json",
+            "--output 'none/x.json' is in a folder that is not there: make {folder}/none, or give",
+        ),
+        ("measure -o .", "--output '.' is a folder: give a file in it, such as machine.json"),
+        (
+            "measure -o shut/x.json",
+            "--output 'shut/x.json' cannot be written, as {folder}/shut is not open for it: give",
+        ),
+        (
+            "audit vgg16 --html shut/x.html",
+            "--html 'shut/x.html' cannot be written, as {folder}/shut is not open for it: give",
+        ),
+        ("audit vgg16 vgg19 --results file/a", "--results 'file/a' cannot be made (Not a directory): give a folder"),
+        ("audit vgg16 vgg19 --results shut", "cannot be written, as {folder}/shut is not open for it: give"),
+        ("audit vgg16 vgg19 --objective latency --table no.json", "--table 'no.json' cannot be read (No such file"),
+        (
+            "design --channels 8 --table no.json",
+            "--table 'no.json' cannot be read (No such file or directory): give a file",
+        ),
+        (
+            "rewrite file --keep 0.5 -o none/x.onnx",
+            "--output 'none/x.onnx' is in a folder that is not there: make {folder}/none",
+        ),
+        (
+            "rewrite file --keep 0.5 -o shut/x.onnx",
+            "--output 'shut/x.onnx' cannot be written, as {folder}/shut is not open",
+        ),
+        (
+            "rewrite file --keep 0.5 -o file2",
+            "--output 'file2' is there already, and no --force: give another file, or --force",
+        ),
+        ("rewrite file --inputs no.npy", "--inputs 'no.npy' is not there: check the path"),
+        ("rewrite file --inputs shut", "--inputs 'shut' is a folder: give one NumPy file of it"),
+        ("rewrite no.onnx", "MODEL 'no.onnx' is not there: check the path"),
+    ],
+)
+def test_files_are_looked_at_before_long_work(
+    words: str,
+    sentence: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "shut").mkdir(), (tmp_path / "file").touch(), (tmp_path / "file2").touch()
+    monkeypatch.setattr("os.access", lambda path, *_: Path(path) != tmp_path / "shut")  # which root may write to
+    for work in (
+        "timing.measure.chain_time",
+        "timing.measure.machine",
+        "rewriting.rewrite.rewritten_file",
+        "audits.survey._row",
+    ):
+        monkeypatch.setattr(f"igc_theory.networks.{work}", lambda *_, **__: pytest.fail("worked"))
+    monkeypatch.setattr("igc_theory.commands.audit._audited", lambda *_: pytest.fail("worked"))
+    status, out, err = run(capsys, *words.split())
+    assert (status, out) == (1, "")
+    assert sentence.format(folder=tmp_path) in err
+
+
+def test_what_the_system_refuses_is_said_without_its_number(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied", "mine.json")
+
+    monkeypatch.setattr("igc_theory.networks.measure", refused)
+    status, _, err = run(capsys, "measure", "-o", "mine.json")
+    sentence = "'mine.json' cannot be read or written (Permission denied): check the path, or give another"
+    assert (status, err) == (1, f"igc_theory: {sentence}\n")
 
 
 def test_designs_are_those_of_the_library(capsys: pytest.CaptureFixture[str]) -> None:
@@ -168,7 +279,8 @@ def test_budget_alone_finds_the_widest(capsys: pytest.CaptureFixture[str]) -> No
     assert "No strict design with at most 4,672 weights is wider" in out
 
 
-def test_table(capsys: pytest.CaptureFixture[str]) -> None:
+def test_table(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
     status, out, err = run(capsys, "design", "--channels", "416", "--dense", "--top", "4")
     answer, _, further = out.partition("\n\nNext\n")
     title, note, blank, head, *rows = answer.splitlines()
@@ -241,7 +353,13 @@ def test_nothing_satisfies_the_limits(capsys: pytest.CaptureFixture[str], words:
         ),
         ("--foo", "igc-theory: error: unrecognized arguments: --foo; --help lists"),
         ("grade --igcv1 3", "expected 2 arguments"),
-        ("paint", "invalid choice"),
+        ("draw", "invalid choice: 'draw': use design, grade, audit, rewrite, measure"),
+        ("desing --channels 64", "invalid choice: 'desing': did you mean design?"),
+        ("--verion", "igc-theory: error: unrecognized arguments: --verion: did you mean --version?"),
+        ("design --chanels 64 --top 3", "unrecognized arguments: --chanels 64: did you mean --channels?"),
+        ("rewrite model.onnx --budge=3 --objectve=latency", "did you mean --objective?"),
+        ("rewrite model.onnx -keep 0.5", "did you mean --keep?"),
+        ("audit vgg16 --objective latancy", "argument --objective: invalid choice: 'latancy': did you mean latency?"),
     ],
 )
 def test_bad_usage(capsys: pytest.CaptureFixture[str], words: str, sentence: str) -> None:
@@ -295,7 +413,8 @@ def test_no_command_names_the_commands(capsys: pytest.CaptureFixture[str]) -> No
     assert "give a COMMAND, one of design, grade, audit, rewrite, measure; --help says" in capsys.readouterr().err
 
 
-def test_numbers_of_paths_can_be_read(capsys: pytest.CaptureFixture[str]) -> None:
+def test_numbers_of_paths_can_be_read(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
     assert "1,037" in run(capsys, "design", "--channels", "257", "--dense")[1]
     assert "16,974,593" in run(capsys, "design", "--channels", "257", "--dense")[1]
 

@@ -8,10 +8,11 @@ import tempfile
 import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from difflib import get_close_matches
 from glob import escape
 from importlib.metadata import version
 from pathlib import Path
+
+from igc_theory.structure.arguments.near_names import did_you_mean
 
 __all__ = [
     "ROOT",
@@ -137,8 +138,7 @@ def chosen(kind: str, known: Iterable[str], wanted: Iterable[str]) -> list[str]:
     known, wanted = list(known), list(wanted)
     for name in wanted:
         if name not in known:
-            close = get_close_matches(name, known, n=3, cutoff=0.4)
-            hint = f"did you mean {' or '.join(close)}?" if close else f"there are {len(known)}"
+            hint = did_you_mean(name, known) or f"there are {len(known)}"
             raise BuildError(f"no {kind} {name!r}: {hint} (--list names all)")
     return [name for name in known if name in wanted or not wanted]
 

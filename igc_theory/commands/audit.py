@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Iterator
-from difflib import get_close_matches
 from pathlib import Path
 from shutil import get_terminal_size
 from textwrap import wrap
@@ -14,6 +13,7 @@ from typing import Any
 from igc_theory import networks, structure
 from igc_theory.commands.help_pages import add_command, command_lines
 from igc_theory.commands.words import image, positive, share, workers
+from igc_theory.structure.arguments.near_names import did_you_mean
 
 __all__ = ["add_audit"]
 
@@ -28,6 +28,8 @@ Without weights, as for the networks that this library knows by name, it lists t
 which would be trained anew. --full adds every layer, block and chain.
 
 Several files, or a folder, get a row each. With --results a run that was stopped goes on where it was.
+
+In Python: audit(read_onnx("model.onnx"), keep=0.5), both from igc_theory.networks.
 """
 
 EXAMPLES = """\
@@ -91,7 +93,10 @@ def _audit(options: argparse.Namespace) -> Iterator[str]:
     if not options.networks:
         options.usage_error("give a NETWORK: an ONNX file, a folder of them, or a name that --list shows")
     if options.html:
-        _check_page(options.html)
+        # With NumPy, which takes long to load: here Ctrl-C is answered.
+        from igc_theory.structure.arguments.files import file_to_write
+
+        file_to_write("html", options.html, "audit.html")
     if len(options.networks) > 1 or _is_folder(options.networks[0]):
         if options.measure:
             options.usage_error("--measure goes with one network: layers are timed one after the other")
@@ -224,16 +229,6 @@ def _write(path: Path, page: str) -> None:
         file.write(page.encode())
 
 
-def _check_page(path: Path) -> None:
-    """Refuse a page that cannot be written before the audit, which may take minutes."""
-    if path.is_dir():
-        raise ValueError(f"html={str(path)!r} is a folder: give a file in it, such as {path / 'audit.html'}")
-    if not path.parent.is_dir():
-        raise ValueError(
-            f"html={str(path)!r} is in a folder that is not there: make {path.parent}, or give another file"
-        )
-
-
 def _audited(name: str, size: tuple[int, int, int] | None) -> networks.LayerGraph:
     """Return the network of that name, or the one that a file describes."""
     path, names = Path(name), networks.network_names()
@@ -246,12 +241,6 @@ def _audited(name: str, size: tuple[int, int, int] | None) -> networks.LayerGrap
         choices = [str(file) for file in path.parent.glob("*.onnx")] if path.parent.is_dir() else []
         choices += [] if path.suffix == ".onnx" else names
         way_out = "check the path" if path.suffix == ".onnx" else "igc-theory audit --list lists the networks"
-        meant = _meant(name, choices) or f": {way_out}"
-        raise ValueError(f"network={name!r} is neither a file nor a network of this library{meant}")
+        way_out = did_you_mean(name, choices) or way_out
+        raise ValueError(f"network={name!r} is neither a file nor a network of this library: {way_out}")
     return networks.read_onnx(path, input_shape=size)
-
-
-def _meant(name: str, choices: list[str]) -> str:
-    """Return what may have been meant, as the end of a sentence."""
-    close = get_close_matches(name, choices)
-    return f": did you mean {' or '.join(close)}?" if close else ""

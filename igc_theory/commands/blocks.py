@@ -6,11 +6,10 @@ import argparse
 import json
 from collections.abc import Callable, Iterator, Sequence
 from shutil import get_terminal_size
-from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 from igc_theory import budget
-from igc_theory.commands.words import table_lines
+from igc_theory.commands.tables import fitted_table
 
 if TYPE_CHECKING:  # it takes NumPy along, which is loaded where Ctrl-C is answered
     from igc_theory.budget.designs.design import LayerDesign
@@ -40,8 +39,10 @@ def block_lines(options: argparse.Namespace) -> Iterator[str]:
     share = regular / designs[0].parameters
     yield f"{kind.capitalize()} blocks from {into} to {out} channels, {_window(options)}, {first} first."
     yield f"A regular convolution has {regular:,} weights, {share:.1f} times as many as the first."
+    if "predicted ms" in columns:
+        yield f"Predicted by times of {_table(options).where}."
     yield ""
-    yield from _fitted(columns, get_terminal_size().columns)
+    yield from fitted_table(columns, SPARE, get_terminal_size().columns)
     yield from ("", "The first, factor by factor:")
     yield from (f"  {factor!r}" for factor in designs[0].chain.factors)
     yield from ("", "Next")
@@ -115,19 +116,6 @@ def _columns(
     return columns
 
 
-def _fitted(columns: dict[str, list[str]], width: int) -> Iterator[str]:
-    """Yield the lines of the table; what a narrow terminal does without is named below it."""
-    for count in range(len(SPARE) + 1):
-        shown = {name: cells for name, cells in columns.items() if name not in SPARE[:count]}
-        rows = [[str(k), *row] for k, row in enumerate(zip(*shown.values(), strict=True), 1)]
-        lines = [*table_lines(["", *shown], rows)]
-        if max(map(len, lines)) <= width:
-            break
-    yield from lines
-    if left_out := [name for name in columns if name not in shown]:
-        yield f"not shown: {', '.join(left_out)}"
-
-
 def _through(design: LayerDesign) -> list[int]:
     """Return the numbers of channels that a design goes through, each once in a row."""
     sizes = [design.channels, *(conv.out_channels for conv in design.convolutions)]
@@ -135,9 +123,9 @@ def _through(design: LayerDesign) -> list[int]:
 
 
 def _table(options: argparse.Namespace) -> budget.LatencyTable:
-    from igc_theory.networks import latency_table
+    from igc_theory.networks.timing.tables import known_table
 
-    return latency_table(options.table)
+    return known_table(options.table)
 
 
 def _window(options: argparse.Namespace) -> str:
@@ -154,8 +142,8 @@ def _next(options: argparse.Namespace, kind: str) -> Iterator[str]:
     if options.objective != "latency":
         yield "  --objective latency: fewer weights need not be faster; rank by time"
     elif not options.table:
-        yield "  igc-theory measure -o machine.json, then --table machine.json: times of"
-        yield f"  this machine; the ones above are of {_table(options).machine.get('processor', 'another one')}"
+        yield "  igc-theory measure -o machine.json"
+        yield "      then --table machine.json: times of this machine"
     if options.objective == "latency" and not options.measure:
         yield "  --measure 5: time the five best here (needs onnxruntime)"
 
@@ -171,9 +159,7 @@ def _code(options: argparse.Namespace) -> Iterator[str]:
     table = f"networks.latency_table({options.table!r})" if options.table else ""
     words += [f"table={table or 'networks.latency_table()'}"] * by_time
     words += [f"timer=timer({table})", f"shortlist={options.measure}"] * bool(options.measure)
-    yield from wrap(
-        f"budget.best_block({', '.join(words)}).chain", 74, subsequent_indent=4 * " ", break_long_words=False
-    )
+    yield f"budget.best_block({', '.join(words)}).chain"
 
 
 def _as_json(designs: Sequence[LayerDesign], columns: dict[str, list[str]]) -> str:

@@ -8,17 +8,22 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain, islice, takewhile
 from math import prod
+from shutil import get_terminal_size
 from typing import Any
 
 from igc_theory import budget
 from igc_theory.commands.blocks import OBJECTIVES, block_lines
-from igc_theory.commands.help_pages import add_command
-from igc_theory.commands.words import MOST_TOP, factor_range, positive, table_lines, top, window
+from igc_theory.commands.help_pages import add_command, folded
+from igc_theory.commands.tables import fitted_table
+from igc_theory.commands.words import MOST_TOP, factor_range, positive, top, window
 
 __all__ = ["add_design"]
 
 IMAGE = (56, 56)
 """Size of the image that a layer reads, unless it is given."""
+
+SPARE = ("per channel", "factors", "of regular", "paths")
+"""Columns that a narrow terminal does without, the first of them first."""
 
 HELP = """\
 A design is a list of branch widths K1 K2 … KL, divisors of the C channels: a spatial group convolution with K1
@@ -83,7 +88,7 @@ def add_design(commands: Any) -> None:
     add("--top", type=top, default=10, metavar="N", help=f"how many designs to print (default 10, at most {MOST_TOP})")
     _add_words_of_layers(add)
     add("--json", action="store_true", help="print JSON instead of a table")
-    flags = {"in_channels": "--in", "out_channels": "--out", "kernel_size": "--kernel", "path": "--table"}
+    flags = {"in_channels": "--in", "out_channels": "--out", "kernel_size": "--kernel"}
     flags |= {"shortlist": "--measure"}
     parser.set_defaults(run=_design, usage_error=parser.error, flags=flags)
 
@@ -103,7 +108,13 @@ def _add_words_of_layers(add: Callable[..., Any]) -> None:
 
 
 def _design(options: argparse.Namespace) -> Iterator[str]:
-    """Answer `design`: the designs of a width, the widest ones at a budget, or the blocks of a layer."""
+    """Answer `design`: as JSON, or in lines as wide as the terminal."""
+    lines = _answered(options)
+    return lines if options.json else folded(lines, get_terminal_size().columns)
+
+
+def _answered(options: argparse.Namespace) -> Iterator[str]:
+    """Return the designs of a width, the widest ones at a budget, or the blocks of a layer."""
     if _asks_for_blocks(options):
         return block_lines(options)
     if options.channels is None and options.budget is None:
@@ -178,9 +189,10 @@ def _limits(options: argparse.Namespace) -> dict[str, Any]:
 
 def _as_table(title: str, designs: Sequence[budget.Design], options: argparse.Namespace) -> Iterator[str]:
     """Yield what the table shows, its lines, and what to do next."""
-    head = ("", "branch widths", "factors", "weights", "per channel", "of regular", "paths")
+    head = ("branch widths", "factors", "weights", "per channel", "of regular", "paths")
+    columns = dict(zip(head, zip(*map(_row, designs), strict=True), strict=True))
     yield from (title, "")
-    yield from table_lines(head, [(str(rank), *_row(design)) for rank, design in enumerate(designs, start=1)])
+    yield from fitted_table(columns, SPARE, get_terminal_size().columns)
     first, kernel = designs[0], "x".join(map(str, options.kernel))
     yield from ("", "Next", "  in Python:", "      from igc_theory.budget import Design")
     yield f"      Design({first.channels}, {first.branch_widths}, {first.kernel_size}).chain"

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Iterator
+from shutil import get_terminal_size
 from typing import Any
 
 from igc_theory import structure
-from igc_theory.commands.help_pages import add_command
+from igc_theory.commands.help_pages import add_command, folded
 from igc_theory.commands.words import positive
 
 __all__ = ["add_grade"]
@@ -64,6 +66,8 @@ def _grade(options: argparse.Namespace) -> Iterator[str]:
     else:
         options.usage_error("give a CHAIN: --igcv1 L M, --igcv2 K ... or --interleaved C K ...")
     found = structure.grade(graded)
-    yield str(graded)
-    yield f"  {found}"
-    yield f"  holds: {', '.join(found.conditions) or 'none of the conditions'}"
+    holds = f"holds: {', '.join(found.conditions) or 'none of the conditions'}"
+    width = get_terminal_size().columns
+    lines = f"{graded}\n  {found}\n  {holds}".split("\n")
+    # A row too wide for the terminal is no row of a table any more: its cells follow one another.
+    yield from folded((line if len(line) <= width else re.sub(r"(?<=\S)  +", "; ", line) for line in lines), width)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from textwrap import wrap
 from typing import Any
 
-__all__ = ["HelpPage", "add_command", "command_lines", "flags_of"]
+__all__ = ["HelpPage", "add_command", "command_lines", "flags_of", "folded"]
 
 
 WHOLE: dict[str, Any] = {"break_on_hyphens": False, "break_long_words": False}
@@ -65,6 +65,22 @@ def command_lines(words: Iterable[str], width: int) -> list[str]:
     gap = "\0"  # in no word: where a word that is quoted has a space, the line is not broken
     command = " ".join(shlex.quote(word).replace(" ", gap) for word in words)
     return [line.replace(gap, " ") for line in _broken(f"  igc-theory {command}", width)]
+
+
+def folded(lines: Iterable[str], width: int) -> Iterator[str]:
+    r"""Yield lines that are no wider than the terminal: long ones go on below; imports stay whole, so that Python can read them.
+
+    Examples
+    --------
+    >>> print("\n".join(folded(["In Python:", "  from igc_theory import budget", "  best_block(64, 64, (3, 3))"], 20)))
+    In Python:
+      from igc_theory import budget
+      best_block(64, 64,
+          (3, 3))
+    """
+    for line in "\n".join(lines).split("\n"):
+        fits = len(line) <= width or (line.startswith("  ") and line.split()[0] == "from")
+        yield from [line] if fits else _broken(line, width)
 
 
 def _paragraphs(text: str) -> Iterator[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from shutil import get_terminal_size
 from typing import Any
 
-from igc_theory.commands.help_pages import add_command, command_lines
+from igc_theory.commands.help_pages import add_command, command_lines, folded
 from igc_theory.commands.words import positive
 
 __all__ = ["add_measure"]
@@ -43,11 +43,16 @@ def add_measure(commands: Any) -> None:
     )
     add("--threads", type=positive, default=1, metavar="N", help="threads of the runtime (default 1)")
     add("--seconds", type=positive, default=120, metavar="N", help="about how long it takes (default 120)")
-    parser.set_defaults(run=_measure, usage_error=parser.error)
+    parser.set_defaults(run=_measure, usage_error=parser.error, flags={"path": "--output"})
 
 
 def _measure(options: argparse.Namespace) -> Iterator[str]:
-    """Answer `measure`: how well the table predicts, and what to do with it."""
+    """Answer `measure`, in lines as wide as the terminal."""
+    return folded(_answered(options), get_terminal_size().columns)
+
+
+def _answered(options: argparse.Namespace) -> Iterator[str]:
+    """Yield how well the table predicts, and what to do with it."""
     from igc_theory.networks import measure
 
     table = measure(options.runtime, options.output, threads=options.threads, seconds=options.seconds)

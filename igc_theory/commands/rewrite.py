@@ -25,6 +25,8 @@ as it allows.
 Without an output it writes nothing and says what can be saved. The new file is checked and run beside the old one; layers that
 stay are the same to the bit. Errors are of the weights, or of what layers write for calibration inputs, which is far better. The
 network is not trained again: expect to fine-tune it when the error is above some hundredths.
+
+In Python: rewrite("model.onnx", budget=0.5) from igc_theory.networks, where the budget may also be a number of bits.
 """
 
 EXAMPLES = """\
@@ -107,7 +109,9 @@ def _share(text: str) -> float:
 
 def _rewrite(options: argparse.Namespace) -> Iterator[str]:
     """Answer `rewrite`: compare budgets, or rewrite for one."""
-    _check_model(options.model)
+    _check_file("model", options.model, "ONNX")
+    if options.inputs is not None:
+        _check_file("inputs", options.inputs, "NumPy")
     if options.table is not None and options.objective != "latency":
         options.usage_error("--table goes with --objective latency")
     if options.output is not None:
@@ -117,12 +121,12 @@ def _rewrite(options: argparse.Namespace) -> Iterator[str]:
     yield from _compared(options) if options.keep is None else _rewritten(options)
 
 
-def _check_model(path: Path) -> None:
+def _check_file(name: str, path: Path, kind: str) -> None:
     """Refuse what is no file in a sentence that says what to give."""
     if path.is_dir():
-        raise ValueError(f"model={str(path)!r} is a folder: give one ONNX file of it")
+        raise ValueError(f"{name}={str(path)!r} is a folder: give one {kind} file of it")
     if not path.exists():
-        raise ValueError(f"model={str(path)!r} is not there: check the path")
+        raise ValueError(f"{name}={str(path)!r} is not there: check the path")
 
 
 def _check_output(options: argparse.Namespace) -> None:
@@ -136,7 +140,7 @@ def _check_output(options: argparse.Namespace) -> None:
         if file.exists() and output.samefile(file):
             what = "is the model itself" if file == options.model else "holds arrays of the model"
             raise ValueError(f"output={str(output)!r} {what}: give another file")
-    writable(output, force=options.force)
+    writable(output, force=options.force, name="output")
 
 
 def _called(options: argparse.Namespace, keep: float) -> networks.Rewrite:
@@ -161,8 +165,9 @@ def _inputs(path: Path | None) -> Any:
         found = np.load(path, allow_pickle=False)
         return dict(found) if path.suffix == ".npz" else found
     except (ValueError, EOFError, OSError) as error:
+        reason = getattr(error, "strerror", None) or error
         raise ValueError(
-            f"inputs={str(path)!r} is no NumPy file of numbers ({error}): write it with numpy.save"
+            f"inputs={str(path)!r} is no NumPy file of numbers ({reason}): write it with numpy.save"
         ) from error
 
 
@@ -173,9 +178,10 @@ def _rewritten(options: argparse.Namespace) -> Iterator[str]:
     yield from _filled(found.sentence)
     yield from _kept_lines(found)
     if options.output is None:
-        yield f"\nNothing was written: add -o FILE to write it, such as -o {shlex.quote(options.model.stem)}_small.onnx."
+        name = f"{shlex.quote(options.model.stem)}_small.onnx"
+        yield from ["", *_filled(f"Nothing was written: add -o FILE to write it, such as -o {name}.")]
         return
-    yield _sizes(options.model, found.save(options.output, force=options.force))
+    yield from ["", *_filled(_sizes(options.model, found.save(options.output, force=options.force)))]
     if found.errors is not None and (found.measured.error or 0) > MOST_UNTRAINED:
         ways = "a larger --keep" if options.inputs else "calibration inputs (--inputs) or a larger --keep"
         yield from _filled(f"Next: fine-tune it, or give {ways}; compare on your own data.")
@@ -189,9 +195,7 @@ def _sizes(model: Path, written: Path) -> str:
 
     files, after = model_files(model), written.stat().st_size
     arrays = " with the files of its arrays" if len(files) > 1 else ""
-    return (
-        f"\nWritten to {written}: {after:,} bytes, {model}{arrays} has {sum(file.stat().st_size for file in files):,}."
-    )
+    return f"Written to {written}: {after:,} bytes, {model}{arrays} has {sum(file.stat().st_size for file in files):,}."
 
 
 def _columns() -> int:
@@ -217,7 +221,9 @@ def _compared(options: argparse.Namespace) -> Iterator[str]:
         "predicted error": [f"{sqrt(row.selection.loss):.3f}" for row in rows],
     }
     layers = len(found.choices.layers)
-    yield repr(networks.Table(f"{options.model.name}: {layers} layers that can be replaced", columns))
+    title = f"{options.model.name}: {layers} layers that can be replaced{found.choices.by}"
+    table = networks.Table(title, columns)
+    yield table.fitted(_columns(), ["layers replaced"])
     yield from _kept_lines(found)
     example = [
         "rewrite",
@@ -227,7 +233,7 @@ def _compared(options: argparse.Namespace) -> Iterator[str]:
         "-o",
         f"{options.model.stem}_small.onnx",
     ]
-    yield "\nNothing was written. Next: choose a share and write it, such as"
+    yield from ["", *_filled("Nothing was written. Next: choose a share and write it, such as")]
     yield from command_lines(example, _columns())
     yield from _filled(
         "An error of 1 is as large as the outputs: fine-tune behind it, or give calibration inputs (--inputs)."

@@ -1,22 +1,25 @@
 """Words of the command line as numbers, and sentences of the library in words of the command line.
 
-What is no number is refused in a sentence, which argparse prints.
+What is no number is refused in a sentence, which argparse prints; so is a word that is not known, with the nearest one that is.
 """
 
 from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any, NoReturn
+
+from igc_theory.structure.arguments.near_names import did_you_mean
 
 __all__ = [
     "MOST_TOP",
+    "Parser",
     "factor_range",
     "image",
     "in_flags",
     "positive",
     "share",
-    "table_lines",
     "top",
     "window",
     "workers",
@@ -24,6 +27,24 @@ __all__ = [
 
 MOST_TOP = 100_000
 """Designs in one answer."""
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that names the command, option or choice which a word may have meant."""
+
+    def refuse(self, words: Sequence[str]) -> NoReturn:
+        """End with a sentence about words that are not known."""
+        known = [flag[2:] for flag in self._option_string_actions if flag.startswith("--")]
+        given = [word.lstrip("-").partition("=")[0] for word in words if word.startswith("-")]
+        meant = next(filter(None, (did_you_mean(flag, known, "--") for flag in given)), "")
+        way_out = f": {meant}" if meant else "; --help lists what there is"
+        self.error(f"unrecognized arguments: {' '.join(words)}{way_out}")
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        choices = list(action.choices or [value])
+        if value not in choices:
+            way_out = did_you_mean(str(value), choices) or f"use {', '.join(choices)}"
+            raise argparse.ArgumentError(action, f"invalid choice: {value!r}: {way_out}")
 
 
 def positive(text: str) -> int:
@@ -115,21 +136,3 @@ def _flag(found: re.Match[str], flags: Mapping[str, str]) -> str:
     if value in ("True", "False"):  # such a flag takes no word
         return flag if value == "True" else f"no {flag}"
     return f"{flag} {'x'.join(re.findall(r'[0-9]+', value))}"
-
-
-def table_lines(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    r"""Yield the lines of a table: the first two columns to the left, numbers to the right.
-
-    Examples
-    --------
-    >>> print("\n".join(table_lines(["", "widths", "weights"], [["1", "1 × 4", "272"]])))
-       widths  weights
-    1  1 × 4       272
-    """
-    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
-    for row in (head, *rows):
-        cells = [
-            cell.ljust(width) if k < 2 else cell.rjust(width)
-            for k, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        yield "  ".join(cells).rstrip()

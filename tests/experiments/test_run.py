@@ -286,6 +286,17 @@ def test_a_run_goes_on_where_it_stopped(tmp_path, stand_in):
     assert read(tmp_path / "inverted_residuals.csv") == rows
 
 
+def test_without_a_terminal_there_is_a_line_per_design(stand_in, monkeypatch, capsys):
+    run.run(["inverted_residuals"], quick=True, workers=1)
+    first, *_, last = lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == len(stand_in)
+    assert first == f"1 of {len(lines)} designs: {', '.join(stand_in[0][:4])}"
+    assert last.startswith(f"{len(lines)} of {len(lines)} designs: inverted_residuals, ")
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    run.run(["inverted_residuals"], quick=False, workers=1)
+    assert capsys.readouterr().out == ""
+
+
 def test_what_was_finished_is_kept_when_a_run_is_stopped(tmp_path, stand_in, monkeypatch):
     perform = run.perform
 

@@ -11,14 +11,14 @@ from igc_theory.networks.audits.chains import ChainAudit, chain_audits
 from igc_theory.networks.audits.plan import ReplacementPlan, planned, timed_plan
 from igc_theory.networks.audits.replaceable import Replaceable, options_of, questions_of, timed
 from igc_theory.networks.audits.workers import in_order, worker_count
-from igc_theory.networks.description.layer_graph import LayerGraph
+from igc_theory.networks.description.layer_graph import LayerGraph, network_of
 from igc_theory.networks.description.network import Network
 from igc_theory.networks.paths.flow import NetworkFlow, channel_flow
 from igc_theory.networks.timing.measure import layer_timer, setting
 from igc_theory.networks.timing.prediction import latency
 from igc_theory.networks.timing.runtimes import machine
 from igc_theory.networks.timing.tables import known_table
-from igc_theory.structure.arguments.kinds import choice_of, flag, instance_of
+from igc_theory.structure.arguments.kinds import choice_of, flag
 from igc_theory.structure.arguments.numbers import positive_int, real_number
 
 __all__ = ["OBJECTIVES", "Audit", "audit"]
@@ -122,7 +122,7 @@ def audit(
     >>> action.layer.layer, action.option.name, action.network_parameters
     ('linear1', '49 × 4 × 4 × 4 × 4 × 2', 35871528)
     """
-    instance_of("network", network, LayerGraph, "give one from network(name) or read_onnx(path)")
+    network = network_of("network", network)
     keep, objective = real_number("keep", keep, least=0, most=1), choice_of("objective", objective, OBJECTIVES)
     workers, progress = worker_count(workers), flag("progress", progress)
     measure = positive_int("measure", measure, minimum=0, way_out="give a number of actions, or 0 to time none")

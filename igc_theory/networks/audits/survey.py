@@ -18,7 +18,9 @@ from igc_theory.networks.audits.data import FORMAT, audit_data
 from igc_theory.networks.audits.workers import as_they_come, worker_count
 from igc_theory.networks.description.table import Table
 from igc_theory.networks.readers.onnx_reader import read_onnx
+from igc_theory.networks.timing.tables import known_table
 from igc_theory.networks.zoo.catalogue import network
+from igc_theory.structure.arguments.files import file_to_write
 from igc_theory.structure.arguments.kinds import choice_of, flag, path_of, shown
 from igc_theory.structure.arguments.numbers import real_number
 from igc_theory.structure.arguments.sequences import listed
@@ -200,6 +202,8 @@ def survey(
     """
     way_out = "give paths of ONNX files, or names of networks"
     asked = [str(source) for source in listed("sources", sources, way_out)]
+    if table is not None:
+        known_table(table)  # once before all, where each network would say it
     settings = Settings(
         real_number("keep", keep, least=0, most=1),
         choice_of("objective", objective, OBJECTIVES),
@@ -247,9 +251,14 @@ def _read(source: str, settings: Settings) -> Any:
 
 def _folder(path: Path) -> Path:
     """Make the folder for results, unless it is there."""
+    said, way_out = f"results={shown(str(path))}", "give a folder, which is made if it is not there"
     if path.exists() and not path.is_dir():
-        raise ValueError(f"results={shown(str(path))} is a file: give a folder, which is made if it is not there")
-    path.mkdir(parents=True, exist_ok=True)
+        raise ValueError(f"{said} is a file: {way_out}")
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(f"{said} cannot be made ({error.strerror}): {way_out}") from error
+    file_to_write("results", path / "result.json", "result.json")
     return path
 
 

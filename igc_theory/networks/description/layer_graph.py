@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -13,8 +14,9 @@ from igc_theory.networks.description.layer import NOTHING, Layer, Sizes, times
 from igc_theory.networks.description.layers import Linear, Pad, Pool, Shuffle, Slice
 from igc_theory.networks.description.shapes import Counts
 from igc_theory.networks.description.table import Table
+from igc_theory.structure.arguments.kinds import instance_of, shown
 
-__all__ = ["NOTHING", "NO_SHAPE", "Layer", "LayerGraph", "PassedOver"]
+__all__ = ["NOTHING", "NO_SHAPE", "Layer", "LayerGraph", "PassedOver", "network_of"]
 
 NO_SHAPE = "the shape of what it reads or writes is not known"
 """Why a layer is passed over that stands behind an unknown operator, or that the image is too small or large for."""
@@ -220,6 +222,23 @@ class LayerGraph:
             "reason": [reason for _, reason in numbers],
         }
         return Table(f"{self.name}: operators passed over", columns)
+
+
+def network_of(name: str, value: Any, others: str = "") -> LayerGraph:
+    """Return `value` if it is a network; of a file or a name the sentence says what makes one of it.
+
+    Examples
+    --------
+    >>> network_of("network", "model.onnx")
+    Traceback (most recent call last):
+    ...
+    TypeError: network='model.onnx' is a str: give read_onnx('model.onnx')
+    """
+    way_out = f"give {others}one from network(name), read_onnx(path) or from_torch(module, shape)"
+    if isinstance(value, (str, os.PathLike)):
+        is_name = isinstance(value, str) and not value.endswith(".onnx")
+        way_out = f"give {'network' if is_name else 'read_onnx'}({shown(value)})"
+    return instance_of(name, value, LayerGraph, way_out)
 
 
 def _summed(counts: list[Counts]) -> Counts:

@@ -9,7 +9,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from igc_theory.networks.description.layer_graph import LayerGraph
+from igc_theory.networks.description.layer_graph import LayerGraph, network_of
 from igc_theory.networks.description.network import Network
 from igc_theory.networks.description.table import Table
 from igc_theory.networks.paths.block_flow import BlockFlow, block_flow
@@ -20,7 +20,7 @@ from igc_theory.networks.paths.strips import strip
 from igc_theory.networks.paths.translation.operators import steps_of_graph
 from igc_theory.networks.paths.translation.series import steps_of_series
 from igc_theory.networks.paths.verdicts import Verdict, never_meet
-from igc_theory.structure.arguments.kinds import choice_of, instance_of
+from igc_theory.structure.arguments.kinds import choice_of
 
 __all__ = ["NetworkFlow", "block_flows", "channel_flow", "flow_table", "stage_path_counts", "steps_of"]
 
@@ -205,7 +205,7 @@ def channel_flow(network: LayerGraph) -> NetworkFlow:
 
 def steps_of(name: str, network: LayerGraph) -> Steps:
     """Return what a network does to channels; TypeError naming the argument if it is none, or has neither nodes nor a graph."""
-    instance_of(name, network, LayerGraph, "give one from network(name), read_onnx(path) or from_torch(module, shape)")
+    network = network_of(name, network)
     if isinstance(network, Network):
         return steps_of_series(network)
     if network.graph is None:

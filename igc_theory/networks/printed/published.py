@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import cache
 from html import escape
 from importlib import resources
@@ -17,6 +16,7 @@ from typing import Any
 
 from igc_theory.networks.description.table import Table
 from igc_theory.structure.arguments.kinds import choice_of, shown, text
+from igc_theory.structure.arguments.near_names import did_you_mean
 
 __all__ = ["PublishedTable", "published", "published_tables"]
 
@@ -135,14 +135,9 @@ def published(table_id: str) -> PublishedTable:
     """
     tables, table_id = _tables(), text("table_id", table_id)
     if table_id not in tables:
-        near = get_close_matches(table_id[:100], tables, n=3)
-        advice = f"did you mean {_either(near)}?" if near else f"use one of {', '.join(tables)}"
+        advice = did_you_mean(table_id, tables) or f"use one of {', '.join(tables)}"
         raise ValueError(f"table_id={shown(table_id)} is not a published table: {advice}")
     return tables[table_id]
-
-
-def _either(names: list[str]) -> str:
-    return " or ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
 
 
 def published_tables() -> tuple[PublishedTable, ...]:

@@ -163,6 +163,11 @@ class Choices:
     table: LatencyTable | None = None
 
     @property
+    def by(self) -> str:
+        """The end of a sentence that names the machine by whose times milliseconds are predicted; empty of other costs."""
+        return f", by times of {self.table.where}" if self.table is not None and self.objective == "latency" else ""
+
+    @property
     def candidates(self) -> list[Candidate]:
         """The candidate chosen for each layer."""
         return [some[k] for some, k in zip(self.options, self.selection.options, strict=True)]

@@ -16,7 +16,8 @@ from igc_theory.kernels.products.files import replacing
 from igc_theory.networks.description.table import Table
 from igc_theory.networks.rewriting.candidates.candidate import Substitute
 from igc_theory.networks.rewriting.dense_layers import Choices, unit_of
-from igc_theory.structure.arguments.kinds import flag, kind_of, path_of, shown
+from igc_theory.structure.arguments.files import file_to_write
+from igc_theory.structure.arguments.kinds import flag, kind_of, shown
 
 __all__ = ["Measured", "Rewrite", "substituted", "writable"]
 
@@ -114,7 +115,8 @@ class Rewrite:
         full = self.layers
         rows = [k for k, name in enumerate(full.columns["now"]) if name != "keep"]
         columns = {name: [values[k] for k in rows] for name, values in full.columns.items()}
-        return Table(f"{self.name}, {self.replaced} of {len(full.rows)} layers replaced", columns, full.totals)
+        title = f"{self.name}, {self.replaced} of {len(full.rows)} layers replaced{self.choices.by}"
+        return Table(title, columns, full.totals)
 
     @property
     def layers(self) -> Table:
@@ -149,7 +151,7 @@ class Rewrite:
         return (
             f"{self.name}: {self.replaced} of {len(choices.layers)} layers replaced, {_number(self.cost)} of "
             f"{_number(choices.before)} {unit} "
-            f"left ({share:.1%}), {gap}. {error}{self.measured.sentence}"
+            f"left ({share:.1%}), {gap}{choices.by}. {error}{self.measured.sentence}"
         )
 
     def __str__(self) -> str:
@@ -179,7 +181,7 @@ class Rewrite:
         TypeError
             If it is a module: export it with ``torch.onnx.export``, or save its ``state_dict``.
         ValueError
-            If the file is there and `force` is False, or its folder is not there.
+            If the file is there and `force` is False, or its folder is not there or not open for writing.
 
         Examples
         --------
@@ -208,17 +210,13 @@ def _number(cost: float) -> str:
     return f"{cost:,}" if isinstance(cost, int) else f"{cost:,.4g}"
 
 
-def writable(path: str | os.PathLike[str], *, force: bool) -> Path:
+def writable(path: str | os.PathLike[str], *, force: bool, name: str = "path") -> Path:
     """Return the path of a file that may be written; ValueError if one is there, unless `force`, or there is no such folder."""
-    target = path_of("path", path)
-    if target.is_dir():
-        raise ValueError(f"path={shown(str(path))} is a folder: give a file in it, such as {target / 'small.onnx'}")
-    if not target.parent.is_dir():
-        raise ValueError(
-            f"path={shown(str(path))} is in a folder that is not there: make {target.parent}, or give another"
-        )
+    target = file_to_write(name, path, "small.onnx")
     if target.exists() and not force:
-        raise ValueError(f"path={shown(str(path))} is there already, and force=False: give another file, or force=True")
+        raise ValueError(
+            f"{name}={shown(str(path))} is there already, and force=False: give another file, or force=True"
+        )
     return target
 
 

@@ -47,8 +47,8 @@ def rewrite(
     model : str, path-like or torch.nn.Module
         An ONNX file, or a module, which is not changed.
     budget : float or int, default 0.5
-        A float of at most 1 is a share of what the layers cost that can be replaced; an integer a number of bits, multiply–adds or
-        milliseconds.
+        A float of at most 1 is a share of what the layers cost that can be replaced: ``--keep`` of the command line. An integer is
+        a number of bits, multiply–adds or milliseconds.
     objective : {"bits", "multiply_adds", "latency"}, default "bits"
         What is counted: 32 bits per weight, and indices; multiply–adds for one image; or the milliseconds that `latency` predicts.
     inputs : optional

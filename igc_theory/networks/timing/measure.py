@@ -14,7 +14,8 @@ from igc_theory.budget.latency import LatencyTable, Timed
 from igc_theory.networks.timing import sample
 from igc_theory.networks.timing.runtimes import RUNTIMES, chain_call, fastest, machine
 from igc_theory.networks.timing.tables import read_table, write_rows
-from igc_theory.structure.arguments.kinds import choice_of, flag, path_of, shown
+from igc_theory.structure.arguments.files import file_to_write
+from igc_theory.structure.arguments.kinds import choice_of, flag, shown
 from igc_theory.structure.arguments.numbers import positive_int, real_number
 from igc_theory.structure.chains import Chain
 from igc_theory.structure.permutations import ChannelPermutation, interleave
@@ -68,9 +69,9 @@ def measure(
     ImportError
         If the runtime is not installed.
     OSError
-        If the file cannot be written.
+        If the disk is full.
     TypeError, ValueError
-        If an argument is not what it should be, or the file is of another machine, runtime or version.
+        If an argument is not what it should be, the file cannot be written, or it is of another machine, runtime or version.
 
     Examples
     --------
@@ -86,7 +87,8 @@ def measure(
     """
     runtime, threads = choice_of("runtime", runtime, RUNTIMES), positive_int("threads", threads, maximum=MOST_THREADS)
     seconds, progress = real_number("seconds", seconds, least=0.0), flag("progress", progress)
-    place, facts = None if path is None else path_of("path", path), machine(runtime, threads)
+    place = None if path is None else file_to_write("path", path, "machine.json")
+    facts = machine(runtime, threads)
     known = {} if place is None or not place.exists() else _known(place, facts)
     cases = [*sample.layers(), *sample.chains()]
     share = seconds / len(cases)

@@ -7,10 +7,9 @@ from math import prod
 
 from igc_theory.budget.latency import SHUFFLE, Latency, LatencyTable, Work, chain_latency, predicted
 from igc_theory.networks.description.layer import Layer
-from igc_theory.networks.description.layer_graph import LayerGraph
+from igc_theory.networks.description.layer_graph import LayerGraph, network_of
 from igc_theory.networks.description.layers import Conv, Linear, Shuffle
 from igc_theory.networks.timing.tables import known_table
-from igc_theory.structure.arguments.kinds import kind_of, shown
 from igc_theory.structure.chains import Chain
 
 __all__ = ["latency"]
@@ -59,12 +58,10 @@ def latency(
                 "height=None, but a chain does not know the size of its image: give height=14, for example"
             )
         return chain_latency(chain_or_network, known, height, height if width is None else width)
-    if not isinstance(chain_or_network, LayerGraph):
-        what = f"chain_or_network={shown(chain_or_network)} is {kind_of(chain_or_network)}"
-        raise TypeError(f"{what}: give a Chain, or a network from network(name) or read_onnx(path)")
+    layers = network_of("chain_or_network", chain_or_network, "a Chain, or ").layers
     if height is not None or width is not None:
         raise ValueError(f"height={height} and width={width} go with a chain: a network knows the size of its images")
-    works = [_layer_work(layer) for layer in chain_or_network.layers]
+    works = [_layer_work(layer) for layer in layers]
     return predicted([work for work in works if work is not None], known, works.count(None))
 
 

@@ -6,7 +6,6 @@ A name is an entry of `NAMED`, or a family of `FAMILIES`; keywords change its pa
 from __future__ import annotations
 
 from collections.abc import Callable
-from difflib import get_close_matches
 from functools import lru_cache
 from typing import Any
 
@@ -16,6 +15,7 @@ from igc_theory.networks.zoo import path_examples as paths
 from igc_theory.networks.zoo.classic import Entry
 from igc_theory.networks.zoo.parameters import checked_parameters
 from igc_theory.structure.arguments.kinds import instance_of, shown
+from igc_theory.structure.arguments.near_names import did_you_mean
 
 __all__ = ["network", "network_names"]
 
@@ -151,7 +151,7 @@ def network(name: str, **parameters: Any) -> Network:
     >>> network("mobilenet")
     Traceback (most recent call last):
     ...
-    ValueError: name='mobilenet' is not known: did you mean mobileone, mobilenet_v3, mobilenet_v2? network_names() lists all
+    ValueError: name='mobilenet' is not known: did you mean mobileone, mobilenet_v3 or mobilenet_v2? network_names() lists all
     """
     key = _key(name)
     family, defaults = NAMED.get(key, (key, {}))
@@ -181,7 +181,7 @@ def _key(name: Any) -> str:
     plain = {"".join(filter(str.isalnum, known)): known for known in network_names()}
     key = plain.get("".join(filter(str.isalnum, name.lower())))
     if key is None:
-        near = get_close_matches(name.lower()[:100], network_names(), n=3, cutoff=0.5)
-        hint = f"did you mean {', '.join(near)}? " if near else ""
-        raise ValueError(f"name={shown(name)} is not known: {hint}network_names() lists all")
+        hint = did_you_mean(name.lower(), network_names())
+        hint = f"read_onnx({shown(name)}) reads a file," if name.endswith(".onnx") else hint
+        raise ValueError(f"name={shown(name)} is not known: {f'{hint} network_names() lists all'.lstrip()}")
     return key

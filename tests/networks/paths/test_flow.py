@@ -1,8 +1,10 @@
 """Path counts of blocks and stages against 0/1 matrices multiplied out."""
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +18,7 @@ from igc_theory.networks import (
     audit,
     block_flows,
     channel_flow,
+    latency,
     network,
     stage_path_counts,
 )
@@ -216,6 +219,22 @@ def test_table_has_a_row_a_block() -> None:
 def test_only_networks_and_audits_are_asked(function: Callable[[Any], Any], sentence: str) -> None:
     with pytest.raises(TypeError, match=sentence):
         function(3)
+
+
+@pytest.mark.parametrize(
+    ("named", "sentence"),
+    [
+        ("nets/model.onnx", "='nets/model.onnx' is a str: give read_onnx('nets/model.onnx')"),
+        (Path("model"), "=PosixPath('model') is a PosixPath: give read_onnx(PosixPath('model'))"),
+        ("vgg16", "='vgg16' is a str: give network('vgg16')"),
+    ],
+)
+@pytest.mark.parametrize("function", [audit, block_flows, latency])
+def test_of_what_names_a_network_it_is_said_what_reads_it(
+    function: Callable[[Any], Any], named: str | Path, sentence: str
+) -> None:
+    with pytest.raises(TypeError, match=re.escape(sentence.replace("PosixPath", type(Path()).__name__))):
+        function(named)
 
 
 def test_without_its_shuffles_shufflenet_joins_groups_only_where_it_halves_the_image():

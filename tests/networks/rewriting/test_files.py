@@ -18,7 +18,7 @@ from onnx.reference import ReferenceEvaluator
 from igc_theory import networks
 from igc_theory.__main__ import main
 from igc_theory.budget.latency import LatencyTable, Timed
-from igc_theory.networks import read_onnx
+from igc_theory.networks import latency_table, read_onnx
 from igc_theory.networks.readers.onnx_reader import graph_of
 from igc_theory.networks.rewriting.candidates.candidates import candidates
 from igc_theory.networks.rewriting.files.layers import onnx_layers
@@ -728,7 +728,7 @@ def test_the_command_counts_further_files_and_does_not_write_over_them(tmp_path,
     assert main(["rewrite", "model.onnx", "--keep", "1.0", "-o", "same.onnx"]) == 0
     before, after = len(arrays) + Path("model.onnx").stat().st_size, Path("same.onnx").stat().st_size
     sentence = f"Written to same.onnx: {after:,} bytes, model.onnx with the files of its arrays has {before:,}."
-    assert sentence in capsys.readouterr().out
+    assert sentence in " ".join(capsys.readouterr().out.split())
 
 
 def test_fresh_weights_for_a_file_without_any():
@@ -821,7 +821,7 @@ def test_the_command_compares_budgets_writes_a_file_and_says_what_comes_next(tmp
     assert "0.50" in page
     assert "Nothing was written. Next: choose a share" in page
     assert main(["rewrite", path, "--no-reorder", "--keep", "0.5", "-o", target]) == 0
-    page = capsys.readouterr().out
+    page = " ".join(capsys.readouterr().out.split())
     assert "Next: fine-tune it, or give calibration inputs (--inputs)" in page
     assert f"Written to {target}" in page
     shape = read_onnx(path).input_shape
@@ -848,11 +848,15 @@ def test_the_command_predicts_times_by_a_table_of_its_own(tmp_path, capsys):
     own, general = (rewrite(path, 0.8, objective="latency", table=known) for known in (str(table), None))
     page = capsys.readouterr().out
     assert own.sentence in " ".join(page.split())
+    assert page.startswith(f"model, {own.replaced} of 3 layers replaced, by times of onnxruntime of an example\n")
+    assert f"by times of {latency_table().where}" in general.sentence
     assert max(len(line) for line in page.splitlines() if str(tmp_path) not in line) <= 80
     assert own.choices.before > 100 * general.choices.before
     assert (tmp_path / "a.onnx").read_bytes() == own.model.SerializeToString()
     assert main([*words, "--table", str(table)]) == 0
-    command = capsys.readouterr().out.partition("\n  igc-theory ")[2].partition("\nAn error")[0]
+    title, _, page = capsys.readouterr().out.partition("\n")
+    assert title == "model.onnx: 3 layers that can be replaced, by times of onnxruntime of an example"
+    command = page.partition("\n  igc-theory ")[2].partition("\nAn error")[0]
     given = shlex.split(command.replace("\\\n", " "))
     assert given[1:6] == [path, "--objective", "latency", "--table", str(table)]
     assert main([*given[:-1], str(tmp_path / "b.onnx")]) == 0
@@ -864,7 +868,7 @@ def test_the_command_predicts_times_by_a_table_of_its_own(tmp_path, capsys):
     (["--table", "none.json", "--objective", "latency"], "--table 'none.json' cannot be read (No such file or directory): give a file that measure"),
     (["--table", __file__, "--objective", "latency"], "is not a table that measure wrote"),
     (["--keep", "5"], "'5' is not a share"), (["--keep", "nan"], "'nan' is not a share"), (["-o", "small.onnx"], "an output needs a budget"),
-    (["--keep", "0.0001"], "--keep 0.0001 is"), (["--inputs", "none.npy"], "is no NumPy file of numbers"),
+    (["--keep", "0.0001"], "--keep 0.0001 is"), (["--inputs", "none.npy"], "--inputs 'none.npy' is not there: check the path"),
 ])  # fmt: skip
 def test_the_command_refuses_what_cannot_be_meant(tmp_path, capsys, words, sentence):
     path = str(written(tmp_path, network()))

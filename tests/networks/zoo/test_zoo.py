@@ -252,6 +252,7 @@ def test_spelling_does_not_matter() -> None:
     ("name", "parameters", "error", "words"),
     [
         ("resnet5O", {}, ValueError, "did you mean resnet50"),
+        ("resnet50.onnx", {}, ValueError, r"is not known: read_onnx\('resnet50.onnx'\) reads a file, network_names"),
         ("zzz", {}, ValueError, "network_names"),
         (50, {}, TypeError, "name=50 is an int: give a string"),
         ("vgg16", {"width": 2}, TypeError, "use depth, classes"),
