@@ -376,6 +376,19 @@ def test_quantized_numbers_beside_activations_are_counted(tmp_path: Path, node: 
     assert (found.counts, found.exact) == (counts, True)
 
 
+@pytest.mark.parametrize("scale", [np.float32(0.012345678), np.linspace(0.01, 0.02, 7, dtype=np.float32)])
+def test_scales_of_weights_beside_those_of_the_input_are_buffers(tmp_path: Path, scale: Any) -> None:
+    nodes = [
+        NODE("DynamicQuantizeLinear", ["x"], ["q", "step", "zero"]),
+        NODE("Mul", ["step", "k"], ["both"]),
+        NODE("MatMulInteger", ["q", "w", "zero"], ["a"]),
+        NODE("Cast", ["a"], ["f"], to=TensorProto.FLOAT),
+        NODE("Mul", ["f", "both"], ["y"]),
+    ]
+    found = read(made(nodes, {"w": bytes_(5, 7), "k": scale}, (1, 5)), tmp_path)
+    assert (found.parameters, found.multiply_adds, found.buffers, found.exact) == (35, 35, np.size(scale), True)
+
+
 CHANNELS_LAST = [
     NODE("QLinearConv", ["q", "s", "z", "w", "ws", "wz", "s", "z"], ["a"], domain=MS, channels_last=1, group=2),
     NODE("NhwcMaxPool", ["a"], ["m"], domain=MS, kernel_shape=[2, 2], strides=[2, 2]),
