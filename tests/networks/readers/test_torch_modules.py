@@ -429,3 +429,9 @@ def test_numbers_that_leave_pytorch_are_said_to_be_looked_at(left):
     ]
     own = Called(lambda self, x: self.layer(x * self.scale.tolist()[0]), layer=nn.Linear(8, 8), scale=torch.ones(1))
     assert from_torch(own, (8,)).exact
+
+
+def test_a_matrix_without_entries_multiplies_nothing():
+    module = nn.AdaptiveLogSoftmaxWithLoss(8, 20, [5, 10])
+    found = from_torch(Called(lambda self, x: self.part.log_prob(x), part=module), (8,))
+    assert (found.parameters, found.multiply_adds) == (trained(module), 8 * 7 + 8 * 2 + 2 * 5)
