@@ -18,7 +18,7 @@ import numpy as np
 
 from igc_theory.networks.description.graph import Graph
 from igc_theory.networks.description.layer_graph import LayerGraph
-from igc_theory.networks.readers.aten.tracer import Tracer
+from igc_theory.networks.readers.aten.tracer import Looks, Tracer
 from igc_theory.networks.readers.operators.layers import layer_graph
 from igc_theory.structure.arguments.kinds import kind_of
 from igc_theory.structure.arguments.numbers import positive_int
@@ -199,7 +199,7 @@ def _traced(
         read = {key: trace.read(key if isinstance(key, str) else f"input{key}", tensor) for key, tensor in made.items()}
         args = [tensor for key, tensor in read.items() if isinstance(key, int)]
         kwargs = {key: tensor for key, tensor in read.items() if isinstance(key, str)}
-        with trace:
+        with trace, Looks(trace):
             module(*args, **kwargs)
     record = trace.record
     return Graph(

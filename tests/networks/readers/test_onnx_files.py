@@ -636,6 +636,63 @@ def test_functions_nested_without_end_are_refused(tmp_path: Path) -> None:
         read(model(call, functions=[itself]), tmp_path)
 
 
+def function(name: str, *inner: Any, taken: Sequence[str] = (), overload: str = "") -> Any:
+    """Return a function of `v` that writes `z`; its first node takes attributes from the call."""
+    sets = [helper.make_opsetid("", 17), helper.make_opsetid("my.own", 1)]
+    made = helper.make_function("my.own", name, ["v"], ["z"], inner, sets, attributes=taken, overload=overload)
+    for attribute in taken:
+        made.node[0].attribute.add(name="value", type=onnx.AttributeProto.TENSOR, ref_attr_name=attribute)
+    return made
+
+
+def call(name: str, read_from: str, write_to: str, **attributes: Any) -> Any:
+    return N(name, [read_from], [write_to], domain="my.own", **attributes)
+
+
+def tensor(*shape: int) -> Any:
+    return numpy_helper.from_array(w(*shape))
+
+
+PRODUCT = [N("Constant", [], ["k"]), N("MatMul", ["v", "k"], ["z"])]
+LINEAR = function("Linear", *PRODUCT, taken=["value"])
+
+
+@pytest.mark.parametrize(("functions", "calls", "arrays"), [
+    ([LINEAR], [call("Linear", "x", "t", value=tensor(6, 6)), call("Linear", "t", "y", value=tensor(6, 6))], 2),
+    (
+        [LINEAR, function("Outer", call("Linear", "v", "z", value=tensor(6, 6)))],
+        [call("Outer", "x", "t"), call("Outer", "t", "y")],
+        1,
+    ),
+    (
+        [LINEAR, function("Outer", call("Linear", "v", "z"), taken=["own"])],
+        [call("Outer", "x", "t", own=tensor(6, 6)), call("Outer", "t", "y", own=tensor(6, 6))],
+        2,
+    ),
+    (
+        [function("F", N("Constant", [], ["k"], value=tensor(6, 6)), PRODUCT[1], overload=each) for each in ("one", "two")],
+        [call("F", "x", "t", overload="one"), call("F", "t", "y", overload="two")],
+        2,
+    ),
+], ids=["of the call", "of a function around it", "passed on", "overloads"])  # fmt: skip
+def test_arrays_of_functions_count_where_they_are_written(
+    tmp_path: Path, functions: list[Any], calls: list[Any], arrays: int
+) -> None:
+    found = read(model(calls, functions=functions), tmp_path)
+    assert (found.parameters, found.multiply_adds, found.exact) == (arrays * 36, 2 * 24 * 36, True)
+
+
+def test_arrays_of_bodies_count_even_if_their_nodes_share_a_name(tmp_path: Path) -> None:
+    made, other = (loop(np.array(2), N("Identity", ["go"], ["go2"])) for _ in range(2))
+    del made.graph.initializer[0]
+    made.graph.node.extend(other.graph.node)
+    for node, read_from, write_to in zip(made.graph.node, "xz", "zy", strict=True):
+        node.input[2], node.output[0] = read_from, write_to
+        node.attribute[0].g.initializer.append(numpy_helper.from_array(w(4, 4, 3, 3), "k"))
+    found = read(made, tmp_path)
+    assert (found.parameters, found.multiply_adds, found.exact) == (2 * 144, 4 * 144 * 36, True)
+
+
 @pytest.mark.parametrize(("nodes", "constants", "sentence"), [
     ([N("Relu", ["b"], ["a"], "first"), N("Relu", ["a"], ["b"]), N("Add", ["x", "b"], ["y"])], {}, "by a detour"),
     ([N("Relu", ["x"], ["a"]), N("Abs", ["x"], ["a"], "again")], {}, "Abs 'again' writes 'a', which is written already"),

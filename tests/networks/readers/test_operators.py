@@ -361,6 +361,34 @@ def test_quantized_matrices(tmp_path: Path, node: Any, bias: int) -> None:
     assert (found.multiply_adds, found.buffers, found.exact) == (35, 2, True)
 
 
+@pytest.mark.parametrize(("node", "counts"), [
+    (NODE("QLinearAdd", ["a", "s", "z", "b", "s", "z", "s", "z"], ["y"], domain=MS), (0, 0, 35, 7)),
+    (NODE("QLinearMul", ["a", "s", "z", "b", "s", "z", "s", "z"], ["y"], domain=MS), (0, 7, 35, 0)),
+    (NODE("QLinearMul", ["a", "s", "z", "one", "s", "z", "s", "z"], ["y"], domain=MS), (0, 0, 35, 0)),
+    (NODE("QLinearConcat", ["s", "z", "a", "s", "z", "b2", "s", "z"], ["y"], domain=MS, axis=0), (0, 0, 35, 7)),
+])  # fmt: skip
+def test_quantized_numbers_beside_activations_are_counted(tmp_path: Path, node: Any, counts: tuple[int, ...]) -> None:
+    constants = {"w": bytes_(5, 7), "b": bytes_(7), "b2": bytes_(1, 7), "one": np.array([9], np.int8)} | QUANTIZED
+    nodes = [NODE("QuantizeLinear", ["x", "s", "z"], ["q"]),
+             NODE("QLinearMatMul", ["q", "s", "z", "w", "s", "z", "s", "z"], ["a"]), node]  # fmt: skip
+    used = {name for entry in nodes for name in entry.input}
+    found = read(made(nodes, {k: v for k, v in constants.items() if k in used}, (1, 5)), tmp_path)
+    assert (found.counts, found.exact) == (counts, True)
+
+
+@pytest.mark.parametrize("scale", [np.float32(0.012345678), np.linspace(0.01, 0.02, 7, dtype=np.float32)])
+def test_scales_of_weights_beside_those_of_the_input_are_buffers(tmp_path: Path, scale: Any) -> None:
+    nodes = [
+        NODE("DynamicQuantizeLinear", ["x"], ["q", "step", "zero"]),
+        NODE("Mul", ["step", "k"], ["both"]),
+        NODE("MatMulInteger", ["q", "w", "zero"], ["a"]),
+        NODE("Cast", ["a"], ["f"], to=TensorProto.FLOAT),
+        NODE("Mul", ["f", "both"], ["y"]),
+    ]
+    found = read(made(nodes, {"w": bytes_(5, 7), "k": scale}, (1, 5)), tmp_path)
+    assert (found.parameters, found.multiply_adds, found.buffers, found.exact) == (35, 35, np.size(scale), True)
+
+
 CHANNELS_LAST = [
     NODE("QLinearConv", ["q", "s", "z", "w", "ws", "wz", "s", "z"], ["a"], domain=MS, channels_last=1, group=2),
     NODE("NhwcMaxPool", ["a"], ["m"], domain=MS, kernel_shape=[2, 2], strides=[2, 2]),

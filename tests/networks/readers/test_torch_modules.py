@@ -414,3 +414,24 @@ def test_no_weight_is_copied_while_it_runs():
 def test_what_cannot_be_read_is_refused(module, arguments, sentence):
     with pytest.raises(ValueError, match=sentence):
         from_torch(module, arguments[0], **({"dtype": arguments[1]} if len(arguments) > 1 else {}))
+
+
+@pytest.mark.parametrize("left", [
+    lambda x: torch.from_numpy(x.detach().numpy() * 2),
+    lambda x: torch.tensor(x.tolist()),
+    lambda x: torch.tensor(np.asarray(x)),
+])  # fmt: skip
+def test_numbers_that_leave_pytorch_are_said_to_be_looked_at(left):
+    module = Called(lambda self, x: self.layer(left(x)), layer=nn.Linear(8, 8))
+    found = from_torch(module, (8,))
+    assert [(entry.operator, entry.reason[:35]) for entry in found.passed_over] == [
+        ("control flow", "its code looks at numbers that depe")
+    ]
+    own = Called(lambda self, x: self.layer(x * self.scale.tolist()[0]), layer=nn.Linear(8, 8), scale=torch.ones(1))
+    assert from_torch(own, (8,)).exact
+
+
+def test_a_matrix_without_entries_multiplies_nothing():
+    module = nn.AdaptiveLogSoftmaxWithLoss(8, 20, [5, 10])
+    found = from_torch(Called(lambda self, x: self.part.log_prob(x), part=module), (8,))
+    assert (found.parameters, found.multiply_adds) == (trained(module), 8 * 7 + 8 * 2 + 2 * 5)

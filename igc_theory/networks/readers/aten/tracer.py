@@ -17,12 +17,13 @@ from igc_theory.networks.readers.aten.vocabulary import is_known, translate
 
 try:
     import torch
+    from torch.overrides import TorchFunctionMode
     from torch.utils._python_dispatch import TorchDispatchMode
     from torch.utils.weak import WeakTensorKeyDictionary
 except ImportError:  # from_torch says what to install
-    torch, TorchDispatchMode = None, object
+    torch, TorchDispatchMode, TorchFunctionMode = None, object, object
 
-__all__ = ["Tracer"]
+__all__ = ["Looks", "Tracer"]
 
 _FILLED = words(
     "zeros_like ones_like full_like empty_like rand_like randn_like randint_like new_zeros new_ones new_full new_empty"
@@ -33,6 +34,9 @@ _LOOKS = words(
     "_local_scalar_dense item is_nonzero nonzero nonzero_numpy masked_select equal unique _unique2 unique_consecutive"
 )
 """Operators that tell a module's code something about the numbers that it reads."""
+
+_PAST_OPERATORS = words("numpy tolist __array__ __dlpack__")
+"""Methods that give a module's code the numbers of a tensor, and call no operator."""
 
 _CELLS = words("lstm_cell gru_cell rnn_tanh_cell rnn_relu_cell")
 """One step of a recurrent layer, on what it reads and on its state."""
@@ -96,6 +100,14 @@ class Tracer(TorchDispatchMode):
         self._remember(tensor, name, depends=True)
         self.record.shapes[name] = tuple(tensor.shape)
         return tensor
+
+    def look(self, tensor: Any) -> None:
+        """Note that the module's code takes the numbers of a tensor, and may go on with them where no operator is seen."""
+        if self._depends(tensor):
+            self._note_look()
+
+    def _note_look(self) -> None:
+        self.record.notes[self._place()] = ("control flow", LOOKED)
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Run one operator, and write it down if it depends on the input."""
@@ -170,7 +182,7 @@ class Tracer(TorchDispatchMode):
         """Run an operator on what depends on the input, and write it down."""
         masks = [tensor for tensor in _tensors(args[1:2]) if tensor.dtype == torch.bool] if operator == "index" else []
         if operator in _LOOKS or any(map(self._depends, masks)):
-            self.record.notes[self._place()] = ("control flow", LOOKED)
+            self._note_look()
         named = _mapped(self._operand, (args, kwargs))
         written = _written(func, args, kwargs)
         for tensor in written:
@@ -283,6 +295,20 @@ class Tracer(TorchDispatchMode):
         if not self._on_meta or not isinstance(leaf, torch.Tensor) or leaf.is_meta:
             return leaf
         return torch.empty_strided(leaf.size(), leaf.stride(), dtype=leaf.dtype, device="meta")
+
+
+class Looks(TorchFunctionMode):
+    """A mode in which a tracer is told of numbers that leave PyTorch."""
+
+    def __init__(self, trace: Tracer) -> None:
+        super().__init__()
+        self._trace = trace
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Call a function of PyTorch."""
+        if getattr(func, "__name__", "") in _PAST_OPERATORS:
+            self._trace.look(args[0])
+        return func(*args, **(kwargs or {}))
 
 
 def _mapped(change: Callable[[Any], Any], tree: Any) -> Any:

@@ -11,7 +11,7 @@ import numpy as np
 
 from igc_theory.networks.description.graph import Constant, Operation, words
 from igc_theory.networks.readers.files.folding import dtype_of, known_shape, label, tensor_type
-from igc_theory.networks.readers.files.nodes import Reading, Scope, opsets_of
+from igc_theory.networks.readers.files.nodes import Reading, Scope, first_written, opsets_of
 from igc_theory.networks.readers.files.order import check_names
 
 try:
@@ -34,7 +34,7 @@ _FREE = words("Cast Constant Flatten Identity If Loop Reshape Shape Squeeze Tran
 def _call(reading: Reading, node: Any, scope: Scope) -> None:
     """Read the body of a function in the place of its call."""
     function, model = reading.function(node), reading.file.model
-    name = f"{function.domain}.{function.name}"
+    name = ":".join(filter(None, (f"{function.domain}.{function.name}", getattr(node, "overload", ""))))
     written = len(model.graph.node) + sum(len(entry.node) for entry in model.functions)
     if name in scope.calls:
         raise ValueError(f"{label(node)} is a function that calls itself, so that it has no end: export the file again")
@@ -47,11 +47,11 @@ def _call(reading: Reading, node: Any, scope: Scope) -> None:
     read = dict(zip(function.input, (scope.names[name] for name in node.input), strict=False))
     names = ChainMap({"": ""} | dict.fromkeys(function.input, "") | read)
     opsets = opsets_of(function.opset_import)
-    values = {entry.name: entry for entry in (*function.attribute_proto, *node.attribute)}
-    inside = replace(
-        _inside(reading, node, scope), names=names, opsets=opsets or scope.opsets, site=f"{name}/", values=values
-    )
-    inside = replace(inside, calls=(*scope.calls, name))
+    inside, own = _inside(reading, node, scope), f"{name}/"
+    values = {entry.name: (entry, own + entry.name) for entry in function.attribute_proto}
+    values |= {entry.name: (entry, scope.taken.get(entry.name, inside.site + entry.name)) for entry in node.attribute}
+    calls = (*scope.calls, name)
+    inside = replace(inside, names=names, opsets=opsets or scope.opsets, site=own, values=values, calls=calls)
     reading.nodes(function.node, inside)
     _return(reading, node, function.output, inside, scope)
 
@@ -60,14 +60,14 @@ def _inside(reading: Reading, node: Any, scope: Scope, body: str = "") -> Scope:
     """Return the scope of a body; what it writes and stores is named after its node."""
     if len(scope.calls) >= _DEEPEST:
         raise ValueError(f"{label(node)} stands {_DEEPEST} bodies deep: such files are not read")
-    place = (node.name or next(filter(None, node.output), node.op_type)) + ("/" + body if body else "")
-    prefix = scope.prefix + place
+    branch = f"/{body}" if body else ""
+    prefix = scope.prefix + (node.name or first_written(node)) + branch
     while prefix in reading.prefixes:
         prefix += "'"
     reading.prefixes.add(prefix)
-    return Scope(
-        scope.names.new_child(), scope.opsets, f"{prefix}/", f"{scope.site}{place}/", scope.values, (*scope.calls, "")
-    )
+    site = f"{scope.site}{first_written(node)}{branch}/"
+    calls = (*scope.calls, "")
+    return Scope(scope.names.new_child(), scope.opsets, f"{prefix}/", site, scope.values, calls=calls)
 
 
 def _return(

@@ -31,7 +31,7 @@ try:
 except ImportError:  # read_onnx says what to install; to import this module is no error yet
     onnx = None
 
-__all__ = ["Reading", "Scope", "operation", "opsets_of"]
+__all__ = ["Reading", "Scope", "first_written", "operation", "opsets_of"]
 
 
 _FREE_ENTRIES, _UNPACKING = 2**23, 16
@@ -43,14 +43,16 @@ class Scope:
     """Where a node stands: what names mean there, and how it was reached.
 
     `names` gives the tensor of the whole graph for each name of the body. `prefix` stands in front of what the body writes, `site`
-    in front of what it stores (a function that is called twice stores once). `values` are the attributes of a function's call.
+    in front of what it stores (a function that is called twice stores once). `values` are the attributes of a function's call, each
+    with the place where it is written; `taken` gives the places of those that the node has from there.
     """
 
     names: ChainMap[str, str]
     opsets: Mapping[str, int]
     prefix: str = ""
     site: str = ""
-    values: Mapping[str, Any] = field(default_factory=dict)
+    values: Mapping[str, tuple[Any, str]] = field(default_factory=dict)
+    taken: Mapping[str, str] = field(default_factory=dict)
     calls: tuple[str, ...] = ()
 
 
@@ -97,14 +99,14 @@ class Reading:
         """Read nodes, in an order in which each reads what has been written."""
         for entry in topological_order(list(nodes), scope.names):
             self.steps += 1
-            node = _settled(entry, scope)
+            node, here = _settled(entry, scope)
             body = "call" if self.function(node) else node.op_type if node.domain in ("", "ai.onnx") else ""
             if body in self.bodies:
-                self.bodies[body](self, node, scope)
+                self.bodies[body](self, node, here)
             else:
-                renamed = self._renamed(node, scope)
+                renamed = self._renamed(node, here)
                 for part in channels_first(renamed, self._rank(renamed), self.fresh):
-                    self._operator(part, scope)
+                    self._operator(part, here)
 
     def _rank(self, node: Any) -> int:
         """Return how many axes the first input of a node has; 0 if that is not known."""
@@ -227,9 +229,10 @@ class Reading:
         """Keep the array of a Constant node; False if it holds no numbers, or none that ONNX knows."""
         local = node.output[0].removeprefix(scope.prefix) if node.output else ""
         for entry in node.attribute:
+            site = scope.taken.get(entry.name, scope.site + local)
             if entry.name == "value" and entry.type == onnx.AttributeProto.TENSOR:
                 values = partial(self.file.values, entry.t)
-                self._write_down(node.output[0], scope.site + local, stored_as(self.file, entry.t), values)
+                self._write_down(node.output[0], site, stored_as(self.file, entry.t), values)
                 return True
             if entry.name == "sparse_value" and entry.type == onnx.AttributeProto.SPARSE_TENSOR:
                 del scope.names[local]
@@ -237,7 +240,7 @@ class Reading:
                 return True
             if entry.name in _NUMBERS and entry.type == _NUMBERS[entry.name][0]:
                 array = np.asarray(onnx.helper.get_attribute_value(entry), _NUMBERS[entry.name][1])
-                self._write_down(node.output[0], scope.site + local, Stored(array.shape, array.dtype.name), array.view)
+                self._write_down(node.output[0], site, Stored(array.shape, array.dtype.name), array.view)
                 return True
         return False
 
@@ -260,7 +263,7 @@ class Reading:
                 if node.op_type == "Constant" and entry.type == onnx.AttributeProto.TENSOR and node.output:
                     self.stored.setdefault(site + node.output[0], stored_as(self.file, entry.t))
                 elif entry.type == onnx.AttributeProto.GRAPH:
-                    self.keep_unread(entry.g, f"{site}{node.name}/")
+                    self.keep_unread(entry.g, f"{site}{first_written(node)}/")
 
 
 _NUMBERS = {
@@ -342,16 +345,22 @@ def _measured(node: Any, shape: tuple[int, ...]) -> Constant:
     return Constant(values.shape, "int64", frozenset(), lambda: values)
 
 
-def _settled(node: Any, scope: Scope) -> Any:
-    """Return a node of a function's body with the attributes that it takes from the call."""
+def first_written(node: Any) -> str:
+    """Return the first tensor that a node writes, which no other node does; nodes may share a name."""
+    return next(filter(None, node.output), str(node.op_type))
+
+
+def _settled(node: Any, scope: Scope) -> tuple[Any, Scope]:
+    """Return a node of a function's body with the attributes that it takes from the call, and its scope."""
     if not any(entry.ref_attr_name for entry in node.attribute):
-        return node
+        return node, scope
+    taken = {entry.name: entry.ref_attr_name for entry in node.attribute if entry.ref_attr_name in scope.values}
     settled = onnx.NodeProto()
     settled.CopyFrom(node)
     del settled.attribute[:]
     for entry in node.attribute:
-        given = scope.values.get(entry.ref_attr_name) if entry.ref_attr_name else entry
+        given = scope.values.get(entry.ref_attr_name, (None, ""))[0] if entry.ref_attr_name else entry
         if given is not None:
             settled.attribute.add().CopyFrom(given)
             settled.attribute[-1].name = entry.name
-    return settled
+    return settled, replace(scope, taken={name: scope.values[given][1] for name, given in taken.items()})

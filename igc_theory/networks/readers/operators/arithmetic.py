@@ -79,6 +79,10 @@ def multiplication(walk: Walk, operation: Operation) -> None:
     if not constant:
         weightless(walk, operation)
         return
+    writer = walk.graph.writers.get(source)
+    if writer is not None and writer.operator == "DynamicQuantizeLinear":  # by the scale of quantized weights
+        walk.settings.append(constant)
+        return
     shift = _shift_behind(walk, operation.outputs[0]) if operation.operator == "Mul" else None
     channels = _per_channel(walk, source, constant)
     added = _with_constant(walk, shift)[1] if shift else ""

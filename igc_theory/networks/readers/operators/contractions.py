@@ -58,7 +58,7 @@ def matmul(walk: Walk, operation: Operation) -> None:
     transpose = flipped[0] if left else not flipped[1]
     outputs, inputs = (columns, rows) if transpose else (rows, columns)
     cost = Cost(uses({"linear": [weight], "bias": bias}), products)
-    several = prod(walk.shapes[weight]) // (rows * columns)
+    several = prod(walk.shapes[weight]) // max(rows * columns, 1)  # none of a matrix without entries
     if several == 1:
         cost.weight = _transposed(walk, weight, (rows, columns), transpose)
     node = Linear(inputs, outputs, bool(bias)) if several == 1 else Operator(f"linear, {several} matrices")

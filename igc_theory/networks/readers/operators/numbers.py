@@ -10,7 +10,7 @@ from igc_theory.networks.description.graph import Constant, Graph, Stored
 from igc_theory.networks.description.layer_graph import NOTHING
 from igc_theory.networks.description.shapes import Counts
 
-__all__ = ["Ledger", "Use", "is_real", "is_setting", "is_whole", "numbers_behind"]
+__all__ = ["Ledger", "Use", "is_real", "is_setting", "is_short", "is_whole", "numbers_behind"]
 
 _SHORT = {"float64": (52, 4, 4096), "float32": (23, 4, 4096), "float16": (10, 2, 8), "bfloat16": (7, 1, 1)}
 """By type: bits of the fraction, digits of a short decimal, largest small number. Few numbers of the type are either."""
@@ -32,7 +32,7 @@ def is_real(dtype: str) -> bool:
     return not dtype or "float" in dtype or "complex" in dtype
 
 
-def _is_short(dtype: str) -> bool:
+def is_short(dtype: str) -> bool:
     """Return whether a type holds integers of at most two bytes, as quantized weights are."""
     return dtype.removeprefix("u") in ("int2", "int4", "int8", "int16")
 
@@ -71,7 +71,7 @@ def numbers_behind(graph: Graph, name: str) -> tuple[list[str], list[str]]:
     arrays = {origin: array for origin, array in stored.items() if prod(array.shape) > 1}
     trained = {origin: array for origin, array in arrays.items() if array.trained}
     reals = [origin for origin, array in trained.items() if is_real(array.dtype)]
-    short = [origin for origin, array in trained.items() if _is_short(array.dtype)]
+    short = [origin for origin, array in trained.items() if is_short(array.dtype)]
     wide = [] if reals or short else [origin for origin, array in trained.items() if array.dtype in ("int32", "uint32")]
     weights = short or wide if _most(trained, short + wide) > _most(trained, reals) else reals
     untrained = [origin for origin, array in stored.items() if not array.trained]
@@ -125,7 +125,7 @@ class Ledger:
         """Return how many weights are behind constants and not counted yet, indices left out; they are counted with this."""
         names = {name for constant in constants for name in numbers_behind(self.graph, constant)[0]}
         stored = {name: self.graph.stored[name] for name in names - self.counted}
-        fresh = {name for name, array in stored.items() if is_real(array.dtype) or _is_short(array.dtype)}
+        fresh = {name for name, array in stored.items() if is_real(array.dtype) or is_short(array.dtype)}
         self.counted |= fresh
         return sum(prod(stored[name].shape) for name in fresh)
 

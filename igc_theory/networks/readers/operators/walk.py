@@ -12,7 +12,7 @@ import numpy as np
 from igc_theory.networks.description.graph import Array, Graph, Operation, Sizes
 from igc_theory.networks.description.layer_graph import NO_SHAPE
 from igc_theory.networks.description.layers import Conv, Leaf, Linear, Operator, Shuffle
-from igc_theory.networks.readers.operators.numbers import Use, is_real, is_setting, numbers_behind
+from igc_theory.networks.readers.operators.numbers import Use, is_real, is_setting, is_short, numbers_behind
 from igc_theory.networks.readers.operators.orders import Axes, Layout, untouched
 from igc_theory.structure.permutations import ChannelPermutation
 
@@ -97,16 +97,19 @@ class Walk:
         """Return whether a constant in arithmetic is, or comes from, trained numbers.
 
         A file does not say what is trained. A lone number is taken for a setting if it is one that people write down. An array is
-        taken for a mask if it holds infinities or bounds of its type, which training does not leave.
+        taken for a mask if it holds infinities or bounds of its type, which training does not leave. Integers are quantized numbers
+        if they are short and several.
         """
-        if name not in self.graph.constants or not is_real(self.graph.constants[name].dtype):
+        if name not in self.graph.constants:
             return False
         trained, _ = numbers_behind(self.graph, name)
+        if not is_real(dtype := self.graph.constants[name].dtype):
+            return bool(trained) and is_short(dtype) and prod(self.shapes.get(name, ())) > 1
         numbers = self.values(name) if trained and not self.graph.known_parameters else None
         if numbers is None or np.iscomplexobj(numbers):
             return bool(trained)
         if numbers.size == 1:
-            return not is_setting(numbers.item(), self.graph.constants[name].dtype)
+            return not is_setting(numbers.item(), dtype)
         return not np.abs(numbers).max(initial=0) >= np.finfo(numbers.dtype).max
 
     def images(self, name: str, channels: int, groups: int = 1) -> Sizes | None:
