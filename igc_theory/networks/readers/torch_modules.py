@@ -188,7 +188,7 @@ def _traced(
     device = "meta" if on_meta else next((tensor.device for tensor, _ in stored.values()), "cpu")
     with ExitStack() as stack:
         place = stack.enter_context(_places(module))
-        stack.enter_context(_unchanged(module))
+        replaced = stack.enter_context(_unchanged(module))
         stack.enter_context(_silence())
         stack.enter_context(_plain_evaluation())
         trace = Tracer(stored, place, on_meta=on_meta)
@@ -201,6 +201,8 @@ def _traced(
         kwargs = {key: tensor for key, tensor in read.items() if isinstance(key, str)}
         with trace, Looks(trace):
             module(*args, **kwargs)
+        for part, attribute, value in replaced():
+            trace.end(part, attribute, value)
     record = trace.record
     return Graph(
         tuple(record.operations), record.shapes, record.constants,
@@ -220,16 +222,27 @@ def _network(graph: Graph, name: str) -> LayerGraph:
 
 
 @contextmanager
-def _unchanged(module: nn.Module) -> Iterator[None]:
-    """Put every submodule into evaluation mode, and give back what it held before, whatever its code does to itself."""
-    held = [(part, _contents(part)) for part in module.modules()]
+def _unchanged(module: nn.Module) -> Iterator[Callable[[], Iterator[tuple[str, str, Any]]]]:
+    """Put every submodule into evaluation mode, and give back what it held before, whatever its code does to itself.
+
+    Gives a function that yields what has been replaced: submodule, attribute, and its former value.
+    """
+    held = [(name, part, _contents(part)) for name, part in module.named_modules()]
+
+    def replaced() -> Iterator[tuple[str, str, Any]]:
+        for name, part, contents in held:
+            values = {} if isinstance(part, torch.jit.ScriptModule) else vars(part)
+            yield from (
+                (name, key, old[0]) for key, old in contents.items() if values and values.get(key) is not old[0]
+            )
+
     try:
-        for part, _ in held:
+        for _, part, _ in held:
             if getattr(part, "training", False):
                 part.training = False
-        yield
+        yield replaced
     finally:
-        for part, contents in held:
+        for _, part, contents in held:
             _restore(part, contents)
 
 

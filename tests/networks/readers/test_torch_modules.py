@@ -431,6 +431,23 @@ def test_numbers_that_leave_pytorch_are_said_to_be_looked_at(left):
     assert from_torch(own, (8,)).exact
 
 
+def test_states_of_an_earlier_call_are_said_to_be_constants():
+    def step(self, x):
+        self.seen, former = self.layer(x), self.state
+        self.state = self.seen if former is None else self.other(former[0]) + self.seen, 0
+        return self.state[0]
+
+    module = Called(step, layer=nn.Linear(8, 8), other=nn.Linear(8, 8), state=None, seen=None)
+    module.state = (torch.ones(1, 8), 0)
+    found = from_torch(module, (8,))
+    assert [(entry.operator, entry.reason[:21]) for entry in found.passed_over] == [("state", "it goes on from state")]
+    module.state, module.seen = None, torch.ones(1, 8)  # what is written and never read is no state
+    assert from_torch(module, (8,)).exact
+    module.state, module.fixed = None, torch.ones(1, 8)
+    module.function = lambda self, x: self.layer(x + self.fixed)
+    assert from_torch(module, (8,)).exact
+
+
 def test_a_matrix_without_entries_multiplies_nothing():
     module = nn.AdaptiveLogSoftmaxWithLoss(8, 20, [5, 10])
     found = from_torch(Called(lambda self, x: self.part.log_prob(x), part=module), (8,))

@@ -42,6 +42,7 @@ _CELLS = words("lstm_cell gru_cell rnn_tanh_cell rnn_relu_cell")
 """One step of a recurrent layer, on what it reads and on its state."""
 
 LOOKED = "its code looks at numbers that depend on the input: counted as it runs on zeros"
+KEPT = "it goes on from {}, which it has kept from an earlier call: counted as a constant; read the module before it is called"
 
 
 class _Fact(NamedTuple):
@@ -91,6 +92,7 @@ class Tracer(TorchDispatchMode):
         self._facts: Any = WeakTensorKeyDictionary()
         self._memory: dict[int, _Memory] = {}
         self._packed: dict[int, tuple[Any, list[Operand]]] = {}
+        self._read: set[int] = set()
         for name, (tensor, trained) in stored.items():
             self._store(name, tensor, trained)
         self._own = frozenset(self._memory)
@@ -106,6 +108,11 @@ class Tracer(TorchDispatchMode):
         if self._depends(tensor):
             self._note_look()
 
+    def end(self, place: str, attribute: str, former: Any) -> None:
+        """Note it if the module has read, and then replaced, a tensor that it held in an attribute before it was called."""
+        if any(id(tensor) in self._read for tensor in _tensors(former)):
+            self.record.notes[place] = ("state", KEPT.format(attribute))
+
     def _note_look(self) -> None:
         self.record.notes[self._place()] = ("control flow", LOOKED)
 
@@ -113,6 +120,7 @@ class Tracer(TorchDispatchMode):
         """Run one operator, and write it down if it depends on the input."""
         kwargs, operator = kwargs or {}, func._schema.name.removeprefix("aten::")
         read = _tensors((args, kwargs))
+        self._read.update(map(id, read))
         if operator.startswith("prim::") or not any(map(self._depends, read)):
             return self._fold(func, args, kwargs)
         if operator in _FILLED:
