@@ -18,7 +18,7 @@ from igc_theory.kernels.arrays import Array
 
 __all__ = ["multiply", "stacked_product"]
 
-NARROWEST, LEAST = 16, 2**25
+NARROWEST, LEAST = 32, 2**25
 """Sides of a block, and the product of its entries with the squared columns of an operand, from which MKL is faster; measured."""
 
 WORTH_PREPARING = 2**20
