@@ -90,7 +90,7 @@ def test_products_of_any_layout(kind, mkl):
 def test_small_products_are_left_to_numpy(monkeypatch):
     functions = {kind: gemm_batch(kind) for kind in TYPES}
     monkeypatch.setattr(matrix_products, "_gemm", functions.get)
-    for m, k, n, used in ((16, 16, 362, False), (16, 16, 363, True), (15, 4096, 4096, False), (512, 512, 11, False)):
+    for m, k, n, used in ((32, 32, 181, False), (32, 32, 182, True), (31, 4096, 4096, False), (512, 512, 11, False)):
         left, right, out = np.ones((1, m, k), "f"), np.ones((1, k, n), "f"), np.empty((1, m, n), "f")
         stacked_product(left, right, out)(right, out=out)
         assert bool(functions["f"].calls) == used
