@@ -247,7 +247,8 @@ class Product(CheckedOperator):
         -------
         Plan
             To be called ``plan(x)`` or ``plan(x, out=y)``; with `out` nothing is allocated. Where the extra ``mkl`` is installed,
-            wide branches are multiplied by Intel's MKL, and last digits may differ from those of NumPy.
+            branches are multiplied by Intel's MKL if that is faster here, which is measured once. Last digits may then
+            differ from those of NumPy, and from one process to the next.
 
         Raises
         ------

@@ -47,7 +47,8 @@ def mkl(monkeypatch):
     """Put a program of MKL's definition in its place, also for small matrices."""
     functions = {kind: gemm_batch(kind) for kind in TYPES}
     monkeypatch.setattr(matrix_products, "_gemm", functions.get)
-    for name in ("NARROWEST", "LEAST", "WORTH_PREPARING"):
+    monkeypatch.setattr(matrix_products, "_is_faster", lambda *sizes: True)
+    for name in ("LEAST", "WORTH_PREPARING"):
         monkeypatch.setattr(matrix_products, name, 1)
     return functions
 
@@ -90,7 +91,8 @@ def test_products_of_any_layout(kind, mkl):
 def test_small_products_are_left_to_numpy(monkeypatch):
     functions = {kind: gemm_batch(kind) for kind in TYPES}
     monkeypatch.setattr(matrix_products, "_gemm", functions.get)
-    for m, k, n, used in ((32, 32, 181, False), (32, 32, 182, True), (31, 4096, 4096, False), (512, 512, 11, False)):
+    monkeypatch.setattr(matrix_products, "_is_faster", lambda *sizes: True)
+    for m, k, n, used in ((16, 16, 63, False), (16, 16, 64, True), (512, 31, 1, False)):
         left, right, out = np.ones((1, m, k), "f"), np.ones((1, k, n), "f"), np.empty((1, m, n), "f")
         stacked_product(left, right, out)(right, out=out)
         assert bool(functions["f"].calls) == used
@@ -99,6 +101,21 @@ def test_small_products_are_left_to_numpy(monkeypatch):
     for n, calls in ((1023, []), (1024, [3])):  # a stack that is multiplied once pays for what is prepared
         multiply(np.ones((3, 32, 32), "f"), np.ones((3, 32, n), "f"), np.empty((3, 32, n), "f"))
         assert functions["f"].calls == calls
+
+
+@pytest.mark.parametrize("faster", ["MKL", "NumPy"])
+def test_the_faster_of_both_multiplies(faster, monkeypatch):
+    clock = iter(np.cumsum([0, 1, 0, 2] * 5 if faster == "NumPy" else [0, 2, 0, 1] * 5) / 8)
+    functions = {kind: gemm_batch(kind) for kind in TYPES}
+    monkeypatch.setattr(matrix_products, "_gemm", functions.get)
+    monkeypatch.setattr(matrix_products, "thread_time", lambda: next(clock))
+    matrix_products._is_faster.cache_clear()
+    left, right, out = np.ones((3, 16, 32), "f"), np.ones((3, 32, 64), "f"), np.empty((3, 16, 64), "f")
+    ready = [stacked_product(left, right, out) for _ in range(2)]  # the second one measures nothing
+    assert len(functions["f"].calls) == matrix_products.ROUNDS
+    ready[1](right, out=out)
+    assert len(functions["f"].calls) == matrix_products.ROUNDS + (faster == "MKL")
+    matrix_products._is_faster.cache_clear()
 
 
 @pytest.mark.parametrize("threads", [1, 3])
@@ -171,6 +188,6 @@ def test_mkl_itself():
     for kind in TYPES:
         left, right = (rng.standard_normal((5, 64, n)).astype(kind) for n in (64, 256))
         out = np.empty_like(right)
-        assert matrix_products._by_mkl(left, right, out) is not None
+        assert matrix_products._prepared(matrix_products._gemm(kind), left, right, out) is not None
         multiply(left, right, out)
         np.testing.assert_allclose(out, np.einsum("gmk,gkn->gmn", left, right), atol=1e-3)

@@ -1,6 +1,7 @@
 """Products of stacked matrices: NumPy's, or those of Intel's MKL where the extra ``mkl`` is installed and they are faster.
 
-NumPy's wheels bring OpenBLAS and call it for one matrix after the other. MKL takes a whole stack, and copies less of it.
+NumPy's wheels bring OpenBLAS and call it for one matrix after the other. MKL takes a whole stack, and copies less of it. Which of
+them is faster depends on processor, sizes and strides, and is measured.
 """
 
 from __future__ import annotations
@@ -9,17 +10,24 @@ import ctypes
 from collections.abc import Callable
 from functools import cache, partial
 from importlib import metadata
-from math import prod
+from itertools import product
+from math import inf, prod
+from time import thread_time
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 
 from igc_theory.kernels.arrays import Array
+from igc_theory.kernels.threads import one_blas_thread
 
 __all__ = ["multiply", "stacked_product"]
 
-NARROWEST, LEAST = 32, 2**25
-"""Sides of a block, and the product of its entries with the squared columns of an operand, from which MKL is faster; measured."""
+LEAST = 2**14
+"""Multiply-adds of each matrix of a stack from which it is measured whether MKL is faster."""
+
+MEASURED, ROUNDS, CLEARLY = 2**22, 5, 0.92
+"""Multiply-adds of what is timed for that, how often, and the share of NumPy's time that tells."""
 
 WORTH_PREPARING = 2**20
 """Multiply-adds of each matrix of a stack that is multiplied once, from which MKL is prepared for it; measured."""
@@ -27,6 +35,9 @@ WORTH_PREPARING = 2**20
 ROW_MAJOR, UNCHANGED, SEQUENTIAL, SAME_EVERYWHERE = 101, 111, 1, 2
 """Constants of MKL: rows lie in memory one after the other, no matrix is transposed, one thread, and the same digits wherever an
 array lies in memory."""
+
+Form = tuple[tuple[int, ...], tuple[int, ...]]
+"""Shape and strides of a stack."""
 
 _NAMES = {"f": "sgemm", "d": "dgemm", "F": "cgemm", "D": "zgemm"}
 
@@ -75,9 +86,49 @@ def stacked_product(blocks: Array, source: Array, out: Array) -> Callable[..., o
 
 def _by_mkl(blocks: Array, source: Array, out: Array) -> Callable[..., object] | None:
     """Return what multiplies by MKL; None where MKL is missing, or not faster."""
-    gemm = _gemm(blocks.dtype.char) if _suits(blocks, source, out) else None
-    if gemm is None:
+    gemm, work = _gemm(blocks.dtype.char), prod((*blocks.shape[-2:], source.shape[-1]))
+    if gemm is None or work < LEAST or not _fits(blocks, source, out):
         return None
+    few = [_few(stack, max(1, MEASURED // work)) for stack in (blocks, source, out)]
+    faster = _is_faster(blocks.dtype.char, *((stack.shape, stack.strides) for stack in few))
+    return _prepared(gemm, blocks, source, out) if faster else None
+
+
+def _few(stack: Array, count: int) -> Array:
+    """Return some of the matrices of a stack, one behind the other along its longest axis."""
+    stacked = stack.shape[:-2] or (1,)
+    longest = stacked.index(max(stacked))
+    places = (slice(count) if axis == longest else 0 for axis in range(len(stacked)))
+    return stack[*places] if stack.ndim > 2 else stack[None]
+
+
+@cache
+def _is_faster(kind: str, *forms: Form) -> bool:
+    """Return whether MKL takes clearly less time than NumPy for stacks of these shapes and strides; measured once.
+
+    OpenBLAS has quick ways for small matrices on some processors alone, so that no size parts the two on all of them.
+    """
+    (left, right, out), gemm = (_filled(kind, *form) for form in forms), _gemm(kind)
+    ways: list[Callable[..., Any]] = [partial(np.matmul, left), _prepared(gemm, left, right, out)] if gemm else []
+    least = [inf, inf]
+    with one_blas_thread():
+        for _, (way, multiplied) in product(range(ROUNDS), enumerate(ways)):
+            start = thread_time()
+            multiplied(right, out=out)
+            least[way] = min(least[way], thread_time() - start)
+    return least[1] < CLEARLY * least[0]
+
+
+def _filled(kind: str, shape: tuple[int, ...], strides: tuple[int, ...]) -> Array:
+    """Return ones of a shape, with these strides in memory of their own."""
+    last = sum((length - 1) * stride for length, stride in zip(shape, strides, strict=True)) // np.dtype(kind).itemsize
+    stack = as_strided(np.empty(last + 1, kind), shape, strides)
+    stack[...] = 1
+    return stack
+
+
+def _prepared(gemm: Callable[..., Any], blocks: Array, source: Array, out: Array) -> Callable[..., Any]:
+    """Return what multiplies by MKL, its arguments made for operands of these shapes and strides."""
     offsets = [_offsets(stack) for stack in (blocks, source, out)]
     places = [offset + _address(stack) for offset, stack in zip(offsets, (blocks, source, out), strict=True)]
     rows = [stack.strides[-2] // stack.itemsize for stack in (blocks, source, out)]
@@ -99,12 +150,10 @@ def _by_mkl(blocks: Array, source: Array, out: Array) -> Callable[..., object] |
     return multiplied
 
 
-def _suits(blocks: Array, source: Array, out: Array) -> bool:
-    """Return whether MKL would be faster, and can read and write the matrices where they are."""
-    (m, k), n, item = blocks.shape[-2:], source.shape[-1], blocks.itemsize
-    if min(m, k) < NARROWEST or m * k * n**2 < LEAST:
-        return False
-    rows = [(a.strides[-2], a.strides[-1], a.shape[-1]) for a in (blocks, source, out)]
+def _fits(*stacks: Array) -> bool:
+    """Return whether MKL can read and write the matrices where they are: row by row."""
+    item = stacks[0].itemsize
+    rows = [(a.strides[-2], a.strides[-1], a.shape[-1]) for a in stacks]
     return all(near == item and far >= item * length and not far % item for far, near, length in rows)
 
 
