@@ -104,7 +104,9 @@ def _few(stack: Array, count: int) -> Array:
 
 @cache
 def _is_faster(kind: str, *forms: Form) -> bool:
-    """Return whether MKL takes clearly less time than NumPy for stacks of these shapes and strides; measured once.
+    """Return whether MKL is to multiply stacks of these shapes and strides; measured once.
+
+    It takes clearly less time than NumPy, or for large matrices not clearly more.
 
     OpenBLAS has quick ways for small matrices on some processors alone, so that no size parts the two on all of them.
     """
@@ -116,7 +118,9 @@ def _is_faster(kind: str, *forms: Form) -> bool:
             start = thread_time()
             multiplied(right, out=out)
             least[way] = min(least[way], thread_time() - start)
-    return least[1] < CLEARLY * least[0]
+    large = prod((*left.shape[-2:], right.shape[-1])) >= WORTH_PREPARING
+    # Many large matrices come from memory and not, as here, from the cache. Then MKL gains by what it does not copy.
+    return least[1] * (CLEARLY if large else 1 / CLEARLY) < least[0]
 
 
 def _filled(kind: str, shape: tuple[int, ...], strides: tuple[int, ...]) -> Array:
