@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, field
+from functools import lru_cache, partial
 
 import numpy as np
 
@@ -87,12 +87,26 @@ def _start_of(chain: Chain, wires: Wires, rng: np.random.Generator, restarts: in
     wires = wires if reduced is chain else wiring(reduced)
     if _has_depthwise_middle(reduced):
         return partial(_alternating, chain=chain, reduced=reduced, wires=wires, rng=rng, restarts=restarts)
-    trees = channel_trees(reduced, wires)
+    trees = _trees(_Wired(reduced, wires))
     if not isinstance(trees, str):
         return partial(_hierarchical, chain=chain, reduced=reduced, trees=trees)
     if len(reduced.convolutions) > 2:
         return None
     return partial(_two_factors, chain=chain, reduced=reduced, wires=wires)
+
+
+@dataclass(frozen=True)
+class _Wired:
+    """A chain with its gaps, which follow from it."""
+
+    chain: Chain
+    wires: Wires = field(compare=False)
+
+
+@lru_cache(maxsize=4)
+def _trees(wired: _Wired) -> ChannelTrees | str:
+    """Return the trees of a chain; kept, since many kernels may be projected onto it one after the other."""
+    return channel_trees(wired.chain, wired.wires)
 
 
 def _any_chain(kernel: Array, *, chain: Chain, wires: Wires, rng: np.random.Generator, restarts: int) -> Fit:
