@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
-from math import inf, prod
+from functools import partial
+from math import prod
 from threading import Lock
-from time import thread_time
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,7 @@ from igc_theory.kernels.arrays import Array, float_type, numbers
 from igc_theory.kernels.caches import cache_bytes
 from igc_theory.kernels.products.operators import CheckedOperator
 from igc_theory.kernels.products.planning.fusion import fused
+from igc_theory.kernels.products.planning.seconds import CLEARLY, least_seconds
 from igc_theory.kernels.products.planning.steps import (
     Instruction,
     column_ends,
@@ -46,9 +47,8 @@ WIDE_ROWS = 4096, 2048, 1024
 OWN_SHARE = 2**24
 """Bytes of the last cache that one thread can count on, however large it is: other cores and other machines use it as well."""
 
-WORTH_MEASURING, MOST_MEASURED, CLEARLY = 2**25, 2**24, 0.92
-"""Multiply-adds of plans that try these and `UNPACKED`, the most entries of their operand and result, the share of time that
-tells."""
+WORTH_MEASURING, MOST_MEASURED = 2**25, 2**24
+"""Multiply-adds of plans that try these and `UNPACKED`, and the most entries of their operand and result."""
 
 UNPACKED = 10**6
 """Multiply-adds of a matrix product up to which OpenBLAS, on processors with AVX-512, does not copy its operands first."""
@@ -181,8 +181,7 @@ class Plan:
             return first
         x, out = np.ones((self.shape[1], self.batch), self.dtype), np.empty((self.shape[0], self.batch), self.dtype)
         panels = {count: self._steps(kernels, list(_tiles(self.batch, 1, count))) for count in (first, *others)}
-        with one_blas_thread():
-            seconds = _seconds(panels, x, out)
+        seconds = least_seconds({count: partial(run_steps, steps, x, out) for count, steps in panels.items()})
         best = min(seconds, key=seconds.__getitem__)
         return best if seconds[best] < CLEARLY * seconds[first] else first
 
@@ -241,17 +240,6 @@ class Plan:
         calls = sum(len(steps) for stage in self._stages for steps in stage)
         threads = f", {self.threads} threads" if self.threads > 1 else ""
         return f"Plan({rows}x{columns} on {self.batch} columns, {self.dtype}, {calls} steps{threads})"
-
-
-def _seconds(panels: dict[int, list[Instruction]], x: Array, out: Array) -> dict[int, float]:
-    """Return the least processor time of steps that take turns, four times behind once that warms up."""
-    least = dict.fromkeys(panels, inf)
-    for k in range(5):
-        for count, steps in panels.items():
-            start = thread_time()
-            run_steps(steps, x, out)
-            least[count] = min(least[count], thread_time() - start) if k else inf
-    return least
 
 
 def blas_threads(chain: Chain, columns: int) -> Callable[[], AbstractContextManager[object]]:

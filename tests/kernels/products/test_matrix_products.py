@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from igc_theory.kernels import random_product
-from igc_theory.kernels.products.planning import matrix_products
+from igc_theory.kernels.products.planning import matrix_products, seconds
 from igc_theory.kernels.products.planning.matrix_products import multiply, stacked_product
 from igc_theory.structure import igcv1, igcv3
 from tests.kernels import blocks
@@ -108,13 +108,13 @@ def test_the_faster_of_both_multiplies(faster, monkeypatch):
     clock = iter(np.cumsum([0, 1, 0, 2] * 5 if faster == "NumPy" else [0, 2, 0, 1] * 5) / 8)
     functions = {kind: gemm_batch(kind) for kind in TYPES}
     monkeypatch.setattr(matrix_products, "_gemm", functions.get)
-    monkeypatch.setattr(matrix_products, "thread_time", lambda: next(clock))
+    monkeypatch.setattr(seconds, "thread_time", lambda: next(clock))
     matrix_products._is_faster.cache_clear()
     left, right, out = np.ones((3, 16, 32), "f"), np.ones((3, 32, 64), "f"), np.empty((3, 16, 64), "f")
     ready = [stacked_product(left, right, out) for _ in range(2)]  # the second one measures nothing
-    assert len(functions["f"].calls) == matrix_products.ROUNDS
+    assert len(functions["f"].calls) == seconds.ROUNDS
     ready[1](right, out=out)
-    assert len(functions["f"].calls) == matrix_products.ROUNDS + (faster == "MKL")
+    assert len(functions["f"].calls) == seconds.ROUNDS + (faster == "MKL")
     matrix_products._is_faster.cache_clear()
 
 

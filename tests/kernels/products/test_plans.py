@@ -6,6 +6,7 @@ import copy
 import pickle
 import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from igc_theory.kernels.products import plan as plans
 from igc_theory.kernels.products.plan import Plan
 from igc_theory.kernels.products.planning import steps
 from igc_theory.kernels.products.planning.fusion import fused
+from igc_theory.kernels.products.planning.seconds import least_seconds
 from igc_theory.structure import Chain, ChannelPermutation, GroupConv, igcv1, igcv2, interleave
 from tests import cases
 from tests.kernels import blocks
@@ -88,11 +90,11 @@ def test_a_plan_takes_the_panels_that_are_faster_on_this_machine(monkeypatch, fa
     monkeypatch.setattr(plans, "CALL", (0, 0))  # nothing is fused
     asked = []
 
-    def seconds(panels, x, out):
-        asked.extend(map(len, panels.values()))
+    def seconds(panels):
+        asked.extend(len(call.args[0]) for call in panels.values())
         return {count: 1.0 if k == fastest else 2.0 for k, count in enumerate(panels)}
 
-    monkeypatch.setattr(plans, "_seconds", seconds)
+    monkeypatch.setattr(plans, "least_seconds", seconds)
     product = random_product(igcv2([4, 4], 1), np.random.default_rng(3))
     plan, x = product.plan(64), np.random.default_rng(4).standard_normal((16, 64))
     np.testing.assert_allclose(plan(x), product.matrix() @ x, atol=1e-12)
@@ -141,7 +143,7 @@ def test_a_plan_counts_on_its_share_of_a_cache_however_large_that_is(monkeypatch
 def test_measuring_a_plan_runs_it():
     product = random_product(igcv2([4, 4], 1), np.random.default_rng(3))
     plan, x, out = product.plan(64), np.ones((16, 64)), np.zeros((16, 64))
-    assert plans._seconds({64: steps_in(plan)}, x, out)[64] > 0
+    assert least_seconds({64: partial(plans.run_steps, steps_in(plan), x, out)})[64] > 0
     np.testing.assert_allclose(out, product @ x, atol=1e-12)
 
 

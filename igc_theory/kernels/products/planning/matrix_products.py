@@ -10,24 +10,22 @@ import ctypes
 from collections.abc import Callable
 from functools import cache, partial
 from importlib import metadata
-from itertools import product
-from math import inf, prod
-from time import thread_time
+from math import prod
 from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from igc_theory.kernels.arrays import Array
-from igc_theory.kernels.threads import one_blas_thread
+from igc_theory.kernels.products.planning.seconds import CLEARLY, least_seconds
 
 __all__ = ["multiply", "stacked_product"]
 
 LEAST = 2**14
 """Multiply-adds of each matrix of a stack from which it is measured whether MKL is faster."""
 
-MEASURED, ROUNDS, CLEARLY = 2**22, 5, 0.92
-"""Multiply-adds of what is timed for that, how often, and the share of NumPy's time that tells."""
+MEASURED = 2**22
+"""Multiply-adds of what is timed for that."""
 
 WORTH_PREPARING = 2**20
 """Multiply-adds of each matrix of a stack that is multiplied once, from which MKL is prepared for it; measured."""
@@ -110,17 +108,15 @@ def _is_faster(kind: str, *forms: Form) -> bool:
 
     OpenBLAS has quick ways for small matrices on some processors alone, so that no size parts the two on all of them.
     """
-    (left, right, out), gemm = (_filled(kind, *form) for form in forms), _gemm(kind)
-    ways: list[Callable[..., Any]] = [partial(np.matmul, left), _prepared(gemm, left, right, out)] if gemm else []
-    least = [inf, inf]
-    with one_blas_thread():
-        for _, (way, multiplied) in product(range(ROUNDS), enumerate(ways)):
-            start = thread_time()
-            multiplied(right, out=out)
-            least[way] = min(least[way], thread_time() - start)
+    left, right, out = (_filled(kind, *form) for form in forms)
+    gemm = _gemm(kind)
+    if gemm is None:
+        return False
+    by_mkl = partial(_prepared(gemm, left, right, out), right, out=out)
+    seconds = least_seconds({"NumPy": partial(np.matmul, left, right, out=out), "MKL": by_mkl})
     large = prod((*left.shape[-2:], right.shape[-1])) >= WORTH_PREPARING
     # Many large matrices come from memory and not, as here, from the cache. Then MKL gains by what it does not copy.
-    return least[1] * (CLEARLY if large else 1 / CLEARLY) < least[0]
+    return seconds["MKL"] * (CLEARLY if large else 1 / CLEARLY) < seconds["NumPy"]
 
 
 def _filled(kind: str, shape: tuple[int, ...], strides: tuple[int, ...]) -> Array:
