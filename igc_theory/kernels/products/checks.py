@@ -133,13 +133,17 @@ def _as_operator(op: Any) -> LinearOperator[Any]:
     entries: Any = op.tocoo().data if sparse else op
     if isinstance(entries, np.ndarray):
         finite("op", numbers("op", entries))
+    # SciPy 1.18 takes numbers, types and stacks of matrices as well.
+    is_matrix = sparse or (isinstance(op, np.ndarray) and op.ndim <= 2)
     try:
-        return aslinearoperator(op)
+        if is_matrix or hasattr(op, "matvec"):
+            return aslinearoperator(op)
     except Exception:  # a stranger's shape or dtype may raise anything
-        raise TypeError(
-            f"op={shown(op)} is {kind_of(op)}, not a linear operator: give a LinearOperator, or an object with shape, "
-            "dtype, matvec and rmatvec"
-        ) from None
+        pass
+    raise TypeError(
+        f"op={shown(op)} is {kind_of(op)}, not a linear operator: give a LinearOperator, or an object with shape, "
+        "dtype, matvec and rmatvec"
+    )
 
 
 def _random(rng: np.random.Generator, size: int, dtype: np.dtype[Any]) -> Array:

@@ -99,6 +99,15 @@ def test_what_is_no_operator_is_refused():
     rng = np.random.default_rng(8)
     with pytest.raises(TypeError, match="op='A' is a str, not a linear operator"):
         check_operator("A", rng)
+    for what in (
+        np.float64,
+        np.int8(3),
+        np.str_("A"),
+        np.ones((2, 2, 2)),
+        np.ones((2, 2, 2, 2)),
+    ):  # SciPy 1.18 takes them
+        with pytest.raises(TypeError, match="not a linear operator"):
+            check_operator(what, rng)
     with pytest.raises(TypeError, match="op has no adjoint: give it rmatvec"):
         check_operator(LinearOperator((2, 2), matvec=lambda x: x, dtype=float), rng)
     with pytest.raises(TypeError, match=r"rng=8 is an int: give numpy\.random\.default_rng"):

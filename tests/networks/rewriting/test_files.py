@@ -2,10 +2,12 @@
 """Rewritten ONNX models, run by ONNX's reference implementation; the dense kernels of the substitutes are the oracle."""
 
 import contextlib
+import copy
 import io
 import shlex
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -19,10 +21,13 @@ from igc_theory import networks
 from igc_theory.__main__ import main
 from igc_theory.budget.latency import LatencyTable, Timed
 from igc_theory.networks import latency_table, read_onnx
+from igc_theory.networks.readers.files.file import parsed
+from igc_theory.networks.readers.files.inputs import checked_sizes
 from igc_theory.networks.readers.onnx_reader import graph_of
 from igc_theory.networks.rewriting.candidates.candidates import candidates
 from igc_theory.networks.rewriting.files.layers import onnx_layers
 from igc_theory.networks.rewriting.files.nodes import with_substitutes
+from igc_theory.networks.rewriting.files.weights import Kept, check_readers
 from igc_theory.networks.timing.tables import write_table
 from igc_theory.structure.chains import Chain
 from igc_theory.structure.factors import GroupConv
@@ -60,9 +65,6 @@ def written(folder, made, name="model.onnx"):
 
 def parts(path):
     """Return a model and its dense layers."""
-    from igc_theory.networks.readers.files.file import parsed
-    from igc_theory.networks.readers.files.inputs import checked_sizes
-
     made = onnx.load(path)
     return made, onnx_layers(made, graph_of(parsed(path, path.read_bytes()), checked_sizes(None))[0])
 
@@ -583,6 +585,22 @@ def test_weights_computed_from_stored_ones_are_replaced_with_what_computed_them(
     assert found.replaced == 1
     assert "t" not in {name for node in found.model.graph.node for name in [*node.input, *node.output]}
     assert "w" not in {tensor.name for tensor in found.model.graph.initializer}
+
+
+def test_nodes_are_told_apart_by_what_they_write(tmp_path):
+    """Protobuf keeps no objects of Python: those of a node may differ from one look to the next."""
+    nodes = [helper.make_node("Transpose", ["w"], ["t"], perm=[1, 0]), helper.make_node("MatMul", ["x", "t"], ["y"])]
+    path = written(tmp_path, model(nodes, {"w": drawn(16, 16)}, (2, 16)))
+    file, (graph, _) = onnx.load(path), graph_of(parsed(path, path.read_bytes()), checked_sizes(None))
+    anew = SimpleNamespace(graph=SimpleNamespace(node=MadeAnew(file.graph.node), output=file.graph.output))
+    check_readers(anew, graph, "t", [copy.deepcopy(file.graph.node[1])])
+    with pytest.raises(Kept, match="read elsewhere too"):
+        check_readers(anew, graph, "t", [])
+
+
+class MadeAnew(list):
+    def __iter__(self):
+        return iter(copy.deepcopy([*super().__iter__()]))
 
 
 @pytest.mark.parametrize("rank", [8, 48])

@@ -38,7 +38,7 @@ def with_substitutes(model: Any, replaced: Sequence[tuple[OnnxLayer, Substitute]
     replaced = [_folded(layer, one) if fold else (replace(layer, norm=None), one) for layer, one in replaced]
     taken = {name for node in model.graph.node for name in [*node.input, *node.output, node.name]}
     taken |= {entry.name for field in ("initializer", "input", "value_info") for entry in getattr(model.graph, field)}
-    written: dict[int, list[Any]] = {}
+    written: dict[str, list[Any]] = {}
     constants: list[Any] = []
     for layer, substitute in replaced:
         pool = _Pool()
@@ -46,14 +46,14 @@ def with_substitutes(model: Any, replaced: Sequence[tuple[OnnxLayer, Substitute]
             target = layer.norm.operation.outputs[0] if layer.norm else node.output[0]
             writer = _Writer(node, _free_prefix(node.output[0], taken), layer.rank, target)
             writer.write(layer, substitute, bias)
-            written[id(node)] = pool.shared(writer.nodes, writer.initializers)
+            written[node.output[0]] = pool.shared(writer.nodes, writer.initializers)
         constants += pool.tensors
     norms = [layer.norm.operation for layer, _ in replaced if layer.norm]
     folded = {norm.outputs[0] for norm in norms}
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
     rest = (node for node in model.graph.node if not folded.intersection(node.output))
-    nodes = [new for old in rest for new in written.get(id(old), [old])]
+    nodes = [new for old in rest for new in written.get(next(iter(old.output), ""), [old])]
     del copy.graph.node[:]
     copy.graph.node.extend(nodes)
     copy.graph.initializer.extend(constants)
