@@ -54,8 +54,9 @@ def read_onnx(
     stored number is counted once in `parameters`, however many layers use it. A file does not say which
     numbers are trained. All real ones are taken for parameters, but for running statistics, quantization scales, and lone numbers
     that people write down, such as 6, 1e-5 or 1/√d. Nor are parameters one number that a Constant repeats, first states of zeros,
-    and masks with infinities. An Einsum of several factors counts in the order that is cheapest for one example. Channels put in
-    another order, in any spelling, become the permutation that they are.
+    and masks with infinities. An Einsum of several factors counts in the order that is cheapest for one example. A recurrent layer
+    counts no steps behind the lengths that the file gives its sequences. Channels put in another order, in any spelling, become the
+    permutation that they are.
 
     Parameters
     ----------

@@ -331,7 +331,29 @@ def test_states_of_a_recurrent_layer_have_the_batch_of_the_sequence(tmp_path: Pa
     made.graph.node[0].input.extend(["", "lengths", "first", "cell"])
     states = [info("first", (1, "n", 6)), info("cell", (1, "n", 6)), info("lengths", ("n",), TensorProto.INT32)]
     made.graph.input.extend(states)
-    assert read(made, tmp_path, input_shape={"steps": 7, "n": 3}).multiply_adds == 7 * STEP["LSTM"]
+    found = read(made, tmp_path, input_shape={"steps": 7, "n": 3})
+    assert (found.multiply_adds, found.exact) == (7 * STEP["LSTM"], False)
+    assert "how long its sequences are is not known" in found.passed_over[0].reason
+
+
+@pytest.mark.parametrize("operator", STEP)
+@pytest.mark.parametrize("ways", [1, 2])
+@pytest.mark.parametrize("layout", [0, 1])
+@pytest.mark.parametrize(
+    ("lengths", "steps", "exact"),
+    [([4], 4, True), ([0], 0, True), ([4] * 3, 4, True), ([4, 2, 1], 4, False), ([9], 7, False), ([-1], 7, False)],
+)
+def test_recurrent_layers_take_no_steps_in_what_pads_a_sequence(
+    tmp_path: Path, operator: str, ways: int, layout: int, lengths: list[int], steps: int, exact: bool
+) -> None:
+    shape = (len(lengths), 7, 5) if layout else (7, len(lengths), 5)
+    gates, way = {"LSTM": 4, "GRU": 3, "RNN": 1}[operator], {"direction": "bidirectional"} if ways == 2 else {}
+    made = recurrent(operator, shape, layout=layout, **way)
+    made.graph.node[0].input.extend(["", "lengths"])
+    made.graph.initializer.append(numpy_helper.from_array(np.array(lengths, np.int32), "lengths"))
+    found = read(made, tmp_path)
+    weights, linear = ways * gates * 6 * (5 + 6), ways * 7 * 6 * 3  # the layer behind reads every step
+    assert (found.multiply_adds, found.exact) == (steps * weights + linear, exact)
 
 
 @pytest.mark.parametrize("perm", [[0, 1, 2], [1, 0, 2]])
