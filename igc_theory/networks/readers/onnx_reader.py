@@ -140,7 +140,7 @@ def graph_of(file: File, given: Given) -> tuple[Graph, Axes]:
     numbers = partial(_numbers, graph)
     found = axes_of(graph.operations, image.name, len(image.sizes), graph.shapes, numbers, graph.constants)
     found = settled(found, image)
-    is_new = found.decided is not None and axes.batched is None and graph.batch > 1
+    is_new = found.batched is not None and axes.batched is None and graph.batch > 1
     if (found.batched is None and not found.doubted) or (_meaning(found) == _meaning(axes) and not is_new):
         return graph, axes
     return _read(file, opsets, inputs, chosen_sizes(inputs, given, found), found), found

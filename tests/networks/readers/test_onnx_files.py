@@ -214,6 +214,13 @@ def test_a_convolution_says_what_was_a_guess_before(tmp_path: Path, batch: Any) 
     assert (found.multiply_adds, found.exact) == (CONV, True)
 
 
+@pytest.mark.parametrize("batch", [1, 3, "n"])
+def test_a_linear_layer_behind_a_flatten_says_what_was_a_guess_before(tmp_path: Path, batch: Any) -> None:
+    nodes = [N("Flatten", ["x"], ["a"]), N("Gemm", ["a", "k"], ["y"])]
+    found = read(model(nodes, {"k": w(36, 5)}, (batch, 1, 6, 6)), tmp_path)
+    assert (found.multiply_adds, found.exact, found.input_shape) == (180, True, (1, 6, 6))
+
+
 def test_an_image_that_all_rows_of_another_input_read_is_no_sign_of_examples(tmp_path: Path) -> None:
     nodes = [N("MatMul", ["z", "k"], ["h"]), N("MatMul", ["x", "h"], ["y"])]
     made = model(nodes, {"k": w(8, 4)}, (6, 6))
