@@ -221,6 +221,30 @@ def test_a_linear_layer_behind_a_flatten_says_what_was_a_guess_before(tmp_path: 
     assert (found.multiply_adds, found.exact, found.input_shape) == (180, True, (1, 6, 6))
 
 
+@pytest.mark.parametrize(
+    ("shape", "sizes", "exact"),
+    [
+        (("steps", "Batch", 8), {"steps": 7}, True),
+        ((7, "batch_size", 8), {"batch_size": 3}, True),
+        (("batch", "steps", 8), {"steps": 7}, True),
+        (("n", "steps", 8), {"steps": 7}, True),
+        ((1, "steps", 8), {"steps": 7}, True),
+        ((3, "steps", 8), {"steps": 7}, False),  # or three steps of any number of examples
+    ],
+)
+def test_tokens_that_never_meet_are_told_from_examples_by_what_the_file_leaves_open(
+    tmp_path: Path, shape: tuple[int | str, ...], sizes: dict[str, int], exact: bool
+) -> None:
+    found = read(model([N("MatMul", ["x", "k"], ["y"])], {"k": w(8, 5)}, shape), tmp_path, input_shape=sizes)
+    assert (found.multiply_adds, found.exact) == (7 * 40, exact)
+
+
+def test_examples_behind_their_features_are_told_by_the_name_of_the_axis(tmp_path: Path) -> None:
+    made = model([N("MatMul", ["k", "x"], ["y"])], {"k": w(5, 8)}, (8, "batch"))
+    assert (read(made, tmp_path).multiply_adds, read(made, tmp_path).exact) == (40, True)
+    assert read(made, tmp_path, input_shape={"batch": 3}).multiply_adds == 40
+
+
 def test_an_image_that_all_rows_of_another_input_read_is_no_sign_of_examples(tmp_path: Path) -> None:
     nodes = [N("MatMul", ["z", "k"], ["h"]), N("MatMul", ["x", "h"], ["y"])]
     made = model(nodes, {"k": w(8, 4)}, (6, 6))

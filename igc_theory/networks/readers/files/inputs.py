@@ -64,13 +64,21 @@ def image_first(inputs: Sequence[Input]) -> list[Input]:
 def settled(axes: Axes, image: Input) -> Axes:
     """Return the axes of the image, decided by the file's own sizes where no operator has decided.
 
-    A single axis counts no examples, and one whose size is open in front of others does, unless its entries meet or signs are weak.
+    A single axis counts no examples. One of open size along which no entries meet does, if the file calls it a batch or it is the
+    first, unless signs are weak. Behind a fixed number of entries it makes them weak, as either may count examples.
     """
-    if axes.decided is None and len(image.sizes) < 2:
+    if axes.decided is not None:
+        return axes
+    if len(image.sizes) < 2:
         return replace(axes, decided=False)
+    apart = {k: size for k, size in enumerate(image.sizes) if not isinstance(size, int) and k not in axes.mixed}
+    batches = [k for k, size in apart.items() if "batch" in str(size).lower()]
+    if len(batches) == 1 and not axes.weak:
+        return replace(axes, decided=True, place=batches[0])
     if axes.batched is None and not axes.weak and not isinstance(image.sizes[0], int):
         return replace(axes, decided=True)
-    return axes
+    is_behind = bool(apart) and 0 not in axes.mixed | apart.keys() and image.sizes[0] != 1
+    return replace(axes, weak=axes.weak or is_behind)
 
 
 def checked_sizes(input_shape: Any) -> Given:
