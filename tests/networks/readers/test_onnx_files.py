@@ -245,6 +245,32 @@ def test_examples_behind_their_features_are_told_by_the_name_of_the_axis(tmp_pat
     assert read(made, tmp_path, input_shape={"batch": 3}).multiply_adds == 40
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "given", "rows", "exact"),
+    [
+        (("n", 3, 6, 6), ("n", 8), None, 1, True),
+        (("n", 3, 6, 6), (1, 8), None, 1, True),
+        (("unk_1", 3, 6, 6), ("unk_2", 8), None, 1, True),
+        ((3, 3, 6, 6), (3, 8), None, 1, True),
+        ((1, 3, 6, 6), ("n", 8), None, 1, False),  # examples, or tokens
+        ((3, 3, 6, 6), ("n", 8), None, 1, False),
+        ((1, 3, 6, 6), ("n", 8), {"n": 7}, 7, True),
+        ((1, 3, 6, 6), ("n", 8), {"z": (7, 8)}, 7, True),
+        ((1, 3, 6, 6), ("n", 8), {"z": (8,)}, 1, True),
+        ((3, 3, 6, 6), ("n", 8), {"z": (8,)}, 1, True),
+    ],
+)
+def test_what_is_open_in_front_of_a_second_input_may_count_anything_beside_a_fixed_batch(
+    tmp_path: Path, first: Any, second: Any, given: Any, rows: int, exact: bool
+) -> None:
+    nodes = [N("Conv", ["x", "k"], ["a"]), N("MatMul", ["z", "v"], ["y"])]
+    made = model(nodes, {"k": w(4, 3, 3, 3), "v": w(8, 5)}, first)
+    made.graph.input.append(info("z", second))
+    found = read(made, tmp_path, input_shape=given)
+    assert (found.multiply_adds, found.exact) == (CONV + rows * 40, exact)
+    assert exact or "its sizes (n, 8) are open" in found.passed_over[0].reason
+
+
 def test_an_image_that_all_rows_of_another_input_read_is_no_sign_of_examples(tmp_path: Path) -> None:
     nodes = [N("MatMul", ["z", "k"], ["h"]), N("MatMul", ["x", "h"], ["y"])]
     made = model(nodes, {"k": w(8, 4)}, (6, 6))

@@ -130,12 +130,14 @@ def chosen_sizes(inputs: Sequence[Input], given: Given, axes: Axes) -> Sizes:
     for entry in inputs:
         named |= _meanings(entry, shapes.get(entry.name, ()), named)
     examples = shapes[image.name][axes.examples] if axes.batched is not False and sizes else 1
+    is_fixed = axes.batched is False or isinstance(image.sizes[axes.examples], int)
     for entry in inputs[1:]:
         known = tuple(named.get(size) if isinstance(size, str) else size for size in entry.sizes)
         own = given.get(entry.name)
-        known = (examples if known[0] is None else known[0], *known[1:]) if known else known
-        shapes[entry.name] = _fitted(entry, known, own, axes) if isinstance(own, tuple) else known
-        if None in shapes[entry.name]:
+        shapes[entry.name] = _beside(entry, known, own, examples, axes)
+        # Where the first input has a fixed number of examples, what is open in front of another one may count anything.
+        is_guess = is_fixed and known[:1] == (None,) and not isinstance(own, tuple)
+        if is_guess or None in shapes[entry.name]:
             notes.append(
                 (
                     entry.name,
@@ -144,6 +146,16 @@ def chosen_sizes(inputs: Sequence[Input], given: Given, axes: Axes) -> Sizes:
                 )
             )
     return Sizes(shapes, dynamic, tuple(notes))
+
+
+def _beside(
+    entry: Input, known: tuple[int | None, ...], given: Any, examples: int | None, axes: Axes
+) -> tuple[int | None, ...]:
+    """Return the shape of a further input: what is open in front counts examples, unless it is given, too."""
+    filled = (examples if known[0] is None else known[0], *known[1:]) if known else known
+    if not isinstance(given, tuple):
+        return filled
+    return _fitted(entry, known if len(given) == len(known) else filled, given, axes)
 
 
 def _undecided(size: int | str | None) -> str:
