@@ -201,6 +201,29 @@ def test_patches_of_one_image_are_no_examples_of_the_input(tmp_path: Path) -> No
     assert (found.multiply_adds, found.exact, found.input_shape) == (4 * CONV, True, (3, 12, 12))
 
 
+# Of one image or clip, what a convolution takes for examples: the shape, what is done to it, the input channels of the kernel.
+OF_ONE: dict[str, tuple[tuple[int, ...], list[Any], int]] = {
+    "channels": ((1, 3, 6, 6), [N("Transpose", ["x"], ["a"], perm=[1, 0, 2, 3])], 1),
+    "channels last": ((1, 6, 6, 3), [N("Transpose", ["x"], ["a"], perm=[3, 0, 1, 2])], 1),
+    "frames": ((1, 7, 3, 6, 6), [N("Squeeze", ["x", "zero"], ["a"])], 3),
+}
+
+
+@pytest.mark.parametrize("case", OF_ONE)
+def test_channels_and_frames_of_one_image_are_no_examples(tmp_path: Path, case: str) -> None:
+    shape, nodes, channels = OF_ONE[case]
+    made = model([*nodes, N("Conv", ["a", "k"], ["y"])], {"k": w(4, channels, 3, 3), "zero": np.array([0])}, shape)
+    found = read(made, tmp_path)
+    assert (found.multiply_adds, found.exact) == ((7 if case == "frames" else 1) * CONV, True)
+    assert sorted(found.input_shape) == sorted(shape[1:])
+
+
+def test_examples_behind_their_channels_stay_examples(tmp_path: Path) -> None:
+    nodes = [N("Transpose", ["x"], ["a"], perm=[1, 0, 2, 3]), N("Conv", ["a", "k"], ["y"])]
+    found = read(model(nodes, {"k": w(4, 3, 3, 3)}, (3, 7, 6, 6)), tmp_path)
+    assert (found.multiply_adds, found.exact, found.input_shape) == (CONV, True, (3, 6, 6))
+
+
 def test_sums_along_axis_0_say_that_it_counts_no_examples(tmp_path: Path) -> None:
     nodes = [N("CumSum", ["x", "axis"], ["c"]), N("MatMul", ["c", "k"], ["y"])]
     assert read(model(nodes, {"k": w(8, 4), "axis": np.array(0)}, (6, 8)), tmp_path).multiply_adds == 6 * 32

@@ -65,10 +65,12 @@ def settled(axes: Axes, image: Input) -> Axes:
     """Return the axes of the image, decided by the file's own sizes where no operator has decided.
 
     A single axis counts no examples. One of open size along which no entries meet does, if the file calls it a batch or it is the
-    first, unless signs are weak. Behind a fixed number of entries it makes them weak, as either may count examples.
+    first, unless signs are weak. Behind a fixed number of entries it makes them weak, as either may count examples. Where the file
+    fixes one example in front, what a convolution takes for examples are its channels or frames.
     """
     if axes.decided is not None:
-        return axes
+        is_one = axes.aside and image.sizes[0] == 1 and isinstance(image.sizes[axes.place], int)
+        return replace(axes, place=0) if axes.decided and is_one else axes
     if len(image.sizes) < 2:
         return replace(axes, decided=False)
     apart = {k: size for k, size in enumerate(image.sizes) if not isinstance(size, int) and k not in axes.mixed}
