@@ -24,7 +24,7 @@ as it allows.
 
 Without an output it writes nothing and says what can be saved. The new file is checked and run beside the old one; layers that
 stay are the same to the bit. Errors are of the weights, or of what layers write for calibration inputs, which is far better. The
-network is not trained again: expect to fine-tune it when the error is above some hundredths.
+network is not trained again: expect to fine-tune it when the error is above a few hundredths.
 
 In Python: rewrite("model.onnx", budget=0.5) from igc_theory.networks, where the budget may also be a number of bits.
 """
@@ -64,7 +64,7 @@ def add_rewrite(commands: Any) -> None:
         "--keep",
         type=_share,
         metavar="SHARE",
-        help="of what the layers cost, such as 0.5; without it five are compared",
+        help="of what the layers cost, such as 0.5; without it five shares are compared",
     )
     parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="write the new model")
     parser.add_argument("--force", action="store_true", help="replace the output if it is there")
@@ -236,7 +236,7 @@ def _compared(options: argparse.Namespace) -> Iterator[str]:
     yield from ["", *_filled("Nothing was written. Next: choose a share and write it, such as")]
     yield from command_lines(example, _columns())
     yield from _filled(
-        "An error of 1 is as large as the outputs: fine-tune behind it, or give calibration inputs (--inputs)."
+        "An error of 1 is as large as the outputs: fine-tune afterwards, or give calibration inputs (--inputs)."
     )
 
 

@@ -86,8 +86,9 @@ def best_strict(
     .. math:: \min\; C (S K_1 + K_2 + … + K_L), \qquad \prod K_l = C
 
     Without further limits the minimum is ``C * (S + sopfr(C))`` for ``S ≥ 2``, sopfr the sum of prime factors with
-    multiplicity; of equal weights the design with the fewest factors is returned. But for the spatial factor this is the remark of
-    [CooleyTukey1965], equations 9–13, on the radices of a fast Fourier transform: a composite one is never cheaper than its parts.
+    multiplicity; of equal weights the design with the fewest factors is returned. Apart from the spatial factor this is the remark
+    of [CooleyTukey1965], equations 9–13, on the radices of a fast Fourier transform: a composite one is never cheaper than its
+    parts.
 
     Parameters
     ----------

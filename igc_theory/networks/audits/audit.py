@@ -90,11 +90,11 @@ def audit(
     objective : {"bits", "multiply_adds", "latency"}, default "bits"
         What is to be saved: 32 bits per weight, and indices of channels; multiply–adds; or predicted time.
     table : LatencyTable, str or path-like, optional
-        What `measure` returned, or its file: then times are predicted. To save time without it takes the table that comes
-        with the library, of another machine.
+        What `measure` returned, or its file: then times are predicted. Without it ``objective="latency"`` takes the table that
+        comes with the library, of another machine.
     measure : int, default 0
         How many of the best actions are timed on this machine, in the runtime of the table: the layer, and what stands in for it.
-        To save time, they are ranked by that. It takes about a second each.
+        With ``objective="latency"`` they are ranked by that. It takes about a second each.
     workers : int, default 1
         Processes that share the layers, through joblib (the extra ``onnx``); -1 for one per core, never more than there are layers
         or cores. Within ``joblib.parallel_config`` another backend, such as Dask's or Ray's, takes the work over.

@@ -50,12 +50,15 @@ def read_onnx(
 
     Every operator that holds numbers or does multiply–adds is among the layers, or in `passed_over` with the numbers it holds; then
     `exact` is False. A bias or a batch normalisation right behind a convolution is counted with it. Products of activations, as in
-    attention, are counted apart, in `activation_multiply_adds`. Kernels that are computed from stored numbers count as those. Each
-    stored number is counted once in `parameters`, however many layers use it. A file does not say which
-    numbers are trained. All real ones are taken for parameters, but for running statistics, quantization scales, and lone numbers
-    that people write down, such as 6, 1e-5 or 1/√d. Nor are parameters one number that a Constant repeats, first states of zeros,
-    and masks with infinities. An Einsum of several factors counts in the order that is cheapest for one example. Channels put in
-    another order, in any spelling, become the permutation that they are.
+    attention, are counted apart, in `activation_multiply_adds`. Counts are for one example. Operators tell which axis counts
+    examples; where none does, as where tokens never meet, it is axis 0.
+
+    Kernels that are computed from stored numbers count as those. Each stored number is counted once in `parameters`, however many
+    layers use it. A file does not say which numbers are trained. All real ones are taken for parameters, but for running
+    statistics, quantization scales, and lone numbers that people write down, such as 6, 1e-5 or 1/√d. Nor are parameters one
+    number that a Constant repeats, first states of zeros, and masks with infinities. An Einsum of several factors counts in the
+    order that is cheapest for one example. A recurrent layer counts no steps behind the lengths that the file gives its sequences.
+    Channels put in another order, in any spelling, become the permutation that they are.
 
     Parameters
     ----------
@@ -77,7 +80,7 @@ def read_onnx(
     OSError
         If the file cannot be read.
     TypeError
-        If `input_shape` holds something else than integers.
+        If `input_shape` holds anything but integers.
     ValueError
         If it is cut off or not an ONNX model, if what it says does not hang together, or if `input_shape` does not fit.
 
@@ -139,7 +142,7 @@ def graph_of(file: File, given: Given) -> tuple[Graph, Axes]:
     numbers = partial(_numbers, graph)
     found = axes_of(graph.operations, image.name, len(image.sizes), graph.shapes, numbers, graph.constants)
     found = settled(found, image)
-    is_new = found.decided is not None and axes.batched is None and graph.batch > 1
+    is_new = found.batched is not None and axes.batched is None and graph.batch > 1
     if (found.batched is None and not found.doubted) or (_meaning(found) == _meaning(axes) and not is_new):
         return graph, axes
     return _read(file, opsets, inputs, chosen_sizes(inputs, given, found), found), found

@@ -201,6 +201,29 @@ def test_patches_of_one_image_are_no_examples_of_the_input(tmp_path: Path) -> No
     assert (found.multiply_adds, found.exact, found.input_shape) == (4 * CONV, True, (3, 12, 12))
 
 
+# Of one image or clip, what a convolution takes for examples: the shape, what is done to it, the input channels of the kernel.
+OF_ONE: dict[str, tuple[tuple[int, ...], list[Any], int]] = {
+    "channels": ((1, 3, 6, 6), [N("Transpose", ["x"], ["a"], perm=[1, 0, 2, 3])], 1),
+    "channels last": ((1, 6, 6, 3), [N("Transpose", ["x"], ["a"], perm=[3, 0, 1, 2])], 1),
+    "frames": ((1, 7, 3, 6, 6), [N("Squeeze", ["x", "zero"], ["a"])], 3),
+}
+
+
+@pytest.mark.parametrize("case", OF_ONE)
+def test_channels_and_frames_of_one_image_are_no_examples(tmp_path: Path, case: str) -> None:
+    shape, nodes, channels = OF_ONE[case]
+    made = model([*nodes, N("Conv", ["a", "k"], ["y"])], {"k": w(4, channels, 3, 3), "zero": np.array([0])}, shape)
+    found = read(made, tmp_path)
+    assert (found.multiply_adds, found.exact) == ((7 if case == "frames" else 1) * CONV, True)
+    assert sorted(found.input_shape) == sorted(shape[1:])
+
+
+def test_examples_behind_their_channels_stay_examples(tmp_path: Path) -> None:
+    nodes = [N("Transpose", ["x"], ["a"], perm=[1, 0, 2, 3]), N("Conv", ["a", "k"], ["y"])]
+    found = read(model(nodes, {"k": w(4, 3, 3, 3)}, (3, 7, 6, 6)), tmp_path)
+    assert (found.multiply_adds, found.exact, found.input_shape) == (CONV, True, (3, 6, 6))
+
+
 def test_sums_along_axis_0_say_that_it_counts_no_examples(tmp_path: Path) -> None:
     nodes = [N("CumSum", ["x", "axis"], ["c"]), N("MatMul", ["c", "k"], ["y"])]
     assert read(model(nodes, {"k": w(8, 4), "axis": np.array(0)}, (6, 8)), tmp_path).multiply_adds == 6 * 32
@@ -212,6 +235,63 @@ def test_a_convolution_says_what_was_a_guess_before(tmp_path: Path, batch: Any) 
     nodes = [N("Gather", ["x", "order"], ["a"], axis=1), N("Conv", ["a", "k"], ["y"])]
     found = read(model(nodes, {"k": w(4, 3, 3, 3), "order": np.array([2, 1, 0])}, (batch, 3, 6, 6)), tmp_path)
     assert (found.multiply_adds, found.exact) == (CONV, True)
+
+
+@pytest.mark.parametrize("batch", [1, 3, "n"])
+def test_a_linear_layer_behind_a_flatten_says_what_was_a_guess_before(tmp_path: Path, batch: Any) -> None:
+    nodes = [N("Flatten", ["x"], ["a"]), N("Gemm", ["a", "k"], ["y"])]
+    found = read(model(nodes, {"k": w(36, 5)}, (batch, 1, 6, 6)), tmp_path)
+    assert (found.multiply_adds, found.exact, found.input_shape) == (180, True, (1, 6, 6))
+
+
+@pytest.mark.parametrize(
+    ("shape", "sizes", "exact"),
+    [
+        (("steps", "Batch", 8), {"steps": 7}, True),
+        ((7, "batch_size", 8), {"batch_size": 3}, True),
+        (("batch", "steps", 8), {"steps": 7}, True),
+        (("n", "steps", 8), {"steps": 7}, True),
+        ((1, "steps", 8), {"steps": 7}, True),
+        ((3, "steps", 8), {"steps": 7}, False),  # or three steps of any number of examples
+    ],
+)
+def test_tokens_that_never_meet_are_told_from_examples_by_what_the_file_leaves_open(
+    tmp_path: Path, shape: tuple[int | str, ...], sizes: dict[str, int], exact: bool
+) -> None:
+    found = read(model([N("MatMul", ["x", "k"], ["y"])], {"k": w(8, 5)}, shape), tmp_path, input_shape=sizes)
+    assert (found.multiply_adds, found.exact) == (7 * 40, exact)
+
+
+def test_examples_behind_their_features_are_told_by_the_name_of_the_axis(tmp_path: Path) -> None:
+    made = model([N("MatMul", ["k", "x"], ["y"])], {"k": w(5, 8)}, (8, "batch"))
+    assert (read(made, tmp_path).multiply_adds, read(made, tmp_path).exact) == (40, True)
+    assert read(made, tmp_path, input_shape={"batch": 3}).multiply_adds == 40
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "given", "rows", "exact"),
+    [
+        (("n", 3, 6, 6), ("n", 8), None, 1, True),
+        (("n", 3, 6, 6), (1, 8), None, 1, True),
+        (("unk_1", 3, 6, 6), ("unk_2", 8), None, 1, True),
+        ((3, 3, 6, 6), (3, 8), None, 1, True),
+        ((1, 3, 6, 6), ("n", 8), None, 1, False),  # examples, or tokens
+        ((3, 3, 6, 6), ("n", 8), None, 1, False),
+        ((1, 3, 6, 6), ("n", 8), {"n": 7}, 7, True),
+        ((1, 3, 6, 6), ("n", 8), {"z": (7, 8)}, 7, True),
+        ((1, 3, 6, 6), ("n", 8), {"z": (8,)}, 1, True),
+        ((3, 3, 6, 6), ("n", 8), {"z": (8,)}, 1, True),
+    ],
+)
+def test_what_is_open_in_front_of_a_second_input_may_count_anything_beside_a_fixed_batch(
+    tmp_path: Path, first: Any, second: Any, given: Any, rows: int, exact: bool
+) -> None:
+    nodes = [N("Conv", ["x", "k"], ["a"]), N("MatMul", ["z", "v"], ["y"])]
+    made = model(nodes, {"k": w(4, 3, 3, 3), "v": w(8, 5)}, first)
+    made.graph.input.append(info("z", second))
+    found = read(made, tmp_path, input_shape=given)
+    assert (found.multiply_adds, found.exact) == (CONV + rows * 40, exact)
+    assert exact or "its sizes (n, 8) are open" in found.passed_over[0].reason
 
 
 def test_an_image_that_all_rows_of_another_input_read_is_no_sign_of_examples(tmp_path: Path) -> None:
@@ -331,7 +411,29 @@ def test_states_of_a_recurrent_layer_have_the_batch_of_the_sequence(tmp_path: Pa
     made.graph.node[0].input.extend(["", "lengths", "first", "cell"])
     states = [info("first", (1, "n", 6)), info("cell", (1, "n", 6)), info("lengths", ("n",), TensorProto.INT32)]
     made.graph.input.extend(states)
-    assert read(made, tmp_path, input_shape={"steps": 7, "n": 3}).multiply_adds == 7 * STEP["LSTM"]
+    found = read(made, tmp_path, input_shape={"steps": 7, "n": 3})
+    assert (found.multiply_adds, found.exact) == (7 * STEP["LSTM"], False)
+    assert "how long its sequences are is not known" in found.passed_over[0].reason
+
+
+@pytest.mark.parametrize("operator", STEP)
+@pytest.mark.parametrize("ways", [1, 2])
+@pytest.mark.parametrize("layout", [0, 1])
+@pytest.mark.parametrize(
+    ("lengths", "steps", "exact"),
+    [([4], 4, True), ([0], 0, True), ([4] * 3, 4, True), ([4, 2, 1], 4, False), ([9], 7, False), ([-1], 7, False)],
+)
+def test_recurrent_layers_take_no_steps_in_what_pads_a_sequence(
+    tmp_path: Path, operator: str, ways: int, layout: int, lengths: list[int], steps: int, exact: bool
+) -> None:
+    shape = (len(lengths), 7, 5) if layout else (7, len(lengths), 5)
+    gates, way = {"LSTM": 4, "GRU": 3, "RNN": 1}[operator], {"direction": "bidirectional"} if ways == 2 else {}
+    made = recurrent(operator, shape, layout=layout, **way)
+    made.graph.node[0].input.extend(["", "lengths"])
+    made.graph.initializer.append(numpy_helper.from_array(np.array(lengths, np.int32), "lengths"))
+    found = read(made, tmp_path)
+    weights, linear = ways * gates * 6 * (5 + 6), ways * 7 * 6 * 3  # the layer behind reads every step
+    assert (found.multiply_adds, found.exact) == (steps * weights + linear, exact)
 
 
 @pytest.mark.parametrize("perm", [[0, 1, 2], [1, 0, 2]])

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from igc_theory.networks import LayerGraph
-from igc_theory.networks.description.layers import Conv, Linear, Shuffle
+from igc_theory.networks.description.layers import Conv, Linear, Norm, Shuffle
 from igc_theory.networks.readers.onnx_reader import read_onnx
 from igc_theory.networks.readers.operators.quantized import PLAIN
 
@@ -39,7 +39,7 @@ def bytes_(*shape: int) -> np.ndarray:
 def made(
     nodes: Sequence[Any],
     constants: dict[str, Any],
-    shape: Sequence[int],
+    shape: Sequence[int | str],
     opset: int = 17,
     kind: int = TensorProto.FLOAT,
 ) -> Any:
@@ -491,6 +491,18 @@ def test_scales_and_normalisations(tmp_path: Path, node: Any, shape: tuple[int, 
     found = read(made([node], {k: v for k, v in constants.items() if k in node.input}, shape, opset), tmp_path)
     assert found.counts == (0, numbers, 0, 0)
     assert (found.multiply_adds, found.depth, found.exact) == (0, 0, True)
+
+
+@pytest.mark.parametrize("batch", [1, 3, "n"])
+@pytest.mark.parametrize("groups", [1, 2, 8])
+@pytest.mark.parametrize("opset", [18, 20])
+def test_a_group_norm_of_older_operator_sets_has_scale_and_bias_for_each_group(
+    tmp_path: Path, opset: int, groups: int, batch: int | str
+) -> None:
+    node = NODE("GroupNormalization", ["x", "w", "b"], ["y"], num_groups=groups)
+    found = read(made([node], {"w": reals(groups), "b": reals(groups)}, (batch, 8, 3, 3), opset), tmp_path)
+    assert (found.counts, found.exact) == ((0, 2 * groups, 0, 0), True)
+    assert (found.layers[0].node, found.layers[0].output_shape) == (Norm(8, "group norm"), (8, 3, 3))
 
 
 def test_a_group_norm_of_onnxruntime_reads_channels_last_unless_told_otherwise(tmp_path: Path) -> None:

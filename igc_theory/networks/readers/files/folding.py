@@ -57,6 +57,9 @@ _SIZED_BY_VALUES = words(
 _LIKE_FIRST = words("GroupNormalization MeanVarianceNormalization")
 """Operators whose output has the shape of their first input, though ONNX does not infer it."""
 
+_AGAIN = {"GroupNormalization": 21}
+"""Operators that ONNX calls deprecated though they are run, and the operator set of which the definition infers as much."""
+
 _WINDOWED = words("AveragePool Conv ConvInteger ConvTranspose DeformConv LpPool MaxPool QLinearConv")
 
 _SLOW = _WINDOWED | words("Col2Im DFT GRU LSTM MaxRoiPool RNN Resize STFT Upsample")
@@ -80,8 +83,10 @@ def label(node: Any) -> str:
 @cache
 def _schema(operator: str, domain: str, version: int) -> Any:
     """Return the definition of an operator; None if it is not one of ONNX's."""
+    get, domain = onnx.defs.get_schema, "" if domain == "ai.onnx" else domain
     try:
-        return onnx.defs.get_schema(operator, version, "" if domain == "ai.onnx" else domain)
+        found = get(operator, version, domain)
+        return get(operator, _AGAIN[operator], domain) if found.deprecated and operator in _AGAIN else found
     except onnx.defs.SchemaError:
         return None
 

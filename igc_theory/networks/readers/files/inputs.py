@@ -64,13 +64,23 @@ def image_first(inputs: Sequence[Input]) -> list[Input]:
 def settled(axes: Axes, image: Input) -> Axes:
     """Return the axes of the image, decided by the file's own sizes where no operator has decided.
 
-    A single axis counts no examples, and one whose size is open in front of others does, unless its entries meet or signs are weak.
+    A single axis counts no examples. One of open size along which no entries meet does, if the file calls it a batch or it is the
+    first, unless signs are weak. Behind a fixed number of entries it makes them weak, as either may count examples. Where the file
+    fixes one example in front, what a convolution takes for examples are its channels or frames.
     """
-    if axes.decided is None and len(image.sizes) < 2:
+    if axes.decided is not None:
+        is_one = axes.aside and image.sizes[0] == 1 and isinstance(image.sizes[axes.place], int)
+        return replace(axes, place=0) if axes.decided and is_one else axes
+    if len(image.sizes) < 2:
         return replace(axes, decided=False)
+    apart = {k: size for k, size in enumerate(image.sizes) if not isinstance(size, int) and k not in axes.mixed}
+    batches = [k for k, size in apart.items() if "batch" in str(size).lower()]
+    if len(batches) == 1 and not axes.weak:
+        return replace(axes, decided=True, place=batches[0])
     if axes.batched is None and not axes.weak and not isinstance(image.sizes[0], int):
         return replace(axes, decided=True)
-    return axes
+    is_behind = bool(apart) and 0 not in axes.mixed | apart.keys() and image.sizes[0] != 1
+    return replace(axes, weak=axes.weak or is_behind)
 
 
 def checked_sizes(input_shape: Any) -> Given:
@@ -122,12 +132,14 @@ def chosen_sizes(inputs: Sequence[Input], given: Given, axes: Axes) -> Sizes:
     for entry in inputs:
         named |= _meanings(entry, shapes.get(entry.name, ()), named)
     examples = shapes[image.name][axes.examples] if axes.batched is not False and sizes else 1
+    is_fixed = axes.batched is False or isinstance(image.sizes[axes.examples], int)
     for entry in inputs[1:]:
         known = tuple(named.get(size) if isinstance(size, str) else size for size in entry.sizes)
         own = given.get(entry.name)
-        known = (examples if known[0] is None else known[0], *known[1:]) if known else known
-        shapes[entry.name] = _fitted(entry, known, own, axes) if isinstance(own, tuple) else known
-        if None in shapes[entry.name]:
+        shapes[entry.name] = _beside(entry, known, own, examples, axes)
+        # Where the first input has a fixed number of examples, what is open in front of another one may count anything.
+        is_guess = is_fixed and known[:1] == (None,) and not isinstance(own, tuple)
+        if is_guess or None in shapes[entry.name]:
             notes.append(
                 (
                     entry.name,
@@ -136,6 +148,16 @@ def chosen_sizes(inputs: Sequence[Input], given: Given, axes: Axes) -> Sizes:
                 )
             )
     return Sizes(shapes, dynamic, tuple(notes))
+
+
+def _beside(
+    entry: Input, known: tuple[int | None, ...], given: Any, examples: int | None, axes: Axes
+) -> tuple[int | None, ...]:
+    """Return the shape of a further input: what is open in front counts examples, unless it is given, too."""
+    filled = (examples if known[0] is None else known[0], *known[1:]) if known else known
+    if not isinstance(given, tuple):
+        return filled
+    return _fitted(entry, known if len(given) == len(known) else filled, given, axes)
 
 
 def _undecided(size: int | str | None) -> str:

@@ -25,6 +25,10 @@ _MOST_FACTORS = 10
 TOO_MANY = f"its cheapest order is not looked for: it has more than {_MOST_FACTORS} factors"
 
 
+OF_UNKNOWN_LENGTH = "how long its sequences are is not known: every step of the longest possible is counted"
+OF_UNEQUAL_LENGTH = "its sequences are of unequal length: each is counted as the longest"
+
+
 class _Products(NamedTuple):
     """Multiply–adds of a sum of products; of two orders that cost as much, the one with more by weights is less."""
 
@@ -214,21 +218,38 @@ def attention(walk: Walk, operation: Operation) -> None:
 
 
 def recurrent(walk: Walk, operation: Operation) -> None:
-    """Append a recurrent layer, which uses every weight once at each step of the sequence."""
+    """Append a recurrent layer, which uses every weight once at each step of the sequence.
+
+    Behind the length of a sequence ONNX asks for zeros, so nothing is multiplied there, however far it is padded. Runtimes may do
+    more: onnxruntime goes on to the longest sequence of the batch.
+    """
     shape = walk.shapes.get(operation.inputs[0], ())
     weights, bias = operation.inputs[1:3], operation.reads(3)
     if len(shape) != 3 or not all(name in walk.shapes for name in weights):
         walk.pass_over(operation, NO_SHAPE)
         return
-    steps = shape[0] * shape[1]
-    products = steps * sum(prod(walk.shapes[name]) for name in weights)
+    examples = 0 if operation.attributes.get("layout") else 1
+    steps, doubt = _steps(walk, operation.reads(4), shape[1 - examples])
+    products = shape[examples] * steps * sum(prod(walk.shapes[name]) for name in weights)
     cost = Cost(uses({"linear": weights, "bias": [bias]}), products)
     written = next(name for name in operation.outputs if name)
     whole = replace(operation, inputs=_but_zero_states(walk, operation), outputs=(written,))
     walk.depth.setdefault(written, walk.depth.get(operation.outputs[0], 0))
-    examples = 0 if operation.attributes.get("layout") else 1
     node = Operator(operation.operator)
     walk.append(whole, node, cost, source=operation.inputs[0], channels=(-1, -1), examples=examples)
+    if doubt:
+        walk.passed_over.append((operation, doubt, []))
+
+
+def _steps(walk: Walk, lengths: str, padded: int) -> tuple[int, str]:
+    """Return the steps of a sequence, and what is not known of them; padded ones are as many where no lengths are given."""
+    if not lengths:
+        return padded, ""
+    values = walk.values(lengths)
+    if values is None or values.dtype.kind != "i" or not values.size or values.min() < 0 or values.max() > padded:
+        return padded, OF_UNKNOWN_LENGTH
+    longest = int(values.max())
+    return longest, OF_UNEQUAL_LENGTH if values.min() < longest else ""
 
 
 def _but_zero_states(walk: Walk, operation: Operation) -> tuple[str, ...]:

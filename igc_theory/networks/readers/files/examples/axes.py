@@ -129,6 +129,7 @@ def _examples_first(axes: Axes, labels: Labels, operation: Operation, shapes: Ma
     axes.kept |= axes.whole(front)
     if axes.decided is None and front:
         _of_front(axes, front, summed)
+        axes.aside = not any(0 in axes.whole(label) for label in (front, *labels[2:]))
     elif axes.decided is None and operation.operator not in _POOLS:
         _of_none(axes, apart if len(channels) > 1 else (), axes.labels.get(operation.reads(1), ()))
     if axes.channel is None:

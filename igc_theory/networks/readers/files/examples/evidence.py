@@ -18,16 +18,18 @@ class Axes:
     """What is found about the axes of an input.
 
     `decided` is whether one of them counts examples, and `place` that one, if an operator that knows examples says so. `channel`
-    is the axis of the channels, if a convolution, a pool or a normalisation says so. `mixed` and `kept` collect signs that decide
-    where no operator does: along which axes entries meet, and along which ones they stay apart. These signs are `weak` where an
-    operator takes a part of an axis for examples. Axes that it takes together are `joined`; repeated axes are `copied`, and
-    of those `walked` a loop takes one entry at a time. `constants` are tensors that depend on no input.
+    is the axis of the channels, if a convolution, a pool or a normalisation says so. `aside` is whether axis 0 is then neither what
+    it takes for examples nor a side of the image. `mixed` and `kept` collect signs that decide where no operator does: along which
+    axes entries meet, and along which ones they stay apart. These signs are `weak` where an operator takes a part of an axis for
+    examples. Axes that it takes together are `joined`; repeated axes are `copied`, and of those a loop takes `walked` ones entry by
+    entry. `constants` are tensors that depend on no input.
     """
 
     shape: Sizes = ()
     decided: bool | None = None
     place: int = 0
     channel: int | None = None
+    aside: bool = False
     mixed: set[int] = field(default_factory=set)
     kept: set[int] = field(default_factory=set)
     joined: set[int] = field(default_factory=set)
