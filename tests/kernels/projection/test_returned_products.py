@@ -64,6 +64,17 @@ def test_a_kernel_that_cancelling_terms_approach_keeps_terms_that_rounding_leave
         assert distance(kernel, found.product.kernel()) == pytest.approx(found.relative_error, rel=1e-6, abs=1e-7)
 
 
+@pytest.mark.parametrize("dtype", [float, complex])
+def test_what_terms_only_come_near_is_come_near_in_every_basis(dtype: type) -> None:
+    """The same tensor with others for its axes: rounding parts its double eigenvalue into real ones or not, as it happens."""
+    tensor, rng = np.zeros((2, 2, 2)), np.random.default_rng(0)
+    tensor[0, 0, 1] = tensor[0, 1, 0] = tensor[1, 0, 0] = 1
+    for _ in range(30):
+        bases = np.linalg.qr(rng.standard_normal((3, 2, 2)))[0]
+        kernel = np.einsum("abc,ia,jb,kc->ijk", tensor, *bases)[:, :, None].astype(dtype)
+        assert project(kernel, REDUNDANT["around a depthwise window"]).relative_error < 1e-6
+
+
 @pytest.mark.parametrize("scale", [1e-310, 5e-322, 5e-324])
 @pytest.mark.parametrize(
     "chain", [igcv2([2, 2], 1), igcv3(4, 4, 2), Sum([GroupConv(4, 4), GroupConv(4, 4, 4)])], ids=repr

@@ -8,8 +8,9 @@ increases the error.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -21,6 +22,12 @@ from igc_theory.structure.branches import Wires
 from igc_theory.structure.factors import GroupConv
 
 __all__ = ["Terms", "alternate", "depthwise_middle", "random_start", "start"]
+
+COINCIDENT = 1e-6
+"""Least singular value of eigenvectors below which some count as the same: rounding parts double ones by about 1e-8."""
+
+PARTING = 1e-13
+"""Change, relative to a matrix, that parts them: terms grow like one over its root, and what it adds to the error is below that."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,7 +130,7 @@ def start(blocks: Array, rank: int, dtype: DTypeLike = np.float64) -> Terms:
     turned = _largest_terms(blocks.swapaxes(1, 2), rank)
     starts = [_largest_terms(blocks, rank), Terms(turned.inputs, turned.outputs, turned.windows)]
     if rank <= min(blocks.shape[1:3]) and blocks.shape[3] > 1:
-        starts.append(_by_eigenvectors(blocks, rank))
+        starts += _by_eigenvectors(blocks, rank)
     best = starts[0]
     for other in starts[1:]:
         best = other.where(other.lasting(blocks, dtype) & (other.errors(blocks) < best.errors(blocks)), best)
@@ -187,23 +194,39 @@ def _largest_terms(blocks: Array, rank: int) -> Terms:
     return Terms(*(np.pad(part.swapaxes(1, 2), [(0, 0), (0, 0), (0, max(0, missing))]) for part in chosen))
 
 
-def _by_eigenvectors(blocks: Array, rank: int) -> Terms:
-    """Return the terms by simultaneous diagonalization ([Kolda2009], section 3.1: Jennrich's uniqueness argument).
+def _by_eigenvectors(blocks: Array, rank: int) -> Iterator[Terms]:
+    """Yield the terms by simultaneous diagonalization ([Kolda2009], section 3.1: Jennrich's uniqueness argument).
 
     Two mixtures of the slices, on the leading spaces of both sides, are A D B and A D' B with diagonal D and D'. The first times
-    the inverse of the second has the eigenvectors A.
+    the inverse of the second has the eigenvectors A. Where some coincide, as for a sum that terms only come near, rounding would
+    decide whether real ones come of them. Then a small change in either direction parts them: in one of the two they are real.
     """
     n, b, a, area = blocks.shape
     outer = np.linalg.svd(blocks.reshape(n, b, -1), full_matrices=False)[0][..., :rank]
     inner = np.linalg.svd(blocks.swapaxes(1, 2).reshape(n, a, -1), full_matrices=False)[0][..., :rank]
-    mixtures = blocks @ np.random.default_rng(0).standard_normal((area, 2))
+    rng = np.random.default_rng(0)
+    mixtures = blocks @ rng.standard_normal((area, 2))
     one, other = (outer.mT.conj() @ mixtures[..., k] @ inner.conj() for k in range(2))
-    values, vectors = np.linalg.eig(one @ np.linalg.pinv(other))
-    if blocks.dtype.kind != "c":  # of a conjugate pair, which no sum of real terms has, the real and the imaginary part
-        vectors = np.where(values[:, None].imag < 0, vectors.imag, vectors.real)
-    outputs = outer @ vectors
+    pencil = one @ np.linalg.pinv(other)
+    found = np.linalg.eig(pencil)
+    yield _with_outputs(blocks, outer @ _of_type(found, blocks.dtype))
+    if np.linalg.svd(found.eigenvectors, compute_uv=False).min() < COINCIDENT:
+        change = np.linalg.norm(pencil, axis=(1, 2), keepdims=True) * rng.standard_normal((rank, rank))
+        for share in (PARTING, -PARTING):
+            yield _with_outputs(blocks, outer @ _of_type(np.linalg.eig(pencil + share * change), blocks.dtype))
+
+
+def _of_type(found: tuple[Array, Array], dtype: np.dtype[Any]) -> Array:
+    """Return eigenvectors; of a conjugate pair, which no sum of real terms has, the real and the imaginary part."""
+    values, vectors = found
+    return vectors if dtype.kind == "c" else np.where(values[:, None].imag < 0, vectors.imag, vectors.real)
+
+
+def _with_outputs(blocks: Array, outputs: Array) -> Terms:
+    """Return terms with these vectors of the outputs, each with the largest term of what goes with it."""
+    n, b, a, area = blocks.shape
     rows = np.linalg.pinv(outputs) @ blocks.reshape(n, b, -1)
-    p, t, q = np.linalg.svd(rows.reshape(n, rank, a, area), full_matrices=False)
+    p, t, q = np.linalg.svd(rows.reshape(n, -1, a, area), full_matrices=False)
     return Terms(outputs, (p[..., 0] * t[..., :1]).mT, q[..., 0, :].mT)
 
 
