@@ -125,6 +125,8 @@ def draw(
         warnings.simplefilter("error", UserWarning)
         warnings.simplefilter("error", RuntimeWarning)
         mpl.rcParams.update({"svg.hashsalt": name, "svg.fonttype": "path", "pdf.fonttype": 42})
+        # Text in pixels is as wide as in the SVG, whose layout the PNG takes over.
+        mpl.rcParams["text.hinting"] = "none"
         figure = module.draw(columns)
         if not isinstance(figure, Figure):
             raise BuildError(f"draw() returned {type(figure).__name__}, not a Matplotlib figure")

@@ -1,5 +1,6 @@
 """Every figure is what its script makes, and the build keeps its promises."""
 
+import io
 import re
 from itertools import combinations
 from types import SimpleNamespace
@@ -41,6 +42,15 @@ def test_every_figure_is_the_one_its_script_makes_and_no_series_differ_in_hue_al
     assert alike == []
     assert hidden == []
     assert fonts == {"STIXGeneral"}, "one font"
+
+
+@pytest.mark.parametrize("name", ["convolution_as_matrix", "experiments_claims", "redundancy_heatmap"])
+def test_nothing_is_cut_off_at_the_edge_of_a_png(name):
+    columns = build.read_csv((build.HERE / "data" / f"{name}.csv").read_text(encoding="utf-8"))
+    made = build.draw(build.script(name), name, columns, ("svg", "png"))
+    pixels = plt.imread(io.BytesIO(made["png"]))[..., :3]
+    frame = np.concatenate([pixels[:2].reshape(-1, 3), pixels[-2:].reshape(-1, 3), *pixels[:, :2], *pixels[:, -2:]])
+    assert frame.min() == 1
 
 
 @pytest.mark.parametrize(("one", "other", "how"), [
