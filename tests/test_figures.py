@@ -15,7 +15,7 @@ from matplotlib.text import Text
 from figures import build, papers
 from igc_theory.networks import published_tables
 from igc_theory.views.plots.style import PALETTE, branch_colours
-from tests.perception import collapses, indistinct, on_data
+from tests.perception import collapses, indistinct, on_data, pale
 from tools import files as stored
 from tools.files import ROOT
 
@@ -28,10 +28,11 @@ ENTRIES = build.manifest()
 @pytest.mark.parametrize("name", ENTRIES)
 def test_every_figure_is_the_one_its_script_makes_and_no_series_differ_in_hue_alone(name, monkeypatch):
     """Where colours collapse without green or in grey, series differ in dash or marker, or their names stand beside them."""
-    saved, alike, hidden, fonts = build._saved, [], [], set()
+    saved, alike, hidden, faint, fonts = build._saved, [], [], [], set()
 
     def looked_at(figure, *rest):
         alike.extend(indistinct(figure))
+        faint.extend(pale(figure))
         fonts.update(font for text in figure.findobj(Text) for font in text.get_fontfamily())
         made = saved(figure, *rest)
         hidden.extend(on_data(figure))  # where things are is known when they were drawn
@@ -41,6 +42,7 @@ def test_every_figure_is_the_one_its_script_makes_and_no_series_differ_in_hue_al
     assert build.check(name) == []
     assert alike == []
     assert hidden == []
+    assert faint == []
     assert fonts == {"STIXGeneral"}, "one font"
 
 

@@ -11,11 +11,11 @@ from matplotlib.ticker import LogLocator, NullLocator
 from numpy.typing import NDArray
 
 from igc_theory.views.plots.columns import Columns, axes_or_new, checked_columns
-from igc_theory.views.plots.style import PALETTE
+from igc_theory.views.plots.style import PALETTE, legible
 
 __all__ = ["BALANCED", "plot_claims", "plot_factorizations", "plot_gains", "plot_rates", "plot_runs"]
 
-WORDS = {"supported": PALETTE[0], "refuted": PALETTE[5], "no difference": "black", "undecided": "#767676"}
+WORDS = {"supported": PALETTE[0], "refuted": legible(PALETTE[5]), "no difference": "black", "undecided": "#767676"}
 """Colour of each word of a verdict."""
 
 BALANCED = PALETTE[5]
@@ -224,7 +224,7 @@ def plot_factorizations(columns: Columns, ax: Axes | None = None) -> Axes:
     for row in np.flatnonzero(table["balanced"])[:1]:
         ax.annotate(
             "balanced", (table["weights"][row], table["high"][row]), (0, 3), textcoords="offset points",
-            ha="center", va="bottom", color=BALANCED, fontsize=7,
+            ha="center", va="bottom", color=legible(BALANCED), fontsize=7,
         )  # fmt: skip
     ax.set_xscale("log")
     ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
@@ -274,9 +274,8 @@ def plot_gains(columns: Columns, band: float = 0.25, ax: Axes | None = None) -> 
         place = np.searchsorted(depths, shown["blocks"]) + 0.09 * (k - (len(datasets) - 1) / 2)
         ax.vlines(place, shown["low"], shown["high"], color=colour, linewidth=1.1)
         ax.plot(place, shown["gain"], marker=marker, color=colour, markersize=4, linewidth=0.8)
-        ax.annotate(
-            dataset, (place[-1], shown["gain"][-1]), (7, 0), textcoords="offset points", color=colour, va="center"
-        )
+        last = place[-1], shown["gain"][-1]
+        ax.annotate(dataset, last, (7, 0), textcoords="offset points", color=legible(colour), va="center")
     ax.set_xticks(range(depths.size), [str(depth) for depth in depths])
     ax.set(xlabel="blocks", xlim=(-0.3, depths.size - 0.3))
     return ax
