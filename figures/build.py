@@ -262,10 +262,12 @@ def _gallery_entry(entry: Mapping[str, str]) -> str:
 
 
 def front(entries: Mapping[str, Mapping[str, str]]) -> str:
-    """Return the figures of the README, two per row, each with its title: those that the manifest marks `front`."""
+    """Return the figures of the README, two per row, each with a link to its caption: those that the manifest marks `front`."""
     cells = [
-        f"![{entry['alt']}](figures/out/{entry['name']}.svg)<br>**{entry['title']}**".replace("|", "\\|")
-        for entry in entries.values()
+        f"![{entry['alt']}](figures/out/{name}.svg)<br>**[{entry['title']}](figures/README.md#{name})**".replace(
+            "|", "\\|"
+        )
+        for name, entry in entries.items()
         if entry.get("front")
     ]
     rows = [f"| {' | '.join(cells[k : k + 2])} |" for k in range(0, len(cells), 2)]

@@ -409,7 +409,7 @@ def test_a_run_prints_one_line_a_figure_and_writes_the_gallery(command, house, c
     assert lines[0].startswith("[1/1] line ")
     assert lines[0].endswith(" s")
     readme, gallery = ((house.path / name).read_text() for name in ("README.md", "figures/README.md"))
-    assert "| ![A rising line.](figures/out/line.svg)<br>**A line** |" in readme
+    assert "| ![A rising line.](figures/out/line.svg)<br>**[A line](figures/README.md#line)** |" in readme
     assert "## A line\n\n![A rising line.](out/line.svg)\n\nIt | rises. *After IGCV1, Figure 3.*\n" in gallery
     assert readme.startswith("# Title\n<!-- figures -->\n")
     assert readme.endswith("<!-- /figures -->\nend\n")
