@@ -215,15 +215,16 @@ def plot_factorizations(columns: Columns, ax: Axes | None = None) -> Axes:
     names = ("weights", "accuracy", "low", "high")
     table = checked_columns(columns, numbers=names, places=("factors", "balanced"))
     ax = axes_or_new(ax)
+    places = _side_by_side(table["weights"], table["accuracy"])
     for row, balanced in enumerate(table["balanced"]):
-        weights, accuracy = table["weights"][row], table["accuracy"][row]
+        weights, accuracy = places[row], table["accuracy"][row]
         colour = BALANCED if balanced else "#555555"
         ax.vlines(weights, table["low"][row], table["high"][row], color=colour, linewidth=2.4, alpha=0.25)
         digit = f"${table['factors'][row]}$"
         ax.plot(weights, accuracy, marker=digit, color=colour, markersize=4.2, markeredgewidth=0.3)
     for row in np.flatnonzero(table["balanced"])[:1]:
         ax.annotate(
-            "balanced", (table["weights"][row], table["high"][row]), (0, 3), textcoords="offset points",
+            "balanced", (places[row], table["high"][row]), (0, 3), textcoords="offset points",
             ha="center", va="bottom", color=legible(BALANCED), fontsize=7,
         )  # fmt: skip
     ax.set_xscale("log")
@@ -233,6 +234,16 @@ def plot_factorizations(columns: Columns, ax: Axes | None = None) -> Axes:
     ax.margins(x=0.12)
     ax.set(xlabel="weights", ylabel="test accuracy (%)")
     return ax
+
+
+def _side_by_side(weights: NDArray[Any], accuracy: NDArray[Any]) -> NDArray[np.float64]:
+    """Return where digits stand on the axis of weights: those that would lie on one another a little to both sides."""
+    places = np.array(weights, dtype=float)
+    for row in range(places.size):
+        alike = (abs(np.log(weights / weights[row])) < 0.06) & (abs(accuracy - accuracy[row]) < 0.04 * np.ptp(accuracy))
+        order = np.flatnonzero(alike)[np.argsort(weights[alike], kind="stable")]
+        places[row] *= 1.045 ** (2 * order.tolist().index(row) - order.size + 1)
+    return places
 
 
 def plot_gains(columns: Columns, band: float = 0.25, ax: Axes | None = None) -> Axes:
