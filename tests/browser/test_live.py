@@ -81,6 +81,20 @@ def test_a_block_gets_the_librarys_answer(plain, L, M, permuted):
     assert facts(page)["weights"] == f"{answer.facts['weights']:,}"
 
 
+@pytest.mark.parametrize("name", [name for name in LIVE if name.startswith("explore_")])
+def test_every_choice_that_a_page_offers_can_be_made(plain, name):
+    """Names of choices hold commas, which are taken out of numbers only; an error in the page fails the test."""
+    page = plain(f"{name}.html")
+    for control in page.evaluate("tables.controls.filter(one => one.kind === 'choice')"):
+        box = page.locator(f"#set-{control['name']}")
+        for k in range(box.locator("option").count()):
+            wanted = box.locator("option").nth(k).get_attribute("value")
+            box.select_option(index=k)
+            assert box.input_value() == wanted
+            assert wanted in page.evaluate("key()").split("|")
+            assert page.locator("#sentence").inner_text() == page.evaluate("tables.answers[key()][0]")
+
+
 def test_a_number_that_no_table_has_is_answered_by_its_rule(plain):
     page = plain("explore_block.html")
     for number, rule in (("0", "use 1 to 16"), ("17", "use 1 to 16"), ("abc", "is not a whole number")):
