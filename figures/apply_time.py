@@ -1,6 +1,6 @@
 """Time to apply a product: the plan over the number of channels, with the dense matrix and the roofline.
 
-The numbers are those that ``python -m tests.benchmarks apply`` stored last; nothing is timed here.
+The numbers are those that ``python -m tests.benchmarks apply`` stored of one processor; nothing is timed here.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def data() -> dict[str, NDArray[Any]]:
     with RESULTS.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     batches = sorted({int(row["batch"]) for row in rows})
-    return stacked({f"batch {n}": _series([row for row in rows if int(row["batch"]) == n]) for n in batches})
+    return stacked({f"batch {n:,}": _series([row for row in rows if int(row["batch"]) == n]) for n in batches})
 
 
 def draw(columns: dict[str, NDArray[Any]]) -> Figure:

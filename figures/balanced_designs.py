@@ -11,7 +11,7 @@ from matplotlib.ticker import FuncFormatter, NullFormatter
 from numpy.typing import NDArray
 
 from igc_theory.budget.designs.cheapest import strict_designs
-from igc_theory.views.plots.style import COLUMN, FAMILY_COLOURS, PALETTE
+from igc_theory.views.plots.style import COLUMN, FAMILY_COLOURS, PALETTE, legible
 
 CHANNELS, S = 144, 9
 
@@ -43,7 +43,7 @@ def draw(columns: dict[str, NDArray[Any]]) -> Figure:
         widths = str(columns["widths"][place]).removeprefix("K = ") if factors[place] < 5 else ""
         ax.annotate(
             widths, (factors[place], weights[place]), (0, -9), textcoords="offset points",
-            ha="center", va="top", fontsize=7, color=PALETTE[5],
+            ha="center", va="top", fontsize=7, color=legible(PALETTE[5]),
         )  # fmt: skip
     ax.set(yscale="log", xlabel="factors $L$", ylabel="weights per channel", xlim=(1.5, 7.5), ylim=(15, 900))
     ax.set_yticks([20, 50, 100, 200, 500])

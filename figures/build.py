@@ -125,6 +125,8 @@ def draw(
         warnings.simplefilter("error", UserWarning)
         warnings.simplefilter("error", RuntimeWarning)
         mpl.rcParams.update({"svg.hashsalt": name, "svg.fonttype": "path", "pdf.fonttype": 42})
+        # Text in pixels is as wide as in the SVG, whose layout the PNG takes over.
+        mpl.rcParams["text.hinting"] = "none"
         figure = module.draw(columns)
         if not isinstance(figure, Figure):
             raise BuildError(f"draw() returned {type(figure).__name__}, not a Matplotlib figure")
@@ -260,10 +262,12 @@ def _gallery_entry(entry: Mapping[str, str]) -> str:
 
 
 def front(entries: Mapping[str, Mapping[str, str]]) -> str:
-    """Return the figures of the README, two per row, each with its title: those that the manifest marks `front`."""
+    """Return the figures of the README, two per row, each with a link to its caption: those that the manifest marks `front`."""
     cells = [
-        f"![{entry['alt']}](figures/out/{entry['name']}.svg)<br>**{entry['title']}**".replace("|", "\\|")
-        for entry in entries.values()
+        f"![{entry['alt']}](figures/out/{name}.svg)<br>**[{entry['title']}](figures/README.md#{name})**".replace(
+            "|", "\\|"
+        )
+        for name, entry in entries.items()
         if entry.get("front")
     ]
     rows = [f"| {' | '.join(cells[k : k + 2])} |" for k in range(0, len(cells), 2)]

@@ -22,5 +22,5 @@ def data() -> dict[str, NDArray[Any]]:
 def draw(columns: dict[str, NDArray[Any]]) -> Figure:
     """Draw the patch, the vector and the matrix in one column."""
     figure, ax = plt.subplots(figsize=(COLUMN, 1.4))
-    plot_patch_matrix(columns, ax)
+    plot_patch_matrix(columns, ax).set_anchor("E")  # its labels reach beyond the axes on the left
     return figure

@@ -14,6 +14,8 @@ from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
+from igc_theory.views.plots.style import legible
+
 DEUTERANOPIA = np.array([
     [0.367322, 0.860646, -0.227968],
     [0.280085, 0.672501, 0.047413],
@@ -95,8 +97,8 @@ def _of_collection(collection: Collection) -> Iterator[Mark]:
 
 
 def labelled(ax: Axes) -> set[str]:
-    """Return the colours in which something is written beside the marks: direct labels."""
-    return {to_hex(text.get_color()) for text in ax.texts if text.get_text().strip()}
+    """Return the colours in which something is written beside the marks: direct labels, which may be darker than their marks."""
+    return {legible(text.get_color()) for text in ax.texts if text.get_text().strip()}
 
 
 def indistinct(figure: Figure) -> list[str]:
@@ -107,12 +109,24 @@ def indistinct(figure: Figure) -> list[str]:
         for one, other in combinations(sorted(set(marks(ax)), key=str), 2):
             how = (
                 ""
-                if one.look != other.look or {one.colour[:7], other.colour[:7]} <= named
+                if one.look != other.look or {legible(one.colour[:7]), legible(other.colour[:7])} <= named
                 else collapses(one.colour, other.colour)
             )
             if how:
                 found.append(f"panel {number}: {one.colour} and {other.colour}, {one.look}, in {how}")
     return found
+
+
+def pale(figure: Figure) -> list[str]:
+    """Return the texts of a figure that stand out from white by less than 4.5 to 1; white ones lie on a colour."""
+    written = [
+        text for text in figure.findobj(Text) if text.get_text().strip() and not same_color(text.get_color(), "white")
+    ]
+    return [_shown(text) for text in written if 1.05 / (_light(text.get_color()) + 0.05) < 4.5]
+
+
+def _light(colour: str) -> float:
+    return float(((lab(colour)[0] + 16) / 116) ** 3)
 
 
 def on_data(figure: Figure) -> list[str]:

@@ -1,5 +1,6 @@
 """Every figure is what its script makes, and the build keeps its promises."""
 
+import io
 import re
 from itertools import combinations
 from types import SimpleNamespace
@@ -14,7 +15,7 @@ from matplotlib.text import Text
 from figures import build, papers
 from igc_theory.networks import published_tables
 from igc_theory.views.plots.style import PALETTE, branch_colours
-from tests.perception import collapses, indistinct, on_data
+from tests.perception import collapses, indistinct, on_data, pale
 from tools import files as stored
 from tools.files import ROOT
 
@@ -27,10 +28,11 @@ ENTRIES = build.manifest()
 @pytest.mark.parametrize("name", ENTRIES)
 def test_every_figure_is_the_one_its_script_makes_and_no_series_differ_in_hue_alone(name, monkeypatch):
     """Where colours collapse without green or in grey, series differ in dash or marker, or their names stand beside them."""
-    saved, alike, hidden, fonts = build._saved, [], [], set()
+    saved, alike, hidden, faint, fonts = build._saved, [], [], [], set()
 
     def looked_at(figure, *rest):
         alike.extend(indistinct(figure))
+        faint.extend(pale(figure))
         fonts.update(font for text in figure.findobj(Text) for font in text.get_fontfamily())
         made = saved(figure, *rest)
         hidden.extend(on_data(figure))  # where things are is known when they were drawn
@@ -40,7 +42,17 @@ def test_every_figure_is_the_one_its_script_makes_and_no_series_differ_in_hue_al
     assert build.check(name) == []
     assert alike == []
     assert hidden == []
+    assert faint == []
     assert fonts == {"STIXGeneral"}, "one font"
+
+
+@pytest.mark.parametrize("name", ["convolution_as_matrix", "experiments_claims", "redundancy_heatmap"])
+def test_nothing_is_cut_off_at_the_edge_of_a_png(name):
+    columns = build.read_csv((build.HERE / "data" / f"{name}.csv").read_text(encoding="utf-8"))
+    made = build.draw(build.script(name), name, columns, ("svg", "png"))
+    pixels = plt.imread(io.BytesIO(made["png"]))[..., :3]
+    frame = np.concatenate([pixels[:2].reshape(-1, 3), pixels[-2:].reshape(-1, 3), *pixels[:, :2], *pixels[:, -2:]])
+    assert frame.min() == 1
 
 
 @pytest.mark.parametrize(("one", "other", "how"), [
@@ -397,7 +409,7 @@ def test_a_run_prints_one_line_a_figure_and_writes_the_gallery(command, house, c
     assert lines[0].startswith("[1/1] line ")
     assert lines[0].endswith(" s")
     readme, gallery = ((house.path / name).read_text() for name in ("README.md", "figures/README.md"))
-    assert "| ![A rising line.](figures/out/line.svg)<br>**A line** |" in readme
+    assert "| ![A rising line.](figures/out/line.svg)<br>**[A line](figures/README.md#line)** |" in readme
     assert "## A line\n\n![A rising line.](out/line.svg)\n\nIt | rises. *After IGCV1, Figure 3.*\n" in gallery
     assert readme.startswith("# Title\n<!-- figures -->\n")
     assert readme.endswith("<!-- /figures -->\nend\n")

@@ -52,6 +52,13 @@ def test_every_notebook_keeps_the_rules(name):
     assert broken_rules(build.read(NOTEBOOKS[name])) == []
 
 
+@pytest.mark.parametrize("name", build.notebooks())
+def test_maps_of_counts_name_their_colours(name):
+    """Matplotlib's own map is dark at zero, where every other map of the project is white."""
+    source = build.notebooks()[name].read_text(encoding="utf-8")
+    assert all("cmap=" in call for call in re.findall(r"imshow\([^)]*\)", source))
+
+
 def test_notebooks_are_numbered_in_order():
     numbers = [int(re.match(r"(\d\d)_", name)[1]) for name in NOTEBOOKS]
     theory, explorers = ([n for n in numbers if (n >= 20) == is_explorer] for is_explorer in (False, True))

@@ -6,10 +6,12 @@ import re
 import pytest
 
 from figures.six_ways import MATRIX, WAYS
+from igc_theory.budget.curves.tradeoffs import width_against_parameters
 from igc_theory.structure import interleaved, path_counts
 from igc_theory.views.explorers.balance import balance_answer
 from igc_theory.views.explorers.blocks import block_answer
 from igc_theory.views.explorers.budgets import budget_answer
+from igc_theory.views.plots.style import SIGNED
 from website.pages import LIVE
 from website.redundancy import hidden_blocks
 
@@ -79,6 +81,20 @@ def test_a_block_gets_the_librarys_answer(plain, L, M, permuted):
     assert facts(page)["weights"] == f"{answer.facts['weights']:,}"
 
 
+@pytest.mark.parametrize("name", [name for name in LIVE if name.startswith("explore_")])
+def test_every_choice_that_a_page_offers_can_be_made(plain, name):
+    """Names of choices hold commas, which are taken out of numbers only; an error in the page fails the test."""
+    page = plain(f"{name}.html")
+    for control in page.evaluate("tables.controls.filter(one => one.kind === 'choice')"):
+        box = page.locator(f"#set-{control['name']}")
+        for k in range(box.locator("option").count()):
+            wanted = box.locator("option").nth(k).get_attribute("value")
+            box.select_option(index=k)
+            assert box.input_value() == wanted
+            assert wanted in page.evaluate("key()").split("|")
+            assert page.locator("#sentence").inner_text() == page.evaluate("tables.answers[key()][0]")
+
+
 def test_a_number_that_no_table_has_is_answered_by_its_rule(plain):
     page = plain("explore_block.html")
     for number, rule in (("0", "use 1 to 16"), ("17", "use 1 to 16"), ("abc", "is not a whole number")):
@@ -104,6 +120,32 @@ def test_widths_and_budgets_get_the_librarys_answers(plain):
     assert page.locator("#sentence").inner_text() == answer.sentence
     rows = [row.locator("td").all_inner_texts() for row in page.locator("#picture tr").all()[1:]]
     assert [row[1] for row in rows] == [f"{channels:,}" for channels in answer.table.columns["channels"]]
+
+
+def test_the_lines_of_the_budget_page_are_named_in_their_order(plain):
+    page = plain("explore_budget.html")
+    for side in (1, 3, 5):
+        page.get_by_label("kernel").select_option(label=f"{side}×{side}")
+        columns = width_against_parameters([100_000], side**2)
+        widths = dict(zip(columns["series"].tolist(), columns["width"].tolist(), strict=True))
+        order = sorted((name for name in widths if "integer" not in name), key=widths.get, reverse=True)
+        assert f"from the top: {'; '.join(order)}. The first" in page.locator("#lines").inner_text()
+        assert order[0] == "continuous optimum"
+
+
+def test_positive_weights_are_orange_and_negative_ones_blue_as_in_the_figures(plain):
+    page = plain("redundancy.html")
+    fills = (
+        page.locator("#ways figure")
+        .first.locator("rect")
+        .evaluate_all("cells => cells.map(cell => getComputedStyle(cell).fill)")
+    )
+    assert len(set(fills)) == 2
+    assert len({(fill, value > 0) for fill, value in zip(fills, MATRIX.ravel(), strict=True)}) == 2
+    red, _, blue = map(int, re.findall(r"\d+", fills[0])[:3])
+    assert red > blue
+    assert SIGNED(1.0)[0] > SIGNED(1.0)[2]
+    assert "Orange is positive, blue negative" in page.locator("main p").first.inner_text()
 
 
 def test_walking_back_stretches_the_arc_until_it_covers_the_inputs(plain):

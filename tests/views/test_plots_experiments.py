@@ -134,3 +134,17 @@ def test_bad_columns_are_refused(plot):
         plot({"nothing": [1]})
     with pytest.raises(TypeError, match="not a mapping"):
         plot([1, 2])
+
+
+def test_digits_of_equal_designs_stand_side_by_side_around_their_weights():
+    columns = {
+        "weights": [1000, 1000, 1000, 4000],
+        "factors": [2, 3, 4, 1],
+        "accuracy": [90.0, 90.1, 80, 99],
+        "balanced": [0] * 4,
+    }
+    ax = plot_factorizations(columns | {"low": [79.0] * 4, "high": [99.5] * 4})
+    first, second, below, far = (float(line.get_xdata()[0]) for line in ax.lines)
+    assert second > 1.05 * first
+    assert first * second == pytest.approx(1000**2)
+    assert (below, far) == (1000, 4000)

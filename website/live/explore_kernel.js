@@ -1,11 +1,11 @@
 "use strict"
 
-// Signed values: zero is the page's own colour, positive blue, negative orange.
+// Signed values: zero is the page's own colour, positive orange, negative blue, as in the figures.
 function pixels(text, title) {
   const bytes = Uint8Array.from(atob(text), letter => letter.charCodeAt(0)), side = Math.sqrt(bytes.length)
   const canvas = element("canvas", {width: side, height: side, role: "img", "aria-label": title}), pen = canvas.getContext("2d"), image = pen.createImageData(side, side)
   bytes.forEach((byte, n) => {
-    const value = (byte - 128) / 127, [red, green, blue] = value > 0 ? [0, 114, 178] : [213, 94, 0]
+    const value = (byte - 128) / 127, [red, green, blue] = value > 0 ? [213, 94, 0] : [0, 114, 178]
     image.data.set([red, green, blue, Math.round(255 * Math.min(1, Math.abs(value)))], 4 * n)
   })
   pen.putImageData(image, 0, 0)

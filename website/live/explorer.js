@@ -19,12 +19,12 @@ function made(one) {
     return element("label", {}, one.label, one.box)
   }
   one.slider = element("input", {type: "range", min: 0, "aria-label": `${one.label}, slider`, oninput: () => set(one, String(offered(one)[one.slider.value]))})
-  one.box = element("input", {type: "text", inputmode: "numeric", size: 6, id, oninput: () => set(one, one.box.value)})
+  one.box = element("input", {type: "text", inputmode: "numeric", size: 6, id, oninput: () => set(one, one.box.value.replaceAll(",", "").trim())})
   return element("span", {class: "number"}, element("label", {for: id}, one.label), one.box, one.slider)
 }
 
 function set(one, typed) {
-  one.typed = typed.replaceAll(",", "").trim()
+  one.typed = typed
   show(one)
 }
 

@@ -81,7 +81,7 @@ function cost(number) {
 function square(rows, side, alt, words = () => []) {
   const most = Math.max(...rows.flat().map(Math.abs))
   const cells = rows.map((row, r) => row.map((value, c) => shape("g", {style: `transform: translate(${c * side}px, ${r * side}px)`}, shape("rect", {
-    width: side - 1, height: side - 1, class: value < 0 ? "cell negative" : "cell", style: `--share: ${Math.abs(value) / most}`,
+    width: side - 1, height: side - 1, class: value > 0 ? "cell positive" : "cell", style: `--share: ${Math.abs(value) / most}`,
   }), ...words(value))))
   return {cells, picture: drawing(side * rows.length, side * rows.length, alt, ...cells.flat())}
 }

@@ -11,11 +11,11 @@ from matplotlib.ticker import LogLocator, NullLocator
 from numpy.typing import NDArray
 
 from igc_theory.views.plots.columns import Columns, axes_or_new, checked_columns
-from igc_theory.views.plots.style import PALETTE
+from igc_theory.views.plots.style import PALETTE, legible
 
 __all__ = ["BALANCED", "plot_claims", "plot_factorizations", "plot_gains", "plot_rates", "plot_runs"]
 
-WORDS = {"supported": PALETTE[0], "refuted": PALETTE[5], "no difference": "black", "undecided": "#767676"}
+WORDS = {"supported": PALETTE[0], "refuted": legible(PALETTE[5]), "no difference": "black", "undecided": "#767676"}
 """Colour of each word of a verdict."""
 
 BALANCED = PALETTE[5]
@@ -215,16 +215,17 @@ def plot_factorizations(columns: Columns, ax: Axes | None = None) -> Axes:
     names = ("weights", "accuracy", "low", "high")
     table = checked_columns(columns, numbers=names, places=("factors", "balanced"))
     ax = axes_or_new(ax)
+    places = _side_by_side(table["weights"], table["accuracy"])
     for row, balanced in enumerate(table["balanced"]):
-        weights, accuracy = table["weights"][row], table["accuracy"][row]
+        weights, accuracy = places[row], table["accuracy"][row]
         colour = BALANCED if balanced else "#555555"
         ax.vlines(weights, table["low"][row], table["high"][row], color=colour, linewidth=2.4, alpha=0.25)
         digit = f"${table['factors'][row]}$"
         ax.plot(weights, accuracy, marker=digit, color=colour, markersize=4.2, markeredgewidth=0.3)
     for row in np.flatnonzero(table["balanced"])[:1]:
         ax.annotate(
-            "balanced", (table["weights"][row], table["high"][row]), (0, 3), textcoords="offset points",
-            ha="center", va="bottom", color=BALANCED, fontsize=7,
+            "balanced", (places[row], table["high"][row]), (0, 3), textcoords="offset points",
+            ha="center", va="bottom", color=legible(BALANCED), fontsize=7,
         )  # fmt: skip
     ax.set_xscale("log")
     ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
@@ -233,6 +234,16 @@ def plot_factorizations(columns: Columns, ax: Axes | None = None) -> Axes:
     ax.margins(x=0.12)
     ax.set(xlabel="weights", ylabel="test accuracy (%)")
     return ax
+
+
+def _side_by_side(weights: NDArray[Any], accuracy: NDArray[Any]) -> NDArray[np.float64]:
+    """Return where digits stand on the axis of weights: those that would lie on one another a little to both sides."""
+    places = np.array(weights, dtype=float)
+    for row in range(places.size):
+        alike = (abs(np.log(weights / weights[row])) < 0.06) & (abs(accuracy - accuracy[row]) < 0.04 * np.ptp(accuracy))
+        order = np.flatnonzero(alike)[np.argsort(weights[alike], kind="stable")]
+        places[row] *= 1.045 ** (2 * order.tolist().index(row) - order.size + 1)
+    return places
 
 
 def plot_gains(columns: Columns, band: float = 0.25, ax: Axes | None = None) -> Axes:
@@ -274,9 +285,8 @@ def plot_gains(columns: Columns, band: float = 0.25, ax: Axes | None = None) -> 
         place = np.searchsorted(depths, shown["blocks"]) + 0.09 * (k - (len(datasets) - 1) / 2)
         ax.vlines(place, shown["low"], shown["high"], color=colour, linewidth=1.1)
         ax.plot(place, shown["gain"], marker=marker, color=colour, markersize=4, linewidth=0.8)
-        ax.annotate(
-            dataset, (place[-1], shown["gain"][-1]), (7, 0), textcoords="offset points", color=colour, va="center"
-        )
+        last = place[-1], shown["gain"][-1]
+        ax.annotate(dataset, last, (7, 0), textcoords="offset points", color=legible(colour), va="center")
     ax.set_xticks(range(depths.size), [str(depth) for depth in depths])
     ax.set(xlabel="blocks", xlim=(-0.3, depths.size - 0.3))
     return ax

@@ -10,7 +10,7 @@ from matplotlib.ticker import FuncFormatter, NullFormatter
 from numpy.typing import NDArray
 
 from igc_theory.views.plots.columns import Columns, axes_or_new, checked_columns
-from igc_theory.views.plots.style import FAMILY_COLOURS, PALETTE
+from igc_theory.views.plots.style import FAMILY_COLOURS, PALETTE, legible
 
 __all__ = ["plot_path_lengths", "plot_recount", "plot_size_against_accuracy", "plot_width_series"]
 
@@ -116,7 +116,7 @@ def _label(ax: Axes, text: str, x: float, y: float, dx: float, dy: float, colour
     side = "left" if dx >= 0 else "right"
     ax.annotate(
         str(text), (x, y), (dx, dy), textcoords="offset points", ha=side, va="center",
-        fontsize=6.5, color=colour, fontweight=weight,
+        fontsize=6.5, color=legible(colour), fontweight=weight,
     )  # fmt: skip
 
 
@@ -162,7 +162,7 @@ def plot_recount(columns: Columns, ax: Axes | None = None) -> Axes:
     ax.set_yticks(rows, [str(label) for label in table["label"]])
     ax.tick_params(axis="y", length=0)
     _plain_log_axis(ax)
-    left, right = 0.84 * min(1.0, table["ratio"].min()), 1.2 * max(1.0, table["ratio"].max())
+    left, right = 0.8 * min(1.0, table["ratio"].min()), 1.2 * max(1.0, table["ratio"].max())
     ticks = [tick for tick in (0.2, 0.3, 0.5, 0.6, 0.8, 1, 1.2, 1.5, 2, 3, 5) if left < tick < right]
     ax.set(ylim=(len(rows) - 0.4, -0.6), xlim=(left, right), xlabel="our count / printed figure")
     ax.set_xticks(ticks, minor=False)
@@ -176,7 +176,7 @@ def _write_difference(ax: Axes, ratio: float, row: int) -> None:
     places = 0 if abs(ratio - 1) > 0.195 else 1 if abs(ratio - 1) >= 0.001 else 2
     ax.annotate(
         f"{100 * (ratio - 1):+.{places}f} %".replace("-", "−"), (ratio, row), (4 * side, 0), textcoords="offset points",
-        ha="left" if side > 0 else "right", va="center", fontsize=6, color=_DIFFERS,
+        ha="left" if side > 0 else "right", va="center", fontsize=6, color=legible(_DIFFERS),
     )  # fmt: skip
 
 
