@@ -127,6 +127,20 @@ def test_order_of_the_families() -> None:
         assert budgets[3] < 100 * (9 + e * log(100))
 
 
+@pytest.mark.parametrize("S", [1, 2, 3])
+def test_small_windows_have_no_design_beyond_the_continuous_optimum(S: int) -> None:
+    """For 1×1 and 1×2 windows balance is attainable at its best number of factors, so that C (S + e ln C) is no bound."""
+    table = width_against_parameters([50, 500, 5000], S)
+    widths = {series: rows(table, series=series)["width"] for series in dict.fromkeys(table["series"])}
+    bound = widths["continuous optimum"]
+    for series in widths.keys() - {"group, 4 branches"}:  # alone it is not dense
+        assert (widths[series] <= bound * (1 + 1e-12)).all(), series
+    table = integer_optima(64, S)
+    assert (table["bound"] <= table["dense"]).all()
+    least = [min(cheapest_real(C, L, S) for L in range(2, 12)) for C in range(20, 65)]
+    assert table["bound"][18:] == pytest.approx(least, rel=0.02)
+
+
 def test_weights_against_factors() -> None:
     for C in (12, 64, 97, 416):
         table = weights_against_factors(C)
