@@ -180,7 +180,12 @@ def _integral(value: Quantity) -> bool:
 
 
 def _checked_symbol(name: str, value: Quantity, above: int) -> Quantity:
-    if (value - above).is_positive is False:
+    try:
+        positive = (value - above).is_positive
+    except TypeError:  # an equation, a truth value, a matrix
+        way_out = "give a number or a SymPy expression for one"
+        raise TypeError(f"{name}={shown(value)} is {kind_of(value)}: {way_out}") from None
+    if positive is False or (value.is_number and not value.is_comparable):  # the latter is SymPy's nan
         raise ValueError(
             f"{name}={value} is not above {above}: use a positive symbol, such as Symbol({name!r}, positive=True)"
         )
