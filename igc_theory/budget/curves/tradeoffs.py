@@ -93,7 +93,8 @@ def attainable_width(T: ArrayLike, L: ArrayLike, S: int) -> NDArray[np.float64]:
     T, L = (np.asarray(quantity(name, value), dtype=float) for name, value in (("T", T), ("L", L)))
     S = positive_int("S", no_window(S), maximum=MOST_AREA)
     balanced = balanced_width(T, L, S)
-    depthwise = depthwise_width(T, np.maximum(L - 1, 1), S)
+    # One factor alone is balanced: the number of pointwise ones in its place is not looked at.
+    depthwise = depthwise_width(T, np.where(L > 1, L - 1, 1), S)
     return np.asarray(np.where((S * balanced) ** (1 / L) >= S, balanced, depthwise))
 
 

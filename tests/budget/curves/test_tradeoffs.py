@@ -26,6 +26,7 @@ from igc_theory.budget.curves.tradeoffs import (
     width_against_parameters,
     width_of_equal_branches,
 )
+from igc_theory.budget.formulas.widths import attainable_parameters
 from igc_theory.structure import (
     depthwise_separable,
     group,
@@ -94,6 +95,13 @@ def test_attainable_width_spends_the_budget() -> None:
     for budget in (50.0, 400.0, 4672.0, 1e6):
         for L, width in enumerate(attainable_width(budget, np.arange(1, 9), 9), start=1):
             assert width * cheapest_real(float(width), L) == pytest.approx(budget, rel=1e-7)
+
+
+def test_attainable_width_spends_the_budget_at_real_numbers_of_factors() -> None:
+    for budget in (12.0, 50.0, 4672.0):
+        for L in (1.0, 1.05, 1.2, 1.5, 1.8, 2.5, 6.25):
+            width = attainable_width(budget, L, 9)
+            assert attainable_parameters(width, L, 9) == pytest.approx(budget, rel=1e-9), (budget, L)
 
 
 def test_continuous_widths_spend_the_budget_of_their_chains() -> None:
