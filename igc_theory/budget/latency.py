@@ -225,9 +225,7 @@ class LatencyTable:
     @cached_property
     def errors(self) -> NDArray[np.float64]:
         """Measured time of each chain kept from the fit, divided by the predicted one."""
-        expected = [_call_time(self, chain_work(timed.chain, timed.height, timed.width)) for timed in self.chains]
-        errors: NDArray[np.float64] = np.array([timed.milliseconds for timed in self.chains]) / np.array(expected)
-        return errors
+        return self._measured / self._expected
 
     @cached_property
     def interval(self) -> tuple[float, float]:
@@ -242,19 +240,26 @@ class LatencyTable:
         """Spearman's rank correlation between predicted and measured times of the chains kept from the fit."""
         from scipy.stats import spearmanr
 
-        measured = np.array([timed.milliseconds for timed in self.chains])
-        return float(spearmanr(measured / self.errors, measured).statistic)
+        return float(spearmanr(self._expected, self._measured).statistic)
 
     def __repr__(self) -> str:
         counted = f"{len(self.layers)} layers, {len(self.chains)} chains"
         return f"LatencyTable({self.where}, {counted})"
 
     @cached_property
+    def _measured(self) -> NDArray[np.float64]:
+        return np.array([timed.milliseconds for timed in self.chains])
+
+    @cached_property
+    def _expected(self) -> NDArray[np.float64]:
+        return np.array([_call_time(self, chain_work(timed.chain, timed.height, timed.width)) for timed in self.chains])
+
+    @cached_property
     def _by_kind(self) -> dict[str, list[tuple[Work, float]]]:
         found: dict[str, list[tuple[Work, float]]] = {}
         for timed in self.layers:
-            (work,) = _works(timed.chain, (timed.height, timed.width))
-            found.setdefault(work.kind, []).append((work, timed.milliseconds))
+            for work in _works(timed.chain, (timed.height, timed.width)):  # one, or none if it changes nothing
+                found.setdefault(work.kind, []).append((work, timed.milliseconds))
         return found
 
     def _stand_ins(self, kind: str) -> list[str]:

@@ -20,6 +20,9 @@ __all__ = ["Chain", "Factor", "Parallel", "Placement", "Row", "SerialFactor"]
 Row = tuple[str, str, str, str]
 """One line of a display: factor, kind, branch, parameters."""
 
+MOST_NESTED = 32
+"""Sums inside one another: whatever is asked of one, it asks of those inside, and Python's stack has an end."""
+
 
 @dataclass(frozen=True, init=False, repr=False)
 class Chain:
@@ -204,6 +207,9 @@ class Parallel(Chain, ABC):
         chains = self._checked(listed("branches", branches, way_out))
         spliced = (inner for chain in chains for inner in (chain.branches if type(chain) is type(self) else (chain,)))
         settle(self, branches=tuple(spliced), name=text("name", name))
+        if self._depth > MOST_NESTED:
+            nested = f"branches has {self._depth} of Sum and DirectSum in turn inside one another"
+            raise ValueError(f"{nested}, more than {MOST_NESTED}: nest fewer")
         self._check_images()
 
     @property
@@ -225,6 +231,14 @@ class Parallel(Chain, ABC):
     def kind(self) -> str:
         """What it is and of how many branches, as displays and messages call it."""
         return f"{type(self).__name__} of {len(self.branches)}"
+
+    @cached_property
+    def _depth(self) -> int:
+        """How many sums are inside one another, with itself."""
+        inside = (
+            factor._depth for branch in self.branches for factor in branch.factors if isinstance(factor, Parallel)
+        )
+        return 1 + max(inside, default=0)
 
     @property
     def additions(self) -> int:

@@ -15,6 +15,9 @@ __all__ = ["ChannelPermutation", "interleave"]
 MOST_INDICES = 2**27
 """Channels whose index list is made: a gigabyte."""
 
+HASHED = 64
+"""Entries of an index list that a hash looks at, at most."""
+
 
 class ChannelPermutation:
     """A permutation of channels in gather convention: ``y = x[indices]``, that is ``P @ x == x[indices]``.
@@ -127,12 +130,19 @@ class ChannelPermutation:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, ChannelPermutation):
             return NotImplemented
-        if self.interleaved is not None and self.interleaved == other.interleaved:
-            return True
+        if self.interleaved is not None and other.interleaved is not None:
+            # Channel 1 comes from channel `width`, or stays where the interleaving changes nothing: no index list is needed.
+            nothing = self.channels == other.channels and 1 in self.interleaved and 1 in other.interleaved
+            return nothing or self.interleaved == other.interleaved
         return self.channels == other.channels and bool(np.array_equal(self.indices, other.indices))
 
     def __hash__(self) -> int:
-        return hash((self.channels, self.indices.tobytes()))
+        # A sample tells most permutations apart, and those made by `interleave` need no index list for it.
+        step = -(-self.channels // HASHED)
+        if self.interleaved is None:
+            return hash((self.channels, *self.indices[::step].tolist()))
+        groups, width = self.interleaved
+        return hash((self.channels, *(k % groups * width + k // groups for k in range(0, self.channels, step))))
 
     def __reduce__(self) -> tuple[Any, ...]:
         if self.interleaved is not None:

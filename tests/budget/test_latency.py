@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.stats import spearmanr
 
 from igc_theory.budget import LatencyTable, best_block
 from igc_theory.budget.latency import Timed, Work, chain_latency, chain_work, conv_work, operator_time
@@ -96,6 +97,21 @@ def test_the_interval_and_the_rank_tell_how_far_the_model_is_off() -> None:
     assert chain_latency(regular(8, 8, 1), true_table([]), 7, 7).high == float("inf")
 
 
+def test_a_chain_that_takes_no_time_has_a_rank_too() -> None:
+    chains = [Timed(chain, side, side, time) for (chain, side), time in zip(CHAINS, [2.0, 1.0, 0.0], strict=True)]
+    table = LatencyTable(FACTS, true_table([]).layers, chains)
+    assert table.errors[2] == 0
+    assert table.rank_correlation == pytest.approx(
+        spearmanr([true_time(*case) for case in CHAINS], [2, 1, 0]).statistic
+    )
+
+
+def test_an_identity_among_the_layers_changes_nothing() -> None:
+    layers = true_table([]).layers
+    table = LatencyTable(FACTS, [*layers, Timed(Chain([interleave(1, 4)]), 7, 7, 0.1)])
+    assert table.coefficients == LatencyTable(FACTS, layers).coefficients
+
+
 def test_shuffles_count_only_where_they_cannot_be_folded() -> None:
     spared = regular(8, 8, 1) + interleave(2, 4) + regular(8, 8, 1)
     assert [work.kind for work in chain_work(spared, 7, 7)] == ["pointwise", "pointwise"]
@@ -133,6 +149,7 @@ def test_more_work_never_takes_less_time() -> None:
     [
         (lambda: LatencyTable(FACTS, []), "layers"),
         (lambda: LatencyTable(FACTS, [Timed(Chain([interleave(2, 2)]), 7, 7, 1.0)]), "no convolution"),
+        (lambda: LatencyTable(FACTS, [Timed(Chain([interleave(4, 1)]), 7, 7, 1.0)]), "no convolution"),
         (lambda: LatencyTable("here", []), "machine='here'"),
         (lambda: LatencyTable(FACTS, [regular(2, 2)]), r"layers\[0\]"),
         (lambda: LatencyTable(FACTS, [Timed(igcv1(2, 2), 7, 7, 1.0)]), r"layers\[0\].*one factor"),

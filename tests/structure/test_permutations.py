@@ -56,6 +56,21 @@ def test_a_million_interleaved_channels_keep_no_index_list_when_copied() -> None
     assert pickle.loads(pickle.dumps(ChannelPermutation([2, 0, 1]))).indices.tolist() == [2, 0, 1]
 
 
+def test_interleavings_of_any_size_are_compared_and_hashed_without_index_lists() -> None:
+    huge = [interleave(2**l, 2 ** (40 - l)) for l in range(41)]
+    alike = [(k, l) for k in range(41) for l in range(41) if huge[k] == huge[l]]
+    assert alike == sorted([(k, k) for k in range(41)] + [(0, 40), (40, 0)])
+    assert len(set(huge)) == 40
+    assert interleave(1, 2**40) != interleave(1, 2**39)
+
+
+def test_all_interleavings_of_small_sizes_are_equal_where_their_lists_are() -> None:
+    small = [interleave(L, M) for L in range(1, 13) for M in range(1, 13)] + [interleave(1, 70), interleave(70, 2)]
+    for p in small:
+        assert hash(p) == hash(ChannelPermutation(p.indices))
+        assert all((p == q) == (p.indices.tolist() == q.indices.tolist()) for q in small)
+
+
 @pytest.mark.parametrize(
     ("indices", "error", "sentence"),
     [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 from collections.abc import Callable
 from math import prod
 
@@ -184,6 +186,18 @@ def test_counts_beyond_int64_are_exact_or_refused() -> None:
 def test_bad_branches(make: Callable[[], object], error: type[Exception], sentence: str) -> None:
     with pytest.raises(error, match=sentence):
         make()
+
+
+def test_the_deepest_nesting_answers_everything_and_a_deeper_one_is_refused() -> None:
+    nested: Chain = Chain([GroupConv(2, 2)])
+    for level in range(32):
+        nested = Sum([[nested], []]) if level % 2 else DirectSum([[nested]])
+    assert path_counts(nested).tolist() == [[17, 1], [1, 17]]
+    assert eval(repr(nested)) == nested == copy.deepcopy(nested) == pickle.loads(pickle.dumps(nested))
+    assert str(nested).count("Sum of") == 32
+    assert Sum([nested, []]).branches[:2] == nested.branches  # sums of sums are spliced, and nest no deeper
+    with pytest.raises(ValueError, match=r"branches has 33 of Sum and DirectSum .* more than 32: nest fewer"):
+        DirectSum([nested])
 
 
 def test_windows_all_even_have_a_centre() -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from math import isqrt
+from math import e, isqrt
 from typing import Any
 
 import numpy as np
@@ -28,6 +28,8 @@ from igc_theory.budget.formulas.widths import (
     constrained_parameters,
     constrained_width,
     depthwise_width,
+    stationary_parameters,
+    stationary_width,
 )
 from igc_theory.structure.arguments.numbers import positive_int
 from igc_theory.structure.arguments.sequences import MOST_AREA, array_of, listed
@@ -91,7 +93,8 @@ def attainable_width(T: ArrayLike, L: ArrayLike, S: int) -> NDArray[np.float64]:
     T, L = (np.asarray(quantity(name, value), dtype=float) for name, value in (("T", T), ("L", L)))
     S = positive_int("S", no_window(S), maximum=MOST_AREA)
     balanced = balanced_width(T, L, S)
-    depthwise = depthwise_width(T, np.maximum(L - 1, 1), S)
+    # One factor alone is balanced: the number of pointwise ones in its place is not looked at.
+    depthwise = depthwise_width(T, np.where(L > 1, L - 1, 1), S)
     return np.asarray(np.where((S * balanced) ** (1 / L) >= S, balanced, depthwise))
 
 
@@ -148,7 +151,7 @@ def width_against_parameters(budgets: ArrayLike, S: int = 9, most_factors: int =
         f"group, {groups} branches": lambda T: group_width(T, groups, S),
         "depthwise separable": lambda T: depthwise_separable_width(T, S),
         **{f"IGCV2, L = {L}": partial(attainable_width, L=L, S=S) for L in range(2, most_factors + 1)},
-        "continuous optimum": lambda T: constrained_width(T, S),
+        "continuous optimum": lambda T: (constrained_width if _is_constrained(S) else stationary_width)(T, S),
     }
     widths = {name: curve(budgets) for name, curve in continuous.items()}
     for name, widest in (("strict integer", widest_strict), ("dense integer", widest_dense)):
@@ -281,13 +284,19 @@ def integer_optima(most_channels: int, S: int = 9) -> Curves:
     S = positive_int("S", no_window(S), maximum=MOST_AREA)
     channels = np.arange(2, positive_int("most_channels", most_channels, minimum=2, maximum=MOST_POINTS) + 1)
     optima = [(best_strict(C, S), best_dense(C, S)) for C in _shown(channels, "integer optima")]
+    least = constrained_parameters if _is_constrained(S) else stationary_parameters
     return {
         "channels": channels,
         "strict": np.array([strict.parameters_per_channel for strict, _ in optima]),
         "dense": np.array([dense.parameters_per_channel for _, dense in optima]),
-        "bound": constrained_parameters(channels, S) / channels,
+        "bound": least(channels, S) / channels,
         "prime": np.array([int(len(factorizations(int(C))) == 1) for C in channels]),
     }
+
+
+def _is_constrained(S: int) -> bool:
+    """Return whether K_1 ≥ 1 keeps the best number of balanced factors out of reach, where K_1 is e/S."""
+    return e < S
 
 
 def _widest_of_equal_branches(budget: int, n: int, S: int) -> tuple[int, int]:

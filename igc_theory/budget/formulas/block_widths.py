@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from igc_theory.budget.formulas.quantities import Quantity, area, quantity
+from igc_theory.budget.formulas.quantities import Quantity, area, quantity, within_floats
 from igc_theory.budget.formulas.widths import NUMERIC, Functions
 from igc_theory.structure.arguments.sequences import two_of
 
 __all__ = ["depthwise_separable_width", "group_width", "igcv1_width", "igcv3_width", "regular_width"]
 
 
+@within_floats
 def regular_width(T: Quantity, S: Quantity, functions: Functions = NUMERIC) -> Quantity:
     r"""Return the width of a regular convolution at a budget, :math:`C = \sqrt{T/S}`.
 
@@ -39,6 +40,7 @@ def regular_width(T: Quantity, S: Quantity, functions: Functions = NUMERIC) -> Q
     return group_width(T, 1, S, functions)
 
 
+@within_floats
 def group_width(T: Quantity, groups: Quantity, S: Quantity, functions: Functions = NUMERIC) -> Quantity:
     r"""Return the width of a group convolution at a budget, :math:`C = \sqrt{T G/S}`. Alone it is not dense for `G` > 1.
 
@@ -68,6 +70,7 @@ def group_width(T: Quantity, groups: Quantity, S: Quantity, functions: Functions
     return functions.sqrt(T * groups / S)
 
 
+@within_floats
 def depthwise_separable_width(T: Quantity, S: Quantity, functions: Functions = NUMERIC) -> Quantity:
     r"""Return the width of a depthwise separable convolution at a budget: the positive root of :math:`C^2 + S C = T`.
 
@@ -96,6 +99,7 @@ def depthwise_separable_width(T: Quantity, S: Quantity, functions: Functions = N
     return _positive_root(1, area(S), quantity("T", T), functions)
 
 
+@within_floats
 def igcv1_width(T: Quantity, L: Quantity, S: Quantity, functions: Functions = NUMERIC) -> Quantity:
     r"""Return the width of IGCV1 with `L` primary partitions at a budget: :math:`L M`, M the root of :math:`L S M^2 + L^2 M = T`.
 
@@ -125,6 +129,7 @@ def igcv1_width(T: Quantity, L: Quantity, S: Quantity, functions: Functions = NU
     return L * _positive_root(L * S, L**2, T, functions)
 
 
+@within_floats
 def igcv3_width(
     T: Quantity, t: Quantity, groups: Sequence[Quantity], S: Quantity, functions: Functions = NUMERIC
 ) -> Quantity:

@@ -9,11 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from math import inf, prod
+from math import prod
 
-import numpy as np
-
-from igc_theory.budget.formulas.quantities import Quantity, exact_quotient, narrowed, no_window, quantity
+from igc_theory.budget.formulas.quantities import Quantity, exact_quotient, narrowed, no_window, quantity, within_floats
 from igc_theory.structure.arguments.sequences import listed, two_of
 
 __all__ = [
@@ -31,6 +29,7 @@ counted = partial(quantity, exact=True)
 """A size in a count: integers stay exact, in arrays too."""
 
 
+@within_floats
 def regular_parameters(C: Quantity, S: Quantity, C_out: Quantity | None = None) -> Quantity:
     r"""Return the weights of a regular convolution, :math:`C\,C_{out}\,S`.
 
@@ -61,6 +60,7 @@ def regular_parameters(C: Quantity, S: Quantity, C_out: Quantity | None = None) 
     return group_parameters(C, 1, S, C_out)
 
 
+@within_floats
 def group_parameters(C: Quantity, groups: Quantity, S: Quantity, C_out: Quantity | None = None) -> Quantity:
     r"""Return the weights of a group convolution, :math:`C\,C_{out}\,S/G`: one block per branch.
 
@@ -92,6 +92,7 @@ def group_parameters(C: Quantity, groups: Quantity, S: Quantity, C_out: Quantity
     return narrowed(C * exact_quotient("C_out/groups", C_out, groups) * S)
 
 
+@within_floats
 def depthwise_separable_parameters(C: Quantity, S: Quantity, C_out: Quantity | None = None) -> Quantity:
     r"""Return the weights of a depthwise spatial and a dense pointwise convolution, :math:`C\,S + C\,C_{out}`.
 
@@ -122,6 +123,7 @@ def depthwise_separable_parameters(C: Quantity, S: Quantity, C_out: Quantity | N
     return narrowed(C * S + C * C_out)
 
 
+@within_floats
 def igcv1_parameters(L: Quantity, M: Quantity, S: Quantity) -> Quantity:
     r"""Return the weights of the IGCV1 block, :math:`T = L M^2 S + M L^2 = G^2 (S/L + 1/M)` with width :math:`G = L M`.
 
@@ -151,6 +153,7 @@ def igcv1_parameters(L: Quantity, M: Quantity, S: Quantity) -> Quantity:
     return narrowed(interleaved_weights(L * M, (M, L), S))
 
 
+@within_floats
 def igcv2_parameters(branch_widths: Sequence[Quantity], S: Quantity) -> Quantity:
     r"""Return the weights of the IGCV2 chain, :math:`Q = C (S K_1 + K_2 + … + K_L)` with width :math:`C = \prod K_l`.
 
@@ -177,12 +180,10 @@ def igcv2_parameters(branch_widths: Sequence[Quantity], S: Quantity) -> Quantity
     1344
     """
     S, widths = counted("S", no_window(S)), _checked_widths(branch_widths)
-    C = prod(widths)
-    if (isinstance(C, float) and inf == C) or (isinstance(C, np.ndarray) and any(entry == inf for entry in C.flat)):
-        raise ValueError("branch_widths multiply to more than a float holds: give integers, which are counted exactly")
-    return narrowed(interleaved_weights(C, widths, S))
+    return narrowed(interleaved_weights(prod(widths), widths, S))
 
 
+@within_floats
 def interleaved_parameters(C: Quantity, branch_widths: Sequence[Quantity], S: Quantity) -> Quantity:
     r"""Return the weights of `interleaved`, :math:`C (S K_1 + K_2 + … + K_L)`, whatever the product of the widths is.
 
@@ -224,6 +225,7 @@ def interleaved_weights(C: Quantity, branch_widths: Sequence[Quantity], S: Quant
     return C * (S * first + sum(others))
 
 
+@within_floats
 def igcv3_parameters(C: Quantity, C_out: Quantity, t: Quantity, groups: Sequence[Quantity], S: Quantity) -> Quantity:
     r"""Return the weights of the IGCV3 block, :math:`tC·C/G_1 + S·tC + tC·C_{out}/G_2`.
 

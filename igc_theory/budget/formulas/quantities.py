@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
+from functools import wraps
 from math import inf, prod
-from typing import Any
+from typing import Any, ParamSpec
 
 import numpy as np
 
 from igc_theory.structure.arguments.kinds import kind_of, shown
 from igc_theory.structure.arguments.sequences import array_of
 
-__all__ = ["LARGEST", "Quantity", "area", "exact_quotient", "narrowed", "no_window", "quantity"]
+__all__ = ["LARGEST", "Quantity", "area", "exact_quotient", "narrowed", "no_window", "quantity", "within_floats"]
+
+Arguments = ParamSpec("Arguments")
 
 LARGEST = 1e50
 """The largest number that formulas over the reals take: fourth powers and products of six stay far from overflow."""
@@ -23,9 +27,9 @@ Quantity = Any
 def quantity(name: str, value: Any, *, above: int = 0, exact: bool = False) -> Quantity:
     """Return `value` if it can stand for a size: a number above `above`, an array of such, or a SymPy expression.
 
-    A single integer becomes a Python int, which is exact whatever its size. Arrays become double precision; where counts are
-    formed (`exact`), integer arrays become arrays of Python ints, which `narrowed` turns back into int64 afterwards. A symbol is
-    refused only where SymPy knows that it is not positive.
+    A single integer becomes a Python int, which is exact whatever its size. Fractions and arrays become double precision. Where
+    counts are formed (`exact`), fractions stay, and integer arrays become arrays of Python ints, which `narrowed` turns back into
+    int64 afterwards. A symbol is refused only where SymPy knows that it is not positive.
 
     Parameters
     ----------
@@ -64,7 +68,37 @@ def quantity(name: str, value: Any, *, above: int = 0, exact: bool = False) -> Q
             raise ValueError(f"{name}={entry} is not {rule}: {advice}")
         if entry > LARGEST and not (exact and isinstance(entry, int)):
             raise ValueError(f"{name}={shown(entry)} is above {LARGEST:.0e}: real formulas round and overflow there")
-    return numbers
+    return float(numbers) if isinstance(numbers, Fraction) and not exact else numbers
+
+
+def within_floats(formula: Callable[Arguments, Quantity]) -> Callable[Arguments, Quantity]:
+    """Return a formula that refuses what no float holds, where it would overflow, divide by zero or give infinity.
+
+    Examples
+    --------
+    >>> within_floats(lambda x: x**2)(2.0)
+    4.0
+    >>> from igc_theory.budget.formulas.widths import balanced_parameters
+    >>> balanced_parameters(64, 1e-9, 9)
+    Traceback (most recent call last):
+    ...
+    ValueError: balanced_parameters leaves the range of floats here: give numbers nearer to 1; integers are counted at any size
+    """
+
+    @wraps(formula)
+    def refusing(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Quantity:
+        try:
+            with np.errstate(over="raise", divide="raise", invalid="raise"):
+                result = formula(*args, **kwargs)
+        except ArithmeticError:  # of Python and of NumPy alike
+            result = inf
+        real = isinstance(result, float) or (isinstance(result, np.ndarray) and result.dtype.kind == "f")
+        if real and not np.isfinite(result).all():
+            way_out = "give numbers nearer to 1; integers are counted at any size"
+            raise ValueError(f"{formula.__name__} leaves the range of floats here: {way_out}")
+        return result
+
+    return refusing
 
 
 def area(S: Any) -> Quantity:
@@ -146,7 +180,12 @@ def _integral(value: Quantity) -> bool:
 
 
 def _checked_symbol(name: str, value: Quantity, above: int) -> Quantity:
-    if (value - above).is_positive is False:
+    try:
+        positive = (value - above).is_positive
+    except TypeError:  # an equation, a truth value, a matrix
+        way_out = "give a number or a SymPy expression for one"
+        raise TypeError(f"{name}={shown(value)} is {kind_of(value)}: {way_out}") from None
+    if positive is False or (value.is_number and not value.is_comparable):  # the latter is SymPy's nan
         raise ValueError(
             f"{name}={value} is not above {above}: use a positive symbol, such as Symbol({name!r}, positive=True)"
         )

@@ -16,7 +16,7 @@ from scipy.optimize import elementwise
 from scipy.special import lambertw, wrightomega
 
 from igc_theory.budget.formulas.cost import interleaved_parameters
-from igc_theory.budget.formulas.quantities import Quantity, area, quantity
+from igc_theory.budget.formulas.quantities import Quantity, area, quantity, within_floats
 
 __all__ = [
     "NUMERIC",
@@ -61,6 +61,7 @@ NUMERIC = Functions(
 """For numbers and arrays. The argument of Lambert's function is positive throughout, so its principal branch is real."""
 
 
+@within_floats
 def balanced_parameters(C: Quantity, L: Quantity, S: Quantity) -> Quantity:
     r"""Return the fewest weights of `L` factors, :math:`C L (SC)^{1/L}`: every term of the sum equal (balance condition).
 
@@ -91,6 +92,7 @@ def balanced_parameters(C: Quantity, L: Quantity, S: Quantity) -> Quantity:
     return C * L * (S * C) ** (1 / L)
 
 
+@within_floats
 def balanced_width(T: Quantity, L: Quantity, S: Quantity) -> Quantity:
     r"""Return the width of `L` balanced factors at a budget, :math:`C = (T / (L S^{1/L}))^{L/(L+1)}`.
 
@@ -120,6 +122,7 @@ def balanced_width(T: Quantity, L: Quantity, S: Quantity) -> Quantity:
     return (T / (L * S ** (1 / L))) ** (L / (L + 1))
 
 
+@within_floats
 def stationary_parameters(C: Quantity, S: Quantity, functions: Functions = NUMERIC) -> Quantity:
     r"""Return :math:`e\,C \ln(SC)`: the fewest weights if the number of factors may be any real, :math:`L = \ln(SC)`.
 
@@ -151,6 +154,7 @@ def stationary_parameters(C: Quantity, S: Quantity, functions: Functions = NUMER
     return functions.exp(1) * C * functions.log(S * C)
 
 
+@within_floats
 def stationary_width(T: Quantity, S: Quantity, functions: Functions = NUMERIC) -> Quantity:
     r"""Return the width at which `stationary_parameters` is the budget, :math:`C = T / (e\,W(TS/e))`, W Lambert's function.
 
@@ -180,6 +184,7 @@ def stationary_width(T: Quantity, S: Quantity, functions: Functions = NUMERIC) -
     return T / (functions.exp(1) * functions.lambertw(T * S / functions.exp(1)))
 
 
+@within_floats
 def depthwise_parameters(C: Quantity, pointwise: Quantity, S: Quantity) -> Quantity:
     r"""Return the fewest weights with a depthwise spatial factor, :math:`C (S + n C^{1/n})` for `n` pointwise factors.
 
@@ -207,6 +212,7 @@ def depthwise_parameters(C: Quantity, pointwise: Quantity, S: Quantity) -> Quant
     return interleaved_parameters(C, [1, n * C ** (1 / n)], S)
 
 
+@within_floats
 def depthwise_width(T: Quantity, pointwise: Quantity, S: Quantity) -> Quantity:
     r"""Return the width at which `depthwise_parameters` is the budget: the one positive root of :math:`S C + n C^{1+1/n} = T`.
 
@@ -244,6 +250,7 @@ def depthwise_width(T: Quantity, pointwise: Quantity, S: Quantity) -> Quantity:
     return (above * elementwise.find_root(excess, (0 * above, 0 * above + 2), args=arguments).x)[()]
 
 
+@within_floats
 def constrained_parameters(C: Quantity, S: Quantity, functions: Functions = NUMERIC) -> Quantity:
     r"""Return :math:`C (S + e \ln C)`, the fewest weights with :math:`K_1 ≥ 1` for :math:`S ≥ e`, over all numbers of factors.
 
@@ -276,6 +283,7 @@ def constrained_parameters(C: Quantity, S: Quantity, functions: Functions = NUME
     return interleaved_parameters(C, [1], S) + stationary_parameters(C, 1, functions)
 
 
+@within_floats
 def constrained_width(T: Quantity, S: Quantity, functions: Functions = NUMERIC) -> Quantity:
     r"""Return the width at which `constrained_parameters` is the budget, :math:`C = T / (e\,W(T e^{S/e} / e))`.
 
@@ -305,6 +313,7 @@ def constrained_width(T: Quantity, S: Quantity, functions: Functions = NUMERIC) 
     return T / (e * functions.wright_omega(functions.log(T) + S / e - 1))
 
 
+@within_floats
 def attainable_parameters(C: Quantity, L: Quantity, S: Quantity) -> Quantity:
     r"""Return the fewest weights of `L` factors with :math:`K_1 ≥ 1`: balanced where that is allowed, else depthwise.
 

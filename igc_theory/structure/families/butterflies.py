@@ -203,7 +203,8 @@ def deformable_butterfly(
     strict: every input reaches every output by exactly one path
     """
     channels, made = _listable("in_channels", in_channels), list[Factor]()
-    for l, (rows, columns, diagonal) in enumerate(_patterns_of("patterns", patterns)):
+    checked = _patterns_of("patterns", patterns)
+    for l, (rows, columns, diagonal) in enumerate(checked):
         if channels % (columns * diagonal):
             read = f"in_channels={channels}" if l == 0 else f"its {channels} channels behind in_channels={in_channels}"
             raise ValueError(
@@ -217,7 +218,7 @@ def deformable_butterfly(
         scatter = _brought_together((blocks, diagonal, rows), (0, 2, 1))
         made += [gather, GroupConv(channels, written, blocks * diagonal, *window), scatter]
         channels = written
-    return Chain(_merged(made), name=f"deformable butterfly of {len(patterns)} factors")
+    return Chain(_merged(made), name=f"deformable butterfly of {len(checked)} factors")
 
 
 def _patterns_of(name: str, value: Sequence[tuple[int, int, int]]) -> list[tuple[int, int, int]]:

@@ -26,6 +26,7 @@ from igc_theory.budget.curves.tradeoffs import (
     width_against_parameters,
     width_of_equal_branches,
 )
+from igc_theory.budget.formulas.widths import attainable_parameters
 from igc_theory.structure import (
     depthwise_separable,
     group,
@@ -96,6 +97,13 @@ def test_attainable_width_spends_the_budget() -> None:
             assert width * cheapest_real(float(width), L) == pytest.approx(budget, rel=1e-7)
 
 
+def test_attainable_width_spends_the_budget_at_real_numbers_of_factors() -> None:
+    for budget in (12.0, 50.0, 4672.0):
+        for L in (1.0, 1.05, 1.2, 1.5, 1.8, 2.5, 6.25):
+            width = attainable_width(budget, L, 9)
+            assert attainable_parameters(width, L, 9) == pytest.approx(budget, rel=1e-9), (budget, L)
+
+
 def test_continuous_widths_spend_the_budget_of_their_chains() -> None:
     """Put the weights of a real chain in; its width comes out."""
     for C in (8, 24, 64):
@@ -125,6 +133,20 @@ def test_order_of_the_families() -> None:
         assert strict == max(C for C in range(1, 101) if C * cheapest_strict(C) <= T)
         assert dense == max(C for C in range(1, 101) if C * cheapest_dense(C) <= T)
         assert budgets[3] < 100 * (9 + e * log(100))
+
+
+@pytest.mark.parametrize("S", [1, 2, 3])
+def test_small_windows_have_no_design_beyond_the_continuous_optimum(S: int) -> None:
+    """For 1×1 and 1×2 windows balance is attainable at its best number of factors, so that C (S + e ln C) is no bound."""
+    table = width_against_parameters([50, 500, 5000], S)
+    widths = {series: rows(table, series=series)["width"] for series in dict.fromkeys(table["series"])}
+    bound = widths["continuous optimum"]
+    for series in widths.keys() - {"group, 4 branches"}:  # alone it is not dense
+        assert (widths[series] <= bound * (1 + 1e-12)).all(), series
+    table = integer_optima(64, S)
+    assert (table["bound"] <= table["dense"]).all()
+    least = [min(cheapest_real(C, L, S) for L in range(2, 12)) for C in range(20, 65)]
+    assert table["bound"][18:] == pytest.approx(least, rel=0.02)
 
 
 def test_weights_against_factors() -> None:

@@ -241,6 +241,25 @@ def test_the_best_come_in_order_each_once(into: int, out: int, area: int, paths:
         assert all(connects(list(design.convolutions), paths) for design in found)
 
 
+@pytest.mark.parametrize(("into", "out"), [(1, 2), (2, 1), (1, 5), (5, 1), (7, 1), (3, 2), (5, 3), (3, 4)])
+@pytest.mark.parametrize("paths", ["dense", "strict"])
+def test_the_next_best_may_have_heavier_factors_than_one_convolution(into: int, out: int, paths: str) -> None:
+    for area, top in product((1, 2, 3), (2, 3, 8)):
+        found = [design.parameters for design in best_blocks(top, into, out, (1, area), paths=paths, max_factors=3)]
+        every = {
+            tuple(sorted(chain, key=repr)): sum(conv.parameters for conv in chain)
+            for chain in every_chain(into, out, area, found[-1])
+            if len(chain) <= 3 and connects(chain, paths)
+        }
+        assert found == sorted(every.values())[:top], (area, top)
+
+
+def test_two_beginnings_of_one_design_hide_no_other() -> None:
+    """``6→1`` with its window before it or still to come is one design; 6→3 in three branches, 3→1 and the window is the next."""
+    found = best_blocks(2, 6, 1, (1, 2), multiple_of=3)
+    assert [design.parameters for design in found] == [6 + 2, 6 + 3 + 2]
+
+
 @pytest.mark.parametrize("objective", ["parameters", "latency"])
 def test_a_timer_decides_among_the_shortlist(objective: str) -> None:
     """The image reaches the timer; each design of the shortlist is timed, and no other."""

@@ -243,6 +243,15 @@ def test_bad_arguments_get_a_sentence(call: Callable[[], Any], sentence: str) ->
         call()
 
 
+@pytest.mark.parametrize(
+    "bad", [sp.nan, sp.true, sp.Eq(sp.Symbol("x"), 1), sp.eye(2), sp.I, sp.Symbol("n", negative=True)]
+)
+def test_what_is_no_number_of_sympy_is_named(bad: Any) -> None:
+    with pytest.raises((TypeError, ValueError), match=r"^S="):
+        regular_parameters(64, bad)
+    assert regular_parameters(sp.sqrt(2), sp.Symbol("S")) == 2 * sp.Symbol("S")
+
+
 def test_inputs_are_left_alone() -> None:
     widths, C = [1, 8, 8], np.array([64, 128])
     igcv2_parameters(widths, 9)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from fractions import Fraction
 from itertools import product
 from math import e, exp, log, prod
 from typing import Any
@@ -184,3 +185,33 @@ def test_symbols_give_the_same_numbers() -> None:
 def test_bad_quantities_are_named(name: str, call: Callable[[Any], Any], bad: Any) -> None:
     with pytest.raises((TypeError, ValueError), match=f"^{name}="):
         call(bad)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: widths.balanced_parameters(64, 1e-9, 9),
+        lambda: widths.balanced_width(64, 1e-30, 5e-324),
+        lambda: widths.stationary_width(5e-324, np.array([1, 2])),
+        lambda: widths.depthwise_width(5e-324, 2, 1.0),
+        lambda: widths.attainable_parameters(1e50, Fraction(1, 3), 1e50),
+        lambda: block_widths.group_width(Fraction(1, 3), 1e50, 1e-300),
+        lambda: block_widths.igcv1_width(3.5, 5e-324, Fraction(1, 3)),
+        lambda: cost.igcv1_parameters(10**400, 2, 9.5),
+        lambda: cost.igcv2_parameters([10**400, 2.0], 9),
+        lambda: cost.igcv2_parameters([1e50] * 7, 9),
+        lambda: cost.regular_parameters(np.array([10**400, 2], object), 9.5),
+        lambda: cost.group_parameters([1, 2], 5e-324, 9),
+    ],
+)
+def test_what_no_float_holds_is_refused(call: Callable[[], Any]) -> None:
+    with pytest.raises(ValueError, match=r"leaves the range of floats here: give numbers nearer to 1"):
+        call()
+
+
+def test_fractions_beside_arrays_are_floats() -> None:
+    C = np.array([8.0, 64.0])
+    for formula in (widths.depthwise_parameters, widths.balanced_parameters, widths.attainable_parameters):
+        found = formula(C, Fraction(5, 2), Fraction(9, 2))
+        assert found.dtype == np.float64
+        assert found == pytest.approx(formula(C, 2.5, 4.5))

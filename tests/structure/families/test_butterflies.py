@@ -182,7 +182,7 @@ def test_the_example_of_the_authors_of_deformable_butterflies() -> None:
 @settings(max_examples=20)
 def test_a_deformable_butterfly_whose_strides_grow_is_strict(pairs: list[tuple[int, int]]) -> None:
     patterns = [(r, s, prod(r for r, _ in pairs[:l])) for l, (r, s) in enumerate(pairs)]
-    chain = deformable_butterfly(prod(s for _, s in pairs), patterns)
+    chain = deformable_butterfly(prod(s for _, s in pairs), iter(patterns))
     assert chain.out_channels == prod(r for r, _ in pairs)
     assert is_complementary(chain)
 

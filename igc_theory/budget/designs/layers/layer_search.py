@@ -150,7 +150,8 @@ class LayerSearch:
             met.add(key)
             if self._complete(label):
                 found.append(label)
-            for grown in self._grown(label, step, known):
+            heaviest = self._most_weights(label, known, most)
+            for grown in self._grown(label, step, known, heaviest):
                 heappush(heap, grown)
             if len(heap) > MOST_BEGINNINGS:
                 layer = f"in_channels={self.into} and out_channels={self.out}"
@@ -171,7 +172,9 @@ class LayerSearch:
         """Return whether as many beginnings as are wanted dominate this one; else keep it."""
         # For unique paths another need is another problem; otherwise missing fewer paths is as good or better.
         alike = kept.setdefault((label.state.channels, 0 if self.dense else label.state.need), [])
-        if sum(self._dominates(other, label) for other in alike) >= most:
+        placed = [other.state.placed for other in alike if self._dominates(other, label)]
+        # One that has its window and one that lacks it may be completed to the same design, so each kind counts alone.
+        if max(sum(placed), len(placed) - sum(placed)) >= most:
             return True
         alike.append(label)
         return False
@@ -199,14 +202,14 @@ class LayerSearch:
         spared = label.cost[1] >= min(other.cost[1] + 1, self.fewest_factors)
         return label.state.placed and self.min_width == 1 and spared
 
-    def _grown(self, label: _Label, multiple: int, known: Cost | None) -> Iterator[_Label]:
+    def _grown(self, label: _Label, multiple: int, known: Cost | None, heaviest: int) -> Iterator[_Label]:
         """Yield the beginnings with one factor more that keep to the limits and may still be as good as what is known."""
         if self.clock is not None and label.state.shuffle == PASSED and self._at_end(label.state):
             cost = label.cost[0] + self.clock.last_shuffle(), *label.cost[1:]
             yield label._replace(bound=cost, cost=cost, state=label.state._replace(shuffle=0))
         if label.cost[1] == self.most_factors:
             return
-        for step, after in self._steps(label.state, multiple, self._most_weights(label, known)):
+        for step, after in self._steps(label.state, multiple, heaviest):
             alone = not label.steps and self.into == self.out == self._area == 1
             if step.pointwise and step.reads == step.writes == step.groups and not alone:
                 continue  # each channel to itself: a scale, which leads nowhere unless it is the whole block
@@ -231,11 +234,14 @@ class LayerSearch:
         amounts = (weights * repeated, weights) if self.by_multiply_adds else (weights, weights * repeated)
         return (spent + amounts[0], factors + 1, last + amounts[1]), after
 
-    def _most_weights(self, label: _Label, known: Cost | None) -> int:
+    def _most_weights(self, label: _Label, known: Cost | None, wanted: int) -> int:
         """Return the most weights per window entry that the next factor of a chain can have that is any good."""
         if self.clock is not None or self.fewest_factors > 1:
             return max(self.into, self.out) ** 2
-        return self.into * self.out if known is None else int(known[0] - label.cost[0])
+        if known is not None:
+            return int(known[0] - label.cost[0])
+        # A dense factor, behind a depthwise one if there is a window, excludes heavier ones from the best; not from the next best.
+        return self.into * self.out if wanted == 1 else max(self.into, self.out) ** 2
 
     def _steps(self, state: _State, multiple: int, most: int) -> Iterator[tuple[_Factor, _State]]:
         """Yield every factor of at most this many weights per window entry that can follow, with the state behind it."""
