@@ -294,6 +294,17 @@ def test_table(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPat
     assert "igc-theory design --channels 416 --kernel 3x3 --dense --objective latency" in further
 
 
+@pytest.mark.parametrize("channels", ["256", "416", "1024"])
+def test_weights_per_channel_are_shown_at_80_columns(
+    channels: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    _, out, _ = run(capsys, "design", "--channels", channels, "--dense")
+    head, left_out = out.splitlines()[3], re.findall("^not shown: (.*)", out, re.MULTILINE)
+    assert "per channel" in head
+    assert left_out[0].startswith("factors")  # which can be counted
+
+
 def test_the_blocks_of_a_width_are_those_between_equal_channels(capsys: pytest.CaptureFixture[str]) -> None:
     for words in ("--objective latency --image 14", "--objective multiply-adds --stride 2 --dense", "--stride 2"):
         same = designs(capsys, "--in", "48", "--out", "48", "--top", "3", *words.split())
@@ -359,6 +370,9 @@ def test_nothing_satisfies_the_limits(capsys: pytest.CaptureFixture[str], words:
         ("design --chanels 64 --top 3", "unrecognized arguments: --chanels 64: did you mean --channels?"),
         ("rewrite model.onnx --budge=3 --objectve=latency", "did you mean --objective?"),
         ("rewrite model.onnx -keep 0.5", "did you mean --keep?"),
+        ("measure --ouput x", "unrecognized arguments: --ouput x: did you mean --output?"),
+        ("rewrite --ouput", "unrecognized arguments: --ouput: did you mean --output or --input?"),
+        ("rewrite", "give a MODEL: an ONNX file"),
         ("audit vgg16 --objective latancy", "argument --objective: invalid choice: 'latancy': did you mean latency?"),
     ],
 )

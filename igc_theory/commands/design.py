@@ -22,7 +22,7 @@ __all__ = ["add_design"]
 IMAGE = (56, 56)
 """Size of the image that a layer reads, unless it is given."""
 
-SPARE = ("per channel", "factors", "of regular", "paths")
+SPARE = ("factors", "of regular", "per channel", "paths")
 """Columns that a narrow terminal does without, the first of them first."""
 
 HELP = """\

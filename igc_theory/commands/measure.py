@@ -37,7 +37,7 @@ def add_measure(commands: Any) -> None:
     parser = add_command(commands, "measure", "time layers on this machine, to rank designs by time", HELP, EXAMPLES)
     parser.usage = "%(prog)s -o FILE"
     add = parser.add_argument
-    add("-o", "--output", type=Path, required=True, metavar="FILE", help="where the table is kept, as JSON")
+    add("-o", "--output", type=Path, metavar="FILE", help="where the table is kept, as JSON")
     add(
         "--runtime", choices=("onnxruntime", "torch"), default="onnxruntime", help="what computes (default onnxruntime)"
     )
@@ -53,6 +53,8 @@ def _measure(options: argparse.Namespace) -> Iterator[str]:
 
 def _answered(options: argparse.Namespace) -> Iterator[str]:
     """Yield how well the table predicts, and what to do with it."""
+    if options.output is None:  # not `required`: argparse would ask for it before it says which option is misspelled
+        options.usage_error("give a FILE to keep the table in: -o machine.json")
     from igc_theory.networks import measure
 
     table = measure(options.runtime, options.output, threads=options.threads, seconds=options.seconds)

@@ -59,7 +59,7 @@ def add_rewrite(commands: Any) -> None:
     question = "put cheaper layers in place of dense ones, in an ONNX file"
     parser = add_command(commands, "rewrite", question, HELP, EXAMPLES)
     parser.usage = "igc-theory rewrite [-h] MODEL ..."
-    parser.add_argument("model", metavar="MODEL", type=Path, help="an ONNX file (needs the extra onnx)")
+    parser.add_argument("model", nargs="?", metavar="MODEL", type=Path, help="an ONNX file (needs the extra onnx)")
     parser.add_argument(
         "--keep",
         type=_share,
@@ -109,6 +109,8 @@ def _share(text: str) -> float:
 
 def _rewrite(options: argparse.Namespace) -> Iterator[str]:
     """Answer `rewrite`: compare budgets, or rewrite for one."""
+    if options.model is None:
+        options.usage_error("give a MODEL: an ONNX file")
     _check_file("model", options.model, "ONNX")
     if options.inputs is not None:
         _check_file("inputs", options.inputs, "NumPy")
