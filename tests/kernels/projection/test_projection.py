@@ -322,6 +322,19 @@ def test_large_kernels_are_not_copied_and_changed_ones_have_the_bound_of_the_fir
     assert first / norm < expected * (1 - 1e-3)
 
 
+@pytest.mark.parametrize("kind", [np.float32, float, complex])
+def test_the_bound_of_a_product_is_not_searched_for_and_that_of_a_kernel_beside_it_is(
+    kind: type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kernel, chain = random_product(igcv2([2] * 6, 1), np.random.default_rng(0)).matrix(), igcv2([2] * 6, 1)
+    beside = kernel + 1e-4 * np.random.default_rng(1).standard_normal(kernel.shape)
+    found, near = project(kernel.astype(kind), chain), project(beside.astype(kind), chain)
+    monkeypatch.setattr(methods, "split_bound", lambda *_: pytest.fail("searched"))
+    assert 0 <= found.lower_bound <= found.relative_error < (1e-6 if kind is np.float32 else 1e-14)
+    with pytest.raises(pytest.fail.Exception, match="searched"):
+        _ = near.lower_bound
+
+
 def test_any_layout_and_integers_are_read() -> None:
     kernel = np.random.default_rng(0).integers(-9, 9, (16, 16))
     expected = project(kernel.astype(float), igcv2([4, 4], 1)).relative_error
