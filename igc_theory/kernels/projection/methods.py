@@ -179,7 +179,8 @@ def _mark(kernel: Array) -> Array:
     """Return the product of each row with a random vector: no change but rounding goes unseen, unless it is made for that."""
     real, imaginary = np.random.default_rng(0).standard_normal((2, kernel[0].size))
     vector = real + 1j * imaginary if kernel.dtype.kind == "c" else real
-    mark: Array = kernel.reshape(len(kernel), -1) @ vector.astype(kernel.dtype)
+    with np.errstate(all="ignore"):  # the change may have brought NaN and infinite entries
+        mark: Array = kernel.reshape(len(kernel), -1) @ vector.astype(kernel.dtype)
     return mark
 
 

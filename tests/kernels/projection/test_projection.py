@@ -306,7 +306,17 @@ def test_inputs_are_left_alone_and_later_changes_do_not_matter() -> None:
 
 
 @pytest.mark.parametrize("kind", [np.float32, float, complex])
-@pytest.mark.parametrize("change", [np.negative, np.conj, lambda kernel: kernel[::-1], lambda kernel: kernel[:, ::-1]])
+@pytest.mark.parametrize(
+    "change",
+    [
+        np.negative,
+        np.conj,
+        lambda kernel: kernel[::-1],
+        lambda kernel: kernel[:, ::-1],
+        lambda kernel: np.where(np.eye(16, dtype=bool), np.inf, kernel),
+    ],
+    ids=["negative", "conjugate", "rows", "columns", "infinite"],
+)
 def test_large_kernels_are_not_copied_and_changed_ones_have_the_bound_of_the_first_split(
     change: Callable[[np.ndarray], np.ndarray], kind: type, monkeypatch: pytest.MonkeyPatch
 ) -> None:
