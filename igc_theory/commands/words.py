@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import re
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
@@ -45,6 +46,12 @@ class Parser(argparse.ArgumentParser):
         if value not in choices:
             way_out = did_you_mean(str(value), choices) or f"use {', '.join(choices)}"
             raise argparse.ArgumentError(action, f"invalid choice: {value!r}: {way_out}")
+
+    def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
+        """End with help or an error; what is printed is written while `main` can still say that it cannot be."""
+        if sys.stdout is not None:
+            sys.stdout.flush()
+        super().exit(status, message)
 
 
 def positive(text: str) -> int:
