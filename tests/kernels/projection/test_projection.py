@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.linalg import dft, hadamard
 from scipy.optimize import minimize
+from scipy.sparse import csr_array
 
 from igc_theory import Chain, GroupConv, depthwise_separable, group, igcv1, igcv2, igcv3, interleave
 from igc_theory.kernels import Projection, project, random_product
@@ -393,6 +394,13 @@ def test_displays_show_the_certificate() -> None:
         (np.ones((8, 8)), igcv2([2, 2, 2]), ValueError, r"\(8, 8\).*\(8, 8, 3, 3\) or \(8, 72\)"),
         ([[1, 2], [3]], regular(2, 2, 1), ValueError, "ragged"),
         ([["a", "b"], ["c", "d"]], regular(2, 2, 1), TypeError, "dtype"),
+        (
+            csr_array(np.eye(2)),
+            regular(2, 2, 1),
+            TypeError,
+            r"kernel is a csr_array, a sparse array: give kernel.toarray",
+        ),
+        (None, regular(2, 2, 1), TypeError, "kernel=None is a NoneType: give real or complex numbers"),
         (np.ones((2, 2), np.longdouble), regular(2, 2, 1), TypeError, "dtype"),
         (np.array([[1, np.nan], [0, 1]]), regular(2, 2, 1), ValueError, r"kernel\[0, 1.*nan"),
         (np.array([[1, 2], [3, 1j * np.inf]]), regular(2, 2, 1), ValueError, r"kernel\[1, 1.*not finite"),
