@@ -257,14 +257,22 @@ def _projection(chain: Chain, found: Fit, array: Array, scale: float, norm: floa
     product, error = Product(chain, weights), found.error
     single = array.real.dtype.itemsize < 8
     if scale < _TINY or ALTERNATING in found.method or (single and not chain.is_serial):  # then rounding may matter
-        precise = Product(chain, [weight.astype(np.result_type(weight, np.float64)) for weight in weights])
-        error = _energy(array - _divided(precise.kernel(), scale).reshape(array.shape))
+        error = _energy(array - _unscaled(chain, weights, scale).reshape(array.shape))
 
     def bound() -> float | None:
         squared = found.bound()
         return None if squared is None else float(np.sqrt(squared)) / norm
 
     return Projection(product, float(np.sqrt(error)) / norm, found.method, bound)
+
+
+def _unscaled(chain: Chain, weights: list[Array], scale: float) -> Array:
+    """Return the kernel of a product over `scale`, in double precision."""
+    precise = [weight.astype(np.result_type(weight, np.float64)) for weight in weights]
+    if scale < 1:
+        return _divided(Product(chain, precise).kernel(), scale)
+    # The kernel may exceed the largest number; a sum that cannot be scaled has a scale of one here.
+    return Product(chain, scaled_weights(chain, precise, 1 / scale) or precise).kernel()
 
 
 def _divided(array: Array, scale: float) -> Array:

@@ -20,7 +20,7 @@ from igc_theory import Chain, GroupConv, depthwise_separable, group, igcv1, igcv
 from igc_theory.kernels import Projection, project, random_product
 from igc_theory.kernels import rank_one_pairs as pairs
 from igc_theory.kernels.projection import hierarchical, methods
-from igc_theory.structure import ChannelPermutation, interleaved, inverted_residual, regular, xception
+from igc_theory.structure import ChannelPermutation, blast, interleaved, inverted_residual, regular, xception
 from tests import cases, oracles
 
 Matrix = NDArray[np.float64]
@@ -331,6 +331,22 @@ def test_large_kernels_are_not_copied_and_changed_ones_have_the_bound_of_the_fir
     kernel[:] = change(before)
     assert changed.lower_bound == pytest.approx(expected if np.array_equal(kernel, before) else first / norm)
     assert first / norm < expected * (1 - 1e-3)
+
+
+@pytest.mark.parametrize("chain", [igcv2([2] * 4, 1), blast(16, 16, 2, 2)])
+def test_a_product_may_exceed_the_largest_number_that_its_kernel_reaches(chain: Chain) -> None:
+    kernel = np.sign(np.random.default_rng(0).standard_normal((16, 16)))
+    found, huge = (project(k, chain, polish=True) for k in (kernel, kernel * np.finfo(float).max))
+    assert huge.relative_error == pytest.approx(found.relative_error, rel=1e-9)
+    assert all(np.isfinite(weight).all() for weight in huge.product.weights)
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_rows_and_columns_of_a_complex_kernel_may_differ_by_any_power(axis: int) -> None:
+    real, imaginary = np.random.default_rng(0).standard_normal((2, 16, 16))
+    sizes = np.expand_dims(10.0 ** np.r_[-np.arange(0, 300, 40), -155, -156, -157, -158, -159, -160, -161, -162], axis)
+    found = project((real + 1j * imaginary) * sizes, igcv2([2] * 4, 1))
+    assert found.lower_bound <= found.relative_error < 1
 
 
 @pytest.mark.parametrize("kind", [np.float32, float, complex])
