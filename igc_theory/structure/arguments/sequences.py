@@ -139,7 +139,7 @@ def array_of(name: str, value: ArrayLike) -> NDArray[Any]:
     if isinstance(value, np.ma.MaskedArray):
         way_out = f"give {name}.filled(0), or the array without a mask"
         raise TypeError(f"{name} is a masked array, whose mask would be lost: {way_out}")
-    if hasattr(value, "toarray"):  # NumPy would take it for a single object
+    if not isinstance(value, np.ndarray) and hasattr(value, "toarray"):  # NumPy would take it for a single object
         raise TypeError(f"{name} is {kind_of(value)}, a sparse array: give {name}.toarray()")
     try:
         return np.asarray(value)
