@@ -86,8 +86,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _reason(error: Exception) -> str:
     """Return what went wrong, of a file without the number that the system gives it."""
-    if isinstance(error, OSError) and error.filename is not None:
-        return f"{str(error.filename)!r} cannot be read or written ({error.strerror}): check the path, or give another"
+    if isinstance(error, OSError) and error.strerror:
+        what = "the answer" if error.filename is None else repr(str(error.filename))
+        return f"{what} cannot be read or written ({error.strerror}): check the path, or give another"
     return str(error) or type(error).__name__
 
 

@@ -236,6 +236,24 @@ def test_files_are_looked_at_before_long_work(
     assert sentence.format(folder=tmp_path) in err
 
 
+@pytest.mark.parametrize("device", ["/dev/zero", "/dev/full"])
+@pytest.mark.parametrize(
+    ("words", "name"),
+    [
+        ("audit", "NETWORK"),
+        ("rewrite", "MODEL"),
+        ("design --channels 8 --table", "--table"),
+        ("audit vgg16 --objective latency --table", "--table"),
+    ],
+)
+def test_a_device_is_not_read_to_an_end_that_it_has_not(
+    words: str, name: str, device: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status, out, err = run(capsys, *words.split(), device)
+    sentence = f"{name} {device!r} is a device, which need have no end: give a file"
+    assert (status, out, err) == (1, "", f"igc_theory: {sentence}\n")
+
+
 def test_what_the_system_refuses_is_said_without_its_number(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -294,6 +312,17 @@ def test_table(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPat
     assert "igc-theory design --channels 416 --kernel 3x3 --dense --objective latency" in further
 
 
+@pytest.mark.parametrize("channels", ["256", "416", "1024"])
+def test_weights_per_channel_are_shown_at_80_columns(
+    channels: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    _, out, _ = run(capsys, "design", "--channels", channels, "--dense")
+    head, left_out = out.splitlines()[3], re.findall("^not shown: (.*)", out, re.MULTILINE)
+    assert "per channel" in head
+    assert left_out[0].startswith("factors")  # which can be counted
+
+
 def test_the_blocks_of_a_width_are_those_between_equal_channels(capsys: pytest.CaptureFixture[str]) -> None:
     for words in ("--objective latency --image 14", "--objective multiply-adds --stride 2 --dense", "--stride 2"):
         same = designs(capsys, "--in", "48", "--out", "48", "--top", "3", *words.split())
@@ -307,6 +336,7 @@ def test_the_blocks_of_a_width_are_those_between_equal_channels(capsys: pytest.C
         ("--channels 256 --budget 1000", "--budget 1000 pays for no strict design of --channels 256 .* at least 6400"),
         ("--channels 13 --factors 4", "--factors 4 leaves no strict design of --channels 13: use --factors 2"),
         ("--channels 13 --min-spatial-width 14", "--min-spatial-width 14 leaves no strict .* at most 13"),
+        ("--channels 8 --kernel 5000", "--kernel 5000x5000 has 25000000 entries, more than 1048576: use a smaller"),
         ("--budget 5", "--budget 5 pays for no strict design: use at least 9"),
         (
             "--budget 50 --dense --multiple-of 8",
@@ -359,6 +389,9 @@ def test_nothing_satisfies_the_limits(capsys: pytest.CaptureFixture[str], words:
         ("design --chanels 64 --top 3", "unrecognized arguments: --chanels 64: did you mean --channels?"),
         ("rewrite model.onnx --budge=3 --objectve=latency", "did you mean --objective?"),
         ("rewrite model.onnx -keep 0.5", "did you mean --keep?"),
+        ("measure --ouput x", "unrecognized arguments: --ouput x: did you mean --output?"),
+        ("rewrite --ouput", "unrecognized arguments: --ouput: did you mean --output or --input?"),
+        ("rewrite", "give a MODEL: an ONNX file"),
         ("audit vgg16 --objective latancy", "argument --objective: invalid choice: 'latancy': did you mean latency?"),
     ],
 )
@@ -367,6 +400,43 @@ def test_bad_usage(capsys: pytest.CaptureFixture[str], words: str, sentence: str
         main(words.split())
     assert stopped.value.code == 2
     assert sentence in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "design --channels 8 --table",
+        "audit vgg16 --table",
+        "audit vgg16 --html",
+        "audit vgg16 vgg19 --results",
+        "rewrite",
+        "rewrite a.onnx --output",
+        "rewrite a.onnx --inputs",
+        "rewrite a.onnx --table",
+        "measure --output",
+    ],
+)
+def test_an_empty_word_names_no_file(words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main([*words.split(), ""])
+    assert "'' names no file: give its name" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "design --channels {}",
+        "design --channels 8 --kernel 3x{}",
+        "design --channels 8 --factors 2-{}",
+        "audit vgg16 -j {}",
+    ],
+)
+def test_numbers_that_python_does_not_read_are_refused_with_the_reason(
+    words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(words.format("9" * 5000).split())
+    assert "'9999999999…' has 5000 letters: give a number of at most 100 digits" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -397,6 +397,26 @@ def test_terminals_without_letters_and_readers_that_left(setting):
         assert (run.wait(), run.stderr.read()) == (0, b"")
 
 
+@pytest.mark.parametrize("words", ["--help", "--version", "design --help", COMMANDS["design"]])
+@pytest.mark.parametrize("setting", ["closed", "full"])
+def test_help_that_cannot_be_written_is_like_an_answer_that_cannot(words, setting):
+    command, buffered = [sys.executable, "-m", "igc_theory", *words.split()], dict(os.environ)
+    buffered |= {"PYTHONPATH": str(files.ROOT), "PYTHONUNBUFFERED": ""}
+    with (
+        open("/dev/full", "w") as full,
+        subprocess.Popen(
+            command, env=buffered, stdout=full if setting == "full" else subprocess.PIPE, stderr=subprocess.PIPE
+        ) as run,
+    ):
+        if setting == "closed":
+            run.stdout.close()
+        sentence = (
+            b"igc_theory: the answer cannot be read or written (No space left on device): check the path, or give"
+        )
+        expected = (1, [sentence + b" another"]) if setting == "full" else (0, [])
+        assert (run.wait(), run.stderr.read().splitlines()) == expected
+
+
 def test_ctrl_c_stops_builds_with_one_line(capsys):
     def stopped():
         raise KeyboardInterrupt

@@ -12,7 +12,7 @@ from typing import Any
 
 from igc_theory import networks, structure
 from igc_theory.commands.help_pages import add_command, command_lines
-from igc_theory.commands.words import image, positive, share, workers
+from igc_theory.commands.words import file_name, image, path, positive, share, workers
 from igc_theory.structure.arguments.near_names import did_you_mean
 
 __all__ = ["add_audit"]
@@ -69,7 +69,12 @@ def add_audit(commands: Any) -> None:
     )
     unit = "what the share is of: bits of weights and indices (default), multiply_adds, or latency, as predicted"
     add("--objective", choices=OBJECTIVES, default="bits", metavar="UNIT", help=unit)
-    add("--table", metavar="FILE", help="times of layers on a machine, by which milliseconds are predicted")
+    add(
+        "--table",
+        type=file_name,
+        metavar="FILE",
+        help="times of layers on a machine, by which milliseconds are predicted",
+    )
     add(
         "--measure", type=positive, default=0, metavar="N", help="time the first N actions here; by latency, rank by it"
     )
@@ -77,11 +82,11 @@ def add_audit(commands: Any) -> None:
     add("--full", action="store_true", help="print every layer, block and chain too")
     add("--input", type=image, metavar="CxHxW", help="size of the image, where the file leaves it open")
     add("-j", "--workers", type=workers, default=1, metavar="N", help="processes (default 1; -1 is one per core)")
-    add("--results", type=Path, metavar="FOLDER", help="of several networks: keep each result, and go on from there")
+    add("--results", type=path, metavar="FOLDER", help="of several networks: keep each result, and go on from there")
     add("--strict", action="store_true", help="make it an error if an operator is not counted")
     add("--json", action="store_true", help="print JSON instead of tables")
-    add("--html", type=Path, metavar="FILE", help="also write a page")
-    flags = {"input_shape": "--input", "network": "NETWORK", "sources": "NETWORK"}
+    add("--html", type=path, metavar="FILE", help="also write a page")
+    flags = {"input_shape": "--input", "network": "NETWORK", "path": "NETWORK", "sources": "NETWORK"}
     parser.set_defaults(run=_audit, usage_error=parser.error, flags=flags)
 
 

@@ -15,14 +15,14 @@ from igc_theory import budget
 from igc_theory.commands.blocks import OBJECTIVES, block_lines
 from igc_theory.commands.help_pages import add_command, folded
 from igc_theory.commands.tables import fitted_table
-from igc_theory.commands.words import MOST_TOP, factor_range, positive, top, window
+from igc_theory.commands.words import MOST_TOP, factor_range, file_name, positive, top, window
 
 __all__ = ["add_design"]
 
 IMAGE = (56, 56)
 """Size of the image that a layer reads, unless it is given."""
 
-SPARE = ("per channel", "factors", "of regular", "paths")
+SPARE = ("factors", "of regular", "per channel", "paths")
 """Columns that a narrow terminal does without, the first of them first."""
 
 HELP = """\
@@ -102,7 +102,12 @@ def _add_words_of_layers(add: Callable[..., Any]) -> None:
         metavar="WORD",
         help=f"rank by {', '.join(OBJECTIVES)} (default weights)",
     )
-    add("--table", metavar="FILE", help="times of a machine, from igc-theory measure (default: those of the library)")
+    add(
+        "--table",
+        type=file_name,
+        metavar="FILE",
+        help="times of a machine, from igc-theory measure (default: those of the library)",
+    )
     add("--image", type=window, default=IMAGE, metavar="N", help="image that is timed: 14, or 14x28 (default 56)")
     add("--measure", type=top, default=0, metavar="N", help="time the N best here, and rank by it")
 
@@ -183,8 +188,12 @@ def _within(every: Iterator[budget.Design], most: int | None, what: str) -> Iter
 
 
 def _limits(options: argparse.Namespace) -> dict[str, Any]:
+    # With NumPy, which takes long to load: here Ctrl-C is answered.
+    from igc_theory.structure.arguments.sequences import MOST_AREA, window_of
+
     names = ("factors", "min_width", "min_spatial_width")
-    return {"S": prod(options.kernel), **{name: getattr(options, name) for name in names}}
+    S = prod(window_of("kernel_size", options.kernel, most_area=MOST_AREA))
+    return {"S": S, **{name: getattr(options, name) for name in names}}
 
 
 def _as_table(title: str, designs: Sequence[budget.Design], options: argparse.Namespace) -> Iterator[str]:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
-from pathlib import Path
 from shutil import get_terminal_size
 from typing import Any
 
 from igc_theory.commands.help_pages import add_command, command_lines, folded
-from igc_theory.commands.words import positive
+from igc_theory.commands.words import path, positive
 
 __all__ = ["add_measure"]
 
@@ -37,7 +36,7 @@ def add_measure(commands: Any) -> None:
     parser = add_command(commands, "measure", "time layers on this machine, to rank designs by time", HELP, EXAMPLES)
     parser.usage = "%(prog)s -o FILE"
     add = parser.add_argument
-    add("-o", "--output", type=Path, required=True, metavar="FILE", help="where the table is kept, as JSON")
+    add("-o", "--output", type=path, metavar="FILE", help="where the table is kept, as JSON")
     add(
         "--runtime", choices=("onnxruntime", "torch"), default="onnxruntime", help="what computes (default onnxruntime)"
     )
@@ -53,6 +52,8 @@ def _measure(options: argparse.Namespace) -> Iterator[str]:
 
 def _answered(options: argparse.Namespace) -> Iterator[str]:
     """Yield how well the table predicts, and what to do with it."""
+    if options.output is None:  # not `required`: argparse would ask for it before it says which option is misspelled
+        options.usage_error("give a FILE to keep the table in: -o machine.json")
     from igc_theory.networks import measure
 
     table = measure(options.runtime, options.output, threads=options.threads, seconds=options.seconds)

@@ -13,7 +13,7 @@ from typing import Any
 
 from igc_theory import networks
 from igc_theory.commands.help_pages import add_command, command_lines
-from igc_theory.commands.words import image
+from igc_theory.commands.words import file_name, image, path
 
 __all__ = ["add_rewrite"]
 
@@ -59,14 +59,14 @@ def add_rewrite(commands: Any) -> None:
     question = "put cheaper layers in place of dense ones, in an ONNX file"
     parser = add_command(commands, "rewrite", question, HELP, EXAMPLES)
     parser.usage = "igc-theory rewrite [-h] MODEL ..."
-    parser.add_argument("model", metavar="MODEL", type=Path, help="an ONNX file (needs the extra onnx)")
+    parser.add_argument("model", nargs="?", metavar="MODEL", type=path, help="an ONNX file (needs the extra onnx)")
     parser.add_argument(
         "--keep",
         type=_share,
         metavar="SHARE",
         help="of what the layers cost, such as 0.5; without it five shares are compared",
     )
-    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="write the new model")
+    parser.add_argument("-o", "--output", type=path, metavar="FILE", help="write the new model")
     parser.add_argument("--force", action="store_true", help="replace the output if it is there")
     parser.add_argument(
         "--objective",
@@ -77,11 +77,12 @@ def add_rewrite(commands: Any) -> None:
     )
     parser.add_argument(
         "--table",
+        type=file_name,
         metavar="FILE",
         help="times of a machine, from igc-theory measure, for --objective latency (default: those of the library)",
     )
     parser.add_argument(
-        "--inputs", type=Path, metavar="FILE", help="calibration inputs: a .npy, or .npz with their names"
+        "--inputs", type=path, metavar="FILE", help="calibration inputs: a .npy, or .npz with their names"
     )
     parser.add_argument(
         "--input",
@@ -92,7 +93,8 @@ def add_rewrite(commands: Any) -> None:
     parser.add_argument(
         "--no-reorder", action="store_true", help="do not look for orders of channels: faster, no shuffles"
     )
-    flags = {"budget": "--keep", "input_shape": "--input", "inputs": "--inputs", "model": "MODEL", "output": "--output"}
+    flags = {"budget": "--keep", "input_shape": "--input", "inputs": "--inputs", "output": "--output"}
+    flags |= dict.fromkeys(("model", "path"), "MODEL")
     parser.set_defaults(run=_rewrite, usage_error=parser.error, flags=flags)
 
 
@@ -109,6 +111,8 @@ def _share(text: str) -> float:
 
 def _rewrite(options: argparse.Namespace) -> Iterator[str]:
     """Answer `rewrite`: compare budgets, or rewrite for one."""
+    if options.model is None:
+        options.usage_error("give a MODEL: an ONNX file")
     _check_file("model", options.model, "ONNX")
     if options.inputs is not None:
         _check_file("inputs", options.inputs, "NumPy")

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import argparse
 import re
+import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, NoReturn
 
 from igc_theory.structure.arguments.near_names import did_you_mean
@@ -16,8 +18,10 @@ __all__ = [
     "MOST_TOP",
     "Parser",
     "factor_range",
+    "file_name",
     "image",
     "in_flags",
+    "path",
     "positive",
     "share",
     "top",
@@ -27,6 +31,9 @@ __all__ = [
 
 MOST_TOP = 100_000
 """Designs in one answer."""
+
+MOST_DIGITS = 100
+"""Digits of a number: Python reads no more than some thousand, and nothing here has as many."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -40,6 +47,12 @@ class Parser(argparse.ArgumentParser):
         way_out = f": {meant}" if meant else "; --help lists what there is"
         self.error(f"unrecognized arguments: {' '.join(words)}{way_out}")
 
+    def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
+        """End with help or an error; what is printed is written while `main` can still say that it cannot be."""
+        if sys.stdout is not None:
+            sys.stdout.flush()
+        super().exit(status, message)
+
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         choices = list(action.choices or [value])
         if value not in choices:
@@ -47,58 +60,87 @@ class Parser(argparse.ArgumentParser):
             raise argparse.ArgumentError(action, f"invalid choice: {value!r}: {way_out}")
 
 
+def _whole(text: str) -> int:
+    """Return the whole number that digits write; 0 for other words."""
+    if len(text) > MOST_DIGITS:
+        way_out = f"give a number of at most {MOST_DIGITS} digits"
+        raise argparse.ArgumentTypeError(f"'{text[:10]}…' has {len(text)} letters: {way_out}")
+    return int(text) if text.isdecimal() else 0
+
+
 def positive(text: str) -> int:
     """Return a whole number of at least 1."""
-    if not text.isdecimal() or not int(text):
+    number = _whole(text)
+    if not number:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
-    return int(text)
+    return number
 
 
 def top(text: str) -> int:
     """Return how many designs are to be printed."""
-    if positive(text) > MOST_TOP:
+    number = positive(text)
+    if number > MOST_TOP:
         raise argparse.ArgumentTypeError(
             f"{text!r} is above {MOST_TOP}: limit the list by --budget or --factors instead"
         )
-    return int(text)
+    return number
 
 
 def window(text: str) -> tuple[int, int]:
     """Return the window that ``3`` or ``3x5`` stands for."""
-    sides = text.replace("×", "x").split("x")
-    if len(sides) > 2 or not all(side.isdecimal() and int(side) for side in sides):
+    sides = _sizes(text)
+    if len(sides) > 2 or not all(sides):
         raise argparse.ArgumentTypeError(f"{text!r} is not a window: give one side, such as 3, or two, such as 3x5")
-    return int(sides[0]), int(sides[-1])
+    return sides[0], sides[-1]
+
+
+def _sizes(text: str) -> list[int]:
+    """Return the numbers between crosses, 0 for what is none."""
+    return [_whole(size) for size in text.replace("×", "x").split("x")]
 
 
 def factor_range(text: str) -> tuple[int, int | None]:
     """Return the fewest and the most factors that ``3``, ``2-4`` or ``3-`` stands for."""
-    fewest, dash, most = text.partition("-")
-    if not fewest.isdecimal() or not int(fewest) or not (most.isdecimal() or most == ""):
+    first, dash, last = text.partition("-")
+    fewest, most = _whole(first), _whole(last) if last else None
+    if not fewest or not (last.isdecimal() or last == ""):
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of factors: give 3, a range such as 2-4, or 3-")
-    if most and int(most) < int(fewest):
+    if most is not None and most < fewest:
         raise argparse.ArgumentTypeError(f"{text!r} is an empty range: give the smaller number first")
-    return int(fewest), int(most) if most else None if dash else int(fewest)
+    return fewest, most if dash else fewest
 
 
 def image(text: str) -> tuple[int, int, int]:
     """Return the channels, height and width that ``3x48x320`` stands for."""
-    sizes = text.replace("×", "x").split("x")
-    if len(sizes) != 3 or not all(size.isdecimal() and int(size) for size in sizes):
+    sizes = _sizes(text)
+    if len(sizes) != 3 or not all(sizes):
         raise argparse.ArgumentTypeError(
             f"{text!r} is not the size of an image: give channels, height, width: 3x48x320"
         )
-    channels, height, width = map(int, sizes)
+    channels, height, width = sizes
     return channels, height, width
 
 
 def workers(text: str) -> int:
     """Return a number of processes, or -1 for one per core."""
-    if text != "-1" and (not text.isdecimal() or not int(text)):
+    number = -1 if text == "-1" else _whole(text)
+    if not number:
         raise argparse.ArgumentTypeError(
             f"{text!r} is not a number of processes: give 1 or more, or -1 for one per core"
         )
-    return int(text)
+    return number
+
+
+def file_name(text: str) -> str:
+    """Return the name of a file or a folder; an empty one, as an unset variable of a shell leaves it, is none."""
+    if not text:
+        raise argparse.ArgumentTypeError("'' names no file: give its name")
+    return text
+
+
+def path(text: str) -> Path:
+    """Return a path, which an empty word is not, though `Path` takes it for the folder in use."""
+    return Path(file_name(text))
 
 
 def share(text: str) -> float:

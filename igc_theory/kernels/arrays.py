@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from igc_theory.structure.arguments.kinds import shown
+from igc_theory.structure.arguments.kinds import kind_of, shown
 from igc_theory.structure.arguments.numbers import branches_of, positive_int
 from igc_theory.structure.arguments.sequences import array_of
 
@@ -44,9 +44,9 @@ def numbers(name: str, value: ArrayLike) -> Array:
     if array.dtype == np.float16:
         return array.astype(np.float32)
     if array.dtype.char not in "fdFD":
-        raise TypeError(
-            f"{name} has dtype {array.dtype}: give real or complex numbers, float32, float64, complex64 or complex128"
-        )
+        single = array.ndim == 0 and not isinstance(value, (np.ndarray, np.generic))
+        what = f"{name}={shown(value)} is {kind_of(value)}" if single else f"{name} has dtype {array.dtype}"
+        raise TypeError(f"{what}: give real or complex numbers, float32, float64, complex64 or complex128")
     return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 

@@ -165,7 +165,7 @@ class ConvolutionPlan:
             If `image` or `out` has another shape, or `out` another memory order, is read-only, or overlaps `image`.
         """
         source = self._operand(image)
-        result = np.empty(self.shape, self.dtype) if out is None else checked_out(out, self.shape, source)
+        result = np.empty(self.shape, self.dtype) if out is None else checked_out(out, self.shape, source, "image")
         with self._turn, self._hold():  # the buffers are the plan's: a second thread waits
             for steps, buffer in self._stages:
                 target = result if buffer is None else buffer

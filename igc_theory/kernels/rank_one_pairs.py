@@ -24,6 +24,9 @@ _CHUNK = 2**16
 _NEARLY = 1e-9
 """Distance of a block from rank one, relative to its norm, up to which one pass over its rows will do: squared it is rounding."""
 
+_TINY = float(np.finfo(np.float64).tiny)
+"""Below it numbers count as zero: NumPy divides a complex number by the inverse, which overflows."""
+
 
 def truncated_pairs(
     pairs: Callable[[slice], Array], shape: tuple[int, ...], left: Array | None = None
@@ -109,7 +112,7 @@ def _refined(chunks: Iterator[tuple[slice, Array]], right: Array, left: Array | 
         product += np.vecdot(along.mT, across.mT)
         if left is not None:
             left[..., rows, :] = along
-    (x, y), angle = np.moveaxis(right, -1, 0), product / np.where(energy != 0, energy, 1)
+    (x, y), angle = np.moveaxis(right, -1, 0), product / np.where(energy.real > _TINY, energy, 1)
     turned = right + angle[..., None] * np.stack([-y.conj(), x.conj()], axis=-1)
     return turned, float(np.maximum((lost - np.abs(angle) ** 2 * energy).real, 0).sum())
 
@@ -154,7 +157,8 @@ def _complex_directions(sums: Array) -> Array:
     difference, b, _ = sums
     size = np.abs(b)
     turn = _half_turn(2 * size, difference.real, np.complex128)
-    turn[..., 1] *= np.where(size > 0, b, 1) / np.where(size > 0, size, 1)
+    some = size > _TINY
+    turn[..., 1] *= np.where(some, b, 1) / np.where(some, size, 1)
     return turn
 
 

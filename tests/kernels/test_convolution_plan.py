@@ -239,7 +239,7 @@ READ_ONLY.setflags(write=False)
         (lambda: PLAN(IMAGE, out=IMAGE.tolist()), TypeError, "out is a list"),
         (lambda: PLAN(IMAGE, out=np.ones((6, 6, 4)).T), ValueError, "out is not C-contiguous"),
         (lambda: PLAN(IMAGE, out=READ_ONLY), ValueError, "out is read-only"),
-        (lambda: PLAN(IMAGE, out=IMAGE), ValueError, "out overlaps"),
+        (lambda: PLAN(IMAGE, out=IMAGE), ValueError, "out overlaps image"),
         (lambda: ConvolutionPlan(None, (4, 6, 6)), TypeError, "product"),
     ],
 )

@@ -99,6 +99,18 @@ def test_blocks_that_are_nearly_of_rank_one(
     assert np.sqrt(lost) == pytest.approx(np.linalg.norm(singular[..., 1]), rel=1e-6, abs=1e-15 * singular.max())
 
 
+@pytest.mark.parametrize("chunk", [1, 2**16])
+@pytest.mark.parametrize("size", [1e-150, 1e-154, 1e-160, 5e-162, 1e-170])
+def test_blocks_whose_energies_are_below_the_smallest_full_number(size: float, chunk: int) -> None:
+    rng = np.random.default_rng(0)
+    blocks = size * (rng.standard_normal((2, 5, 2, 2)) + 1j * rng.standard_normal((2, 5, 2, 2)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pairs, "_CHUNK", chunk)
+        right, lost = truncated_pairs(lambda rows: blocks[:, rows], blocks.shape[:-1])
+    assert np.allclose(np.linalg.norm(right, axis=-1), 1)
+    assert 0 <= lost <= np.linalg.norm(blocks) ** 2 * (1 + 1e-9) + 1e-300
+
+
 def test_one_pass_over_the_rows_is_enough_where_they_are_parallel() -> None:
     def passes(blocks: np.ndarray) -> int:
         read: list[int] = []

@@ -65,10 +65,19 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     (b'whole', ['page.html'])
     """
     target = Path(os.path.realpath(path_of("path", path)))
-    if target.exists() and not (target.is_file() or target.is_dir()):  # a terminal or a pipe: there is nothing to keep
-        with open(target, "wb") as file:
+    is_device = target.exists() and not (target.is_file() or target.is_dir())  # there is nothing to keep, as of a pipe
+    try:
+        with open(target, "wb") if is_device else _beside(target) as file:
             yield file
-        return
+    except OSError as error:  # a full disk names no file, and what is named otherwise is the temporary one
+        if error.strerror:
+            error.filename = str(path)
+        raise
+
+
+@contextmanager
+def _beside(target: Path) -> Iterator[BinaryIO]:
+    """Open a temporary file that takes the place of `target` when it is whole."""
     _remove_left_overs(target)
     temporary = target.with_name(f".{target.name[:100]}.{uuid4().hex}.part")
     try:

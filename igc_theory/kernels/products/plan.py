@@ -251,8 +251,8 @@ def blas_threads(chain: Chain, columns: int) -> Callable[[], AbstractContextMana
     return one_blas_thread if largest * columns >= SHARED[columns > 1] else nullcontext
 
 
-def checked_out(out: Any, shape: tuple[int, ...], operand: Array) -> Array:
-    """Return `out` if a result of that shape and of the operand's type can be written into it."""
+def checked_out(out: Any, shape: tuple[int, ...], operand: Array, name: str = "x") -> Array:
+    """Return `out` if a result of that shape and of the operand's type can be written into it; `name` is the operand's."""
     dtype = operand.dtype
     if not isinstance(out, np.ndarray) or isinstance(out, np.ma.MaskedArray) or out.dtype != dtype:
         kind = f"an array of {out.dtype}" if type(out) is np.ndarray else f"{kind_of(out)}"
@@ -263,7 +263,7 @@ def checked_out(out: Any, shape: tuple[int, ...], operand: Array) -> Array:
         fault = "is not C-contiguous" if out.flags.writeable else "is read-only"
         raise ValueError(f"out {fault}: give np.empty({shape}, {dtype})")
     if np.may_share_memory(out, operand):
-        raise ValueError("out overlaps x, which would be overwritten while it is read: give an array of its own")
+        raise ValueError(f"out overlaps {name}, which would be overwritten while it is read: give an array of its own")
     return out
 
 

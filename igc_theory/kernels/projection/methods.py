@@ -16,6 +16,7 @@ from igc_theory.kernels.projection.chain_kernel import window_of_one
 from igc_theory.kernels.projection.channel_trees import ChannelTrees, channel_trees
 from igc_theory.kernels.projection.hierarchical import split_bound, split_factors
 from igc_theory.kernels.projection.two_factors import two_factors
+from igc_theory.kernels.rank_one_pairs import squared_norm
 from igc_theory.structure.branches import Wires, wiring
 from igc_theory.structure.chains import Chain, Factor
 from igc_theory.structure.factors import GroupConv
@@ -153,9 +154,16 @@ def _hierarchical(kernel: Array, *, chain: Chain, reduced: Chain, trees: Channel
     def bound() -> float:
         """Wait until somebody asks: this takes longer than the fit."""
         known = kept()
-        return first if known is None else split_bound(known, trees, spatial)
+        # It lies between the first split's error and the fit's: where these are rounding, nothing is left to find.
+        return first if known is None or _is_rounding(error, known) else split_bound(known, trees, spatial)
 
     return Fit(expanded, error, bound, "hierarchical")
+
+
+def _is_rounding(error: float, kernel: Array) -> bool:
+    """Return whether a squared error is no more than what rounding leaves of a kernel that is such a product."""
+    part = max(float(np.finfo(kernel.dtype).eps), 2.0**-52 * kernel.size**0.5)
+    return bool(error <= part**2 * sum(map(squared_norm, kernel)))
 
 
 def _kept(kernel: Array) -> Callable[[], Array | None]:
@@ -171,7 +179,8 @@ def _mark(kernel: Array) -> Array:
     """Return the product of each row with a random vector: no change but rounding goes unseen, unless it is made for that."""
     real, imaginary = np.random.default_rng(0).standard_normal((2, kernel[0].size))
     vector = real + 1j * imaginary if kernel.dtype.kind == "c" else real
-    mark: Array = kernel.reshape(len(kernel), -1) @ vector.astype(kernel.dtype)
+    with np.errstate(all="ignore"):  # the change may have brought NaN and infinite entries
+        mark: Array = kernel.reshape(len(kernel), -1) @ vector.astype(kernel.dtype)
     return mark
 
 

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from igc_theory.kernels.arrays import Array, exponent_of, finite
 from igc_theory.kernels.products.product import Product
-from igc_theory.kernels.projection.chain_kernel import chain_kernel
+from igc_theory.kernels.projection.chain_kernel import chain_kernel, window_of_one
 from igc_theory.kernels.projection.channel_order import reordered, search
 from igc_theory.kernels.projection.methods import ALTERNATING, Fit, method_of
 from igc_theory.kernels.projection.sums.nearest import nearest_of, scaled_weights
@@ -225,11 +225,7 @@ def project(
     if scale != 1:
         energy = _energy(array := _divided(array, scale))
     if reorder:
-        windows = sum(conv.kernel_area > 1 for conv in chain.convolutions)
-        if windows > 1:
-            raise ValueError(
-                f"reorder=True needs a chain with one window, but {windows} factors of chain have one: leave reorder=False"
-            )
+        _check_one_window(chain)
         wires = wiring(serial(chain, "leave reorder=False, which projects onto any chain"))
         found, rows, columns = search(
             array, chain, wires, method_of(chain, wires, rng, 0, polish=polish), rng, restarts
@@ -238,6 +234,14 @@ def project(
     else:
         found = nearest_of(chain, rng, restarts, polish=polish)(array)
     return _projection(chain, found, array, scale, float(np.sqrt(energy)))
+
+
+def _check_one_window(chain: Chain) -> None:
+    """Refuse chains of which no factor sees the whole window: the search for an order unfolds it to one side."""
+    windows = sum(conv.kernel_area > 1 for conv in chain.convolutions)
+    if not window_of_one(chain):
+        fault = f"{windows} factors of chain have one" if windows > 1 else "a stride in front of it spreads it"
+        raise ValueError(f"reorder=True needs a chain with one window, but {fault}: leave reorder=False")
 
 
 def _projection(chain: Chain, found: Fit, array: Array, scale: float, norm: float) -> Projection:
@@ -253,14 +257,22 @@ def _projection(chain: Chain, found: Fit, array: Array, scale: float, norm: floa
     product, error = Product(chain, weights), found.error
     single = array.real.dtype.itemsize < 8
     if scale < _TINY or ALTERNATING in found.method or (single and not chain.is_serial):  # then rounding may matter
-        precise = Product(chain, [weight.astype(np.result_type(weight, np.float64)) for weight in weights])
-        error = _energy(array - _divided(precise.kernel(), scale).reshape(array.shape))
+        error = _energy(array - _unscaled(chain, weights, scale).reshape(array.shape))
 
     def bound() -> float | None:
         squared = found.bound()
         return None if squared is None else float(np.sqrt(squared)) / norm
 
     return Projection(product, float(np.sqrt(error)) / norm, found.method, bound)
+
+
+def _unscaled(chain: Chain, weights: list[Array], scale: float) -> Array:
+    """Return the kernel of a product over `scale`, in double precision."""
+    precise = [weight.astype(np.result_type(weight, np.float64)) for weight in weights]
+    if scale < 1:
+        return _divided(Product(chain, precise).kernel(), scale)
+    # The kernel may exceed the largest number; a sum that cannot be scaled has a scale of one here.
+    return Product(chain, scaled_weights(chain, precise, 1 / scale) or precise).kernel()
 
 
 def _divided(array: Array, scale: float) -> Array:

@@ -20,7 +20,7 @@ from igc_theory.networks.description.table import Table
 from igc_theory.networks.readers.onnx_reader import read_onnx
 from igc_theory.networks.timing.tables import known_table
 from igc_theory.networks.zoo.catalogue import network
-from igc_theory.structure.arguments.files import file_to_write
+from igc_theory.structure.arguments.files import content_of, file_to_write
 from igc_theory.structure.arguments.kinds import choice_of, flag, path_of, shown
 from igc_theory.structure.arguments.numbers import real_number
 from igc_theory.structure.arguments.sequences import listed
@@ -294,8 +294,8 @@ def _version() -> str:
 def _fingerprint(source: str) -> str:
     """Return what changes with the content of a file: its hash, and size and age of the files with weights that it names."""
     found = hashlib.sha256()
-    with suppress(OSError):
-        content = Path(source).read_bytes()
+    with suppress(OSError, ValueError):
+        content = content_of("source", source)
         found.update(content)
         for path in _further_files(Path(source), content):
             status = path.stat()

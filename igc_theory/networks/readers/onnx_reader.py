@@ -33,6 +33,7 @@ from igc_theory.networks.readers.files.inputs import (
 from igc_theory.networks.readers.files.nodes import Reading, Scope, operation, opsets_of
 from igc_theory.networks.readers.files.order import check_names, read_by, topological_order
 from igc_theory.networks.readers.operators.layers import layer_graph
+from igc_theory.structure.arguments.files import content_of
 from igc_theory.structure.arguments.kinds import path_of
 
 try:
@@ -95,7 +96,7 @@ def read_onnx(
     if onnx is None:
         raise ImportError("read_onnx needs the package onnx: pip install onnx")
     path, given = path_of("path", path), checked_sizes(input_shape)
-    return read_content(path, path.read_bytes(), given)
+    return read_content(path, content_of("path", path), given)
 
 
 def read_content(path: Path, content: bytes, given: Given) -> LayerGraph:

@@ -11,6 +11,7 @@ from typing import Any
 
 from igc_theory.budget.latency import LatencyTable, Timed
 from igc_theory.kernels.products.files import described_factor, replacing, restored_factor
+from igc_theory.structure.arguments.files import content_of
 from igc_theory.structure.arguments.kinds import path_of, shown
 from igc_theory.structure.branches import serial_factors
 from igc_theory.structure.chains import Chain
@@ -81,7 +82,7 @@ def read_table(path: str | os.PathLike[str]) -> LatencyTable:
     place = path_of("path", path)
     if place.exists() and place.stat().st_size > MOST_BYTES:
         raise ValueError(f"path={shown(str(place))} has more than {MOST_BYTES} bytes: give a table that measure wrote")
-    content = place.read_bytes()
+    content = content_of("path", place)
     try:
         data = json.loads(content)
         if data["format"] != FORMAT:

@@ -1,12 +1,28 @@
-"""Files that are to be written, checked before the work whose result they shall hold."""
+"""Files: those to be read must have an end, those to be written are checked before the work whose result they shall hold."""
 
 import os
 from pathlib import Path
 from typing import Any
 
-from igc_theory.structure.arguments.kinds import path_of
+from igc_theory.structure.arguments.kinds import path_of, shown
 
-__all__ = ["file_to_write"]
+__all__ = ["content_of", "file_to_write"]
+
+
+def content_of(name: str, value: Any) -> bytes:
+    """Return the bytes of a file or a pipe; of a device, such as /dev/zero, they need have no end.
+
+    Examples
+    --------
+    >>> content_of("table", "/dev/zero")
+    Traceback (most recent call last):
+    ...
+    ValueError: table='/dev/zero' is a device, which need have no end: give a file
+    """
+    path = path_of(name, value)
+    if path.is_char_device():
+        raise ValueError(f"{name}={shown(str(path))} is a device, which need have no end: give a file")
+    return path.read_bytes()
 
 
 def file_to_write(name: str, value: Any, example: str) -> Path:

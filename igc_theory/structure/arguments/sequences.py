@@ -125,7 +125,7 @@ def window_of(name: str, value: Any, *, most_area: int | None = None) -> tuple[i
 
 
 def array_of(name: str, value: ArrayLike) -> NDArray[Any]:
-    """Return `value` as an array; a mask would be lost, and rows of different lengths make none.
+    """Return `value` as an array; a mask would be lost; sparse arrays and rows of different lengths make none.
 
     Examples
     --------
@@ -139,6 +139,8 @@ def array_of(name: str, value: ArrayLike) -> NDArray[Any]:
     if isinstance(value, np.ma.MaskedArray):
         way_out = f"give {name}.filled(0), or the array without a mask"
         raise TypeError(f"{name} is a masked array, whose mask would be lost: {way_out}")
+    if not isinstance(value, np.ndarray) and hasattr(value, "toarray"):  # NumPy would take it for a single object
+        raise TypeError(f"{name} is {kind_of(value)}, a sparse array: give {name}.toarray()")
     try:
         return np.asarray(value)
     except ValueError:

@@ -14,12 +14,13 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.linalg import dft, hadamard
 from scipy.optimize import minimize
+from scipy.sparse import csr_array
 
 from igc_theory import Chain, GroupConv, depthwise_separable, group, igcv1, igcv2, igcv3, interleave
 from igc_theory.kernels import Projection, project, random_product
 from igc_theory.kernels import rank_one_pairs as pairs
 from igc_theory.kernels.projection import hierarchical, methods
-from igc_theory.structure import ChannelPermutation, interleaved, inverted_residual, regular, xception
+from igc_theory.structure import ChannelPermutation, blast, interleaved, inverted_residual, regular, xception
 from tests import cases, oracles
 
 Matrix = NDArray[np.float64]
@@ -306,7 +307,17 @@ def test_inputs_are_left_alone_and_later_changes_do_not_matter() -> None:
 
 
 @pytest.mark.parametrize("kind", [np.float32, float, complex])
-@pytest.mark.parametrize("change", [np.negative, np.conj, lambda kernel: kernel[::-1], lambda kernel: kernel[:, ::-1]])
+@pytest.mark.parametrize(
+    "change",
+    [
+        np.negative,
+        np.conj,
+        lambda kernel: kernel[::-1],
+        lambda kernel: kernel[:, ::-1],
+        lambda kernel: np.where(np.eye(16, dtype=bool), np.inf, kernel),
+    ],
+    ids=["negative", "conjugate", "rows", "columns", "infinite"],
+)
 def test_large_kernels_are_not_copied_and_changed_ones_have_the_bound_of_the_first_split(
     change: Callable[[np.ndarray], np.ndarray], kind: type, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -320,6 +331,35 @@ def test_large_kernels_are_not_copied_and_changed_ones_have_the_bound_of_the_fir
     kernel[:] = change(before)
     assert changed.lower_bound == pytest.approx(expected if np.array_equal(kernel, before) else first / norm)
     assert first / norm < expected * (1 - 1e-3)
+
+
+@pytest.mark.parametrize("chain", [igcv2([2] * 4, 1), blast(16, 16, 2, 2)])
+def test_a_product_may_exceed_the_largest_number_that_its_kernel_reaches(chain: Chain) -> None:
+    kernel = np.sign(np.random.default_rng(0).standard_normal((16, 16)))
+    found, huge = (project(k, chain, polish=True) for k in (kernel, kernel * np.finfo(float).max))
+    assert huge.relative_error == pytest.approx(found.relative_error, rel=1e-9)
+    assert all(np.isfinite(weight).all() for weight in huge.product.weights)
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_rows_and_columns_of_a_complex_kernel_may_differ_by_any_power(axis: int) -> None:
+    real, imaginary = np.random.default_rng(0).standard_normal((2, 16, 16))
+    sizes = np.expand_dims(10.0 ** np.r_[-np.arange(0, 300, 40), -155, -156, -157, -158, -159, -160, -161, -162], axis)
+    found = project((real + 1j * imaginary) * sizes, igcv2([2] * 4, 1))
+    assert found.lower_bound <= found.relative_error < 1
+
+
+@pytest.mark.parametrize("kind", [np.float32, float, complex])
+def test_the_bound_of_a_product_is_not_searched_for_and_that_of_a_kernel_beside_it_is(
+    kind: type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kernel, chain = random_product(igcv2([2] * 6, 1), np.random.default_rng(0)).matrix(), igcv2([2] * 6, 1)
+    beside = kernel + 1e-4 * np.random.default_rng(1).standard_normal(kernel.shape)
+    found, near = project(kernel.astype(kind), chain), project(beside.astype(kind), chain)
+    monkeypatch.setattr(methods, "split_bound", lambda *_: pytest.fail("searched"))
+    assert 0 <= found.lower_bound <= found.relative_error < (1e-6 if kind is np.float32 else 1e-14)
+    with pytest.raises(pytest.fail.Exception, match="searched"):
+        _ = near.lower_bound
 
 
 def test_any_layout_and_integers_are_read() -> None:
@@ -370,6 +410,13 @@ def test_displays_show_the_certificate() -> None:
         (np.ones((8, 8)), igcv2([2, 2, 2]), ValueError, r"\(8, 8\).*\(8, 8, 3, 3\) or \(8, 72\)"),
         ([[1, 2], [3]], regular(2, 2, 1), ValueError, "ragged"),
         ([["a", "b"], ["c", "d"]], regular(2, 2, 1), TypeError, "dtype"),
+        (
+            csr_array(np.eye(2)),
+            regular(2, 2, 1),
+            TypeError,
+            r"kernel is a csr_array, a sparse array: give kernel.toarray",
+        ),
+        (None, regular(2, 2, 1), TypeError, "kernel=None is a NoneType: give real or complex numbers"),
         (np.ones((2, 2), np.longdouble), regular(2, 2, 1), TypeError, "dtype"),
         (np.array([[1, np.nan], [0, 1]]), regular(2, 2, 1), ValueError, r"kernel\[0, 1.*nan"),
         (np.array([[1, 2], [3, 1j * np.inf]]), regular(2, 2, 1), ValueError, r"kernel\[1, 1.*not finite"),

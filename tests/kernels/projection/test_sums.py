@@ -161,3 +161,14 @@ def test_channels_of_several_windows_are_not_reordered(factor):
         ValueError, match="reorder=True needs a chain with one window, but 2 factors of chain have one: leave"
     ):
         project(kernel, chain, reorder=True)
+
+
+@pytest.mark.parametrize("window", [(1, 2), (2, 1)], ids=["beside", "along"])
+def test_channels_of_a_window_that_a_stride_spreads_are_not_reordered(window):
+    chain = Chain([GroupConv(8, 3, stride=(2, 1)), GroupConv(3, 6, 3, kernel_size=window)])
+    kernel = np.random.default_rng(0).standard_normal((6, 8, *chain.window))
+    with pytest.raises(
+        ValueError, match="chain with one window, but a stride in front of it spreads it: leave reorder"
+    ):
+        project(kernel, chain, reorder=True)
+    assert project(kernel, chain).relative_error < 1

@@ -4,6 +4,7 @@ from itertools import repeat
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_array
 
 from igc_theory.structure.arguments.sequences import array_of, listed, pair_of, two_of, widths_of, window_of
 
@@ -53,3 +54,5 @@ def test_arrays_are_whole():
     assert array_of("kernel", [[1, 2], [3, 4]]).tolist() == [[1, 2], [3, 4]]
     with pytest.raises(ValueError, match="ragged nesting"):
         array_of("kernel", [[1, 2], [3]])
+    with pytest.raises(TypeError, match=r"kernel is a csr_array, a sparse array: give kernel\.toarray\(\)"):
+        array_of("kernel", csr_array(given))

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from igc_theory.networks.readers.files.file import parsed, place_of
+from igc_theory.structure.arguments.files import content_of
 
 try:
     import onnx
@@ -19,7 +20,7 @@ __all__ = ["model_files", "take_in"]
 def model_files(path: Path) -> list[Path]:
     """Return the file of a model, and those that it keeps arrays in; what is no model is one file."""
     try:
-        names = {place_of(tensor)[0] for tensor in _outside(parsed(path, path.read_bytes()).model)}
+        names = {place_of(tensor)[0] for tensor in _outside(parsed(path, content_of("path", path)).model)}
     except Exception:  # the one who reads it says what is wrong
         return [path]
     return [path, *(path.parent / name for name in sorted(names - {""}))]

@@ -21,6 +21,7 @@ from igc_theory.networks.rewriting.files.nodes import with_substitutes
 from igc_theory.networks.rewriting.files.places import take_in
 from igc_theory.networks.rewriting.files.runs import Inputs, input_moments, random_inputs, runner
 from igc_theory.networks.rewriting.result import Measured, Rewrite, substituted
+from igc_theory.structure.arguments.files import content_of
 
 try:
     import onnx
@@ -49,7 +50,7 @@ def rewritten_file(
     """Return the rewritten model of an ONNX file; arguments as for `rewrite`."""
     if onnx is None:
         raise ImportError("rewrite of a file needs the package onnx: pip install onnx")
-    content, sizes = path.read_bytes(), checked_sizes(input_shape)
+    content, sizes = content_of("path", path), checked_sizes(input_shape)
     try:
         graph = graph_of(parsed(path, content), sizes)[0]
         model, is_spread = _loaded(path, content, graph)
