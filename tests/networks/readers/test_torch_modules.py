@@ -248,6 +248,21 @@ def test_filters_in_buffers_are_no_parameters():
     assert (network.parameters, network.buffers, network.multiply_adds) == (0, 27, 27 * 36)
 
 
+LEARNED = {
+    "bounds": Called(lambda m, x: x.clamp(m.low, m.high), low=nn.Parameter(-torch.ones(4)), high=nn.Parameter(torch.ones(4))),
+    "a threshold": Called(lambda m, x: x * (x > m.t), t=nn.Parameter(torch.zeros(4))),
+    "places": Called(lambda m, x: nn.functional.grid_sample(x[..., None], m.p), p=nn.Parameter(torch.zeros(1, 5, 2, 2))),
+    "prototypes": Called(lambda m, x: torch.cosine_similarity(x, m.p, 2), p=nn.Parameter(torch.ones(1, 6, 4))),
+    "ones and zeros behind a reshape": nn.Sequential(nn.Unflatten(1, (2, 3)), nn.InstanceNorm2d(2, affine=True)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LEARNED)
+def test_what_a_module_trains_is_a_parameter_whatever_it_is_used_for(name):
+    network = from_torch(LEARNED[name], (6, 4))
+    assert (network.parameters, network.buffers, network.exact) == (trained(LEARNED[name]), 0, True)
+
+
 @pytest.mark.parametrize(("module", "shape", "multiply_adds"), [
     (conv(), (3, 8, 8), CONV * 36),
     (nn.Conv1d(2, 6, 5, groups=2), (2, 9), 6 * 5 * 5),

@@ -192,7 +192,12 @@ def weightless(walk: Walk, operation: Operation) -> None:
 
 
 def _but_settings(walk: Walk, operation: Operation) -> tuple[str, ...]:
-    """Return the inputs of an operator that may be trained; first states of zeros are none of a loop's."""
+    """Return the inputs of an operator that may be trained; first states of zeros are none of a loop's.
+
+    A module says itself which are: it may learn a bound or a threshold.
+    """
+    if walk.graph.known_parameters:
+        return operation.inputs
     if operation.operator in COMPARISONS:
         return ()
     if operation.operator in LOOPS:

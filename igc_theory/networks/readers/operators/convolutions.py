@@ -143,10 +143,14 @@ def norm(walk: Walk, operation: Operation) -> None:
     walk.append(operation, Norm(channels, kind), cost, source=source, channels=(-1, -1) if last else (1, 1))
 
 
+_GROUPS = ("InstanceNormalization", "Reshape")
+"""An operator, and the one in front of it, as exporters write a group normalisation."""
+
+
 def _is_filled_in(walk: Walk, operation: Operation) -> bool:
     """Return whether an instance normalisation stands for the groups of a group normalisation, with ones and zeros in a file."""
     before = walk.graph.writers.get(operation.inputs[0])
-    if operation.operator != "InstanceNormalization" or before is None or before.operator != "Reshape":
+    if walk.graph.known_parameters or before is None or (operation.operator, before.operator) != _GROUPS:
         return False
     scale, shift = (walk.values(name) for name in operation.inputs[1:3])
     return scale is not None and shift is not None and bool((scale == 1).all() and (shift == 0).all())

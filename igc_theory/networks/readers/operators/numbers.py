@@ -131,4 +131,7 @@ class Ledger:
 
     def _split(self, use: Use) -> tuple[list[str], list[str]]:
         weights, others = numbers_behind(self.graph, use.constant)
-        return ([], weights + others) if use.purpose == "buffers" else (weights, others)
+        if use.purpose != "buffers":
+            return weights, others
+        # What a module trains is a parameter, whatever it is used for.
+        return [], others if self.graph.known_parameters else weights + others
