@@ -493,6 +493,13 @@ def test_scales_and_normalisations(tmp_path: Path, node: Any, shape: tuple[int, 
     assert (found.multiply_adds, found.depth, found.exact) == (0, 0, True)
 
 
+def test_a_group_norm_of_operator_set_18_has_a_scale_for_each_group(tmp_path: Path) -> None:
+    nodes = [NODE("GroupNormalization", ["x", "s", "t"], ["n"], num_groups=2), NODE("Conv", ["n", "w"], ["y"])]
+    found = read(made(nodes, {"s": reals(2), "t": reals(2), "w": reals(6, 8, 1, 1)}, (1, 8, 3, 3), opset=18), tmp_path)
+    assert (found.counts, found.multiply_adds, found.exact) == ((48, 4, 0, 0), 48 * 9, True)
+    assert found.layers[0].node.channels == 8
+
+
 def test_a_group_norm_of_onnxruntime_reads_channels_last_unless_told_otherwise(tmp_path: Path) -> None:
     for attributes, shape in ({}, (1, 3, 3, 8)), ({"channels_last": 0}, (1, 8, 3, 3)):
         node = NODE("GroupNorm", ["x", "g", "b"], ["y"], domain=MS, groups=2, activation=0, **attributes)

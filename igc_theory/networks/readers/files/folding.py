@@ -129,6 +129,8 @@ def types_written(
         )
     if definition is None:
         return _of_plain(node, types, opsets)
+    if definition.deprecated and node.op_type in _LIKE_FIRST:  # ONNX infers nothing for it, but runtimes compute it
+        return {name: types[node.input[0]] for name in node.output[:1] if node.input[0] in types}
     read = {name: types[name] for name in node.input if name in types and types[name].WhichOneof("value")}
     unknown = {name for name in node.input if name and name not in read}
     read |= {name: onnx.helper.make_tensor_type_proto(onnx.TensorProto.FLOAT, None) for name in unknown}
