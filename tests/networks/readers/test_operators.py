@@ -642,8 +642,21 @@ def test_bounds_and_places_are_settings(tmp_path: Path) -> None:
 
 
 def test_past_keys_are_multiplied_too(tmp_path: Path) -> None:
-    model = reading_beside("further inputs of attention")
-    assert read(model, tmp_path).activation_multiply_adds == 2 * 3 * (3 + 2) * (4 + 4)
+    found = read(reading_beside("further inputs of attention"), tmp_path)
+    assert (found.multiply_adds, found.activation_multiply_adds) == (2 * 3 * 2 * (4 + 4), 2 * 3 * 3 * (4 + 4))
+
+
+@pytest.mark.parametrize(
+    ("inputs", "steps", "weighted", "of_activations"),
+    [("xss", 7, 2 * 3 * 7 * 8, 0), ("sxx", 7, 7 * 3 * 8, 7 * 3 * 8), ("xsx", 3, 72, 72), ("xxs", 3, 72, 72)],
+)
+def test_what_attention_multiplies_by_stored_numbers_is_a_product_by_weights(
+    tmp_path: Path, inputs: str, steps: int, weighted: int, of_activations: int
+) -> None:
+    node = NODE("Attention", list(inputs), ["y"], q_num_heads=2, kv_num_heads=2)
+    found = read(made([node], {"s": reals(1, steps, 8)}, (1, 3, 8), opset=23), tmp_path)
+    assert (found.multiply_adds, found.activation_multiply_adds) == (weighted, of_activations)
+    assert (found.parameters, found.exact) == (steps * 8, True)
 
 
 def test_no_input_of_a_fused_operator_is_forgotten() -> None:

@@ -194,7 +194,7 @@ def _halves(operands: int) -> Iterator[tuple[int, int]]:
 
 
 def attention(walk: Walk, operation: Operation) -> None:
-    """Append scaled dot-product attention: activations by activations, twice."""
+    """Append scaled dot-product attention: queries by keys, and shares by values, each with those of the past."""
     query, key, value = (walk.shapes.get(name, ()) for name in operation.inputs[:3])
     heads = int(operation.attributes.get("q_num_heads", operation.attributes.get("num_heads", 0)))
     if len(query) == 3 and heads:
@@ -205,12 +205,24 @@ def attention(walk: Walk, operation: Operation) -> None:
     if not len(query) == len(key) == len(value) == 4:
         walk.pass_over(operation, NO_SHAPE)
         return
-    past = walk.shapes.get(operation.reads(4 if operation.operator == "Attention" else 6), ())
-    length = key[2] + (past[2] if len(past) == 4 else 0)
-    products = prod(query[:3]) * length * (query[3] + value[3])
-    walk.append(
-        operation, Operator("attention"), Cost(of_activations=products), source=operation.inputs[0], channels=(-1, -1)
-    )
+    place = 4 if operation.operator == "Attention" else 6
+    past = walk.shapes.get(operation.reads(place), ())
+    pairs = [(operation.inputs[1], operation.inputs[2], key[2])]
+    pairs += [(operation.reads(place), operation.reads(place + 1), past[2])] if len(past) == 4 else []
+    cost = Cost()
+    for keys, values, length in pairs:
+        _multiply(walk, cost, (operation.inputs[0], keys), prod(query) * length)
+        _multiply(walk, cost, (values,), prod(query[:3]) * length * value[3])
+    walk.append(operation, Operator("attention"), cost, source=walk.activations(operation)[0], channels=(-1, -1))
+
+
+def _multiply(walk: Walk, cost: Cost, names: Sequence[str], products: int) -> None:
+    """Add products to a cost: by weights if one of the tensors is stored, such as keys that are learned."""
+    held = [name for name in names if walk.is_constant(name)]
+    known = {use.constant for use in cost.uses}
+    cost.uses += uses({"linear": [name for name in held if name not in known]})
+    cost.products += products if held else 0
+    cost.of_activations += 0 if held else products
 
 
 def recurrent(walk: Walk, operation: Operation) -> None:
