@@ -414,13 +414,31 @@ def test_images_with_channels_last(tmp_path: Path, shape: tuple[Any, ...]) -> No
     assert (found.input_shape, found.exact) == ((4, 10, 12), True)
 
 
-def test_products_of_matrices_with_batches_moved_are_said_not_to_be_counted(tmp_path: Path) -> None:
-    for moved in "transBatchA", "transBatchB":
-        node = NODE("FusedMatMul", ["x", "x"], ["y"], domain=MS, transB=1, **{moved: 1})
-        model = made([node], {}, (5, 5, 5, 8))
-        model.graph.value_info.append(helper.make_tensor_value_info("y", TensorProto.FLOAT, (5, 5, 5, 5)))
-        found = read(model, tmp_path)
-        assert [entry.operator for entry in found.passed_over][:1] == ["com.microsoft.FusedMatMul"]
+@pytest.mark.parametrize("turned", ["", "transA"])
+def test_products_of_matrices_whose_rows_stand_in_front(tmp_path: Path, turned: str) -> None:
+    rows = (4, 2, 5) if turned else (5, 2, 4)  # features or tokens, heads, tokens or features
+    flips = {"transBatchA": 1, "transBatchB": 1, "transB": 1} | ({turned: 1} if turned else {})
+    nodes = [
+        NODE("Conv", ["x", "k"], ["a"]),
+        NODE("Reshape", ["a", "q"], ["b"]),
+        NODE("Reshape", ["a", "s"], ["c"]),
+        NODE("FusedMatMul", ["b", "c"], ["scores"], domain=MS, **flips),
+        NODE("FusedMatMul", ["scores", "c"], ["d"], domain=MS, transBatchB=1),
+        NODE("MatMul", ["d", "w"], ["y"]),
+    ]
+    constants = {"k": reals(8, 3, 1), "q": np.array(rows), "s": np.array([5, 2, 4]), "w": reals(4, 6)}
+    found = read(made(nodes, constants, (1, 3, 5)), tmp_path)
+    assert found.multiply_adds == 5 * 24 + 2 * 5 * 4 * 6
+    assert (found.activation_multiply_adds, found.exact) == (2 * 2 * 5 * 5 * 4, True)
+
+
+def test_a_product_of_matrices_of_unknown_rank_whose_rows_stand_in_front_is_passed_over(tmp_path: Path) -> None:
+    nodes = [
+        NODE("Secret", ["x"], ["a"], domain=MS),
+        NODE("FusedMatMul", ["a", "w"], ["y"], domain=MS, transBatchA=1),
+    ]
+    found = read(made(nodes, {"w": reals(5, 4, 3)}, (1, 5, 4)), tmp_path)
+    assert [entry.operator for entry in found.passed_over] == ["com.microsoft.Secret", "com.microsoft.FusedMatMul"]
 
 
 @pytest.mark.parametrize("batch", [1, 3, "n"])

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from igc_theory.networks.description.graph import Array, Constant, words
-from igc_theory.networks.readers.files.channels_last import of_onnxruntime
+from igc_theory.networks.readers.files.axis_order import of_onnxruntime
 from igc_theory.networks.readers.files.file import first_line, type_name
 from igc_theory.networks.readers.operators.quantized import plain
 

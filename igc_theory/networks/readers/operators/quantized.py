@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from igc_theory.networks.description.graph import Operation
 
-__all__ = ["PLAIN", "plain", "reads_channels_last"]
+__all__ = ["BATCHES_MOVED", "PLAIN", "plain", "reads_channels_last"]
 
 _MS = "com.microsoft."
 
@@ -60,7 +60,7 @@ PLAIN = {
 }
 
 
-_BATCHES_MOVED = ("transBatchA", "transBatchB")
+BATCHES_MOVED = ("transBatchA", "transBatchB")
 """Attributes of a product of matrices that read the axes in an order that the plain one does not know."""
 
 
@@ -76,7 +76,7 @@ def plain(operation: Operation) -> tuple[Operation, Sequence[str]]:
         settings = [name for k, name in enumerate(operation.inputs) if k < 2 or (k - 2) % 3]
         return replace(operation, operator="Concat", inputs=operation.inputs[2::3]), settings
     meaning = PLAIN.get(operation.operator)
-    if meaning is None or reads_channels_last(operation) or any(map(operation.attributes.get, _BATCHES_MOVED)):
+    if meaning is None or reads_channels_last(operation) or any(map(operation.attributes.get, BATCHES_MOVED)):
         return operation, ()
     inputs = [operation.reads(k) for k in meaning.inputs]
     while inputs and not inputs[-1]:
