@@ -763,6 +763,85 @@ def test_pixels_that_become_channels_are_no_order_of_channels(tmp_path: Path) ->
     assert [layer.kind for layer in read(made(nodes, constants, (1, 8, 5, 6)), tmp_path).layers] == ["regular 1×1"]
 
 
+def of_ms(operator: str, inputs: str, **attributes: Any) -> Any:
+    """Return an operator of onnxruntime that reads tensors of one letter, a dot for one left out, and writes `a`."""
+    return NODE(operator, [name.strip(".") for name in inputs], ["a"], domain=MS, **attributes)
+
+
+TRANSFORMERS = {
+    "attention": (of_ms("Attention", "xwb", num_heads=2), {"w": reals(8, 24), "b": reals(24)}, 216, 576, 144, 8),
+    "attention of narrow values": (
+        of_ms("Attention", "xwb", num_heads=2, qkv_hidden_sizes=[8, 8, 4]),
+        {"w": reals(8, 20), "b": reals(20)}, 180, 480, 3 * 3 * 12, 4,
+    ),
+    "quantized attention": (
+        of_ms("QAttention", "xwbst.ze", num_heads=2),
+        {"w": bytes_(8, 24), "b": reals(24), "s": np.float32(0.1), "t": np.float32(0.1), "z": np.uint8(1), "e": np.int8(0)},
+        216, 576, 144, 8,
+    ),
+    "heads of one width": (of_ms("MultiHeadAttention", "xxx", num_heads=2), {}, 0, 0, 144, 8),
+    "stored keys, by heads": (
+        of_ms("MultiHeadAttention", "xkv", num_heads=2), {"k": reals(1, 2, 7, 4), "v": reals(1, 2, 7, 3)},
+        56 + 42, 3 * 7 * (8 + 6), 0, 6,
+    ),
+    "heads that share keys, packed, turned": (
+        of_ms("GroupQueryAttention", "x....nlcs", num_heads=2, kv_num_heads=1, do_rotary=1),
+        {"n": np.array([2], np.int32), "l": np.array([3], np.int32), "c": reals(9, 1), "s": reals(9, 1)}, 0, 0, 2 * 2 * 9 * 2, 4,
+    ),
+    "places turned": (
+        of_ms("RotaryEmbedding", "xpcs", num_heads=2), {"p": np.arange(3)[None], "c": reals(9, 2), "s": reals(9, 2)}, 0, 0, 0, 8,
+    ),
+    "root mean square": (of_ms("SkipSimplifiedLayerNormalization", "xxg"), {"g": reals(8)}, 8, 0, 0, 8),
+    "root mean square alone": (NODE("SimplifiedLayerNormalization", ["x", "g"], ["a"]), {"g": reals(8)}, 8, 0, 0, 8),
+    "a layer norm": (of_ms("SkipLayerNormalization", "xxgb"), {"g": reals(8), "b": reals(8)}, 16, 0, 0, 8),
+    "four bits, columns filled up": (
+        of_ms("MatMulNBits", "xwsz", K=8, N=6, bits=4, block_size=16),
+        {"w": bytes_(6, 1, 8).view(np.uint8), "s": reals(6, 1), "z": np.zeros(6, np.uint8)}, 48, 3 * 48, 0, 6,
+    ),
+    "eight bits and a bias": (
+        of_ms("MatMulNBits", "xws..b", K=8, N=6, bits=8, block_size=16),
+        {"w": bytes_(6, 1, 16).view(np.uint8), "s": reals(6, 1), "b": reals(6)}, 54, 3 * 48, 0, 6,
+    ),
+    "four bits of another kind": (
+        of_ms("MatMulBnb4", "xws", K=8, N=6, block_size=16, quant_type=1),
+        {"w": bytes_(24).view(np.uint8), "s": reals(3)}, 48, 3 * 48, 0, 6,
+    ),
+}  # fmt: skip
+"""A node, its stored numbers, its parameters, multiply–adds by weights and of activations, and the width that it writes."""
+
+
+@pytest.mark.parametrize("opset", [11, 21])
+@pytest.mark.parametrize("batch", [1, 2])
+@pytest.mark.parametrize("name", TRANSFORMERS)
+def test_operators_of_transformers_and_what_they_write(tmp_path: Path, name: str, batch: int, opset: int) -> None:
+    node, stored, parameters, multiply_adds, of_activations, width = TRANSFORMERS[name]
+    if batch > 1 and name in ("stored keys, by heads", "heads that share keys, packed, turned"):
+        pytest.skip("it stores something for each example")
+    nodes = [NODE("MatMul", ["i", "u"], ["x"]), node, NODE("MatMul", ["a", "o"], ["y"])]
+    model = made([*nodes], stored | {"u": reals(5, 8), "o": reals(width, 5)}, (batch, 3, 5), opset)
+    model.graph.input[0].name = "i"
+    found = read(model, tmp_path)
+    assert found.parameters == parameters + 40 + 5 * width
+    assert found.multiply_adds == multiply_adds + 3 * 40 + 3 * 5 * width
+    assert (found.activation_multiply_adds, found.exact) == (of_activations, True)
+
+
+@pytest.mark.parametrize("attributes", [{}, {"N": 6}, {"K": 8, "N": 600}, {"K": 8, "N": -6}, {"K": [8], "N": [6]}])
+def test_packed_weights_of_no_known_size_are_said_not_to_be_counted(tmp_path: Path, attributes: dict[str, Any]) -> None:
+    node = of_ms("MatMulNBits", "xws", block_size=16, **attributes)
+    found = read(made([node], {"w": bytes_(6, 1, 8).view(np.uint8), "s": reals(6, 1)}, (1, 3, 8)), tmp_path)
+    assert [entry.operator for entry in found.passed_over] == ["MatMulNBits"]
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+def test_words_places_and_segments(tmp_path: Path, batch: int) -> None:
+    tables = {"w": reals(20, 8), "p": reals(9, 8), "g": reals(8), "b": reals(8), "o": reals(8, 5)}
+    node = NODE("EmbedLayerNormalization", ["x", "", "w", "p", "", "g", "b"], ["a", "m"], domain=MS)
+    model = made([node, NODE("MatMul", ["a", "o"], ["y"])], tables, (batch, 3), 11, TensorProto.INT32)
+    found = read(model, tmp_path)
+    assert (found.counts, found.multiply_adds, found.exact) == ((0, 16, 160 + 72 + 40, 0), 120, True)
+
+
 def test_operators_of_onnxruntime_stand_for_plain_ones(tmp_path: Path) -> None:
     nodes = [
         NODE("FusedConv", ["x", "k", "b"], ["c"], domain=MS, activation="Relu", pads=[1, 1, 1, 1]),

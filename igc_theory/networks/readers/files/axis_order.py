@@ -17,9 +17,13 @@ __all__ = ["in_plain_order", "of_onnxruntime"]
 
 
 def of_onnxruntime(node: Any) -> Operation:
-    """Return a node of another domain than ONNX's, with its attributes that are integers."""
-    attributes = {entry.name: entry.i for entry in node.attribute if entry.type == onnx.AttributeProto.INT}
-    return Operation(f"{node.domain}.{node.op_type}", "", tuple(node.input), tuple(node.output), attributes)
+    """Return a node that ONNX does not define, with its attributes that are integers."""
+    attributes: dict[str, Any] = {
+        entry.name: entry.i for entry in node.attribute if entry.type == onnx.AttributeProto.INT
+    }
+    attributes |= {entry.name: list(entry.ints) for entry in node.attribute if entry.type == onnx.AttributeProto.INTS}
+    name = f"{node.domain}.{node.op_type}".removeprefix(".")
+    return Operation(name, "", tuple(node.input), tuple(node.output), attributes)
 
 
 def in_plain_order(node: Any, rank: int, fresh: Callable[[str], str]) -> list[Any]:

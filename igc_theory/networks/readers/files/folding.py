@@ -13,6 +13,7 @@ import numpy as np
 from igc_theory.networks.description.graph import Array, Constant, words
 from igc_theory.networks.readers.files.axis_order import of_onnxruntime
 from igc_theory.networks.readers.files.file import first_line, type_name
+from igc_theory.networks.readers.files.onnxruntime_shapes import SHAPES
 from igc_theory.networks.readers.operators.quantized import plain
 
 try:
@@ -128,7 +129,7 @@ def types_written(
             f"{label(node)} is one of ONNX's operators, but no operator set of ONNX is named: export it again"
         )
     if definition is None:
-        return _of_plain(node, types, opsets)
+        return _of_onnxruntime(node, types) or _of_plain(node, types)
     if definition.deprecated and node.op_type in _LIKE_FIRST:  # ONNX infers nothing for it, but runtimes compute it
         return {name: types[node.input[0]] for name in node.output[:1] if node.input[0] in types}
     read = {name: types[name] for name in node.input if name in types and types[name].WhichOneof("value")}
@@ -153,11 +154,33 @@ def types_written(
     return written
 
 
-def _of_plain(node: Any, types: Mapping[str, Any], opsets: Mapping[str, int]) -> dict[str, Any]:
-    """Return the types that an operator of onnxruntime writes: those of the plain operator that it stands for."""
+def _of_onnxruntime(node: Any, types: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the types that an operator of onnxruntime writes that stands for no plain one; none if they are not known."""
+    meaning, _ = plain(of_onnxruntime(node))
+    read = [_sizes(types[name]) or () if name in types else () for name in meaning.inputs]
+    try:
+        written = zip(node.output, SHAPES[meaning.operator](read, meaning.attributes) or (), strict=False)
+        found = {name: tensor_type("float32", sizes) for name, sizes in written if name and sizes}
+        check_sizes(found)
+    except (
+        KeyError,
+        IndexError,
+        TypeError,
+        ValueError,
+        ZeroDivisionError,
+    ):  # it is another one, or not as it should be
+        return {}
+    return found
+
+
+def _of_plain(node: Any, types: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the types that an operator of onnxruntime writes: those of the plain operator that it stands for.
+
+    They do not depend on the file's operator set of ONNX, which may be older than that operator.
+    """
     written = of_onnxruntime(node)
     meaning, _ = plain(written)
-    definition = _schema(meaning.operator, "", min(opsets.get("", 0), _AXES_ARE_INPUTS - 1))
+    definition = _schema(meaning.operator, "", _AXES_ARE_INPUTS - 1)
     if meaning is written or definition is None or not meaning.inputs:
         return {}
     inputs = dict(
@@ -172,7 +195,7 @@ def _of_plain(node: Any, types: Mapping[str, Any], opsets: Mapping[str, int]) ->
         for place, name in inputs.items()
         if name in types
     }
-    imports = [onnx.helper.make_opsetid(domain, version) for domain, version in opsets.items()]
+    imports = [onnx.helper.make_opsetid("", _AXES_ARE_INPUTS - 1)]
     try:
         types_of = onnx.shape_inference.infer_node_outputs(definition, alone, read, {}, opset_imports=imports)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError, RuntimeError):
