@@ -654,6 +654,18 @@ def test_weights_stay_where_what_they_are_computed_from_serves_others(tmp_path):
         assert left == constants["w"].size + found.choices.candidates[0].parameters
 
 
+def test_weights_that_nodes_compute_for_one_layer_are_replaced(tmp_path):
+    """However many nodes stand around: each layer has some of its own that compute its weights."""
+    node, constants, nodes = helper.make_node, {}, []
+    for k in range(5):
+        nodes += [node("Relu", [f"y{k}" if k else "x"], [f"r{k}"]), node("Mul", [f"v{k}", f"g{k}"], [f"w{k}"])]
+        nodes += [node("MatMul", [f"r{k}", f"w{k}"], [f"y{k + 1}" if k < 4 else "y"], f"layer{k}")]
+        constants |= {f"v{k}": drawn(32, 32), f"g{k}": drawn(1, 32)}
+    found = rewrite(written(tmp_path, model(nodes, constants, (16, 32))), 0.5)
+    assert found.kept == ()
+    assert all(one.op_type != "Mul" for one in found.model.graph.node)
+
+
 def test_new_names_are_none_that_the_file_has(tmp_path):
     """Names of arrays that nothing reads count, too, as do those of shapes."""
     made = model(

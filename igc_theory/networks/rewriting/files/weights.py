@@ -50,9 +50,10 @@ def check_readers(model: Any, graph: Graph, weight: str, nodes: list[Any]) -> No
     """Refuse weights that something else reads too, itself or what they are computed from."""
     if weight not in graph.constants:
         raise Kept("its weights depend on the input")
-    chain, makers = _made_from(model, weight)
-    allowed = makers | {id(node) for node in nodes}
-    read = Counter(name for node in model.graph.node for name in node.input if id(node) not in allowed)
+    chain, layers = _made_from(model, weight), {node.output[0] for node in nodes}
+    # Nodes are known by what they write: Python has new objects for them each time.
+    rest = (node for node in model.graph.node if (chain | layers).isdisjoint(node.output))
+    read = Counter(name for node in rest for name in node.input)
     read.update(entry.name for entry in model.graph.output)
     read.update(name for node in model.graph.node for name in read_inside(node))
     others = [name for name in chain if read[name] and (name == weight or _is_array(graph, name))]
@@ -60,19 +61,18 @@ def check_readers(model: Any, graph: Graph, weight: str, nodes: list[Any]) -> No
         raise Kept("its weights are read elsewhere too")
 
 
-def _made_from(model: Any, weight: str) -> tuple[set[str], set[int]]:
-    """Return what weights are computed from, with all that is written on the way, and the nodes that do it."""
+def _made_from(model: Any, weight: str) -> set[str]:
+    """Return what weights are computed from, with all that is written on the way."""
     writers = {name: node for node in model.graph.node for name in node.output}
-    chain, makers, names = set(), set(), [weight]
+    chain, names = set[str](), [weight]
     while names:
         name = names.pop()
         if name and name not in chain:
             chain.add(name)
             if name in writers:
-                makers.add(id(writers[name]))
                 # Parts of one array, as Split writes them, stay or go together.
                 names += [*writers[name].input, *writers[name].output]
-    return chain, makers
+    return chain
 
 
 def _is_array(graph: Graph, name: str) -> bool:
