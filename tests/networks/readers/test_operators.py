@@ -480,6 +480,21 @@ def test_fake_quantization_keeps_the_weights(tmp_path: Path, per_channel: bool) 
     assert (found.parameters, found.buffers) == (216, sum(np.size(array) for array in scales.values()))
 
 
+@pytest.mark.parametrize(("opset", "domain"), [(10, ""), (13, ""), (17, ""), (21, ""), (17, MS)])
+def test_quantized_weights_are_known_as_real_numbers(tmp_path: Path, opset: int, domain: str) -> None:
+    weights, per_channel = bytes_(6, 4, 3, 3), opset > 10
+    scale = np.arange(1, 7, dtype=np.float32) if per_channel else np.float32(0.5)
+    zero = np.arange(6, dtype=np.int8) if per_channel else np.int8(3)
+    axis = {"axis": 0} if per_channel else {}
+    nodes = [NODE("DequantizeLinear", ["q", "s", "z"], ["w"], domain=domain, **axis), NODE("Conv", ["x", "w"], ["y"])]
+    (layer,) = read(made(nodes, {"q": weights, "s": scale, "z": zero}, (1, 4, 5, 5), opset), tmp_path).layers
+    places = (-1, 1, 1, 1)
+    expected = (weights.astype(np.float32) - np.reshape(zero, places)) * np.reshape(scale, places)
+    assert layer.weight is not None
+    assert np.array_equal(layer.weight, expected)
+    assert (layer.counts.total, layer.buffers) == (216, 12 if per_channel else 2)
+
+
 def test_an_integer_kernel_scaled_by_hand(tmp_path: Path) -> None:
     nodes = [
         NODE("Cast", ["w"], ["c"], to=TensorProto.FLOAT),

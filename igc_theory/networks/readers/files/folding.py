@@ -69,6 +69,9 @@ _UNBOUNDED = words("GridSample NonMaxSuppression RegexFullMatch RoiAlign StringN
 _AXES_ARE_INPUTS = 18
 """The operator set from which on ONNX reads axes as an input; operators of onnxruntime still have them as an attribute."""
 
+_QUANTIZING, _QUANTIZING_FROM = words("DequantizeLinear QuantizeLinear"), 21
+"""Operators that ONNX's reference implementation knows from a later operator set on, and one that has all their types."""
+
 _MOST_TERMS = 2**24
 """Products of entries that a sum in Einstein's notation may have."""
 
@@ -365,6 +368,7 @@ def _evaluated(
         values = {name: operand.native() for name, operand in zip(node.input, operands, strict=True) if operand}
         if any(value is None for value in values.values()):
             return nothing
+        node, opsets = _as_evaluated(node, opsets)
         written = [name for name in node.output if name]
         infos = [onnx.helper.make_tensor_value_info(name, 0, None) for name in [*values, *written]]
         graph = onnx.helper.make_graph([node], "one node", infos[: len(values)], infos[len(values) :])
@@ -376,6 +380,16 @@ def _evaluated(
     except Exception:  # of any class: a constant that cannot be computed is constant all the same, of values not known
         return nothing
     return [_array(found.get(name)) for name in node.output]
+
+
+def _as_evaluated(node: Any, opsets: Mapping[str, int]) -> tuple[Any, Mapping[str, int]]:
+    """Return a node and operator sets that ONNX's implementation knows: later quantization has the earlier in it."""
+    if node.op_type not in _QUANTIZING:
+        return node, opsets
+    later = onnx.NodeProto()
+    later.CopyFrom(node)
+    later.domain = ""  # onnxruntime's own are those of a later operator set
+    return later, {**opsets, "": max(opsets.get("", 0), _QUANTIZING_FROM)}
 
 
 def _array(value: Any) -> Array | None:
