@@ -194,7 +194,8 @@ def _axes_in_file(file: File, image: Input) -> Axes:
 
     parts = (part for node in model.graph.node for part in in_plain_order(node, len(image.sizes), str))
     operations = (operation(file, part) for part in parts)
-    return axes_of(operations, image.name, len(image.sizes), {}, numbers)
+    shapes = {name: tuple(tensor.dims) for name, tensor in arrays.items() if name != image.name}
+    return axes_of(operations, image.name, len(image.sizes), shapes, numbers)
 
 
 def _numbers(graph: Graph, name: str) -> list[int] | None:

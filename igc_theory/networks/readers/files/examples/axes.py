@@ -120,14 +120,20 @@ def _written(axes: Axes, operation: Operation, shapes: Mapping[str, Sizes], numb
 
 
 def _examples_first(axes: Axes, labels: Labels, operation: Operation, shapes: Mapping[str, Sizes]) -> Labels | None:
-    """Learn from an operator that takes axis 0 for examples; of several axes joined there, each may be the one."""
+    """Learn from an operator that takes axis 0 for examples; of several axes joined there, each may be the one.
+
+    A pointwise convolution treats examples and positions alike, so that it does not tell a single axis in front from steps.
+    """
     if len(labels) < 2:
         return None
     front, channels = labels[:2]
     groups = integer(operation, "group", integer(operation, "num_groups", 1))
     apart, summed = grouped(channels, entries(channels) if operation.operator in _APART else groups)
     axes.kept |= axes.whole(front)
-    if axes.decided is None and front:
+    pointwise = _is_pointwise(operation, shapes)
+    if pointwise and len(axes.whole(front)) == 1:
+        axes.mix(summed)
+    elif axes.decided is None and front:
         _of_front(axes, front, summed)
     elif axes.decided is None and operation.operator not in _POOLS:
         _of_none(axes, apart if len(channels) > 1 else (), axes.labels.get(operation.reads(1), ()))
@@ -135,7 +141,13 @@ def _examples_first(axes: Axes, labels: Labels, operation: Operation, shapes: Ma
         axes.channel = next((axis for axis, _ in (*summed, *apart[::-1]) if axis is not None), None)
     written = shapes.get(operation.outputs[0], ())[1:2] if apart else ()
     features = ((None, written[0] // entries(apart)),) if written else ()
-    return (front, (*apart, *features), *[()] * (len(labels) - 2))
+    return (front, (*apart, *features), *(labels[2:] if pointwise else [()] * (len(labels) - 2)))
+
+
+def _is_pointwise(operation: Operation, shapes: Mapping[str, Sizes]) -> bool:
+    """Return whether an operator is a convolution that takes each position alone."""
+    window, strides = shapes.get(operation.reads(1), ())[2:], operation.attributes.get("strides", [1])
+    return operation.operator == "Conv" and set(window) == {1} and strides == [1] * len(strides)
 
 
 def _of_front(axes: Axes, front: Label, summed: Label) -> None:
