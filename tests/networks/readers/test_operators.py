@@ -389,6 +389,18 @@ def test_scales_of_weights_beside_those_of_the_input_are_buffers(tmp_path: Path,
     assert (found.parameters, found.multiply_adds, found.buffers, found.exact) == (35, 35, np.size(scale), True)
 
 
+def test_a_choice_between_quantized_numbers_is_of_their_type(tmp_path: Path) -> None:
+    nodes = [
+        NODE("QuantizeLinear", ["x", "s", "z"], ["q"]),
+        NODE("Greater", ["x", "s"], ["c"]),
+        NODE("QLinearWhere", ["c", "q", "s", "z", "q", "s", "z", "s", "z"], ["w"], domain=MS),
+        NODE("DequantizeLinear", ["w", "s", "z"], ["v"]),
+        NODE("MatMul", ["v", "u"], ["y"]),
+    ]
+    found = read(made(nodes, {"s": np.float32(0.1), "z": np.uint8(3), "u": reals(4, 6)}, (1, 4)), tmp_path)
+    assert (found.parameters, found.multiply_adds, found.exact) == (24, 24, True)
+
+
 CHANNELS_LAST = [
     NODE("QLinearConv", ["q", "s", "z", "w", "ws", "wz", "s", "z"], ["a"], domain=MS, channels_last=1, group=2),
     NODE("NhwcMaxPool", ["a"], ["m"], domain=MS, kernel_shape=[2, 2], strides=[2, 2]),
@@ -708,6 +720,27 @@ def test_what_is_not_counted_is_said(tmp_path: Path) -> None:
     assert not found.exact
     assert "not exact: 2 operators passed over (other.Secret, stored numbers), which hold 13 numbers" in repr(found)
     assert found.reservation in found.table().title
+
+
+BEHIND = {
+    "places in a table": (NODE("Gather", ["t", "a"], ["b"]), {"t": reals(9, 4)}),
+    "quantized numbers": (NODE("DequantizeLinear", ["a", "s"], ["b"]), {"s": np.float32(0.1)}),
+    "truth values": (NODE("Not", ["a"], ["b"]), {}),
+    "sizes": (NODE("Reshape", ["x", "a"], ["b"]), {}),
+    "a count": (NODE("TopK", ["x", "a"], ["b", "i"]), {}),
+    "a sequence": (NODE("SequenceAt", ["a", "k"], ["b"]), {"k": np.int64(0)}),
+    "text": (NODE("StringNormalizer", ["a"], ["b"]), {}),
+}
+"""What reads the output of an operator that nobody knows, as numbers of a type that this may well have."""
+
+
+@pytest.mark.parametrize("name", BEHIND)
+def test_what_an_unknown_operator_writes_may_be_of_any_type(tmp_path: Path, name: str) -> None:
+    node, constants = BEHIND[name]
+    nodes = [NODE("Secret", ["x"], ["a"], domain=MS), node, NODE("Conv", ["x", "w"], ["y"])]
+    found = read(made(nodes, constants | {"w": reals(3, 4, 1, 1)}, (1, 4, 5, 5)), tmp_path)
+    assert (found.multiply_adds, found.exact) == (25 * 12, False)
+    assert found.passed_over[0].operator == "com.microsoft.Secret"
 
 
 ORDERS = {

@@ -131,10 +131,8 @@ def types_written(
         raise ValueError(
             f"{label(node)} is one of ONNX's operators, but no operator set of ONNX is named: export it again"
         )
-    if definition is None:
+    if definition is None or definition.deprecated:  # ONNX infers nothing then, but runtimes may compute it
         return _of_onnxruntime(node, types) or _of_plain(node, types)
-    if definition.deprecated and node.op_type in _LIKE_FIRST:  # ONNX infers nothing for it, but runtimes compute it
-        return {name: types[node.input[0]] for name in node.output[:1] if node.input[0] in types}
     read = {name: types[name] for name in node.input if name in types and types[name].WhichOneof("value")}
     unknown = {name for name in node.input if name and name not in read}
     read |= {name: onnx.helper.make_tensor_type_proto(onnx.TensorProto.FLOAT, None) for name in unknown}
@@ -151,6 +149,10 @@ def types_written(
             f"{label(node)} does not fit what it reads: {_shapes(node, read)} ({first_line(error)})"
         ) from error
     except (onnx.checker.ValidationError, ValueError, RuntimeError) as error:
+        if unknown and "unsupported type" in str(
+            error
+        ):  # of a tensor whose type is not known, which counts as real above
+            return {}
         raise ValueError(f"{label(node)} is not as its operator is defined ({first_line(error)})") from error
     if node.op_type in _LIKE_FIRST and known_shape(written[node.output[0]]) is None:
         written[node.output[0]] = read[node.input[0]]
@@ -194,7 +196,9 @@ def _of_plain(node: Any, types: Mapping[str, Any]) -> dict[str, Any]:
     alone = onnx.helper.make_node(meaning.operator, places, node.output)
     alone.attribute.extend(entry for entry in node.attribute if entry.name in definition.attributes)
     read = {
-        str(place): tensor_type("float32", _turned(_sizes(types[name]), place < 2 and turned[place]))
+        str(place): tensor_type(
+            _as_real(dtype_of(types[name])), _turned(_sizes(types[name]), place < 2 and turned[place])
+        )
         for place, name in inputs.items()
         if name in types
     }
@@ -203,9 +207,15 @@ def _of_plain(node: Any, types: Mapping[str, Any]) -> dict[str, Any]:
         types_of = onnx.shape_inference.infer_node_outputs(definition, alone, read, {}, opset_imports=imports)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError, RuntimeError):
         return {}
-    quantized = node.op_type.startswith(("Q", "Nhwc")) and meaning.inputs[0] in types
-    number = dtype_of(types[meaning.inputs[0]]) if quantized else "float32"
-    return {key: tensor_type(number or "float32", _sizes(kind)) for key, kind in types_of.items()}
+    quantized = node.op_type.startswith(("Q", "Nhwc"))
+    numbers = [dtype_of(types[name]) for name in meaning.inputs if quantized and name in types]
+    number = next((dtype for dtype in numbers if dtype not in ("", "bool")), "float32")
+    return {key: tensor_type(number, _sizes(kind)) for key, kind in types_of.items()}
+
+
+def _as_real(dtype: str) -> str:
+    """Return the type that a plain operator reads for one of onnxruntime's: of quantized numbers, real ones."""
+    return dtype if dtype in ("bool", "int64") else "float32"
 
 
 def _turned(sizes: list[int | None] | None, turned: Any) -> list[int | None] | None:

@@ -1,4 +1,4 @@
-"""The shapes that operators of onnxruntime write which stand for no plain operator of ONNX, or for a newer one."""
+"""The shapes that operators write which ONNX infers nothing for: those of onnxruntime, and some of other operator sets."""
 
 from __future__ import annotations
 
@@ -59,7 +59,10 @@ def _times(first: int | None, second: int | None) -> int | None:
 
 
 SHAPES: dict[str, Rule] = {
-    **dict.fromkeys(("RotaryEmbedding", "SimplifiedLayerNormalization", "com.microsoft.GroupNorm"), _like_first),
+    **dict.fromkeys(
+        ("GroupNormalization", "RotaryEmbedding", "SimplifiedLayerNormalization", "com.microsoft.GroupNorm"),
+        _like_first,
+    ),
     "MatMulNBits": _columns,
     "MultiHeadAttention": _heads_joined,
     "GroupQueryAttention": _queries_of_groups,
