@@ -14,8 +14,8 @@ from typing import Any
 
 from igc_theory.networks.description.graph import Graph
 from igc_theory.networks.description.layer_graph import LayerGraph
+from igc_theory.networks.readers.files.axis_order import in_plain_order
 from igc_theory.networks.readers.files.bodies import BODIES
-from igc_theory.networks.readers.files.channels_last import channels_first
 from igc_theory.networks.readers.files.examples.axes import axes_of
 from igc_theory.networks.readers.files.examples.evidence import Axes
 from igc_theory.networks.readers.files.file import File, parsed
@@ -196,9 +196,10 @@ def _axes_in_file(file: File, image: Input) -> Axes:
         small = tensor is not None and tensor.data_location != onnx.TensorProto.EXTERNAL and tensor.data_type == 7
         return file.values(tensor).ravel().tolist() if small else None
 
-    parts = (part for node in model.graph.node for part in channels_first(node, len(image.sizes), str))
+    parts = (part for node in model.graph.node for part in in_plain_order(node, len(image.sizes), str))
     operations = (operation(file, part) for part in parts)
-    return axes_of(operations, image.name, len(image.sizes), {}, numbers)
+    shapes = {name: tuple(tensor.dims) for name, tensor in arrays.items() if name != image.name}
+    return axes_of(operations, image.name, len(image.sizes), shapes, numbers)
 
 
 def _numbers(graph: Graph, name: str) -> list[int] | None:

@@ -541,6 +541,30 @@ def test_a_convolution_reads_examples_first_wherever_they_were(
     assert (found.multiply_adds, found.exact) == (5 * 4 * 6 * 3, True)
 
 
+@pytest.mark.parametrize("batch", [1, 3, "n", None])
+def test_a_pointwise_convolution_takes_steps_for_examples_as_a_matrix_does(
+    tmp_path: Path, batch: int | str | None
+) -> None:
+    """So `rewrite` writes the linear layers of a transformer whose steps come first."""
+    first, apart = ([1, 2, 0], [2, 0, 1]) if batch else ([0, 1, 2], [2, 0, 1])
+    nodes = [N("Transpose" if batch else "Unsqueeze", ["x"], ["t"], **({"perm": first} if batch else {"axes": [2]}))]
+    nodes += [N("Conv", ["t", "k"], ["c"]), N("Transpose", ["c"], ["q"], perm=apart)]
+    nodes += [N("Transpose", ["c"], ["p"], perm=[2, 1, 0]), N("MatMul", ["q", "p"], ["s"]), N("Softmax", ["s"], ["a"])]
+    made = model(
+        [*nodes, N("MatMul", ["a", "q"], ["y"])], {"k": w(8, 8, 1)}, (batch, 5, 8) if batch else (5, 8), opset=12
+    )
+    found = read(made, tmp_path)
+    assert (found.multiply_adds, found.activation_multiply_adds, found.exact) == (5 * 64, 2 * 25 * 8, True)
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+def test_a_pointwise_convolution_in_front_of_a_recurrent_layer(tmp_path: Path, batch: int) -> None:
+    nodes = [N("Transpose", ["x"], ["t"], perm=[0, 2, 1]), N("Conv", ["t", "k"], ["c"])]
+    nodes += [N("Transpose", ["c"], ["s"], perm=[0, 2, 1]), N("LSTM", ["s", "v", "r"], ["y"], hidden_size=3)]
+    found = read(model(nodes, {"k": w(6, 4, 1), "v": w(1, 12, 6), "r": w(1, 12, 3)}, (7, batch, 4)), tmp_path)
+    assert (found.multiply_adds, found.exact) == (7 * (24 + 12 * 9), True)
+
+
 def test_frames_whose_steps_meet_behind_a_convolution_are_no_examples(tmp_path: Path) -> None:
     nodes = [N("Reshape", ["x", "frames"], ["f"]), N("Conv", ["f", "c"], ["g"]), N("Reshape", ["g", "apart"], ["h"])]
     nodes += [N("CumSum", ["h", "first"], ["s"]), N("ReduceMean", ["s"], ["y"], axes=[0])]

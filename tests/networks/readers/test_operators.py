@@ -389,6 +389,18 @@ def test_scales_of_weights_beside_those_of_the_input_are_buffers(tmp_path: Path,
     assert (found.parameters, found.multiply_adds, found.buffers, found.exact) == (35, 35, np.size(scale), True)
 
 
+def test_a_choice_between_quantized_numbers_is_of_their_type(tmp_path: Path) -> None:
+    nodes = [
+        NODE("QuantizeLinear", ["x", "s", "z"], ["q"]),
+        NODE("Greater", ["x", "s"], ["c"]),
+        NODE("QLinearWhere", ["c", "q", "s", "z", "q", "s", "z", "s", "z"], ["w"], domain=MS),
+        NODE("DequantizeLinear", ["w", "s", "z"], ["v"]),
+        NODE("MatMul", ["v", "u"], ["y"]),
+    ]
+    found = read(made(nodes, {"s": np.float32(0.1), "z": np.uint8(3), "u": reals(4, 6)}, (1, 4)), tmp_path)
+    assert (found.parameters, found.multiply_adds, found.exact) == (24, 24, True)
+
+
 CHANNELS_LAST = [
     NODE("QLinearConv", ["q", "s", "z", "w", "ws", "wz", "s", "z"], ["a"], domain=MS, channels_last=1, group=2),
     NODE("NhwcMaxPool", ["a"], ["m"], domain=MS, kernel_shape=[2, 2], strides=[2, 2]),
@@ -414,13 +426,31 @@ def test_images_with_channels_last(tmp_path: Path, shape: tuple[Any, ...]) -> No
     assert (found.input_shape, found.exact) == ((4, 10, 12), True)
 
 
-def test_products_of_matrices_with_batches_moved_are_said_not_to_be_counted(tmp_path: Path) -> None:
-    for moved in "transBatchA", "transBatchB":
-        node = NODE("FusedMatMul", ["x", "x"], ["y"], domain=MS, transB=1, **{moved: 1})
-        model = made([node], {}, (5, 5, 5, 8))
-        model.graph.value_info.append(helper.make_tensor_value_info("y", TensorProto.FLOAT, (5, 5, 5, 5)))
-        found = read(model, tmp_path)
-        assert [entry.operator for entry in found.passed_over][:1] == ["com.microsoft.FusedMatMul"]
+@pytest.mark.parametrize("turned", ["", "transA"])
+def test_products_of_matrices_whose_rows_stand_in_front(tmp_path: Path, turned: str) -> None:
+    rows = (4, 2, 5) if turned else (5, 2, 4)  # features or tokens, heads, tokens or features
+    flips = {"transBatchA": 1, "transBatchB": 1, "transB": 1} | ({turned: 1} if turned else {})
+    nodes = [
+        NODE("Conv", ["x", "k"], ["a"]),
+        NODE("Reshape", ["a", "q"], ["b"]),
+        NODE("Reshape", ["a", "s"], ["c"]),
+        NODE("FusedMatMul", ["b", "c"], ["scores"], domain=MS, **flips),
+        NODE("FusedMatMul", ["scores", "c"], ["d"], domain=MS, transBatchB=1),
+        NODE("MatMul", ["d", "w"], ["y"]),
+    ]
+    constants = {"k": reals(8, 3, 1), "q": np.array(rows), "s": np.array([5, 2, 4]), "w": reals(4, 6)}
+    found = read(made(nodes, constants, (1, 3, 5)), tmp_path)
+    assert found.multiply_adds == 5 * 24 + 2 * 5 * 4 * 6
+    assert (found.activation_multiply_adds, found.exact) == (2 * 2 * 5 * 5 * 4, True)
+
+
+def test_a_product_of_matrices_of_unknown_rank_whose_rows_stand_in_front_is_passed_over(tmp_path: Path) -> None:
+    nodes = [
+        NODE("Secret", ["x"], ["a"], domain=MS),
+        NODE("FusedMatMul", ["a", "w"], ["y"], domain=MS, transBatchA=1),
+    ]
+    found = read(made(nodes, {"w": reals(5, 4, 3)}, (1, 5, 4)), tmp_path)
+    assert [entry.operator for entry in found.passed_over] == ["com.microsoft.Secret", "com.microsoft.FusedMatMul"]
 
 
 @pytest.mark.parametrize("batch", [1, 3, "n"])
@@ -460,6 +490,21 @@ def test_fake_quantization_keeps_the_weights(tmp_path: Path, per_channel: bool) 
     ]
     found = read(made(nodes, scales | {"w": reals(6, 4, 3, 3)}, (1, 4, 9, 9)), tmp_path)
     assert (found.parameters, found.buffers) == (216, sum(np.size(array) for array in scales.values()))
+
+
+@pytest.mark.parametrize(("opset", "domain"), [(10, ""), (13, ""), (17, ""), (21, ""), (17, MS)])
+def test_quantized_weights_are_known_as_real_numbers(tmp_path: Path, opset: int, domain: str) -> None:
+    weights, per_channel = bytes_(6, 4, 3, 3), opset > 10
+    scale = np.arange(1, 7, dtype=np.float32) if per_channel else np.float32(0.5)
+    zero = np.arange(6, dtype=np.int8) if per_channel else np.int8(3)
+    axis = {"axis": 0} if per_channel else {}
+    nodes = [NODE("DequantizeLinear", ["q", "s", "z"], ["w"], domain=domain, **axis), NODE("Conv", ["x", "w"], ["y"])]
+    (layer,) = read(made(nodes, {"q": weights, "s": scale, "z": zero}, (1, 4, 5, 5), opset), tmp_path).layers
+    places = (-1, 1, 1, 1)
+    expected = (weights.astype(np.float32) - np.reshape(zero, places)) * np.reshape(scale, places)
+    assert layer.weight is not None
+    assert np.array_equal(layer.weight, expected)
+    assert (layer.counts.total, layer.buffers) == (216, 12 if per_channel else 2)
 
 
 def test_an_integer_kernel_scaled_by_hand(tmp_path: Path) -> None:
@@ -647,8 +692,21 @@ def test_bounds_and_places_are_settings(tmp_path: Path) -> None:
 
 
 def test_past_keys_are_multiplied_too(tmp_path: Path) -> None:
-    model = reading_beside("further inputs of attention")
-    assert read(model, tmp_path).activation_multiply_adds == 2 * 3 * (3 + 2) * (4 + 4)
+    found = read(reading_beside("further inputs of attention"), tmp_path)
+    assert (found.multiply_adds, found.activation_multiply_adds) == (2 * 3 * 2 * (4 + 4), 2 * 3 * 3 * (4 + 4))
+
+
+@pytest.mark.parametrize(
+    ("inputs", "steps", "weighted", "of_activations"),
+    [("xss", 7, 2 * 3 * 7 * 8, 0), ("sxx", 7, 7 * 3 * 8, 7 * 3 * 8), ("xsx", 3, 72, 72), ("xxs", 3, 72, 72)],
+)
+def test_what_attention_multiplies_by_stored_numbers_is_a_product_by_weights(
+    tmp_path: Path, inputs: str, steps: int, weighted: int, of_activations: int
+) -> None:
+    node = NODE("Attention", list(inputs), ["y"], q_num_heads=2, kv_num_heads=2)
+    found = read(made([node], {"s": reals(1, steps, 8)}, (1, 3, 8), opset=23), tmp_path)
+    assert (found.multiply_adds, found.activation_multiply_adds) == (weighted, of_activations)
+    assert (found.parameters, found.exact) == (steps * 8, True)
 
 
 def test_no_input_of_a_fused_operator_is_forgotten() -> None:
@@ -667,6 +725,27 @@ def test_what_is_not_counted_is_said(tmp_path: Path) -> None:
     assert not found.exact
     assert "not exact: 2 operators passed over (other.Secret, stored numbers), which hold 13 numbers" in repr(found)
     assert found.reservation in found.table().title
+
+
+BEHIND = {
+    "places in a table": (NODE("Gather", ["t", "a"], ["b"]), {"t": reals(9, 4)}),
+    "quantized numbers": (NODE("DequantizeLinear", ["a", "s"], ["b"]), {"s": np.float32(0.1)}),
+    "truth values": (NODE("Not", ["a"], ["b"]), {}),
+    "sizes": (NODE("Reshape", ["x", "a"], ["b"]), {}),
+    "a count": (NODE("TopK", ["x", "a"], ["b", "i"]), {}),
+    "a sequence": (NODE("SequenceAt", ["a", "k"], ["b"]), {"k": np.int64(0)}),
+    "text": (NODE("StringNormalizer", ["a"], ["b"]), {}),
+}
+"""What reads the output of an operator that nobody knows, as numbers of a type that this may well have."""
+
+
+@pytest.mark.parametrize("name", BEHIND)
+def test_what_an_unknown_operator_writes_may_be_of_any_type(tmp_path: Path, name: str) -> None:
+    node, constants = BEHIND[name]
+    nodes = [NODE("Secret", ["x"], ["a"], domain=MS), node, NODE("Conv", ["x", "w"], ["y"])]
+    found = read(made(nodes, constants | {"w": reals(3, 4, 1, 1)}, (1, 4, 5, 5)), tmp_path)
+    assert (found.multiply_adds, found.exact) == (25 * 12, False)
+    assert found.passed_over[0].operator == "com.microsoft.Secret"
 
 
 ORDERS = {
@@ -735,6 +814,85 @@ def test_pixels_that_become_channels_are_no_order_of_channels(tmp_path: Path) ->
     ]
     constants = {"w": reals(8, 8, 1, 1), "s": np.array([1, 2, 2, 2, 5, 6]), "j": np.array([1, 2, 10, 12])}
     assert [layer.kind for layer in read(made(nodes, constants, (1, 8, 5, 6)), tmp_path).layers] == ["regular 1×1"]
+
+
+def of_ms(operator: str, inputs: str, **attributes: Any) -> Any:
+    """Return an operator of onnxruntime that reads tensors of one letter, a dot for one left out, and writes `a`."""
+    return NODE(operator, [name.strip(".") for name in inputs], ["a"], domain=MS, **attributes)
+
+
+TRANSFORMERS = {
+    "attention": (of_ms("Attention", "xwb", num_heads=2), {"w": reals(8, 24), "b": reals(24)}, 216, 576, 144, 8),
+    "attention of narrow values": (
+        of_ms("Attention", "xwb", num_heads=2, qkv_hidden_sizes=[8, 8, 4]),
+        {"w": reals(8, 20), "b": reals(20)}, 180, 480, 3 * 3 * 12, 4,
+    ),
+    "quantized attention": (
+        of_ms("QAttention", "xwbst.ze", num_heads=2),
+        {"w": bytes_(8, 24), "b": reals(24), "s": np.float32(0.1), "t": np.float32(0.1), "z": np.uint8(1), "e": np.int8(0)},
+        216, 576, 144, 8,
+    ),
+    "heads of one width": (of_ms("MultiHeadAttention", "xxx", num_heads=2), {}, 0, 0, 144, 8),
+    "stored keys, by heads": (
+        of_ms("MultiHeadAttention", "xkv", num_heads=2), {"k": reals(1, 2, 7, 4), "v": reals(1, 2, 7, 3)},
+        56 + 42, 3 * 7 * (8 + 6), 0, 6,
+    ),
+    "heads that share keys, packed, turned": (
+        of_ms("GroupQueryAttention", "x....nlcs", num_heads=2, kv_num_heads=1, do_rotary=1),
+        {"n": np.array([2], np.int32), "l": np.array([3], np.int32), "c": reals(9, 1), "s": reals(9, 1)}, 0, 0, 2 * 2 * 9 * 2, 4,
+    ),
+    "places turned": (
+        of_ms("RotaryEmbedding", "xpcs", num_heads=2), {"p": np.arange(3)[None], "c": reals(9, 2), "s": reals(9, 2)}, 0, 0, 0, 8,
+    ),
+    "root mean square": (of_ms("SkipSimplifiedLayerNormalization", "xxg"), {"g": reals(8)}, 8, 0, 0, 8),
+    "root mean square alone": (NODE("SimplifiedLayerNormalization", ["x", "g"], ["a"]), {"g": reals(8)}, 8, 0, 0, 8),
+    "a layer norm": (of_ms("SkipLayerNormalization", "xxgb"), {"g": reals(8), "b": reals(8)}, 16, 0, 0, 8),
+    "four bits, columns filled up": (
+        of_ms("MatMulNBits", "xwsz", K=8, N=6, bits=4, block_size=16),
+        {"w": bytes_(6, 1, 8).view(np.uint8), "s": reals(6, 1), "z": np.zeros(6, np.uint8)}, 48, 3 * 48, 0, 6,
+    ),
+    "eight bits and a bias": (
+        of_ms("MatMulNBits", "xws..b", K=8, N=6, bits=8, block_size=16),
+        {"w": bytes_(6, 1, 16).view(np.uint8), "s": reals(6, 1), "b": reals(6)}, 54, 3 * 48, 0, 6,
+    ),
+    "four bits of another kind": (
+        of_ms("MatMulBnb4", "xws", K=8, N=6, block_size=16, quant_type=1),
+        {"w": bytes_(24).view(np.uint8), "s": reals(3)}, 48, 3 * 48, 0, 6,
+    ),
+}  # fmt: skip
+"""A node, its stored numbers, its parameters, multiply–adds by weights and of activations, and the width that it writes."""
+
+
+@pytest.mark.parametrize("opset", [11, 21])
+@pytest.mark.parametrize("batch", [1, 2])
+@pytest.mark.parametrize("name", TRANSFORMERS)
+def test_operators_of_transformers_and_what_they_write(tmp_path: Path, name: str, batch: int, opset: int) -> None:
+    node, stored, parameters, multiply_adds, of_activations, width = TRANSFORMERS[name]
+    if batch > 1 and name in ("stored keys, by heads", "heads that share keys, packed, turned"):
+        pytest.skip("it stores something for each example")
+    nodes = [NODE("MatMul", ["i", "u"], ["x"]), node, NODE("MatMul", ["a", "o"], ["y"])]
+    model = made([*nodes], stored | {"u": reals(5, 8), "o": reals(width, 5)}, (batch, 3, 5), opset)
+    model.graph.input[0].name = "i"
+    found = read(model, tmp_path)
+    assert found.parameters == parameters + 40 + 5 * width
+    assert found.multiply_adds == multiply_adds + 3 * 40 + 3 * 5 * width
+    assert (found.activation_multiply_adds, found.exact) == (of_activations, True)
+
+
+@pytest.mark.parametrize("attributes", [{}, {"N": 6}, {"K": 8, "N": 600}, {"K": 8, "N": -6}, {"K": [8], "N": [6]}])
+def test_packed_weights_of_no_known_size_are_said_not_to_be_counted(tmp_path: Path, attributes: dict[str, Any]) -> None:
+    node = of_ms("MatMulNBits", "xws", block_size=16, **attributes)
+    found = read(made([node], {"w": bytes_(6, 1, 8).view(np.uint8), "s": reals(6, 1)}, (1, 3, 8)), tmp_path)
+    assert [entry.operator for entry in found.passed_over] == ["MatMulNBits"]
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+def test_words_places_and_segments(tmp_path: Path, batch: int) -> None:
+    tables = {"w": reals(20, 8), "p": reals(9, 8), "g": reals(8), "b": reals(8), "o": reals(8, 5)}
+    node = NODE("EmbedLayerNormalization", ["x", "", "w", "p", "", "g", "b"], ["a", "m"], domain=MS)
+    model = made([node, NODE("MatMul", ["a", "o"], ["y"])], tables, (batch, 3), 11, TensorProto.INT32)
+    found = read(model, tmp_path)
+    assert (found.counts, found.multiply_adds, found.exact) == ((0, 16, 160 + 72 + 40, 0), 120, True)
 
 
 def test_operators_of_onnxruntime_stand_for_plain_ones(tmp_path: Path) -> None:

@@ -66,6 +66,10 @@ LAYERS = {
     "slopes": (nn.Sequential(conv(), nn.PReLU(), nn.PReLU(8)), (3, 8, 8), CONV * 36, 0),
     "lstm": (nn.LSTM(5, 6, 2, batch_first=True, bidirectional=True), (7, 5), 7 * 2 * (24 * 5 + 24 * 6 + 24 * 12 + 24 * 6), 0),
     "gru": (nn.GRU(5, 6, bias=False, batch_first=True), (7, 5), 7 * (18 * 5 + 18 * 6), 0),
+    "lstm, projected": (nn.LSTM(5, 6, proj_size=2, batch_first=True), (7, 5), 7 * (24 * 5 + 24 * 2 + 6 * 2), 0),
+    "lstm, projected, both ways": (
+        nn.LSTM(5, 6, 2, bias=False, proj_size=2, batch_first=True, bidirectional=True), (7, 5),
+        7 * 2 * (24 * 5 + 24 * 2 + 6 * 2 + 24 * 4 + 24 * 2 + 6 * 2), 0),
     "attention": (Called(lambda m, x: m.a(x, x, x), a=nn.MultiheadAttention(8, 2, batch_first=True)), (7, 8), 1792, 2 * 49 * 8),
     "encoder": (nn.TransformerEncoderLayer(8, 2, 16, batch_first=True), (7, 8), 7 * (4 * 64 + 2 * 128), 2 * 49 * 8),
     "einsum": (Called(lambda m, x: torch.einsum("bij,jk->bik", x, m.w), w=nn.Parameter(torch.ones(4, 5))), (3, 4), 60, 0),
@@ -248,6 +252,21 @@ def test_filters_in_buffers_are_no_parameters():
     assert (network.parameters, network.buffers, network.multiply_adds) == (0, 27, 27 * 36)
 
 
+LEARNED = {
+    "bounds": Called(lambda m, x: x.clamp(m.low, m.high), low=nn.Parameter(-torch.ones(4)), high=nn.Parameter(torch.ones(4))),
+    "a threshold": Called(lambda m, x: x * (x > m.t), t=nn.Parameter(torch.zeros(4))),
+    "places": Called(lambda m, x: nn.functional.grid_sample(x[..., None], m.p), p=nn.Parameter(torch.zeros(1, 5, 2, 2))),
+    "prototypes": Called(lambda m, x: torch.cosine_similarity(x, m.p, 2), p=nn.Parameter(torch.ones(1, 6, 4))),
+    "ones and zeros behind a reshape": nn.Sequential(nn.Unflatten(1, (2, 3)), nn.InstanceNorm2d(2, affine=True)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LEARNED)
+def test_what_a_module_trains_is_a_parameter_whatever_it_is_used_for(name):
+    network = from_torch(LEARNED[name], (6, 4))
+    assert (network.parameters, network.buffers, network.exact) == (trained(LEARNED[name]), 0, True)
+
+
 @pytest.mark.parametrize(("module", "shape", "multiply_adds"), [
     (conv(), (3, 8, 8), CONV * 36),
     (nn.Conv1d(2, 6, 5, groups=2), (2, 9), 6 * 5 * 5),
@@ -292,6 +311,31 @@ def test_scripted_modules(how):
     made = torch.jit.script(plain) if how == "script" else torch.jit.trace(plain, torch.zeros(1, 3, 8, 8))
     network = from_torch(made, (3, 8, 8))
     assert (network.parameters, network.multiply_adds, network.exact) == (trained(plain), CONV * 36 + 1440, True)
+
+
+def test_modules_of_core_operators():
+    plain = nn.Sequential(
+        conv(), nn.BatchNorm2d(8), nn.AdaptiveAvgPool2d(2), nn.Flatten(2), nn.InstanceNorm1d(8), nn.Softmax(2)
+    )
+    exported = torch.export.export(plain.eval(), (torch.zeros(1, 3, 8, 8),)).run_decompositions()
+    assert "_native_batch_norm_legit_no_training" in exported.graph_module.code
+    network = from_torch(exported.module(), (3, 8, 8))
+    assert (network.parameters, network.multiply_adds, network.exact) == (trained(plain), CONV * 36, True)
+
+
+@pytest.mark.parametrize("pooled", [nn.EmbeddingBag(10, 4), nn.Sequential(nn.Embedding(10, 4), nn.LogSoftmax(1))])
+def test_tables_of_core_operators(pooled):
+    exported = torch.export.export(pooled.eval(), (torch.zeros(1, 7, dtype=torch.int64),)).run_decompositions()
+    network = from_torch(exported.module(), (7,), dtype="int64")
+    assert (network.parameters, network.multiply_adds, network.exact) == (40, 0, True)
+
+
+def test_maxima_are_put_back_where_they_were():
+    module = Called(
+        lambda m, x: m.u(*m.p(m.c(x))), c=conv(), p=nn.MaxPool2d(2, return_indices=True), u=nn.MaxUnpool2d(2)
+    )
+    network = from_torch(module, (3, 8, 8))
+    assert (network.multiply_adds, network.exact) == (CONV * 36, True)
 
 
 def test_modules_without_numbers():

@@ -634,14 +634,27 @@ def test_weights_that_are_stored_shorter_cost_what_the_file_holds(tmp_path):
     assert held_bits(small) < 0.5 * held_bits(path)
 
 
-def test_quantized_weights_stay_and_say_so(tmp_path):
+def dequantized(opset, **blocks):
     nodes = [
-        helper.make_node("DequantizeLinear", ["q", "s"], ["w"]),
+        helper.make_node("DequantizeLinear", ["q", "s"], ["w"], **blocks),
         helper.make_node("MatMul", ["x", "w"], ["h"], "short"),
         helper.make_node("MatMul", ["h", "v"], ["y"]),
     ]
-    arrays = {"q": RNG.integers(-99, 99, (16, 16)).astype(np.int8), "s": np.float32(0.01), "v": drawn(16, 16)}
-    found = rewrite(written(tmp_path, model(nodes, arrays, (2, 16))), 0.5)
+    scale = np.full((2, 16), 0.01, np.float32) if blocks else np.float32(0.01)
+    arrays = {"q": RNG.integers(-99, 99, (16, 16)).astype(np.int8), "s": scale, "v": drawn(16, 16)}
+    return model(nodes, arrays, (2, 16), opset)
+
+
+@pytest.mark.parametrize("opset", [13, 17, 21])
+def test_quantized_weights_count_the_bits_that_the_file_holds(tmp_path, opset):
+    found = rewrite(written(tmp_path, dequantized(opset)), 0.5)
+    assert found.kept == ()
+    assert found.choices.before == 16 * 16 * (8 + 32)
+    assert found.cost <= found.choices.before / 2
+
+
+def test_quantized_weights_whose_numbers_are_not_known_stay_and_say_so(tmp_path):
+    found = rewrite(written(tmp_path, dequantized(21, axis=0, block_size=7)), 0.5)
     assert found.kept == (
         ("short", "its weights are quantized (int8): architecture_only=True puts fresh ones in their place"),
     )
@@ -670,6 +683,18 @@ def test_weights_stay_where_what_they_are_computed_from_serves_others(tmp_path):
         assert found.kept == tuple((name, "its weights are read elsewhere too") for name in kept)
         left = sum(np.prod(t.dims) for t in found.model.graph.initializer if t.data_type == TensorProto.FLOAT)
         assert left == constants["w"].size + found.choices.candidates[0].parameters
+
+
+def test_weights_that_nodes_compute_for_one_layer_are_replaced(tmp_path):
+    """However many nodes stand around: each layer has some of its own that compute its weights."""
+    node, constants, nodes = helper.make_node, {}, []
+    for k in range(5):
+        nodes += [node("Relu", [f"y{k}" if k else "x"], [f"r{k}"]), node("Mul", [f"v{k}", f"g{k}"], [f"w{k}"])]
+        nodes += [node("MatMul", [f"r{k}", f"w{k}"], [f"y{k + 1}" if k < 4 else "y"], f"layer{k}")]
+        constants |= {f"v{k}": drawn(32, 32), f"g{k}": drawn(1, 32)}
+    found = rewrite(written(tmp_path, model(nodes, constants, (16, 32))), 0.5)
+    assert found.kept == ()
+    assert all(one.op_type != "Mul" for one in found.model.graph.node)
 
 
 def test_new_names_are_none_that_the_file_has(tmp_path):

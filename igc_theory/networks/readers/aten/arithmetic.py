@@ -12,7 +12,8 @@ def _pairs(text: str) -> dict[str, str]:
 
 
 ARITHMETIC = _pairs(
-    "_to_copy:Cast _unique2:Unique abs:Abs acos:Acos add:Add addcdiv:Add addcmul:Add all:ReduceMin "
+    "_log_softmax:LogSoftmax _softmax:Softmax _to_copy:Cast _unique2:Unique abs:Abs acos:Acos add:Add addcdiv:Add "
+    "addcmul:Add all:ReduceMin "
     "alpha_dropout:Dropout amax:ReduceMax amin:ReduceMin aminmax:ReduceMin any:ReduceMax arange:Range argmax:ArgMax "
     "argmin:ArgMin argsort:TopK asin:Asin atan2:Atan atan:Atan bernoulli:Bernoulli bincount:ReduceSum bitwise_and:And "
     "bitwise_not:Not bitwise_or:Or bitwise_xor:Xor bucketize:ArgMax cartesian_prod:Expand ceil:Ceil celu:Celu "
@@ -26,7 +27,8 @@ ARITHMETIC = _pairs(
     "kthvalue:TopK le:LessOrEqual leaky_relu:LeakyRelu lerp:Add lift_fresh:Identity linalg_vector_norm:ReduceL2 "
     "log1p:Log log2:Log log:Log log_sigmoid:Log log_softmax:LogSoftmax logaddexp:ReduceLogSumExp logical_and:And "
     "logical_not:Not logical_or:Or logical_xor:Xor logit:Log logsumexp:ReduceLogSumExp lt:Less masked_fill:Where "
-    "masked_scatter:Where masked_select:Compress max:ReduceMax maximum:Max mean:ReduceMean median:TopK "
+    "masked_scatter:Where masked_select:Compress max:ReduceMax max_unpool2d:MaxUnpool max_unpool3d:MaxUnpool "
+    "maximum:Max mean:ReduceMean median:TopK "
     "meshgrid:Expand min:ReduceMin minimum:Min mish:Mish mode:TopK mul:Mul multiply:Mul nan_to_num:Where ne:Not "
     "neg:Neg negative:Neg nonzero:NonZero norm:ReduceL2 normalize:LpNormalization one_hot:OneHot polar:Mul pow:Pow "
     "prod:ReduceProd real:Identity reciprocal:Reciprocal relu6:Clip relu:Relu "

@@ -237,6 +237,7 @@ MOVEMENTS: dict[str, Rule] = {
     **dict.fromkeys([f"{kind}_pool{rank}" for kind in ("max", "avg") for rank in _RANKS], _pool),
     **dict.fromkeys([f"max_pool{rank}_with_indices" for rank in _RANKS], _pool),
     **dict.fromkeys([f"adaptive_{kind}_pool{rank}" for kind in ("max", "avg") for rank in _RANKS], _adaptive_pool),
+    **dict.fromkeys(words("_adaptive_avg_pool2d _adaptive_avg_pool3d"), _adaptive_pool),
     **dict.fromkeys(_RESIZES, _resize),
     "glu": _glu,
     **dict.fromkeys(words("_pack_padded_sequence _pad_packed_sequence"), _named("Slice")),

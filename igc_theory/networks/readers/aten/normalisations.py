@@ -67,11 +67,16 @@ def _prelu(call: Call, record: Record) -> None:
 
 
 NORMALISATIONS: dict[str, Rule] = {
-    **dict.fromkeys(words("batch_norm native_batch_norm cudnn_batch_norm"), _batch_norm),
+    **dict.fromkeys(
+        words(
+            "batch_norm native_batch_norm cudnn_batch_norm _native_batch_norm_legit _native_batch_norm_legit_no_training"
+        ),
+        _batch_norm,
+    ),
     "instance_norm": _instance_norm,
     **dict.fromkeys(words("group_norm native_group_norm"), _group_norm),
     **dict.fromkeys(words("layer_norm native_layer_norm rms_norm _fused_rms_norm"), _layer_norm),
-    **dict.fromkeys(words("embedding embedding_bag"), _embedding),
+    **dict.fromkeys(words("embedding embedding_bag _embedding_bag _embedding_bag_forward_only"), _embedding),
     "prelu": _prelu,
 }
 """What is written for each operator."""

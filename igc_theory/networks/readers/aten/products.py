@@ -8,7 +8,7 @@ from igc_theory.networks.description.graph import words
 from igc_theory.networks.readers.aten.movements import sides
 from igc_theory.networks.readers.aten.record import Call, Operand, Record, Rule
 
-__all__ = ["PRODUCTS"]
+__all__ = ["PRODUCTS", "turned"]
 
 # --- convolutions ---------------------------------------------------------------------------------------------------
 
@@ -48,7 +48,7 @@ def _pads(padding: object, window: tuple[int, ...], dilations: list[int]) -> lis
 # --- products -------------------------------------------------------------------------------------------------------
 
 
-def _turned(matrix: Operand, call: Call, record: Record) -> Operand:
+def turned(matrix: Operand, call: Call, record: Record) -> Operand:
     """Return a tensor with its last two axes exchanged."""
     shape = (*matrix.shape[:-2], matrix.shape[-1], matrix.shape[-2])
     if matrix.name in record.constants:
@@ -63,7 +63,7 @@ def _linear(call: Call, record: Record) -> None:
         inputs = [rows.name, weight.name, *([bias.name] if bias else [])]
         record.write("Gemm", call.place, inputs, call.results, transB=1)
         return
-    matrix = _turned(weight, call, record) if len(weight.shape) == 2 else weight
+    matrix = turned(weight, call, record) if len(weight.shape) == 2 else weight
     _product(rows, matrix, bias, call, record)
 
 
@@ -119,7 +119,7 @@ def _attention(call: Call, record: Record) -> None:
     if key.shape[:-2] != query.shape[:-2]:  # several heads of queries for one of keys
         key, value = (_repeated(each, query, call, record) for each in (key, value))
     shape = (*query.shape[:-1], key.shape[-2])
-    scores = record.between("MatMul", call.place, (query.name, _turned(key, call, record).name), shape)
+    scores = record.between("MatMul", call.place, (query.name, turned(key, call, record).name), shape)
     scores = record.between("Mul", call.place, (scores.name, record.numbers(np.float32(call["scale"] or 1))), shape)
     if mask is not None:
         scores = record.between("Add", call.place, (scores.name, mask.name), shape)

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from igc_theory.networks.description.graph import Array, Constant, words
-from igc_theory.networks.readers.files.channels_last import of_onnxruntime
+from igc_theory.networks.readers.files.axis_order import of_onnxruntime
 from igc_theory.networks.readers.files.file import first_line, type_name
+from igc_theory.networks.readers.files.onnxruntime_shapes import SHAPES
 from igc_theory.networks.readers.operators.quantized import plain
 
 try:
@@ -70,6 +71,9 @@ _UNBOUNDED = words("GridSample NonMaxSuppression RegexFullMatch RoiAlign StringN
 
 _AXES_ARE_INPUTS = 18
 """The operator set from which on ONNX reads axes as an input; operators of onnxruntime still have them as an attribute."""
+
+_QUANTIZING, _QUANTIZING_FROM = words("DequantizeLinear QuantizeLinear"), 21
+"""Operators that ONNX's reference implementation knows from a later operator set on, and one that has all their types."""
 
 _MOST_TERMS = 2**24
 """Products of entries that a sum in Einstein's notation may have."""
@@ -132,8 +136,8 @@ def types_written(
         raise ValueError(
             f"{label(node)} is one of ONNX's operators, but no operator set of ONNX is named: export it again"
         )
-    if definition is None:
-        return _of_plain(node, types, opsets)
+    if definition is None or definition.deprecated:  # ONNX infers nothing then, but runtimes may compute it
+        return _of_onnxruntime(node, types) or _of_plain(node, types)
     read = {name: types[name] for name in node.input if name in types and types[name].WhichOneof("value")}
     unknown = {name for name in node.input if name and name not in read}
     read |= {name: onnx.helper.make_tensor_type_proto(onnx.TensorProto.FLOAT, None) for name in unknown}
@@ -150,17 +154,43 @@ def types_written(
             f"{label(node)} does not fit what it reads: {_shapes(node, read)} ({first_line(error)})"
         ) from error
     except (onnx.checker.ValidationError, ValueError, RuntimeError) as error:
+        if unknown and "unsupported type" in str(
+            error
+        ):  # of a tensor whose type is not known, which counts as real above
+            return {}
         raise ValueError(f"{label(node)} is not as its operator is defined ({first_line(error)})") from error
     if node.op_type in _LIKE_FIRST and known_shape(written[node.output[0]]) is None:
         written[node.output[0]] = read[node.input[0]]
     return written
 
 
-def _of_plain(node: Any, types: Mapping[str, Any], opsets: Mapping[str, int]) -> dict[str, Any]:
-    """Return the types that an operator of onnxruntime writes: those of the plain operator that it stands for."""
+def _of_onnxruntime(node: Any, types: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the types that an operator of onnxruntime writes that stands for no plain one; none if they are not known."""
+    meaning, _ = plain(of_onnxruntime(node))
+    read = [_sizes(types[name]) or () if name in types else () for name in meaning.inputs]
+    try:
+        written = zip(node.output, SHAPES[meaning.operator](read, meaning.attributes) or (), strict=False)
+        found = {name: tensor_type("float32", sizes) for name, sizes in written if name and sizes}
+        check_sizes(found)
+    except (
+        KeyError,
+        IndexError,
+        TypeError,
+        ValueError,
+        ZeroDivisionError,
+    ):  # it is another one, or not as it should be
+        return {}
+    return found
+
+
+def _of_plain(node: Any, types: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the types that an operator of onnxruntime writes: those of the plain operator that it stands for.
+
+    They do not depend on the file's operator set of ONNX, which may be older than that operator.
+    """
     written = of_onnxruntime(node)
     meaning, _ = plain(written)
-    definition = _schema(meaning.operator, "", min(opsets.get("", 0), _AXES_ARE_INPUTS - 1))
+    definition = _schema(meaning.operator, "", _AXES_ARE_INPUTS - 1)
     if meaning is written or definition is None or not meaning.inputs:
         return {}
     inputs = dict(
@@ -171,18 +201,26 @@ def _of_plain(node: Any, types: Mapping[str, Any], opsets: Mapping[str, int]) ->
     alone = onnx.helper.make_node(meaning.operator, places, node.output)
     alone.attribute.extend(entry for entry in node.attribute if entry.name in definition.attributes)
     read = {
-        str(place): tensor_type("float32", _turned(_sizes(types[name]), place < 2 and turned[place]))
+        str(place): tensor_type(
+            _as_real(dtype_of(types[name])), _turned(_sizes(types[name]), place < 2 and turned[place])
+        )
         for place, name in inputs.items()
         if name in types
     }
-    imports = [onnx.helper.make_opsetid(domain, version) for domain, version in opsets.items()]
+    imports = [onnx.helper.make_opsetid("", _AXES_ARE_INPUTS - 1)]
     try:
         types_of = onnx.shape_inference.infer_node_outputs(definition, alone, read, {}, opset_imports=imports)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError, RuntimeError):
         return {}
-    quantized = node.op_type.startswith(("Q", "Nhwc")) and meaning.inputs[0] in types
-    number = dtype_of(types[meaning.inputs[0]]) if quantized else "float32"
-    return {key: tensor_type(number or "float32", _sizes(kind)) for key, kind in types_of.items()}
+    quantized = node.op_type.startswith(("Q", "Nhwc"))
+    numbers = [dtype_of(types[name]) for name in meaning.inputs if quantized and name in types]
+    number = next((dtype for dtype in numbers if dtype not in ("", "bool")), "float32")
+    return {key: tensor_type(number, _sizes(kind)) for key, kind in types_of.items()}
+
+
+def _as_real(dtype: str) -> str:
+    """Return the type that a plain operator reads for one of onnxruntime's: of quantized numbers, real ones."""
+    return dtype if dtype in ("bool", "int64") else "float32"
 
 
 def _turned(sizes: list[int | None] | None, turned: Any) -> list[int | None] | None:
@@ -345,6 +383,7 @@ def _evaluated(
         values = {name: operand.native() for name, operand in zip(node.input, operands, strict=True) if operand}
         if any(value is None for value in values.values()):
             return nothing
+        node, opsets = _as_evaluated(node, opsets)
         written = [name for name in node.output if name]
         infos = [onnx.helper.make_tensor_value_info(name, 0, None) for name in [*values, *written]]
         graph = onnx.helper.make_graph([node], "one node", infos[: len(values)], infos[len(values) :])
@@ -356,6 +395,16 @@ def _evaluated(
     except Exception:  # of any class: a constant that cannot be computed is constant all the same, of values not known
         return nothing
     return [_array(found.get(name)) for name in node.output]
+
+
+def _as_evaluated(node: Any, opsets: Mapping[str, int]) -> tuple[Any, Mapping[str, int]]:
+    """Return a node and operator sets that ONNX's implementation knows: later quantization has the earlier in it."""
+    if node.op_type not in _QUANTIZING:
+        return node, opsets
+    later = onnx.NodeProto()
+    later.CopyFrom(node)
+    later.domain = ""  # onnxruntime's own are those of a later operator set
+    return later, {**opsets, "": max(opsets.get("", 0), _QUANTIZING_FROM)}
 
 
 def _array(value: Any) -> Array | None:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from igc_theory.networks.description.graph import Array, Constant, Note, Operation, Stored
-from igc_theory.networks.readers.files.channels_last import channels_first
+from igc_theory.networks.readers.files.axis_order import in_plain_order
 from igc_theory.networks.readers.files.file import File, stored_as
 from igc_theory.networks.readers.files.folding import (
     RANDOM,
@@ -105,7 +105,7 @@ class Reading:
                 self.bodies[body](self, node, here)
             else:
                 renamed = self._renamed(node, here)
-                for part in channels_first(renamed, self._rank(renamed), self.fresh):
+                for part in in_plain_order(renamed, self._rank(renamed), self.fresh):
                     self._operator(part, here)
 
     def _rank(self, node: Any) -> int:

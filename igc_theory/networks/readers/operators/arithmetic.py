@@ -10,7 +10,7 @@ from igc_theory.networks.description.layers import Conv, Linear, Norm, Operator,
 from igc_theory.networks.readers.operators.numbers import is_real, numbers_behind
 from igc_theory.networks.readers.operators.walk import Cost, Draft, Walk, uses
 
-__all__ = ["UNKNOWN", "addition", "embedding", "multiplication", "slopes", "weightless"]
+__all__ = ["UNKNOWN", "addition", "embedding", "multiplication", "slopes", "tables", "weightless"]
 
 UNKNOWN = "unknown operator"
 
@@ -30,9 +30,9 @@ WEIGHTLESS = words(
     "LogSoftmax Loop LpNormalization LpPool MaxRoiPool MaxUnpool MeanVarianceNormalization Multinomial NonMaxSuppression NonZero "
     "OneHot Optional OptionalGetElement OptionalHasElement Or Pad RandomNormal RandomNormalLike RandomUniform RandomUniformLike "
     "Range ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum ReduceSumSquare "
-    "Reshape ReverseSequence RoiAlign Scan Scatter ScatterElements ScatterND SequenceAt SequenceConstruct SequenceEmpty "
-    "SequenceErase SequenceInsert SequenceLength Shape Size Slice Softmax SpaceToDepth Split SplitToSequence Squeeze TensorScatter "
-    "Tile TopK Transpose Trilu Unique Unsqueeze Where Xor"
+    "Reshape ReverseSequence RoiAlign RotaryEmbedding Scan Scatter ScatterElements ScatterND SequenceAt SequenceConstruct "
+    "SequenceEmpty SequenceErase SequenceInsert SequenceLength Shape Size Slice Softmax SpaceToDepth Split SplitToSequence Squeeze "
+    "TensorScatter Tile TopK Transpose Trilu Unique Unsqueeze Where Xor"
 )
 """Operators without weights behind which a channel is no longer the same channel of the same layer."""
 
@@ -177,6 +177,12 @@ def embedding(walk: Walk, operation: Operation) -> None:
     walk.append(operation, Operator("embedding"), cost, source=rows, channels=(-1, -1))
 
 
+def tables(walk: Walk, operation: Operation) -> None:
+    """Append tables of words, places and segments of which the input chooses rows, and the normalisation of their sums."""
+    cost = Cost(uses({"linear": operation.inputs[2:5], "batch_norm": operation.inputs[5:7]}))
+    walk.append(operation, Operator("embedding"), cost, source=operation.inputs[0], channels=(-1, -1))
+
+
 def weightless(walk: Walk, operation: Operation) -> None:
     """Go past an operator that has nothing to count; list it if it is not known to be of that kind."""
     known = operation.operator in CHANNELWISE | WEIGHTLESS | RESIZING
@@ -192,7 +198,12 @@ def weightless(walk: Walk, operation: Operation) -> None:
 
 
 def _but_settings(walk: Walk, operation: Operation) -> tuple[str, ...]:
-    """Return the inputs of an operator that may be trained; first states of zeros are none of a loop's."""
+    """Return the inputs of an operator that may be trained; first states of zeros are none of a loop's.
+
+    A module says itself which are: it may learn a bound or a threshold.
+    """
+    if walk.graph.known_parameters:
+        return operation.inputs
     if operation.operator in COMPARISONS:
         return ()
     if operation.operator in LOOPS:

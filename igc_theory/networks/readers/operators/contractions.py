@@ -13,9 +13,10 @@ from typing import NamedTuple
 from igc_theory.networks.description.graph import Array, Operation, Sizes
 from igc_theory.networks.description.layer_graph import NO_SHAPE
 from igc_theory.networks.description.layers import Linear, Operator
+from igc_theory.networks.readers.operators.numbers import Use
 from igc_theory.networks.readers.operators.walk import Cost, Walk, uses
 
-__all__ = ["attention", "einsum", "matmul", "recurrent", "spelled_out"]
+__all__ = ["attention", "einsum", "matmul", "packed_matmul", "projected_attention", "recurrent", "spelled_out"]
 
 RESPONSES = "product of activations"
 
@@ -197,24 +198,84 @@ def _halves(operands: int) -> Iterator[tuple[int, int]]:
         half = (half - 1) & operands
 
 
+_PAST = {"Attention": 4, "MultiHeadAttention": 6, "GroupQueryAttention": 3}
+"""The place at which an attention reads the keys of the past; their values follow."""
+
+
 def attention(walk: Walk, operation: Operation) -> None:
-    """Append scaled dot-product attention: activations by activations, twice."""
-    query, key, value = (walk.shapes.get(name, ()) for name in operation.inputs[:3])
-    heads = int(operation.attributes.get("q_num_heads", operation.attributes.get("num_heads", 0)))
-    if len(query) == 3 and heads:
-        query = (query[0], heads, query[1], query[2] // heads)
-        shared = int(operation.attributes.get("kv_num_heads", heads))
-        key = (key[0], shared, key[1], key[2] // shared) if len(key) == 3 else key
-        value = (value[0], shared, value[1], value[2] // shared) if len(value) == 3 else value
+    """Append scaled dot-product attention: queries by keys, and shares by values, each with those of the past."""
+    query, key, value = _heads(walk, operation)
     if not len(query) == len(key) == len(value) == 4:
         walk.pass_over(operation, NO_SHAPE)
         return
-    past = walk.shapes.get(operation.reads(4 if operation.operator == "Attention" else 6), ())
-    length = key[2] + (past[2] if len(past) == 4 else 0)
-    products = prod(query[:3]) * length * (query[3] + value[3])
-    walk.append(
-        operation, Operator("attention"), Cost(of_activations=products), source=operation.inputs[0], channels=(-1, -1)
-    )
+    place = _PAST[operation.operator]
+    past = walk.shapes.get(operation.reads(place), ())
+    pairs = [(operation.reads(1), operation.reads(2), key[2])]
+    pairs += [(operation.reads(place), operation.reads(place + 1), past[2])] if len(past) == 4 else []
+    cost = Cost()
+    for keys, values, length in pairs:
+        _multiply(walk, cost, (operation.inputs[0], keys), prod(query) * length)
+        _multiply(walk, cost, (values,), prod(query[:3]) * length * value[3])
+    walk.append(operation, Operator("attention"), cost, source=walk.activations(operation)[0], channels=(-1, -1))
+
+
+def _heads(walk: Walk, operation: Operation) -> list[Sizes]:
+    """Return the sizes of queries, keys and values, apart and by heads, which may stand side by side, or be packed."""
+    query, key, value = (walk.shapes.get(operation.reads(k), ()) for k in range(3))
+    heads = _whole(operation, "q_num_heads") or _whole(operation, "num_heads")
+    shared = _whole(operation, "kv_num_heads") or heads
+    if len(query) == 3 and heads and not operation.reads(1):
+        width = query[2] // (heads + 2 * shared)
+        return [(query[0], number, query[1], width) for number in (heads, shared, shared)]
+    if len(query) == 5 and not operation.reads(1):
+        return [(query[0], query[2], query[1], query[4])] * 3
+    if len(key) == 5 and not operation.reads(2):
+        key = value = (key[0], key[2], key[1], key[4])
+    pairs = ((query, heads), (key, shared), (value, shared))
+    return [(s[0], n, s[1], s[2] // n) if len(s) == 3 and n else s for s, n in pairs]
+
+
+def _whole(operation: Operation, name: str) -> int:
+    """Return an attribute that is a positive integer; 0 if it is none."""
+    value = operation.attributes.get(name, 0)
+    return max(value, 0) if isinstance(value, int) else 0
+
+
+def projected_attention(walk: Walk, operation: Operation) -> None:
+    """Append attention with the product that makes its queries, keys and values."""
+    source, weight = operation.inputs[:2]
+    read, matrix = walk.shapes.get(source, ()), walk.shapes.get(weight, ())
+    if len(read) != 3 or len(matrix) != 2 or not walk.is_constant(weight):
+        walk.pass_over(operation, NO_SHAPE)
+        return
+    queries, _, values = operation.attributes.get("qkv_hidden_sizes") or [matrix[1] // 3] * 3
+    past = walk.shapes.get(operation.reads(4), ())
+    length = read[1] + (past[3] if len(past) == 5 else 0)
+    held = uses({"linear": [weight], "bias": [operation.reads(2)]})
+    cost = Cost(held, prod(read) * matrix[1], read[0] * read[1] * length * (queries + values))
+    walk.append(operation, Operator("attention"), cost, source=source, channels=(-1, -1))
+
+
+def packed_matmul(walk: Walk, operation: Operation) -> None:
+    """Append a product with a matrix of which a byte may hold several entries; its last blocks may be filled up."""
+    source, weight = operation.inputs[:2]
+    inputs, outputs, bits = _whole(operation, "K"), _whole(operation, "N"), _whole(operation, "bits") or 4
+    written, bias = walk.shapes.get(operation.outputs[0], ()), operation.reads(2)
+    room = 8 * prod(walk.shapes.get(weight, ())) // bits if walk.is_constant(weight) else 0
+    if not written or not 0 < inputs * outputs <= room:
+        walk.pass_over(operation, NO_SHAPE)
+        return
+    cost = Cost([Use("linear", weight, inputs * outputs), *uses({"bias": [bias]})], inputs * prod(written))
+    walk.append(operation, Linear(inputs, outputs, bool(bias)), cost, source=source, channels=(-1, -1))
+
+
+def _multiply(walk: Walk, cost: Cost, names: Sequence[str], products: int) -> None:
+    """Add products to a cost: by weights if one of the tensors is stored, such as keys that are learned."""
+    held = [name for name in names if walk.is_constant(name)]
+    known = {use.constant for use in cost.uses}
+    cost.uses += uses({"linear": [name for name in held if name not in known]})
+    cost.products += products if held else 0
+    cost.of_activations += 0 if held else products
 
 
 def recurrent(walk: Walk, operation: Operation) -> None:

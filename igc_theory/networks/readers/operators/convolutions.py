@@ -133,9 +133,7 @@ def norm(walk: Walk, operation: Operation) -> None:
     by_default = operation.operator == "com.microsoft.GroupNorm"
     last = kind in ("layer norm", "RMS norm") or operation.attributes.get("channels_last", by_default)
     scale, *rest = [name for name in operation.inputs[1:] if name] or [""]
-    # In operator sets 18 to 20 a group normalisation has a scale for each group, not for each channel.
-    of_source = kind == "group norm" or not scale
-    channels = prod(walk.shapes.get(scale, ())) if not of_source else shape[-1 if last else 1] if len(shape) > 1 else 0
+    channels = prod(walk.shapes.get(scale, ())) if scale and last else shape[-1 if last else 1] if len(shape) > 1 else 0
     if not channels:
         walk.pass_over(operation, NO_SHAPE)
         return
@@ -145,10 +143,14 @@ def norm(walk: Walk, operation: Operation) -> None:
     walk.append(operation, Norm(channels, kind), cost, source=source, channels=(-1, -1) if last else (1, 1))
 
 
+_GROUPS = ("InstanceNormalization", "Reshape")
+"""An operator, and the one in front of it, as exporters write a group normalisation."""
+
+
 def _is_filled_in(walk: Walk, operation: Operation) -> bool:
     """Return whether an instance normalisation stands for the groups of a group normalisation, with ones and zeros in a file."""
     before = walk.graph.writers.get(operation.inputs[0])
-    if operation.operator != "InstanceNormalization" or before is None or before.operator != "Reshape":
+    if walk.graph.known_parameters or before is None or (operation.operator, before.operator) != _GROUPS:
         return False
     scale, shift = (walk.values(name) for name in operation.inputs[1:3])
     return scale is not None and shift is not None and bool((scale == 1).all() and (shift == 0).all())

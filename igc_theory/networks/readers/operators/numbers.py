@@ -20,11 +20,11 @@ _CUBIC = 0.044715
 
 
 class Use(NamedTuple):
-    """A constant that a layer uses: for what (a field of `Counts`, or "buffers"), and weights per stored entry (packed ones: 2)."""
+    """A constant that a layer uses: for what (a field of `Counts`, or "buffers"), and how many weights are packed in it, if any."""
 
     purpose: str
     constant: str
-    packed: int = 1
+    packed: int = 0
 
 
 def is_real(dtype: str) -> bool:
@@ -108,7 +108,7 @@ class Ledger:
         for use in uses:
             weights, others = self._split(use)
             for name in weights:
-                size = use.packed * prod(self.graph.stored[name].shape)
+                size = use.packed or prod(self.graph.stored[name].shape)
                 held[use.purpose] += size
                 shared[use.purpose] += size if name in self.counted else 0
                 self.counted.add(name)
@@ -131,4 +131,7 @@ class Ledger:
 
     def _split(self, use: Use) -> tuple[list[str], list[str]]:
         weights, others = numbers_behind(self.graph, use.constant)
-        return ([], weights + others) if use.purpose == "buffers" else (weights, others)
+        if use.purpose != "buffers":
+            return weights, others
+        # What a module trains is a parameter, whatever it is used for.
+        return [], others if self.graph.known_parameters else weights + others

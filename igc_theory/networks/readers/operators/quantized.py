@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from igc_theory.networks.description.graph import Operation
 
-__all__ = ["PLAIN", "plain", "reads_channels_last"]
+__all__ = ["BATCHES_MOVED", "PLAIN", "plain", "reads_channels_last"]
 
 _MS = "com.microsoft."
 
@@ -49,18 +49,30 @@ PLAIN = {
     f"{_MS}QLinearSoftmax": _Plain("Softmax", (0,), (1, 2, 3, 4)),
     f"{_MS}QLinearAveragePool": _Plain("AveragePool", (0,), (1, 2, 3, 4)),
     f"{_MS}QLinearGlobalAveragePool": _Plain("GlobalAveragePool", (0,), (1, 2, 3, 4)),
+    f"{_MS}QLinearWhere": _Plain("Where", (0, 1, 4), (2, 3, 5, 6, 7, 8)),
     f"{_MS}NhwcMaxPool": _Plain("MaxPool", (0,)),
     f"{_MS}QLinearReduceMean": _Plain("ReduceMean", (0,), (1, 2, 3, 4)),
+    f"{_MS}MatMulNBits": _Plain("MatMulNBits", (0, 1, 5), (2, 3, 4)),
+    f"{_MS}MatMulBnb4": _Plain("MatMulNBits", (0, 1), (2,)),
     f"{_MS}MultiHeadAttention": _Plain("MultiHeadAttention", (0, 1, 2, 3, 4, 5, 6, 7)),
+    f"{_MS}GroupQueryAttention": _Plain("GroupQueryAttention", (0, 1, 2, 3, 4, 5, 6, 9, 10, 11), (7, 8)),
+    f"{_MS}Attention": _Plain("ProjectedAttention", (0, 1, 2, 3, 4, 5, 6)),
+    f"{_MS}QAttention": _Plain("ProjectedAttention", (0, 1, 2, 5, 8), (3, 4, 6, 7)),
+    f"{_MS}EmbedLayerNormalization": _Plain("EmbedLayerNormalization", tuple(range(9))),
+    f"{_MS}QEmbedLayerNormalization": _Plain("EmbedLayerNormalization", tuple(range(8)), tuple(range(8, 18))),
+    f"{_MS}RotaryEmbedding": _Plain("RotaryEmbedding", (0, 1), (2, 3)),
+    "RotaryEmbedding": _Plain("RotaryEmbedding", (0, 3), (1, 2)),
     **{f"{_MS}{name}": _Plain("Identity", (0,)) for name in ("Gelu", "QuickGelu")},
+    f"{_MS}Trilu": _Plain("Trilu", (0, 1)),
     f"{_MS}FastGelu": _Plain("Add", (0, 1)),
     f"{_MS}SkipLayerNormalization": _Plain("LayerNormalization", (0, 2, 3, 4, 1)),
+    f"{_MS}SkipSimplifiedLayerNormalization": _Plain("SimplifiedLayerNormalization", (0, 2, 3, 1)),
     f"{_MS}BiasGelu": _Plain("Add", (0, 1)),
     f"{_MS}BiasAdd": _Plain("Add", (0, 1, 2)),
 }
 
 
-_BATCHES_MOVED = ("transBatchA", "transBatchB")
+BATCHES_MOVED = ("transBatchA", "transBatchB")
 """Attributes of a product of matrices that read the axes in an order that the plain one does not know."""
 
 
@@ -76,7 +88,7 @@ def plain(operation: Operation) -> tuple[Operation, Sequence[str]]:
         settings = [name for k, name in enumerate(operation.inputs) if k < 2 or (k - 2) % 3]
         return replace(operation, operator="Concat", inputs=operation.inputs[2::3]), settings
     meaning = PLAIN.get(operation.operator)
-    if meaning is None or reads_channels_last(operation) or any(map(operation.attributes.get, _BATCHES_MOVED)):
+    if meaning is None or reads_channels_last(operation) or any(map(operation.attributes.get, BATCHES_MOVED)):
         return operation, ()
     inputs = [operation.reads(k) for k in meaning.inputs]
     while inputs and not inputs[-1]:

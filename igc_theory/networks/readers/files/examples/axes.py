@@ -57,7 +57,7 @@ _ALONG = words("ArgMax ArgMin Hardmax LogSoftmax LpNormalization Softmax TopK")
 _COPYING = words("Expand Tile")
 """Operators that write copies of what they read."""
 
-_FROM = words("LayerNormalization RMSNormalization")
+_FROM = words("LayerNormalization RMSNormalization SimplifiedLayerNormalization")
 """Operators that compare the entries along one axis and all behind it."""
 
 
@@ -120,14 +120,20 @@ def _written(axes: Axes, operation: Operation, shapes: Mapping[str, Sizes], numb
 
 
 def _examples_first(axes: Axes, labels: Labels, operation: Operation, shapes: Mapping[str, Sizes]) -> Labels | None:
-    """Learn from an operator that takes axis 0 for examples; of several axes joined there, each may be the one."""
+    """Learn from an operator that takes axis 0 for examples; of several axes joined there, each may be the one.
+
+    A pointwise convolution treats examples and positions alike, so that it does not tell a single axis in front from steps.
+    """
     if len(labels) < 2:
         return None
     front, channels = labels[:2]
     groups = integer(operation, "group", integer(operation, "num_groups", 1))
     apart, summed = grouped(channels, entries(channels) if operation.operator in _APART else groups)
     axes.kept |= axes.whole(front)
-    if axes.decided is None and front:
+    pointwise = _is_pointwise(operation, shapes)
+    if pointwise and len(axes.whole(front)) == 1:
+        axes.mix(summed)
+    elif axes.decided is None and front:
         _of_front(axes, front, summed)
         axes.aside = not any(0 in axes.whole(label) for label in (front, *labels[2:]))
     elif axes.decided is None and operation.operator not in _POOLS:
@@ -136,7 +142,13 @@ def _examples_first(axes: Axes, labels: Labels, operation: Operation, shapes: Ma
         axes.channel = next((axis for axis, _ in (*summed, *apart[::-1]) if axis is not None), None)
     written = shapes.get(operation.outputs[0], ())[1:2] if apart else ()
     features = ((None, written[0] // entries(apart)),) if written else ()
-    return (front, (*apart, *features), *[()] * (len(labels) - 2))
+    return (front, (*apart, *features), *(labels[2:] if pointwise else [()] * (len(labels) - 2)))
+
+
+def _is_pointwise(operation: Operation, shapes: Mapping[str, Sizes]) -> bool:
+    """Return whether an operator is a convolution that takes each position alone."""
+    window, strides = shapes.get(operation.reads(1), ())[2:], operation.attributes.get("strides", [1])
+    return operation.operator == "Conv" and set(window) == {1} and strides == [1] * len(strides)
 
 
 def _of_front(axes: Axes, front: Label, summed: Label) -> None:
@@ -171,6 +183,12 @@ def _steps(axes: Axes, labels: Labels, operation: Operation, shapes: Mapping[str
     return _resized(axes, labels, operation, shapes)
 
 
+def _looked_up(axes: Axes, labels: Labels, operation: Operation, shapes: Mapping[str, Sizes]) -> Labels:
+    """Return the labels of rows of tables, one for each word."""
+    _steps(axes, labels, operation, shapes)
+    return (*labels, ())
+
+
 def _scanned(axes: Axes, labels: Labels, operation: Operation, shapes: Mapping[str, Sizes]) -> Labels | None:
     """Return the labels of a step of what is scanned; states that are carried from step to step mix steps, not examples."""
     if "axis" not in operation.attributes:  # a state, or what is collected from all steps
@@ -200,6 +218,13 @@ def _product(axes: Axes, operation: Operation, shapes: Mapping[str, Sizes]) -> L
     second = [*right, "summed", "column"] if ranks[1] > 1 else ["summed"]
     result = [*outer, *first[-2:-1], *second[1:][-1:]]
     return _contracted(axes, operation.inputs, operands, [first, second], result)
+
+
+def _packed_product(axes: Axes, operation: Operation, _: Mapping[str, Sizes]) -> Labels | None:
+    """Return the labels of a product with a packed matrix, which sums over the last axis."""
+    labels = axes.labels.get(operation.reads(0), ())
+    rows = [f"row {k}" for k in range(len(labels) - 1)]
+    return _contracted(axes, operation.inputs[:1], [labels], [[*rows, "summed"]], [*rows, "column"]) if labels else None
 
 
 def _einsum(axes: Axes, operation: Operation, shapes: Mapping[str, Sizes]) -> Labels | None:
@@ -341,6 +366,7 @@ def _are_copies(axes: Axes, names: Sequence[str], axis: int, size: int, shapes: 
 
 _OF_SEVERAL: dict[str, Callable[[Axes, Operation, Mapping[str, Sizes]], Labels | None]] = {
     **dict.fromkeys(("MatMul", "Gemm"), _product),
+    "MatMulNBits": _packed_product,
     "Einsum": _einsum,
     "Gather": _gathered,
     "Concat": _joined,
@@ -348,7 +374,10 @@ _OF_SEVERAL: dict[str, Callable[[Axes, Operation, Mapping[str, Sizes]], Labels |
 
 _OF_SEQUENCES: dict[str, Callable[[Operation, int], tuple[int, int]]] = {
     **dict.fromkeys(("RNN", "GRU", "LSTM"), lambda operation, _: (0, 1) if operation.attributes.get("layout") else (1, 0)),
-    **dict.fromkeys(("Attention", "MultiHeadAttention"), lambda _, rank: (0, rank - 2)),
+    "Attention": lambda _, rank: (0, rank - 2),
+    **dict.fromkeys(
+        ("MultiHeadAttention", "GroupQueryAttention", "ProjectedAttention", "EmbedLayerNormalization"), lambda *_: (0, 1)
+    ),
     "ReverseSequence": lambda operation, _: (
         operation.attributes.get("batch_axis", 1), operation.attributes.get("time_axis", 0)
     ),
@@ -360,5 +389,6 @@ _OF_ONE: dict[str, Callable[[Axes, Labels, Operation, Mapping[str, Sizes]], Labe
     **dict.fromkeys(_ALONG, _along),
     **dict.fromkeys(_FROM, _onwards),
     **dict.fromkeys(_OF_SEQUENCES, _steps),
+    "EmbedLayerNormalization": _looked_up,
     "Scan": _scanned,
 }
