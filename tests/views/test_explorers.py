@@ -435,7 +435,7 @@ def test_a_budget_that_pays_for_nothing_is_refused():
     (lambda: explore_budget(0), ValueError, "budget=0 is below 1"),
     (lambda: explore_budget(kernel_size="3"), ValueError, "kernel_size='3' is not offered"),
     (lambda: explore_paths(output=12), ValueError, "output=12 is not a channel of 12"),
-    (lambda: explore_kernel("hadamard"), TypeError, "kernel has dtype"),
+    (lambda: explore_kernel("hadamard"), TypeError, "kernel=.hadamard. is a str: give real or complex numbers"),
     (lambda: explore_kernel(np.zeros(3)), ValueError, r"kernel has shape \(3,\): give"),
     (lambda: explore_kernel([[np.inf]]), ValueError, r"kernel\[0, 0\]=inf is not finite"),
     (lambda: kernel_answer(np.eye(3), igcv1(2, 2, 1)), ValueError, "kernel has shape"),
