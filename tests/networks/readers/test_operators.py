@@ -550,6 +550,13 @@ def test_a_group_norm_of_older_operator_sets_has_scale_and_bias_for_each_group(
     assert (found.layers[0].node, found.layers[0].output_shape) == (Norm(8, "group norm"), (8, 3, 3))
 
 
+def test_a_normalisation_behind_an_unknown_operator_holds_what_a_counted_one_would(tmp_path: Path) -> None:
+    nodes = [helper.make_node("Secret", ["x"], ["u"], domain="com.microsoft")]
+    nodes += [NODE("BatchNormalization", ["u", *"gbmv"], ["y"])]
+    found = read(made(nodes, {name: reals(8) for name in "gbmv"}, (1, 8, 4, 4)), tmp_path)
+    assert [entry.parameters for entry in found.passed_over] == [0, 16]
+
+
 def test_a_group_norm_of_onnxruntime_reads_channels_last_unless_told_otherwise(tmp_path: Path) -> None:
     for attributes, shape in ({}, (1, 3, 3, 8)), ({"channels_last": 0}, (1, 8, 3, 3)):
         node = NODE("GroupNorm", ["x", "g", "b"], ["y"], domain=MS, groups=2, activation=0, **attributes)

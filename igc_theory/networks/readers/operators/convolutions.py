@@ -133,7 +133,9 @@ def norm(walk: Walk, operation: Operation) -> None:
     by_default = operation.operator == "com.microsoft.GroupNorm"
     last = kind in ("layer norm", "RMS norm") or operation.attributes.get("channels_last", by_default)
     scale, *rest = [name for name in operation.inputs[1:] if name] or [""]
-    channels = prod(walk.shapes.get(scale, ())) if scale and last else shape[-1 if last else 1] if len(shape) > 1 else 0
+    # In operator sets 18 to 20 a group normalisation has a scale for each group, not for each channel.
+    of_source = kind == "group norm" or not scale
+    channels = prod(walk.shapes.get(scale, ())) if not of_source else shape[-1 if last else 1] if len(shape) > 1 else 0
     if not channels:
         walk.pass_over(operation, NO_SHAPE)
         return
