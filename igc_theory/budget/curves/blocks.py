@@ -3,6 +3,7 @@ r"""What IGCV1, three balanced factors and IGCV3 gain in width, and what imbalan
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -150,7 +151,7 @@ def width_of_igcv1_designs(budget: int, S: int = 9, points: int = 121) -> Curves
     most = max(L for L, _ in pairs)
     L_real = np.geomspace(1, most, positive_int("points", points, minimum=2, maximum=MOST_POINTS))
     width = igcv1_width(budget, L_real, S)
-    rows = [("continuous", L, G / L, G, budget) for L, G in zip(L_real, width, strict=True)]
+    rows: list[tuple[Any, ...]] = [("continuous", L, G / L, G, budget) for L, G in zip(L_real, width, strict=True)]
     rows += [("integer", L, M, L * M, igcv1_parameters(L, M, S)) for L, M in pairs]
     return by_columns(("series", "L", "M", "width", "parameters"), rows)
 
@@ -223,16 +224,16 @@ def width_gain_of_igcv3(
     >>> table["gain"].round(3).tolist(), table["limit"].round(3).tolist()
     ([1.365, 1.41], [1.414, 1.414])
     """
-    channels = np.atleast_1d(quantity("channels", channels)).astype(float)
+    widths = np.atleast_1d(quantity("channels", channels)).astype(float)
     way_out = "give pairs of branches, such as [(2, 2)]"
     pairs = [two_of("groups", pair, way_out) for pair in listed("groups", groups, way_out)]
     t, S = positive_int("expansion", expansion, maximum=MOST_AREA), positive_int("S", no_window(S), maximum=MOST_AREA)
-    budgets = igcv3_parameters(channels, channels, t, (1, 1), S)
+    budgets = igcv3_parameters(widths, widths, t, (1, 1), S)
     tables = []
     for G1, G2 in pairs:
         G1, G2 = positive_int("groups", G1), positive_int("groups", G2)
         wider = igcv3_width(budgets, t, (G1, G2), S)
         # Without the depthwise factor the gain would be this at every width; floats, so that groups need not divide.
         limit = np.sqrt(2 / (group_parameters(1.0, G1, 1) + group_parameters(1.0, G2, 1)))
-        tables += [(C, G1, G2, gain, limit) for C, gain in zip(channels, wider / channels, strict=True)]
+        tables += [(C, G1, G2, gain, limit) for C, gain in zip(widths, wider / widths, strict=True)]
     return by_columns(("channels", "G1", "G2", "gain", "limit"), tables)

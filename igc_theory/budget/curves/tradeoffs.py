@@ -198,7 +198,7 @@ def weights_against_factors(channels: int, S: int = 9, most_factors: int | None 
     most = 1 + len(prime_factors(C)) if most_factors is None else most_factors
     most = positive_int("most_factors", most, maximum=MOST_FACTORS)
     real = np.linspace(1, most, 12 * (most - 1) + 1)
-    rows = [("balanced", L, balanced_parameters(C, L, S) / C) for L in real]
+    rows: list[tuple[Any, ...]] = [("balanced", L, balanced_parameters(C, L, S) / C) for L in real]
     rows += [("attainable", L, attainable_parameters(C, L, S) / C) for L in real if L == 1 or L >= 2]
     for series, best in (("strict", best_strict), ("dense", best_dense)):
         rows += [
@@ -248,7 +248,9 @@ def width_of_equal_branches(budget: int, pointwise: Sequence[int], S: int = 9, p
     advice = "two channels in branches of two are the least"
     budget = positive_int("budget", budget, minimum=2 * (S + 2 * max(numbers)), maximum=10**12, way_out=advice)
     real = np.geomspace(min(numbers), max(numbers), positive_int("points", points, minimum=2, maximum=MOST_POINTS))
-    rows = [("continuous", n, C ** (1 / n), C) for n, C in zip(real, depthwise_width(budget, real, S), strict=True)]
+    rows: list[tuple[Any, ...]] = [
+        ("continuous", n, C ** (1 / n), C) for n, C in zip(real, depthwise_width(budget, real, S), strict=True)
+    ]
     rows += [("integer", n, *_widest_of_equal_branches(budget, n, S)) for n in numbers]
     table = by_columns(("series", "pointwise", "branch_width", "width"), rows)
     weights = interleaved_parameters(table["width"], [1, table["pointwise"] * table["branch_width"]], S)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -208,18 +207,20 @@ def _by_eigenvectors(blocks: Array, rank: int) -> Iterator[Terms]:
     mixtures = blocks @ rng.standard_normal((area, 2))
     one, other = (outer.mT.conj() @ mixtures[..., k] @ inner.conj() for k in range(2))
     pencil = one @ np.linalg.pinv(other)
-    found = np.linalg.eig(pencil)
-    yield _with_outputs(blocks, outer @ _of_type(found, blocks.dtype))
-    if np.linalg.svd(found.eigenvectors, compute_uv=False).min() < COINCIDENT:
+    vectors = _eigenvectors(pencil)
+    yield _with_outputs(blocks, outer @ vectors)
+    if np.linalg.svd(vectors, compute_uv=False).min() < COINCIDENT:
         change = np.linalg.norm(pencil, axis=(1, 2), keepdims=True) * rng.standard_normal((rank, rank))
         for share in (PARTING, -PARTING):
-            yield _with_outputs(blocks, outer @ _of_type(np.linalg.eig(pencil + share * change), blocks.dtype))
+            yield _with_outputs(blocks, outer @ _eigenvectors(pencil + share * change))
 
 
-def _of_type(found: tuple[Array, Array], dtype: np.dtype[Any]) -> Array:
+def _eigenvectors(matrices: Array) -> Array:
     """Return eigenvectors; of a conjugate pair, which no sum of real terms has, the real and the imaginary part."""
-    values, vectors = found
-    return vectors if dtype.kind == "c" else np.where(values[:, None].imag < 0, vectors.imag, vectors.real)
+    values, vectors = np.linalg.eig(matrices)
+    if matrices.dtype.kind == "c":
+        return vectors
+    return np.where(values[:, None].imag < 0, vectors.imag, vectors.real)
 
 
 def _with_outputs(blocks: Array, outputs: Array) -> Terms:

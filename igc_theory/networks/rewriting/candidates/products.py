@@ -100,7 +100,7 @@ def _energies(target: Target, least: Chain, last: bool) -> Array:
         moments = target.metric.times(target.rows) @ target.rows.T
         return np.maximum(np.linalg.eigvalsh(moments)[::-1], 0)
     spectra = block_spectra(target.rows * target.columns(last), least)
-    energies: Array = np.bincount(spectra["index"], spectra["value"] ** 2)
+    energies: Array = np.bincount(spectra["index"].astype(np.int64), spectra["value"] ** 2)
     return energies
 
 
