@@ -19,7 +19,6 @@ from igc_theory.networks.readers.files.bodies import BODIES
 from igc_theory.networks.readers.files.examples.axes import axes_of
 from igc_theory.networks.readers.files.examples.evidence import Axes
 from igc_theory.networks.readers.files.file import File, parsed
-from igc_theory.networks.readers.files.folding import check_sizes, known_shape
 from igc_theory.networks.readers.files.inputs import (
     Given,
     Input,
@@ -32,6 +31,7 @@ from igc_theory.networks.readers.files.inputs import (
 )
 from igc_theory.networks.readers.files.nodes import Reading, Scope, operation, opsets_of
 from igc_theory.networks.readers.files.order import check_names, read_by, topological_order
+from igc_theory.networks.readers.files.tensor_types import check_sizes, known_shape
 from igc_theory.networks.readers.operators.layers import layer_graph
 from igc_theory.structure.arguments.files import content_of
 from igc_theory.structure.arguments.kinds import path_of

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from igc_theory.networks.description.graph import Constant, Operation, words
-from igc_theory.networks.readers.files.folding import dtype_of, known_shape, label, tensor_type
 from igc_theory.networks.readers.files.nodes import Reading, Scope, first_written, opsets_of
 from igc_theory.networks.readers.files.order import check_names
+from igc_theory.networks.readers.files.tensor_types import dtype_of, known_shape, label, tensor_type
 
 try:
     import onnx

@@ -14,16 +14,9 @@ import numpy as np
 from igc_theory.networks.description.graph import Array, Constant, Note, Operation, Stored
 from igc_theory.networks.readers.files.axis_order import in_plain_order
 from igc_theory.networks.readers.files.file import File, stored_as
-from igc_theory.networks.readers.files.folding import (
-    RANDOM,
-    SMALL,
-    computed,
-    known_shape,
-    stands_for_weights,
-    tensor_type,
-    types_written,
-)
+from igc_theory.networks.readers.files.folding import RANDOM, SMALL, computed, stands_for_weights
 from igc_theory.networks.readers.files.order import topological_order
+from igc_theory.networks.readers.files.tensor_types import known_shape, tensor_type, types_written
 
 try:
     import onnx

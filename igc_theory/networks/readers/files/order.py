@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
-from igc_theory.networks.readers.files.folding import label
+from igc_theory.networks.readers.files.tensor_types import label
 
 __all__ = ["check_names", "read_by", "topological_order"]
 
