@@ -27,9 +27,6 @@ _WIDEST = 2**40
 _LIKE_FIRST = words("GroupNormalization MeanVarianceNormalization")
 """Operators whose output has the shape of their first input, though ONNX does not infer it."""
 
-_AGAIN = {"GroupNormalization": 21}
-"""Operators that ONNX calls deprecated though they are run, and the operator set of which the definition infers as much."""
-
 WINDOWED = words("AveragePool Conv ConvInteger ConvTranspose DeformConv LpPool MaxPool QLinearConv")
 """Operators that read windows of an image."""
 
@@ -45,10 +42,8 @@ def label(node: Any) -> str:
 @cache
 def _schema(operator: str, domain: str, version: int) -> Any:
     """Return the definition of an operator; None if it is not one of ONNX's."""
-    get, domain = onnx.defs.get_schema, "" if domain == "ai.onnx" else domain
     try:
-        found = get(operator, version, domain)
-        return get(operator, _AGAIN[operator], domain) if found.deprecated and operator in _AGAIN else found
+        return onnx.defs.get_schema(operator, version, "" if domain == "ai.onnx" else domain)
     except onnx.defs.SchemaError:
         return None
 
