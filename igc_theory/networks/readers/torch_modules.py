@@ -11,6 +11,7 @@ import random
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
+from os import PathLike
 from types import SimpleNamespace
 from typing import Any
 
@@ -18,9 +19,9 @@ import numpy as np
 
 from igc_theory.networks.description.graph import Graph
 from igc_theory.networks.description.layer_graph import LayerGraph
-from igc_theory.networks.readers.aten.tracer import Looks, Tracer
+from igc_theory.networks.readers.aten.tracer import Looks, Tracer, UnseenError
 from igc_theory.networks.readers.operators.layers import layer_graph
-from igc_theory.structure.arguments.kinds import kind_of
+from igc_theory.structure.arguments.kinds import kind_of, shown
 from igc_theory.structure.arguments.numbers import positive_int
 
 try:
@@ -90,11 +91,20 @@ def from_torch(
     if torch is None:
         raise ImportError("from_torch needs PyTorch: pip install torch")
     if not isinstance(module, nn.Module):
-        raise TypeError(f"module={module!r} is {kind_of(module)}: give a torch.nn.Module")
+        raise TypeError(f"module={shown(module)} is {kind_of(module)}: give {_module_of(module)}")
     shapes = _shapes(input_shape)
     _refuse_lazy(module)
     graph = _graph(module, shapes, dtype)
     return _network(graph, type(module).__name__)
+
+
+def _module_of(value: Any) -> str:
+    """Return what to give instead of something that is no module."""
+    if isinstance(value, torch.export.ExportedProgram):
+        return "the module that it keeps, its .module()"
+    if isinstance(value, type) and issubclass(value, nn.Module):
+        return f"an instance, such as {value.__name__}(…)"
+    return "a torch.nn.Module" + (", or read the file with read_onnx" if isinstance(value, (str, PathLike)) else "")
 
 
 def _shapes(input_shape: Any) -> dict[str | int, Sizes]:
@@ -137,10 +147,12 @@ def _graph(module: nn.Module, shapes: Mapping[str | int, Sizes], dtype: Any) -> 
             except Exception as error:  # whatever the module's own code raises
                 reasons.append(error)
     reason = reasons[len(types)]  # of the run on zeros
+    way_out = "give the shape that it reads, without the batch, and the type of its numbers"
+    if isinstance(reason, UnseenError):
+        way_out = "export it to ONNX and give the file to read_onnx"
     raise ValueError(
         f"module={type(module).__name__} cannot be run with input_shape={_shown(shapes)}, dtype={_shown(types[0])} "
-        f"({type(reason).__name__}: {' '.join(str(reason).split())[:200]}): give the shape that it reads, without the batch, "
-        "and the type of its numbers"
+        f"({type(reason).__name__}: {' '.join(str(reason).split())[:200]}): {way_out}"
     ) from reason
 
 

@@ -496,3 +496,39 @@ def test_a_matrix_without_entries_multiplies_nothing():
     module = nn.AdaptiveLogSoftmaxWithLoss(8, 20, [5, 10])
     found = from_torch(Called(lambda self, x: self.part.log_prob(x), part=module), (8,))
     assert (found.parameters, found.multiply_adds) == (trained(module), 8 * 7 + 8 * 2 + 2 * 5)
+
+
+def test_a_branch_by_an_operator_counts_as_one_by_an_if():
+    def branching(condition):
+        def forward(self, x):
+            once, twice = (lambda x: self.l(x)), (lambda x: self.l(self.l(x)))
+            return torch.cond(condition(self, x), once, twice, (x,))
+
+        return Called(forward, l=nn.Linear(4, 4), on=torch.ones(()))
+
+    own, of_input = branching(lambda self, x: self.on > 0), branching(lambda self, x: x.sum() > 0)
+    assert (from_torch(own, (4,)).multiply_adds, from_torch(own, (4,)).exact) == (16, True)
+    found = from_torch(of_input, (4,))
+    assert (found.multiply_adds, found.parameters) == (2 * 16, trained(of_input))
+    assert [entry.operator for entry in found.passed_over] == ["control flow"]
+
+
+def test_functions_that_an_operator_calls_are_not_taken_for_a_wrong_shape():
+    def looping(self, x):
+        def step(i, x):
+            return i + 1, self.l(x)
+
+        return torch._higher_order_ops.while_loop(lambda i, x: i < 3, step, (torch.tensor(0), x))[1]
+
+    with pytest.raises(ValueError, match=r"while_loop calls functions.*: export it to ONNX"):
+        from_torch(Called(looping, l=nn.Linear(4, 4)), (4,))
+
+
+@pytest.mark.parametrize(("value", "way_out"), [
+    ("model.onnx", "is a str: give a torch.nn.Module, or read the file with read_onnx"),
+    (nn.Linear, r"is a type: give an instance, such as Linear\(…\)"),
+    (torch.export.export(nn.Linear(3, 4), (torch.zeros(1, 3),)), r"is an ExportedProgram: give .* its \.module\(\)"),
+])  # fmt: skip
+def test_what_is_no_module_is_told_what_to_give(value, way_out):
+    with pytest.raises(TypeError, match=way_out):
+        from_torch(value, (3,))

@@ -23,7 +23,7 @@ try:
 except ImportError:  # from_torch says what to install
     torch, TorchDispatchMode, TorchFunctionMode = None, object, object
 
-__all__ = ["Looks", "Tracer"]
+__all__ = ["Looks", "Tracer", "UnseenError"]
 
 _FILLED = words(
     "zeros_like ones_like full_like empty_like rand_like randn_like randint_like new_zeros new_ones new_full new_empty"
@@ -43,6 +43,10 @@ _CELLS = words("lstm_cell gru_cell rnn_tanh_cell rnn_relu_cell")
 
 LOOKED = "its code looks at numbers that depend on the input: counted as it runs on zeros"
 KEPT = "it goes on from {}, which it has kept from an earlier call: counted as a constant; read the module before it is called"
+
+
+class UnseenError(RuntimeError):
+    """A module calls functions in a way that does not show what they compute."""
 
 
 class _Fact(NamedTuple):
@@ -84,6 +88,8 @@ class Tracer(TorchDispatchMode):
     What does not depend on the input is computed as it comes, so that a module may look at its numbers.
     """
 
+    supports_higher_order_operators = True  # PyTorch asks for it
+
     def __init__(self, stored: Mapping[str, tuple[Any, bool]], place: Callable[[], str], *, on_meta: bool) -> None:
         super().__init__()
         self.record = Record()
@@ -118,6 +124,8 @@ class Tracer(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Run one operator, and write it down if it depends on the input."""
+        if isinstance(func, torch._ops.HigherOrderOperator):
+            return self._branch(func, args)
         kwargs, operator = kwargs or {}, func._schema.name.removeprefix("aten::")
         read = _tensors((args, kwargs))
         self._read.update(map(id, read))
@@ -134,6 +142,16 @@ class Tracer(TorchDispatchMode):
             if result is not NotImplemented:
                 return result
         return self._compute(operator, func, args, kwargs)
+
+    def _branch(self, func: Any, args: Any) -> Any:
+        """Run the branch that torch.cond takes, as behind an ``if``; of the other operators that call functions none is known."""
+        if func is not torch.ops.higher_order.cond:
+            raise UnseenError(f"{func} calls functions, and what they compute is not seen")
+        condition, *branches, operands = args
+        self.look(condition)
+        taken = branches[not condition]
+        with self:
+            return taken(*operands)
 
     # --- what does not depend on the input --------------------------------------------------------------------------
 
