@@ -466,3 +466,29 @@ def test_a_kernel_is_shown_as_it_is_and_in_seven_ways():
         panels = list(dict.fromkeys(row["panel"] for row in rows(name)))
         assert (len(panels), panels[0]) == (8, whole)
         says(name, "seven ways", "Eight ")
+
+
+def test_whole_branch_widths_cost_channels_at_six_and_seven_factors():
+    published_at = {row["pointwise"] for row in rows("igcv2_figure3") if row["series"] == "published"}
+    assert not published_at & {"6.0", "7.0"}
+    for n, widest in ((6, 171), (7, 153)):
+        affordable = [
+            K * m for K in range(2, 7) for m in range(1, 200) if K * m * (9 + n * K) <= 4672 and K**n >= K * m
+        ]
+        assert max(affordable) == widest
+    says("igcv2_figure3", "leaves out n = 6 and 7", "only 171 and 153 channels")
+
+
+def test_only_the_smaller_densenet_is_better_on_cifar100_with_fewer_parameters():
+    table = {row[0]: (row[2], row[4]) for row in published("igcv1-table7").rows}
+    igc = [table[name] for name in table if name.startswith("IGC-")]
+    better = {
+        name: parameters < min(igc)[0]
+        for name, (parameters, error) in table.items()
+        if error is not None and error < min(error for _, error in igc)
+    }
+    assert {name for name, fewer in better.items() if fewer} == {"DenseNet-BC (k=24)"}
+    assert {name.split("-")[0] for name in better} == {"DenseNet", "ResNeXt"}
+    says(
+        "parameters_against_accuracy", "DenseNet-BC and ResNeXt are better", "DenseNet-BC (k = 24) has fewer parameters"
+    )

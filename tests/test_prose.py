@@ -41,7 +41,8 @@ HEAD = re.compile(r"^( *)(\S[^\n]*?)\n(?=\1 +\S)", re.MULTILINE)
 
 OF_EACH = re.compile(
     r"\b(?:weights|paths|parameters|bits|multiply.adds|additions|branches|rows?|one|index|scale|entry|panel|marker|colour)"
-    r" an? (?:channel|pair|position|weight|output|branch|row|network|layer|factor|family|series|claim|budget)\b"
+    r" an? (?:channel|pair|position|weight|output|branch|row|network|layer|factor|family|series|claim|budget)\b",
+    re.IGNORECASE,
 )
 """An article where the field says "per"."""
 
@@ -68,11 +69,15 @@ def docstrings(nodes):
 
 
 def messages(nodes):
-    """Return the texts inside raise statements, with a word for each value that is put in."""
-    texts = [node for raised in nodes if isinstance(raised, ast.Raise) for node in ast.walk(raised)]
+    """Return the texts inside raise statements and steps of derivations, with a word for each value that is put in."""
+    texts = [node for told in nodes if isinstance(told, ast.Raise) or _is_step(told) for node in ast.walk(told)]
     plain = [node.value for node in texts if isinstance(node, ast.Constant) and isinstance(node.value, str)]
     filled = [node.values for node in texts if isinstance(node, ast.JoinedStr)]
     return plain + ["".join(v.value if isinstance(v, ast.Constant) else " X " for v in values) for values in filled]
+
+
+def _is_step(node):
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Step"
 
 
 @functools.cache

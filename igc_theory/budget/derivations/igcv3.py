@@ -99,7 +99,9 @@ def _paths(paths: sp.Eq) -> tuple[Step, Step]:
     even = [case for case in BLOCKS if case[t] * case[C] % (case[G1] * case[G2]) == 0]
     return (
         Step(
-            paths, "Paths a pair, where `G_1 G_2` divides `t C`: counted on small blocks.", measured(_even_paths, even)
+            paths,
+            "Paths per pair, where `G_1 G_2` divides `t C`: counted on small blocks.",
+            measured(_even_paths, even),
         ),
         Step(
             equation(N / (t_0 * C_0), r / (rho * G1 * G2)),
