@@ -232,7 +232,7 @@ def _write(path: Path, page: str) -> None:
     from igc_theory.kernels.products.files import replacing
 
     with replacing(path) as file:
-        file.write(page.encode())
+        file.write(page.encode(errors="replace"))  # names of files need not be Unicode
 
 
 def _check_there(name: str) -> None:
