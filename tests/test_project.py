@@ -423,6 +423,15 @@ def test_what_is_silenced_says_why():
     assert silenced == []
 
 
+def test_every_text_has_the_line_ends_of_unix_on_any_system():
+    """Files are compared byte for byte, and a shell reads no others; git on Windows would change them."""
+    tracked_files()  # skips where this is no checkout
+    done = subprocess.run(["git", "ls-files", "--eol"], capture_output=True, text=True, cwd=ROOT, check=True)
+    facts = [line.partition("\t")[0].split() for line in done.stdout.splitlines()]
+    assert {tuple(how) for stored, _, *how in facts if stored != "i/none"} == {("attr/text=auto", "eol=lf")}
+    assert {stored for stored, *_ in facts} <= {"i/lf", "i/none", "i/-text"}
+
+
 def test_no_built_or_private_file_is_tracked():
     suffixes = {".pyc", ".pdf", ".png"}
     assert [path for path in tracked_files() if path.suffix in suffixes or ".venv" in path.parts] == []
