@@ -83,7 +83,7 @@ def _run(arguments: Sequence[str], environment: dict[str, str], folder: str, rea
     tqdm.set_lock(threading.RLock())  # one among processes would be left behind by a kernel that is ended
 
     # It ends when its parent does, as a kernel that jupyter_client started.
-    IPKernelApp.launch_instance(arguments, parent_handle=os.getppid())
+    IPKernelApp.launch_instance(list(arguments), parent_handle=os.getppid())
     os._exit(0)  # without waiting for its threads
 
 

@@ -403,7 +403,7 @@ def test_help_that_cannot_be_written_is_like_an_answer_that_cannot(words, settin
     command, buffered = [sys.executable, "-m", "igc_theory", *words.split()], dict(os.environ)
     buffered |= {"PYTHONPATH": str(files.ROOT), "PYTHONUNBUFFERED": ""}
     with (
-        open("/dev/full", "w") as full,
+        open("/dev/full", "wb") as full,
         subprocess.Popen(
             command, env=buffered, stdout=full if setting == "full" else subprocess.PIPE, stderr=subprocess.PIPE
         ) as run,

@@ -6,6 +6,7 @@ import importlib
 import inspect
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -27,7 +28,8 @@ from tools.files import ROOT, update_section
 
 PACKAGE = ROOT / "igc_theory"
 ROOMS = ("structure", "kernels", "budget", "networks", "views")
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+PROJECT = PYPROJECT["project"]
 
 
 # --- versions -------------------------------------------------------------------------------------------------------
@@ -94,6 +96,13 @@ def test_the_version_is_the_same_everywhere():
     assert f"version = {{{citation['version']}}}" in readme
     assert f"year = {{{str(citation['date-released'])[:4]}}}" in readme
     assert f"author = {{{{{citation['authors'][0]['name']}}}}}" in readme
+
+
+def test_the_source_distribution_holds_what_the_checkout_does():
+    """A list of what to include forgets: tests and site of an unpacked one lacked the references."""
+    build = PYPROJECT["tool"]["hatch"]["build"]
+    assert "sdist" not in build["targets"]
+    assert not {"include", "only-include", "exclude"} & build.keys()
 
 
 def test_the_citation_names_the_three_papers():
@@ -378,6 +387,8 @@ def test_every_file_that_the_guides_link_to_is_there():
 
 
 def tracked_files() -> list[Path]:
+    if shutil.which("git") is None:
+        pytest.skip("git is not installed")
     done = subprocess.run(["git", "ls-files", "-z"], capture_output=True, text=True, cwd=ROOT, check=False)
     if done.returncode:
         pytest.skip("not a git checkout")
@@ -410,6 +421,15 @@ def test_what_is_silenced_says_why():
         silenced += [f"{path.relative_to(ROOT)}: {match[0]}" for match in MARKER.finditer(text)]
         silenced += [f"{path.name}: types"] * ("# [t]ype: ignore".replace("[t]", "t") in text and "tests" in path.parts)
     assert silenced == []
+
+
+def test_every_text_has_the_line_ends_of_unix_on_any_system():
+    """Files are compared byte for byte, and a shell reads no others; git on Windows would change them."""
+    tracked_files()  # skips where this is no checkout
+    done = subprocess.run(["git", "ls-files", "--eol"], capture_output=True, text=True, cwd=ROOT, check=True)
+    facts = [line.partition("\t")[0].split() for line in done.stdout.splitlines()]
+    assert {tuple(how) for stored, _, *how in facts if stored != "i/none"} == {("attr/text=auto", "eol=lf")}
+    assert {stored for stored, *_ in facts} <= {"i/lf", "i/none", "i/-text"}
 
 
 def test_no_built_or_private_file_is_tracked():

@@ -108,6 +108,7 @@ def _audit(options: argparse.Namespace) -> Iterator[str]:
         yield from _survey(options)
         return
     if options.results:
+        _check_there(options.networks[0])  # perhaps a folder was meant
         options.usage_error("--results goes with several networks, or a folder of them")
     yield from _one(options)
 
@@ -231,21 +232,27 @@ def _write(path: Path, page: str) -> None:
     from igc_theory.kernels.products.files import replacing
 
     with replacing(path) as file:
-        file.write(page.encode())
+        file.write(page.encode(errors="replace"))  # names of files need not be Unicode
+
+
+def _check_there(name: str) -> None:
+    """Raise unless there is a file of that name, or a network of this library."""
+    path, names = Path(name), networks.network_names()
+    if not name:
+        raise ValueError(f"network={name!r} names nothing: give an ONNX file or a network, such as mobilenet_v2")
+    if name in names or path.exists():
+        return
+    choices = [str(file) for file in path.parent.glob("*.onnx")] if path.parent.is_dir() else []
+    choices += [] if path.suffix == ".onnx" else names
+    way_out = "check the path" if path.suffix == ".onnx" else "igc-theory audit --list lists the networks"
+    way_out = did_you_mean(name, choices) or way_out
+    raise ValueError(f"network={name!r} is neither a file nor a network of this library: {way_out}")
 
 
 def _audited(name: str, size: tuple[int, int, int] | None) -> networks.LayerGraph:
     """Return the network of that name, or the one that a file describes."""
-    path, names = Path(name), networks.network_names()
-    if not name:
-        raise ValueError(f"network={name!r} names nothing: give an ONNX file or a network, such as mobilenet_v2")
-    if name in names and not path.exists():
-        known = networks.network(name)
-        return known if size is None else networks.Network(known.name, size, known.nodes, known.source)
-    if not path.exists():
-        choices = [str(file) for file in path.parent.glob("*.onnx")] if path.parent.is_dir() else []
-        choices += [] if path.suffix == ".onnx" else names
-        way_out = "check the path" if path.suffix == ".onnx" else "igc-theory audit --list lists the networks"
-        way_out = did_you_mean(name, choices) or way_out
-        raise ValueError(f"network={name!r} is neither a file nor a network of this library: {way_out}")
-    return networks.read_onnx(path, input_shape=size)
+    _check_there(name)
+    if Path(name).exists():
+        return networks.read_onnx(Path(name), input_shape=size)
+    known = networks.network(name)
+    return known if size is None else networks.Network(known.name, size, known.nodes, known.source)

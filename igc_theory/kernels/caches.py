@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
-__all__ = ["cache_bytes"]
+__all__ = ["cache_bytes", "data_caches"]
 
 _FOLDER = Path("/sys/devices/system/cpu/cpu0/cache")
 _ORDINARY = {1: 2**15, 2: 2**20, 3: 2**24}
@@ -22,17 +24,28 @@ def cache_bytes(level: int) -> int:
     >>> 2**12 <= cache_bytes(1) <= cache_bytes(2)
     True
     """
-    return _from_files(_FOLDER, level) or _ORDINARY[level]
+    sizes = dict(data_caches())
+    return _bytes(sizes.get(str(level), "")) or _ORDINARY[level]
 
 
-def _from_files(folder: Path, level: int) -> int:
-    """Return what Linux writes about the caches of a core, 0 if it does not."""
-    for index in sorted(folder.glob("index*")):
-        try:
-            kind, number, size = ((index / name).read_text().strip() for name in ("type", "level", "size"))
-        except OSError:
-            continue
-        found = re.fullmatch(r"(\d+)([KM]?)", size)
-        if kind != "Instruction" and number == str(level) and found:
-            return int(found[1]) * {"": 1, "K": 2**10, "M": 2**20}[found[2]]
-    return 0
+def data_caches() -> Iterator[tuple[str, str]]:
+    """Yield level and size, such as ``("2", "1024K")``, of the caches that Linux tells of: virtual machines and ARM may hide some.
+
+    Examples
+    --------
+    >>> {level for level, size in data_caches()} <= {"1", "2", "3", "4"}
+    True
+    """
+    for index in sorted(_FOLDER.glob("index*")):
+        with suppress(OSError):
+            kind, level, size = (
+                (index / name).read_text(encoding="utf-8").strip() for name in ("type", "level", "size")
+            )
+            if kind != "Instruction":
+                yield level, size
+
+
+def _bytes(size: str) -> int:
+    """Return the bytes that a size means, 0 where it means none."""
+    found = re.fullmatch(r"(\d+)([KM]?)", size)
+    return int(found[1]) * {"": 1, "K": 2**10, "M": 2**20}[found[2]] if found else 0

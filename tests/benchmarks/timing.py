@@ -167,7 +167,7 @@ def _processor() -> str:
 
 def _name() -> str:
     about = Path("/proc/cpuinfo")
-    found = re.search(r"model name\s*:\s*(.+)", about.read_text()) if about.exists() else None
+    found = re.search(r"model name\s*:\s*(.+)", about.read_text(encoding="utf-8")) if about.exists() else None
     name = found.group(1) if found else platform.processor() or "unknown"
     return re.sub(r"\((?:R|TM)\)", "", name)
 

@@ -56,7 +56,7 @@ def whole(data, tmp_path_factory):
 
 
 def rows(folder):
-    with open(folder / "epochs.csv", newline="") as file:
+    with open(folder / "epochs.csv", encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
 
 

@@ -144,7 +144,7 @@ def test_convolutions_in_several_threads_are_those_in_one(monkeypatch, groups):
     np.testing.assert_allclose(together, convolve(image, pixel, groups), atol=1e-12)
 
 
-def test_cache_sizes_are_read_as_linux_writes_them(tmp_path):
+def test_cache_sizes_are_read_as_linux_writes_them(monkeypatch, tmp_path):
     for index, (kind, level, size) in enumerate(
         [("Instruction", "1", "32K"), ("Data", "1", "48K"), ("Unified", "2", "2048K"), ("Unified", "3", "105M")]
     ):
@@ -153,8 +153,11 @@ def test_cache_sizes_are_read_as_linux_writes_them(tmp_path):
         for name, text in (("type", kind), ("level", level), ("size", size)):
             (folder / name).write_text(f"{text}\n")
     (tmp_path / "index9").mkdir()  # a hidden one
-    assert [caches._from_files(tmp_path, level) for level in (1, 2, 3, 4)] == [48 * 2**10, 2**21, 105 * 2**20, 0]
-    assert caches._from_files(tmp_path / "missing", 1) == 0
+    monkeypatch.setattr(caches, "_FOLDER", tmp_path)
+    assert list(caches.data_caches()) == [("1", "48K"), ("2", "2048K"), ("3", "105M")]
+    caches.cache_bytes.cache_clear()
+    assert [caches.cache_bytes(level) for level in (1, 2, 3)] == [48 * 2**10, 2**21, 105 * 2**20]
+    caches.cache_bytes.cache_clear()
 
 
 def test_ordinary_caches_where_the_system_does_not_tell(monkeypatch, tmp_path):

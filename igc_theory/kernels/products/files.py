@@ -18,6 +18,7 @@ from uuid import uuid4
 import numpy as np
 
 from igc_theory.kernels.arrays import Array
+from igc_theory.structure.arguments.files import name_as_text
 from igc_theory.structure.arguments.kinds import path_of, shown
 from igc_theory.structure.chains import Chain, Factor, Parallel
 from igc_theory.structure.factors import GroupConv
@@ -79,7 +80,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
 def _beside(target: Path) -> Iterator[BinaryIO]:
     """Open a temporary file that takes the place of `target` when it is whole."""
     _remove_left_overs(target)
-    temporary = target.with_name(f".{target.name[:100]}.{uuid4().hex}.part")
+    temporary = target.with_name(f".{name_as_text(target.name, 100)}.{uuid4().hex}.part")
     try:
         with open(temporary, "xb") as file:
             yield file
@@ -92,7 +93,7 @@ def _beside(target: Path) -> Iterator[BinaryIO]:
 
 def _remove_left_overs(target: Path) -> None:
     """Remove the temporary files beside `target` that no writer has touched for an hour."""
-    for part in target.parent.glob(f".{escape(target.name[:100])}.{'[0-9a-f]' * 32}.part"):
+    for part in target.parent.glob(f".{escape(name_as_text(target.name, 100))}.{'[0-9a-f]' * 32}.part"):
         with suppress(OSError):
             if time.time() - part.stat().st_mtime > 3600:
                 part.unlink()

@@ -20,7 +20,7 @@ from igc_theory.networks.description.table import Table
 from igc_theory.networks.readers.onnx_reader import read_onnx
 from igc_theory.networks.timing.tables import known_table
 from igc_theory.networks.zoo.catalogue import network
-from igc_theory.structure.arguments.files import content_of, file_to_write
+from igc_theory.structure.arguments.files import content_of, file_to_write, name_as_text
 from igc_theory.structure.arguments.kinds import choice_of, flag, path_of, shown
 from igc_theory.structure.arguments.numbers import real_number
 from igc_theory.structure.arguments.sequences import listed
@@ -264,7 +264,8 @@ def _folder(path: Path) -> Path:
 
 def _place(store: Path, source: str) -> Path:
     """Return the file of a result: named like its network, and told apart from others of that name."""
-    return store / f"{Path(source).stem[:80]}-{hashlib.sha256(source.encode()).hexdigest()[:12]}.json"
+    told_apart = hashlib.sha256(source.encode(errors="surrogatepass")).hexdigest()[:12]
+    return store / f"{name_as_text(Path(source).stem, 80)}-{told_apart}.json"
 
 
 def _kept(store: Path, source: str, settings: Settings) -> Row | None:

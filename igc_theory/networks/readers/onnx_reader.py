@@ -33,7 +33,7 @@ from igc_theory.networks.readers.files.nodes import Reading, Scope, operation, o
 from igc_theory.networks.readers.files.order import check_names, read_by, topological_order
 from igc_theory.networks.readers.files.tensor_types import check_sizes, known_shape
 from igc_theory.networks.readers.operators.layers import layer_graph
-from igc_theory.structure.arguments.files import content_of
+from igc_theory.structure.arguments.files import content_of, name_as_text
 from igc_theory.structure.arguments.kinds import path_of
 
 try:
@@ -114,9 +114,9 @@ def read_content(path: Path, content: bytes, given: Given) -> LayerGraph:
         sides = "; the file leaves the size of the image open" if graph.dynamic else ""
         return layer_graph(
             graph,
-            name=path.stem,
+            name=name_as_text(path.stem),
             input_shape=image_shape(graph.shapes[graph.inputs[0]], axes),
-            source=f"{path.name}, ONNX operator set {opset}{sides}",
+            source=f"{name_as_text(path.name)}, ONNX operator set {opset}{sides}",
             open_sides=graph.dynamic,
         )
     except ValueError as error:

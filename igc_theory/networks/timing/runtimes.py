@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from igc_theory.kernels.caches import data_caches
 from igc_theory.kernels.products.product import Product
 from igc_theory.kernels.products.random_product import random_product
 from igc_theory.kernels.products.weights import carried_weights
@@ -94,7 +95,7 @@ def machine(runtime: str, threads: int) -> dict[str, str]:
         "threads": str(threads),
         "processor": _processor(),
         "cores": str(os.cpu_count()),
-        "caches": ", ".join(_caches()) or "unknown",
+        "caches": ", ".join(f"L{level} {size}" for level, size in data_caches()) or "unknown",
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
     }
@@ -111,13 +112,3 @@ def _processor() -> str:
     about = Path("/proc/cpuinfo")
     name = re.search(r"model name\s*:\s*(.+)", about.read_text(encoding="utf-8")) if about.exists() else None
     return name.group(1) if name else platform.processor() or "unknown"
-
-
-def _caches() -> list[str]:
-    """Return the caches of data next to the first processor, as far as the system tells."""
-    folders = sorted(Path("/sys/devices/system/cpu/cpu0/cache").glob("index*"))
-    facts = [
-        [(folder / name).read_text(encoding="utf-8").strip() for name in ("level", "size", "type")]
-        for folder in folders
-    ]
-    return [f"L{level} {size}" for level, size, kind in facts if kind != "Instruction"]

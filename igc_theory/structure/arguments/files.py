@@ -6,7 +6,7 @@ from typing import Any
 
 from igc_theory.structure.arguments.kinds import path_of, shown
 
-__all__ = ["content_of", "file_to_write"]
+__all__ = ["content_of", "file_to_write", "name_as_text"]
 
 
 def content_of(name: str, value: Any) -> bytes:
@@ -14,10 +14,10 @@ def content_of(name: str, value: Any) -> bytes:
 
     Examples
     --------
-    >>> content_of("table", "/dev/zero")
+    >>> content_of("table", os.devnull)  # doctest: +ELLIPSIS
     Traceback (most recent call last):
     ...
-    ValueError: table='/dev/zero' is a device, which need have no end: give a file
+    ValueError: table='...' is a device, which need have no end: give a file
     """
     path = path_of(name, value)
     if path.is_char_device():
@@ -30,10 +30,10 @@ def file_to_write(name: str, value: Any, example: str) -> Path:
 
     Examples
     --------
-    >>> file_to_write("path", "/dev/null/machine.json", "machine.json")
+    >>> file_to_write("path", "nowhere/machine.json", "machine.json")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
     ...
-    ValueError: path='/dev/null/machine.json' is in a folder that is not there: make /dev/null, or give another file
+    ValueError: path='nowhere...' is in a folder that is not there: make ...nowhere, or give another file
     """
     path = path_of(name, value)
     said, folder = f"{name}={str(path)!r}", Path(os.path.realpath(path)).parent
@@ -45,3 +45,16 @@ def file_to_write(name: str, value: Any, example: str) -> Path:
     if not os.access(path if is_device else folder, os.W_OK):
         raise ValueError(f"{said} cannot be written, as {folder} is not open for it: give a file in another folder")
     return path
+
+
+def name_as_text(name: str, most: int | None = None) -> str:
+    r"""Return the name of a file as Unicode text, with a question mark for each byte that is none.
+
+    With `most`, it is cut to that many bytes of UTF-8: systems limit the bytes of a name, and a letter takes up to four.
+
+    Examples
+    --------
+    >>> name_as_text("caf\udce9"), name_as_text("éé", 3)
+    ('caf?', 'é')
+    """
+    return name.encode(errors="replace")[:most].decode(errors="ignore")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 import pickle
 import tracemalloc
 from functools import reduce
@@ -278,6 +279,15 @@ def test_round_trip_is_exact(tmp_path, name, dtype):
     assert [w.dtype for w in again.weights] == [w.dtype for w in product.weights]
     assert [w.tobytes() for w in again.weights] == [w.tobytes() for w in product.weights]
     assert [path.name for path in tmp_path.iterdir()] == ["product.npz"]
+
+
+@pytest.mark.parametrize("letter", ["x", "é", "文", "😀"])
+def test_a_name_may_be_as_long_as_the_system_allows(tmp_path, letter):
+    name = letter * (251 // len(letter.encode())) + ".npz"  # a name of Linux and macOS holds 255 bytes
+    product = random_product(igcv1(4, 3), np.random.default_rng(0))
+    product.save(tmp_path / name)
+    np.testing.assert_array_equal(Product.load(tmp_path / name).matrix(), product.matrix())
+    assert os.listdir(tmp_path) == [name]
 
 
 def test_an_interleaving_stays_one_without_its_index_list(tmp_path):

@@ -332,6 +332,15 @@ def test_what_may_have_been_meant(
     assert sentence in err
 
 
+def test_results_of_a_folder_that_is_not_there(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    status, _, err = said(capsys, "models", "--results", "kept")
+    assert status == 1
+    assert "NETWORK 'models' is neither a file nor a network of this library" in err
+
+
 def test_a_page_that_cannot_be_written_is_refused_before_the_audit(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

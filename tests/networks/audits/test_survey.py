@@ -130,6 +130,28 @@ def test_two_files_of_one_name_are_kept_apart(folder: Path, tmp_path: Path) -> N
     assert len({row.data["parameters"] for row in found.rows if row.data}) == 2
 
 
+@pytest.mark.parametrize(
+    "name",
+    [b"m\xfcller.onnx", "文".encode() * 80 + b".onnx", "😀".encode() * 60 + b".onnx"],
+    ids=["no UTF-8", "three bytes per letter", "four bytes per letter"],
+)
+def test_files_of_any_name_are_audited_kept_and_shown(
+    name: bytes, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, kept = folder / os.fsdecode(name), tmp_path / "kept"
+    try:
+        (folder / "a.onnx").rename(path)
+    except OSError:
+        pytest.skip("this file system holds only names in Unicode")
+    found, _ = audited([path], results=kept)
+    assert found.unread == ()
+    assert audited([path], results=kept) == (found, [])
+    assert main(["audit", str(path), "--html", str(tmp_path / "page.html")]) == 0
+    assert main(["audit", str(folder), "--html", str(tmp_path / "pages.html")]) == 1  # one of them is damaged
+    for page in ("page.html", "pages.html"):
+        assert name.decode(errors="replace").replace("\ufffd", "?") in (tmp_path / page).read_text(encoding="utf-8")
+
+
 def test_a_full_disk_stops_the_survey_and_leaves_nothing_half_written(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

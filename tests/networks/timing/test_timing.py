@@ -7,7 +7,7 @@ import pytest
 from igc_theory.budget.latency import LatencyTable, Timed
 from igc_theory.networks import latency, latency_table, measure, network
 from igc_theory.networks.timing import measure as measuring
-from igc_theory.networks.timing import sample
+from igc_theory.networks.timing import runtimes, sample
 from igc_theory.networks.timing.runtimes import chain_call, fastest
 from igc_theory.networks.timing.tables import write_table
 from igc_theory.structure import Chain, GroupConv, depthwise_separable, interleave, regular
@@ -45,6 +45,13 @@ def test_layers_are_timed_without_the_call_and_chains_with_it(clockwork):
     assert [timed.milliseconds for timed in table.chains] == [1 + 4 * 9 + 32]
     assert table.call == 1
     assert {"runtime", "threads", "processor", "caches"} <= table.machine.keys()
+
+
+def test_a_machine_that_hides_the_size_of_a_cache_is_described(monkeypatch, tmp_path):
+    monkeypatch.setattr("igc_theory.kernels.caches._FOLDER", tmp_path)
+    (tmp_path / "index0").mkdir()
+    (tmp_path / "index0" / "level").write_text("1\n", encoding="utf-8")
+    assert runtimes.machine("onnxruntime", 1)["caches"] == "unknown"
 
 
 def test_an_interrupted_measurement_goes_on_where_it_stopped(clockwork, monkeypatch, tmp_path):

@@ -21,7 +21,7 @@ from igc_theory.networks.rewriting.files.nodes import with_substitutes
 from igc_theory.networks.rewriting.files.places import take_in
 from igc_theory.networks.rewriting.files.runs import Inputs, input_moments, random_inputs, runner
 from igc_theory.networks.rewriting.result import Measured, Rewrite, substituted
-from igc_theory.structure.arguments.files import content_of
+from igc_theory.structure.arguments.files import content_of, name_as_text
 
 try:
     import onnx
@@ -72,7 +72,7 @@ def rewritten_file(
     measured = _measured(path, model, new, graph, choices, batches)
     written = new.SerializeToString if replaced or is_spread else lambda: content
     measured = Measured(runtime=measured.runtime, unmeasured="its weights are fresh") if architecture_only else measured
-    return Rewrite(new, choices, errors, found.kept, measured, path.stem, written)
+    return Rewrite(new, choices, errors, found.kept, measured, name_as_text(path.stem), written)
 
 
 def _layers_of(model: Any, graph: Graph, batches: list[Inputs], architecture_only: bool) -> OnnxLayers:
