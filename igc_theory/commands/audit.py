@@ -202,9 +202,12 @@ def _survey(options: argparse.Namespace) -> Iterator[str]:
         yield found.table().fitted(_columns(), ("exact", "multiply–adds"))
         yield from map(_filled, found.reasons)
     if found.unread:
-        raise ValueError(f"{len(found.unread)} of {len(found.rows)} networks were not audited: see the reasons above")
+        raise ValueError(
+            f"{len(found.unread)} of {len(found.rows)} networks could not be audited: see the reasons above"
+        )
     if options.strict and found.inexact:
-        raise ValueError(f"{len(found.inexact)} of {len(found.rows)} networks are not exact: or leave out --strict")
+        counted = f"{len(found.inexact)} of {len(found.rows)} networks could not be counted exactly"
+        raise ValueError(f"{counted}: audit them one by one, or leave out --strict")
 
 
 def _filled(sentence: str) -> str:

@@ -216,6 +216,9 @@ class Plan:
                     run_steps(first, operand, result)
         return result
 
+    def __matmul__(self, x: ArrayLike) -> Array:
+        return self(x)  # as one writes it for the product itself
+
     def __reduce__(self) -> tuple[Any, ...]:
         return Plan, self._recipe  # a copy, by whatever means, has buffers of its own
 

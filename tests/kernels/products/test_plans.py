@@ -55,7 +55,7 @@ def test_a_plan_is_the_matrix(chain, dtype):
             kept, out = x.copy(), np.full((product.shape[0], batch), np.nan, plan.dtype)
             assert plan(x, out=out) is out
             np.testing.assert_allclose(out, matrix @ x, atol=tolerance)
-            np.testing.assert_array_equal(plan(x), out)
+            np.testing.assert_array_equal(plan @ x, out)
             assert np.array_equal(x, kept)
 
 

@@ -272,7 +272,7 @@ def test_a_folder_gets_a_row_each_and_damaged_files_the_reason(
     assert status == 1
     assert out.splitlines()[0] == "4 networks: 3 audited, 1 not read"
     assert f"not audited: {folder / 'damaged.onnx'}: it is not an ONNX model" in " ".join(out.split())
-    assert err == "igc_theory: 1 of 4 networks were not audited: see the reasons above\n"
+    assert err == "igc_theory: 1 of 4 networks could not be audited: see the reasons above\n"
     (folder / "damaged.onnx").unlink()
     status, out, err = said(capsys, folder)
     assert (status, err) == (0, "")
@@ -305,7 +305,7 @@ def test_strict_asks_every_network_to_be_exact(capsys: pytest.CaptureFixture[str
     assert said(capsys, tmp_path)[0] == 0
     status, out, err = said(capsys, tmp_path, "--strict")
     assert (status, "1 of them not exact" in out) == (1, True)
-    assert "1 of 2 networks are not exact" in err
+    assert "1 of 2 networks could not be counted exactly" in err
 
 
 def test_results_that_cannot_be_kept(
