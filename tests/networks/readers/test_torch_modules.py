@@ -168,6 +168,26 @@ def test_packed_sequences():
     assert {entry.operator for entry in network.passed_over} == {"control flow"}  # it looks at the lengths
 
 
+def calls_of(task):
+    """Return how many calls of functions a task takes: its time, on any machine."""
+    count = [0]
+    sys.setprofile(lambda *_: count.__setitem__(0, count[0] + 1))
+    try:
+        task()
+    finally:
+        sys.setprofile(None)
+    return count[0]
+
+
+@pytest.mark.parametrize("kind", [nn.LSTM, nn.GRU, nn.RNN])
+def test_long_sequences_take_no_longer(kind):
+    """2,000 steps of an LSTM took more than a minute, as PyTorch goes through them one by one."""
+    layer = kind(5, 6, batch_first=True)
+    from_torch(layer, (7, 5))  # whatever is imported on the first call
+    short, long = (calls_of(lambda steps=steps: from_torch(layer, (steps, 5))) for steps in (7, 50))
+    assert long < 1.5 * short
+
+
 CELLS = {nn.LSTMCell: (nn.LSTM, 4), nn.GRUCell: (nn.GRU, 3), nn.RNNCell: (nn.RNN, 1)}
 """The layer whose step each is, and its gates."""
 
@@ -222,6 +242,8 @@ def test_tied_weights_are_counted_once():
     lambda x: x / x.double(), lambda x: nn.functional.layer_norm(x, (4,)), lambda x: nn.functional.linear(x.mT, x[0]),
     lambda x: nn.functional.linear(x, torch.ones(5, 4)), lambda x: nn.functional.gelu(x).int() + 1, lambda x: 1 - x,
     lambda x: nn.functional.batch_norm(x.double(), None, None, training=True), lambda x: torch.relu(x.mT).contiguous(),
+    lambda x: nn.LSTM(4, 3, 2, bidirectional=True, batch_first=True)(x)[0], lambda x: nn.LSTM(4, 3, 2, proj_size=2)(x)[1][0],
+    lambda x: nn.LSTM(4, 3, 2, proj_size=2)(x)[1][1], lambda x: nn.RNN(4, 3, bidirectional=True)(x)[1],
 ])  # fmt: skip
 def test_shapes_and_types_are_those_of_a_run(call):
     seen = []
