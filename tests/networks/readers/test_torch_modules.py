@@ -168,6 +168,17 @@ def test_packed_sequences():
     assert {entry.operator for entry in network.passed_over} == {"control flow"}  # it looks at the lengths
 
 
+@pytest.mark.parametrize("call", [
+    lambda m, x: m.a @ x, lambda m, x: torch.sparse.mm(m.a, x), lambda m, x: torch.sparse.addmm(x, m.a, x),
+    lambda m, x: m.a.to_sparse_csr() @ x, lambda m, x: m.a.t() @ x, lambda m, x: x.T @ m.a.to_sparse_csr(),
+])  # fmt: skip
+def test_a_sparse_matrix_multiplies_with_the_entries_that_it_stores(call):
+    matrix = torch.sparse_coo_tensor([[0, 1, 2, 5], [1, 2, 3, 0]], torch.ones(4), (6, 6))
+    network = from_torch(Called(lambda m, x: call(m, x[0]), a=matrix), (6, 8))
+    assert (network.multiply_adds, network.activation_multiply_adds, network.exact) == (4 * 8, 0, True)
+    assert network.layers[0].weight is None
+
+
 def calls_of(task):
     """Return how many calls of functions a task takes: its time, on any machine."""
     count = [0]
