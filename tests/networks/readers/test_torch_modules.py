@@ -14,7 +14,7 @@ torch = pytest.importorskip("torch", reason="the extra torch is not installed")
 from torch import nn
 from torch.nn.utils import parametrizations
 
-from igc_theory.networks import from_torch
+from igc_theory.networks import audit, from_torch
 from igc_theory.networks.description.layers import Operator, Shuffle
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
@@ -177,6 +177,12 @@ def test_a_sparse_matrix_multiplies_with_the_entries_that_it_stores(call):
     network = from_torch(Called(lambda m, x: call(m, x[0]), a=matrix), (6, 8))
     assert (network.multiply_adds, network.activation_multiply_adds, network.exact) == (4 * 8, 0, True)
     assert network.layers[0].weight is None
+
+
+def test_a_product_with_a_vector_is_audited():
+    """The vector is what depends on the input; the product has an axis less than a matrix."""
+    module = Called(lambda m, x: m.l(x[0] + (m.a @ x[0, :, 0])[:, None]), a=torch.ones(6, 6), l=nn.Linear(8, 4))
+    assert audit(from_torch(module, (6, 8))).network.multiply_adds == 36 + 6 * 8 * 4
 
 
 def calls_of(task):
