@@ -14,7 +14,7 @@ torch = pytest.importorskip("torch", reason="the extra torch is not installed")
 from torch import nn
 from torch.nn.utils import parametrizations
 
-from igc_theory.networks import from_torch
+from igc_theory.networks import audit, from_torch
 from igc_theory.networks.description.layers import Operator, Shuffle
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
@@ -168,6 +168,43 @@ def test_packed_sequences():
     assert {entry.operator for entry in network.passed_over} == {"control flow"}  # it looks at the lengths
 
 
+@pytest.mark.parametrize("call", [
+    lambda m, x: m.a @ x, lambda m, x: torch.sparse.mm(m.a, x), lambda m, x: torch.sparse.addmm(x, m.a, x),
+    lambda m, x: m.a.to_sparse_csr() @ x, lambda m, x: m.a.t() @ x, lambda m, x: x.T @ m.a.to_sparse_csr(),
+])  # fmt: skip
+def test_a_sparse_matrix_multiplies_with_the_entries_that_it_stores(call):
+    matrix = torch.sparse_coo_tensor([[0, 1, 2, 5], [1, 2, 3, 0]], torch.ones(4), (6, 6))
+    network = from_torch(Called(lambda m, x: call(m, x[0]), a=matrix), (6, 8))
+    assert (network.multiply_adds, network.activation_multiply_adds, network.exact) == (4 * 8, 0, True)
+    assert network.layers[0].weight is None
+
+
+def test_a_product_with_a_vector_is_audited():
+    """The vector is what depends on the input; the product has an axis less than a matrix."""
+    module = Called(lambda m, x: m.l(x[0] + (m.a @ x[0, :, 0])[:, None]), a=torch.ones(6, 6), l=nn.Linear(8, 4))
+    assert audit(from_torch(module, (6, 8))).network.multiply_adds == 36 + 6 * 8 * 4
+
+
+def calls_of(task):
+    """Return how many calls of functions a task takes: its time, on any machine."""
+    count = [0]
+    sys.setprofile(lambda *_: count.__setitem__(0, count[0] + 1))
+    try:
+        task()
+    finally:
+        sys.setprofile(None)
+    return count[0]
+
+
+@pytest.mark.parametrize("kind", [nn.LSTM, nn.GRU, nn.RNN])
+def test_long_sequences_take_no_longer(kind):
+    """2,000 steps of an LSTM took more than a minute, as PyTorch goes through them one by one."""
+    layer = kind(5, 6, batch_first=True)
+    from_torch(layer, (7, 5))  # whatever is imported on the first call
+    short, long = (calls_of(lambda steps=steps: from_torch(layer, (steps, 5))) for steps in (7, 50))
+    assert long < 1.5 * short
+
+
 CELLS = {nn.LSTMCell: (nn.LSTM, 4), nn.GRUCell: (nn.GRU, 3), nn.RNNCell: (nn.RNN, 1)}
 """The layer whose step each is, and its gates."""
 
@@ -222,6 +259,8 @@ def test_tied_weights_are_counted_once():
     lambda x: x / x.double(), lambda x: nn.functional.layer_norm(x, (4,)), lambda x: nn.functional.linear(x.mT, x[0]),
     lambda x: nn.functional.linear(x, torch.ones(5, 4)), lambda x: nn.functional.gelu(x).int() + 1, lambda x: 1 - x,
     lambda x: nn.functional.batch_norm(x.double(), None, None, training=True), lambda x: torch.relu(x.mT).contiguous(),
+    lambda x: nn.LSTM(4, 3, 2, bidirectional=True, batch_first=True)(x)[0], lambda x: nn.LSTM(4, 3, 2, proj_size=2)(x)[1][0],
+    lambda x: nn.LSTM(4, 3, 2, proj_size=2)(x)[1][1], lambda x: nn.RNN(4, 3, bidirectional=True)(x)[1],
 ])  # fmt: skip
 def test_shapes_and_types_are_those_of_a_run(call):
     seen = []

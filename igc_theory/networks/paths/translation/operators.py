@@ -166,7 +166,7 @@ def _matmul(trace: Trace, operation: Operation) -> View | None:
     """Return a linear layer, or of two tensors a weighted sum, in which both are ways unless one is a gate."""
     first, second = operation.inputs[:2]
     shape = trace.shape(operation.outputs[0])
-    if shape is None:
+    if shape is None or len(trace.shape(second) or (1, 1)) < 2:  # a vector loses the axis that it is summed along
         return None
     if first in trace.views and second in trace.views:
         sums = _summed_along(trace, operation, first, -1), _summed_along(trace, operation, second, -2)

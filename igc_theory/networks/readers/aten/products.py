@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import prod
+
 import numpy as np
 
 from igc_theory.networks.description.graph import words
@@ -68,12 +70,26 @@ def _linear(call: Call, record: Record) -> None:
 
 
 def _product(first: Operand, second: Operand, added: Operand | None, call: Call, record: Record) -> None:
-    if added is None:
+    if first.entries is not None or second.entries is not None:
+        _sparse_product(first, second, call, record)
+    elif added is None:
         record.write("MatMul", call.place, (first.name, second.name), call.results)
-        return
-    shape = call.results[0].shape
-    product = record.between("MatMul", call.place, (first.name, second.name), shape)
-    record.write("Add", call.place, (product.name, added.name), call.results)
+    else:
+        product = record.between("MatMul", call.place, (first.name, second.name), call.results[0].shape)
+        record.write("Add", call.place, (product.name, added.name), call.results)
+
+
+def _sparse_product(first: Operand, second: Operand, call: Call, record: Record) -> None:
+    """Write a product with a sparse matrix as one with each entry that it stores, and as their sums."""
+    matrix, other, summed = (second, first, -1) if first.entries is None else (first, second, 0)
+    entries, width = matrix.entries or 0, prod(other.shape) // max(other.shape[summed], 1)
+    met = record.between("GatherND", call.place, (other.name,), (entries, 1, width))
+    if matrix.name in record.constants:
+        factors = record.derived([matrix.name], (entries, 1, 1), lambda array: array[array != 0].reshape(-1, 1, 1))
+    else:
+        factors = record.between("GatherND", call.place, (matrix.name,), (entries, 1, 1)).name
+    products = record.between("MatMul", call.place, (factors, met.name), met.shape)
+    record.write("ScatterND", call.place, (products.name,), call.results)
 
 
 def _matmul(call: Call, record: Record) -> None:
@@ -139,7 +155,7 @@ PRODUCTS: dict[str, Rule] = {
     ),
     "linear": _linear,
     **dict.fromkeys(words("matmul mm bmm mv dot vdot"), _matmul),
-    **dict.fromkeys(words("addmm baddbmm"), _addmm),
+    **dict.fromkeys(words("addmm baddbmm _sparse_addmm"), _addmm),
     "einsum": _einsum,
     "bilinear": _bilinear,
     "scaled_dot_product_attention": _attention,

@@ -15,10 +15,11 @@ __all__ = ["Call", "Operand", "Record", "Rule", "dtype_name"]
 
 @dataclass(frozen=True, slots=True)
 class Operand:
-    """A tensor by name, with its shape."""
+    """A tensor by name, with its shape, and how many entries a sparse one stores."""
 
     name: str
     shape: Sizes
+    entries: int | None = None
 
 
 @dataclass(frozen=True)
@@ -133,6 +134,7 @@ def _as_array(tensor: Any) -> Array | None:
     if tensor.is_meta:
         return None
     there = tensor.detach().cpu()
+    there = there if str(there.layout) == "torch.strided" else there.to_dense()
     try:
         return np.asarray(there.numpy())
     except TypeError:  # a type that NumPy lacks, such as bfloat16

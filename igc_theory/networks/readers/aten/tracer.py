@@ -269,7 +269,9 @@ class Tracer(TorchDispatchMode):
             if hash(leaf) not in self._packed:  # its address; PyTorch wraps it anew for each call
                 self._packed[hash(leaf)] = leaf, [self._held(array) for array in _tensors(leaf.unpack())]
             return self._packed[hash(leaf)][1]
-        return Operand(self._name(leaf), tuple(leaf.shape)) if isinstance(leaf, torch.Tensor) else leaf
+        if not isinstance(leaf, torch.Tensor):
+            return leaf
+        return Operand(self._name(leaf), tuple(leaf.shape), _entries(leaf))
 
     def _held(self, array: Any) -> Operand:
         """Take an array of packed weights as numbers that the module holds."""
