@@ -179,6 +179,14 @@ def test_a_sparse_matrix_multiplies_with_the_entries_that_it_stores(call):
     assert network.layers[0].weight is None
 
 
+def test_sparse_matrices_of_any_kind_store_what_they_store():
+    blocks = torch.block_diag(torch.ones(2, 2), torch.ones(2, 2), torch.zeros(2, 2)).to_sparse_bsr((2, 2))
+    with_zeros_and_a_sum = torch.sparse_coo_tensor([[0, 0, 1, 2], [1, 1, 2, 3]], torch.tensor([1.0, -1, 0, 3]), (6, 6))
+    for matrix, stored in ((blocks, 8), (with_zeros_and_a_sum, 4), (blocks.to_dense(), 36)):
+        network = from_torch(Called(lambda m, x: m.a @ x[0], a=matrix), (6, 8))
+        assert (network.multiply_adds, network.exact) == (stored * 8, True)
+
+
 def test_a_product_with_a_vector_is_audited():
     """The vector is what depends on the input; the product has an axis less than a matrix."""
     module = Called(lambda m, x: m.l(x[0] + (m.a @ x[0, :, 0])[:, None]), a=torch.ones(6, 6), l=nn.Linear(8, 4))
@@ -561,6 +569,39 @@ def test_functions_that_an_operator_calls_are_not_taken_for_a_wrong_shape():
 
     with pytest.raises(ValueError, match=r"while_loop calls functions.*: export it to ONNX"):
         from_torch(Called(looping, l=nn.Linear(4, 4)), (4,))
+
+
+def test_derivatives_are_not_taken_for_a_wrong_shape():
+    def force(self, x):
+        with torch.enable_grad():
+            x = x.detach().requires_grad_()
+            return torch.autograd.grad(self.l(x).sum(), x)[0]
+
+    with pytest.raises(ValueError, match=r"it takes derivatives.*: export it to ONNX"):
+        from_torch(Called(force, l=nn.Linear(4, 1)), (4,))
+
+
+def test_a_vector_is_added_to_a_product():
+    module = Called(lambda m, x: torch.addmv(m.v, m.w, x[0]), v=torch.ones(5), w=torch.ones(5, 7))
+    network = from_torch(module, (7,))
+    assert (network.multiply_adds, network.exact) == (35, True)
+
+
+def test_operators_of_torchvision():
+    ops = pytest.importorskip("torchvision.ops")
+
+    def forward(m, x):
+        bent = m.d(x, m.o(x), m.m(x))
+        kept = ops.nms(m.boxes[:, 1:], m.boxes[:, 0], 0.5)
+        return m.l(ops.roi_align(bent, m.boxes[kept], (2, 2)).flatten(1))
+
+    parts = {"o": nn.Conv2d(8, 18, 3, padding=1), "m": nn.Conv2d(8, 9, 3, padding=1), "l": nn.Linear(48, 5)}
+    boxes = torch.tensor([[0, 0, 0, 4.0, 4], [0, 5, 5, 9, 9]])  # of an image, and apart
+    module = Called(forward, **parts, d=ops.DeformConv2d(8, 12, 3, padding=1, groups=2), boxes=boxes)
+    network = from_torch(module, (8, 10, 10))
+    per_pixel = 9 * (8 * 18 + 8 * 9 + 8 * 12 // 2)
+    assert network.passed_over == ()
+    assert (network.multiply_adds, network.parameters) == (100 * per_pixel + 2 * 48 * 5, trained(module))
 
 
 @pytest.mark.parametrize(("value", "way_out"), [

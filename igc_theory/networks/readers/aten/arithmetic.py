@@ -8,7 +8,7 @@ __all__ = ["ARITHMETIC", "TWO_OPERANDS"]
 
 
 def _pairs(text: str) -> dict[str, str]:
-    return dict(entry.split(":") for entry in text.split())
+    return {name: word for name, _, word in (entry.rpartition(":") for entry in text.split())}
 
 
 ARITHMETIC = _pairs(
@@ -39,6 +39,8 @@ ARITHMETIC = _pairs(
     "sum:ReduceSum tan:Tan tanh:Tanh tanhshrink:Tanh threshold:ThresholdedRelu to:Cast topk:TopK tril:Trilu "
     "triu:Trilu true_divide:Div trunc:Floor type_as:Cast unique:Unique var:ReduceMean var_mean:ReduceMean "
     "view_as_complex:Reshape view_as_real:Reshape where:Where xlogy:Mul zero:Expand "
+    " torchvision::nms:NonMaxSuppression torchvision::ps_roi_align:RoiAlign torchvision::ps_roi_pool:RoiAlign "
+    "torchvision::roi_align:RoiAlign torchvision::roi_pool:MaxRoiPool"
 )
 """Operators without weights of their own, which take their operands in the order of ONNX."""
 

@@ -39,6 +39,15 @@ def _convolution(call: Call, record: Record) -> None:
     record.write("ConvTranspose" if transposed else "Conv", call.place, inputs, call.results, **attributes)
 
 
+def _deformable(call: Call, record: Record) -> None:
+    """Write a convolution of torchvision that reads each pixel of its windows at a place of its own."""
+    strides, pads, dilations = ([call[f"{name}_{axis}"] for axis in "hw"] for name in ("stride", "pad", "dilation"))
+    kernel, masks = call["weight"], [call["mask"]] if call["use_mask"] else []
+    inputs = [operand.name for operand in (call["input"], kernel, call["offset"], call["bias"], *masks)]
+    record.write("DeformConv", call.place, inputs, call.results, kernel_shape=list(kernel.shape[2:]), strides=strides,
+                 pads=2 * pads, dilations=dilations, group=call["groups"], offset_group=call["offset_groups"])  # fmt: skip
+
+
 def _pads(padding: object, window: tuple[int, ...], dilations: list[int]) -> list[int]:
     """Return zeros in front of every axis, then behind."""
     if padding == "same":
@@ -84,8 +93,13 @@ def _sparse_product(first: Operand, second: Operand, call: Call, record: Record)
     matrix, other, summed = (second, first, -1) if first.entries is None else (first, second, 0)
     entries, width = matrix.entries or 0, prod(other.shape) // max(other.shape[summed], 1)
     met = record.between("GatherND", call.place, (other.name,), (entries, 1, width))
+
+    def stored(array: np.ndarray) -> np.ndarray:
+        values = array[array != 0]  # fewer than are stored where those of one place add up, or some are zero
+        return np.pad(values, (0, entries - values.size)).reshape(-1, 1, 1)
+
     if matrix.name in record.constants:
-        factors = record.derived([matrix.name], (entries, 1, 1), lambda array: array[array != 0].reshape(-1, 1, 1))
+        factors = record.derived([matrix.name], (entries, 1, 1), stored)
     else:
         factors = record.between("GatherND", call.place, (matrix.name,), (entries, 1, 1)).name
     products = record.between("MatMul", call.place, (factors, met.name), met.shape)
@@ -100,8 +114,8 @@ def _matmul(call: Call, record: Record) -> None:
 
 
 def _addmm(call: Call, record: Record) -> None:
-    first = call["mat1"] or call["batch1"]
-    second = call["mat2"] or call["batch2"]
+    first = call["mat1"] or call["batch1"] or call["mat"]
+    second = call["mat2"] or call["batch2"] or call["vec"]
     _product(first, second, call["self"], call, record)
 
 
@@ -153,9 +167,10 @@ PRODUCTS: dict[str, Rule] = {
         words("conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d convolution _convolution"),
         _convolution,
     ),
+    "torchvision::deform_conv2d": _deformable,
     "linear": _linear,
     **dict.fromkeys(words("matmul mm bmm mv dot vdot"), _matmul),
-    **dict.fromkeys(words("addmm baddbmm _sparse_addmm"), _addmm),
+    **dict.fromkeys(words("addmm addmv baddbmm _sparse_addmm"), _addmm),
     "einsum": _einsum,
     "bilinear": _bilinear,
     "scaled_dot_product_attention": _attention,

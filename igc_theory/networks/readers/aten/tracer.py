@@ -31,7 +31,8 @@ _FILLED = words(
 """Operators whose result has the shape of a tensor, but no number of it."""
 
 _LOOKS = words(
-    "_local_scalar_dense item is_nonzero nonzero nonzero_numpy masked_select equal unique _unique2 unique_consecutive"
+    "_local_scalar_dense item is_nonzero nonzero nonzero_numpy masked_select equal torchvision::nms unique _unique2 "
+    "unique_consecutive"
 )
 """Operators that tell a module's code something about the numbers that it reads."""
 
@@ -334,6 +335,8 @@ class Looks(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Call a function of PyTorch."""
+        if func in (torch.autograd.grad, torch.autograd.backward, torch.Tensor.backward):
+            raise UnseenError("it takes derivatives, and a run without them is all that is seen")
         if getattr(func, "__name__", "") in _PAST_OPERATORS:
             self._trace.look(args[0])
         return func(*args, **(kwargs or {}))
@@ -371,6 +374,14 @@ def _storage(tensor: Any) -> Any:
 
 def _address(tensor: Any) -> int:
     return int(tensor.untyped_storage()._cdata) if tensor.layout == torch.strided else id(tensor)
+
+
+def _entries(tensor: Any) -> int | None:
+    """Return how many entries a sparse tensor stores; None of one that is not sparse."""
+    if tensor.layout == torch.sparse_coo:
+        return int(tensor._values().numel())
+    compressed = torch.sparse_csr, torch.sparse_csc, torch.sparse_bsr, torch.sparse_bsc
+    return int(tensor.values().numel()) if tensor.layout in compressed else None
 
 
 def _arguments(func: Any, args: Any, kwargs: Any) -> dict[str, Any]:
