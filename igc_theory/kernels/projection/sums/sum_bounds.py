@@ -130,16 +130,30 @@ def sum_bound(kernel: Array, reached: NDArray[np.bool_], chain: Chain) -> float 
 def _tilings(network: _Network, inputs: Labels, outputs: Labels) -> Iterator[tuple[list[Labels], list[Labels]]]:
     """Yield the input and the output classes of tilings, coarsest first.
 
-    Inputs of one class reach the same branches of one convolution, and outputs are reached from the same ones of a later one.
+    Inputs of one class reach the same branches of one convolution, and outputs are reached from the same ones of a later one; or
+    several such classes are one. Ranks of sums have a part that does not grow with the block, so that only wide blocks feel it.
     """
     reached, reaching = network.reach(inputs), network.reach(outputs, backwards=True)
-    columns = [np.zeros_like(inputs), *(classes(reached[branches].T) for branches in network.branches)]
-    rows = [np.zeros_like(outputs), *(classes(reaching[branches].T) for branches in network.branches)]
+    columns, rows = (
+        [_coarser(classes(side[branches].T)) for branches in network.branches] for side in (reached, reaching)
+    )
     pairs = combinations_with_replacement(range(len(rows)), 2)
-    distinct = {(columns[a].tobytes(), rows[b].tobytes()): (members(columns[a]), members(rows[b])) for a, b in pairs}
-    flows = 0
-    for tiling in sorted(distinct.values(), key=lambda pair: len(pair[0]) * len(pair[1])):
-        flows += len(tiling[0]) * len(tiling[1])
+    found = (tiling for before, behind in pairs for tiling in product(columns[before], rows[behind]))
+    distinct = {(column.tobytes(), row.tobytes()): (column, row) for column, row in found}
+    sizes, flows = {key: (column.max() + 1) * (row.max() + 1) for key, (column, row) in distinct.items()}, 0
+    for key in sorted(sizes, key=sizes.__getitem__):
+        flows += sizes[key]
         if flows > _FLOWS:
             return
-        yield tiling
+        yield members(distinct[key][0]), members(distinct[key][1])
+
+
+def _coarser(labels: Labels) -> list[Labels]:
+    """Return classes, pairs of them, pairs of pairs, … until all is one.
+
+    Examples
+    --------
+    >>> [labels.tolist() for labels in _coarser(np.array([0, 1, 2]))]
+    [[0, 1, 2], [0, 0, 1], [0, 0, 0]]
+    """
+    return [labels, *(_coarser(labels // 2) if labels.any() else [])]
