@@ -15,13 +15,32 @@ from igc_theory.structure.arguments.sequences import listed
 from igc_theory.structure.factors import GroupConv
 from igc_theory.structure.permutations import ChannelPermutation
 
-__all__ = ["Chain", "Factor", "Parallel", "Placement", "Row", "SerialFactor"]
+__all__ = ["Chain", "Factor", "Parallel", "Placement", "Row", "SerialFactor", "View", "seen_in_series"]
 
 Row = tuple[str, str, str, str]
 """One line of a display: factor, kind, branch, parameters."""
 
 MOST_NESTED = 32
 """Sums inside one another: whatever is asked of one, it asks of those inside, and Python's stack has an end."""
+
+View = tuple[tuple[int, int], tuple[int, int]]
+"""A window and the strides between the windows of neighbouring outputs."""
+
+
+def seen_in_series(views: Iterable[View]) -> View:
+    """Return window and strides of what follows one another; behind a stride a window is spread.
+
+    Examples
+    --------
+    >>> seen_in_series([((3, 1), (2, 1)), ((3, 3), (1, 1))]), seen_in_series([])
+    (((7, 3), (2, 1)), ((1, 1), (1, 1)))
+    """
+    window, strides = [1, 1], [1, 1]
+    for sides, steps in views:
+        for axis in range(2):
+            window[axis] += (sides[axis] - 1) * strides[axis]
+            strides[axis] *= steps[axis]
+    return (window[0], window[1]), (strides[0], strides[1])
 
 
 @dataclass(frozen=True, init=False, repr=False)
@@ -112,13 +131,8 @@ class Chain:
         return not any(isinstance(factor, Parallel) for factor in self.factors)
 
     @cached_property
-    def _field_of_view(self) -> tuple[tuple[int, int], tuple[int, int]]:
-        window, strides = [1, 1], [1, 1]
-        for factor in self.factors:
-            for axis in range(2):
-                window[axis] += (factor.window[axis] - 1) * strides[axis]
-                strides[axis] *= factor.strides[axis]
-        return (window[0], window[1]), (strides[0], strides[1])
+    def _field_of_view(self) -> View:
+        return seen_in_series((factor.window, factor.strides) for factor in self.factors)
 
     def __add__(self, other: Chain | Factor) -> Chain:
         if not isinstance(other, (Chain, GroupConv, ChannelPermutation)):
@@ -251,7 +265,7 @@ class Parallel(Chain, ABC):
         return tuple(map(Placement, branches, reads, writes, margins))
 
     @cached_property
-    def _field_of_view(self) -> tuple[tuple[int, int], tuple[int, int]]:
+    def _field_of_view(self) -> View:
         rows, columns = zip(*(branch.window for branch in self.branches), strict=True)
         return (max(rows), max(columns)), self.branches[0].strides
 

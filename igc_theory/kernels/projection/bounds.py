@@ -34,7 +34,7 @@ from igc_theory.structure.chains import Chain
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
-__all__ = ["chain_bound"]
+__all__ = ["Labels", "chain_bound", "classes", "lost", "members"]
 
 Labels = NDArray[np.int64]
 Counts = NDArray[np.int64]
@@ -85,9 +85,9 @@ def chain_bound(kernel: Array, chain: Chain, wires: Wires | None = None) -> floa
     tilings = [*_tilings(graph)]
     for tiling in tqdm(tilings, desc="bounding", unit="tiling", delay=2, leave=False, disable=None):
         ranks = [_ranks(graph, tiling, capacities) for _, capacities in unfoldings]
-        rows, columns = _members(tiling.outputs[graph.out_branch]), _members(tiling.inputs[graph.in_branch])
-        lost = _lost(inside, rows, columns, [sides for sides, _ in unfoldings], ranks)
-        found += [] if lost is None else [lost]
+        rows, columns = members(tiling.outputs[graph.out_branch]), members(tiling.inputs[graph.in_branch])
+        loss = lost(inside, rows, columns, [sides for sides, _ in unfoldings], ranks)
+        found += [] if loss is None else [loss]
     return max(found, default=0.0) + outside if found or outside else None
 
 
@@ -125,7 +125,7 @@ def _tilings(graph: BranchGraph) -> Iterator[_Tiling]:
     whole = _Tiling(np.zeros(graph.first_branches, np.int64), np.zeros(graph.last_branches, np.int64))
     seen = set()
     reached, reaching = _reach(graph)
-    for tiling in (whole, *(_Tiling(_classes(i.T), _classes(o)) for i, o in zip(reached, reaching, strict=True))):
+    for tiling in (whole, *(_Tiling(classes(i.T), classes(o)) for i, o in zip(reached, reaching, strict=True))):
         key = tiling.inputs.tobytes(), tiling.outputs.tobytes()
         if key not in seen:
             seen.add(key)
@@ -142,7 +142,7 @@ def _reach(graph: BranchGraph) -> tuple[list[NDArray[np.bool_]], list[NDArray[np
     return reached, reaching
 
 
-def _classes(rows: NDArray[np.bool_]) -> Labels:
+def classes(rows: NDArray[np.bool_]) -> Labels:
     """Return a number for each row, the same for equal rows."""
     return np.unique(np.packbits(rows, axis=1), axis=0, return_inverse=True)[1].reshape(-1).astype(np.int64)
 
@@ -184,17 +184,17 @@ def _cut(graph: BranchGraph, inputs: NDArray[np.bool_], outputs: NDArray[np.bool
     return int(maximum_flow(network, 0, network.shape[0] - 1).flow_value)
 
 
-def _members(labels: Labels) -> list[Labels]:
+def members(labels: Labels) -> list[Labels]:
     """Return the channels of each class."""
     order = np.argsort(labels, kind="stable")
     return np.split(order, np.cumsum(np.bincount(labels))[:-1])
 
 
-def _lost(
+def lost(
     kernel: Array, rows: list[Labels], columns: list[Labels], sides: list[tuple[int, ...]], ranks: list[Counts]
 ) -> float | None:
     """Return the energy that all tiles lose, each unfolded in the way that loses most; None if no tile is limited."""
-    lost, limited = 0.0, False
+    total, limited = 0.0, False
     by_shape: dict[tuple[int, int], list[tuple[int, int]]] = {}
     for o, i in np.ndindex(len(rows), len(columns)):
         by_shape.setdefault((rows[o].size, columns[i].size), []).append((o, i))
@@ -206,8 +206,8 @@ def _lost(
             tails = [_tails(blocks, axes, rank[o, i]) for axes, rank in zip(sides, ranks, strict=True)]
             known = [tail for tail in tails if tail is not None]
             limited |= bool(known)
-            lost += float(np.max(known, axis=0).sum()) if known else 0.0
-    return lost if limited else None
+            total += float(np.max(known, axis=0).sum()) if known else 0.0
+    return total if limited else None
 
 
 def _tails(blocks: Array, axes: tuple[int, ...], ranks: Counts) -> NDArray[np.float64] | None:

@@ -127,7 +127,7 @@ def _polished(kernel: Array, *, start: Method, chain: Chain) -> Fit:
     if fit.method == CLOSED_FORM:
         return fit
     weights, error = fitted(kernel.reshape(*kernel.shape[:2], *chain.window), chain, [fit.weights])
-    method = f"{fit.method}, then {ALTERNATING}"
+    method = ALTERNATING if fit.method == ALTERNATING else f"{fit.method}, then {ALTERNATING}"
     return Fit(_expanded(weights, chain, chain), error, fit.bound, method) if error < fit.error else fit
 
 

@@ -46,7 +46,7 @@ class Projection:
     relative_error : float
         :math:`‖K - W‖_F / ‖K‖_F`; 0 for a zero kernel.
     lower_bound : float or None
-        No product of the chain has a smaller relative error. None if paths limit the rank of no block of the kernel.
+        No product of the chain has a smaller relative error. None if no block is found whose rank paths limit.
     method : str
         How it was found, in words.
 
@@ -90,7 +90,7 @@ class Projection:
         """Error, method and bound in words."""
         found = f"relative error {self.relative_error:.4g}, {self.method}"
         if self.lower_bound is None:
-            return f"{found}; no bound, since paths limit the rank of no block"
+            return f"{found}; no bound: no block is found whose rank paths limit"
         if self.relative_error <= self.lower_bound:
             return found
         if self.lower_bound == 0:
@@ -167,7 +167,7 @@ def project(
         channels on their paths limit. The product found is at most error/bound times as far as the nearest one. The bound takes
         longer than most products, so it is computed when first asked for, from a copy of the kernel. A kernel of more than 2**18
         entries may not be copied: ask before you change it in place, since afterwards hierarchical factorization knows the
-        bound of its first split alone. The bound is None where paths limit the rank of no block.
+        bound of its first split alone. The bound is None where no block is found whose rank paths limit.
 
     Notes
     -----

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from igc_theory import Chain, GroupConv, depthwise_separable, group, igcv2, interleave
+from igc_theory import Chain, GroupConv, depthwise_separable, group, igcv2, igcv3, interleave
 from igc_theory.kernels import Product, project, random_product
 from igc_theory.kernels.projection.alternating.descent import Descent
 from igc_theory.kernels.projection.alternating.factors import chain_node
@@ -178,6 +178,13 @@ def test_polish_lowers_the_error_and_says_so(chain: Chain) -> None:
     assert polished.lower_bound == pytest.approx(plain.lower_bound)
     error = np.linalg.norm(polished.product.kernel() - kernel) / np.linalg.norm(kernel)
     assert polished.relative_error == pytest.approx(error)
+
+
+def test_polish_does_not_name_one_method_twice() -> None:
+    kernel = random_kernel(igcv3(4, 4, 2), np.random.default_rng(7))
+    plain, polished = (project(kernel, igcv3(4, 4, 2), polish=polish) for polish in (False, True))
+    assert polished.relative_error < plain.relative_error
+    assert plain.method == polished.method == "alternating least squares"
 
 
 def test_polish_leaves_the_nearest_product_alone() -> None:

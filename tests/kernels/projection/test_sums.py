@@ -6,7 +6,18 @@ import numpy as np
 import pytest
 
 from igc_theory.kernels import Product, project, random_product
-from igc_theory.structure import Chain, ChannelPermutation, DirectSum, GroupConv, Sum, igcv1, igcv2, interleave
+from igc_theory.structure import (
+    Chain,
+    ChannelPermutation,
+    DirectSum,
+    GroupConv,
+    Sum,
+    group,
+    igcv1,
+    igcv2,
+    interleave,
+    regular,
+)
 
 LINEAR = {
     "RepVGG": Sum([GroupConv(4, 4, kernel_size=3), GroupConv(4, 4), []]),
@@ -95,6 +106,57 @@ def test_planted_products_come_back(chain):
     assert found.method == "alternating least squares"
 
 
+def test_a_sum_of_low_ranks_and_a_shortcut_is_bounded_by_their_rank():
+    rng = np.random.default_rng(5)
+    low, kernel = [[GroupConv(8, rank), GroupConv(rank, 8)] for rank in (1, 2)], rng.standard_normal((8, 8))
+    found = project(kernel, Sum([*low, []]))
+    lost = np.linalg.norm(np.linalg.svd(kernel - np.eye(8), compute_uv=False)[3:])
+    assert found.lower_bound == pytest.approx(lost / np.linalg.norm(kernel))
+    assert found.relative_error == pytest.approx(found.lower_bound)
+
+
+def test_blocks_beside_the_diagonal_of_a_sum_have_the_rank_of_its_other_branch():
+    kernel = np.random.default_rng(6).standard_normal((8, 8))
+    found = project(kernel, Sum([GroupConv(8, 8, 4), [GroupConv(8, 1), GroupConv(1, 8)]]))
+    known = []
+    for side in (2, 4):
+        blocks = kernel.reshape(8 // side, side, 8 // side, side).swapaxes(1, 2)
+        beyond = np.linalg.svd(blocks, compute_uv=False)[..., 1:] * (1 - np.eye(8 // side))[..., None]
+        known.append(np.linalg.norm(beyond) / np.linalg.norm(kernel))
+    assert max(known) <= found.lower_bound * (1 + 1e-9)
+    assert found.lower_bound <= found.relative_error
+
+
+def test_wide_blocks_bound_a_sum_whose_narrow_ones_may_have_any_rank():
+    kernel = np.random.default_rng(8).standard_normal((16, 16))
+    found = project(kernel, Sum([igcv2([4, 4], 1), [GroupConv(16, 3), GroupConv(3, 16)]]))
+    # Every fourth row meets four neighbouring columns in rank one: two such sets of each in rank four, and in three more.
+    rows = kernel.reshape(4, 4, 16).swapaxes(0, 1).reshape(2, 8, 2, 8)
+    wide = np.linalg.svd(rows.swapaxes(1, 2), compute_uv=False)[..., 7:]
+    assert np.linalg.norm(wide) / np.linalg.norm(kernel) <= found.lower_bound <= found.relative_error
+
+
+BOTTLENECKS = {
+    "between sums": Chain([Sum([GroupConv(6, 2), [GroupConv(6, 1), GroupConv(1, 2)]]), GroupConv(2, 6)]),
+    "behind a direct sum": Chain([DirectSum([GroupConv(3, 1), GroupConv(3, 1)]), GroupConv(2, 6)]),
+    "windows": Sum([regular(6, 1, (3, 1)) + regular(1, 6, (1, 3)), regular(6, 1, 1) + regular(1, 6, 1)]),
+    "strides": Chain([Sum([group(4, 2, 2, (1, 3)), regular(4, 2, 1)]), GroupConv(2, 4, 2, (1, 2), 2)]),
+    "nested": Sum([[DirectSum([Sum([GroupConv(2, 1, 1, 3), GroupConv(2, 1)]), GroupConv(4, 1)]), GroupConv(2, 6)], []]),
+}
+
+
+@pytest.mark.parametrize("chain", BOTTLENECKS.values(), ids=BOTTLENECKS)
+def test_the_bound_of_a_sum_is_positive_and_never_above_the_distance_of_a_planted_product(chain):
+    rng = np.random.default_rng(7)
+    for noise in (0, 0.01, 0.3, 10):
+        planted = random_product(chain, rng).kernel()
+        kernel = planted + noise * rng.standard_normal(planted.shape)
+        distance = np.linalg.norm(kernel - planted) / np.linalg.norm(kernel)
+        bound = project(kernel, chain).lower_bound
+        assert bound <= distance + 1e-8
+        assert noise == 0 or bound > 0.1 * distance
+
+
 def test_the_error_is_the_distance_of_the_product():
     rng = np.random.default_rng(3)
     kernel = rng.standard_normal((4, 4, 5, 5))
@@ -121,7 +183,10 @@ def test_entries_without_a_path_bound_the_error_from_below():
     kernel = np.random.default_rng(5).standard_normal((3, 3))
     found = project(kernel, chain)
     support = Product(chain, [np.ones((conv.out_channels, conv.in_width)) for conv in chain.convolutions]).matrix() > 0
-    lost = np.linalg.norm(kernel[~support])
+    smallest = np.linalg.svd(kernel[:2, 1:], compute_uv=False)[
+        1
+    ]  # the second channel in between is all that connects these
+    lost = np.hypot(np.linalg.norm(kernel[~support]), smallest)
     assert found.lower_bound == pytest.approx(lost / np.linalg.norm(kernel))
     assert 0 < found.lower_bound <= found.relative_error
 

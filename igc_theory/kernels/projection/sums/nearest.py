@@ -22,12 +22,13 @@ from igc_theory.kernels.products.product import Product
 from igc_theory.kernels.projection.alternating.starts import fitted, random_weights
 from igc_theory.kernels.projection.methods import ALTERNATING, CLOSED_FORM, Fit, Method, equalized, method_of
 from igc_theory.kernels.projection.sums.linear_branches import linear_branches
+from igc_theory.kernels.projection.sums.sum_bounds import sum_bound
 from igc_theory.kernels.rank_one_pairs import squared_norm
 from igc_theory.structure.branches import wiring
 from igc_theory.structure.chains import Chain, Parallel, Placement
 from igc_theory.structure.factors import GroupConv
 from igc_theory.structure.permutations import ChannelPermutation
-from igc_theory.structure.sums import DirectSum
+from igc_theory.structure.sums import DirectSum, Sum
 
 __all__ = ["nearest_of", "scaled_weights"]
 
@@ -142,14 +143,26 @@ def _sum(kernel: Array, *, factor: Parallel, methods: Sequence[Method], rng: np.
         if not part.branch.convolutions:
             _block(target, part)[...] -= Product(part.branch, []).kernel()
     left = [pair for pair in zip(factor.parts, methods, strict=True) if pair[0].branch.convolutions]
+    rest = target.astype(kernel.dtype)  # which limits how large weights may get that cancel
     if len(left) == 1:
-        fit = _one_branch(target, *left[0])
+        fit = _one_branch(rest, *left[0])
     elif all(part.branch.is_serial and len(part.branch.convolutions) == 1 for part, _ in left):
         weights, error = linear_branches(target, [part for part, _ in left])
         fit = Fit(weights, error, lambda: error, CLOSED_FORM)
     else:
-        return _descended(kernel, chain=factor, rng=rng, restarts=restarts, first=_turns(target, left))
+        fit = _without_shortcuts(rest, left, rng, restarts)
     return replace(fit, weights=[weight.astype(kernel.dtype) for weight in fit.weights])
+
+
+def _without_shortcuts(
+    target: Array, left: Sequence[tuple[Placement, Method]], rng: np.random.Generator, restarts: int
+) -> Fit:
+    """Let the branches that have weights descend together, to what the shortcuts leave of the kernel."""
+    rest = Sum([part.branch for part, _ in left])
+    margins = [(whole - side) // 2 for whole, side in zip(target.shape[2:], rest.window, strict=True)]
+    part = Placement(rest, slice(None), slice(None), (margins[0], margins[1]))
+    first = _turns(target, left)
+    return _one_branch(target, part, partial(_descended, chain=rest, rng=rng, restarts=restarts, first=first))
 
 
 def _one_branch(target: Array, part: Placement, method: Method) -> Fit:
@@ -187,8 +200,8 @@ def _descended(
     drawn = (random_weights(tensor, chain, rng) for _ in range(count))
     weights, error = fitted(tensor, chain, drawn if first is None else itertools.chain([first], drawn))
     ones = [np.ones((conv.out_channels, conv.in_width, *conv.window)) for conv in chain.convolutions]
-    lost = squared_norm(np.where(Product(chain, ones).kernel() == 0, tensor, 0))
-    return Fit(_balanced(chain, weights), error, lambda: _bound(lost, []), ALTERNATING)
+    reached, kept = Product(chain, ones).kernel() > 0, tensor.copy()
+    return Fit(_balanced(chain, weights), error, lambda: sum_bound(kept, reached, chain), ALTERNATING)
 
 
 def _balanced(chain: Chain, weights: Sequence[Array]) -> list[Array]:
