@@ -10,7 +10,7 @@ import copy
 import datetime
 import doctest
 import enum
-import importlib
+import importlib.util
 import inspect
 import io
 import itertools
@@ -50,7 +50,7 @@ RESULTS = {
 }  # fmt: skip
 """Classes that the library returns and nobody makes: only their methods are called."""
 
-NEEDS_TORCH = {"from_torch", "to_torch", "Permute"}
+NEEDS_TORCH = set() if importlib.util.find_spec("torch") else {"from_torch", "to_torch"}
 
 
 # --- what is called -------------------------------------------------------------------------------------------------
@@ -344,7 +344,7 @@ ADMITTED: dict[str, tuple[type, ...]] = {
     r"tuple\[|Window|Area|Padding|Pair|Factors|Shape": (tuple, list),
     r"Mapping|dict\[|Table|Columns": (dict, types.MappingProxyType),
     r"Callable|Functions": (types.FunctionType, types.BuiltinFunctionType, type),
-    r"DType": (str, type, np.dtype),
+    r"DType|NumberType": (str, type, np.dtype),
     r"None|Optional": (type(None),),
     r"ArrayLike|Quantity|Array\b|NDArray": (bool, np.bool_, complex, *NUMBERS),
 }  # fmt: skip

@@ -66,7 +66,7 @@ def float_type(name: str, dtype: DTypeLike | None) -> np.dtype[Any]:
         # NumPy would also take None for float64, and whatever has an attribute `dtype`: an array, a number.
         names = isinstance(dtype, (str, np.dtype)) or (isinstance(dtype, type) and issubclass(dtype, _NUMBERS))
         kind = np.dtype(dtype if names else object).newbyteorder("=")
-    except (TypeError, ValueError):  # UnicodeEncodeError is a ValueError
+    except (TypeError, ValueError, SyntaxError):  # the last of a string with thousands of digits
         kind = np.dtype(object)
     if kind.char not in "fdFD":
         raise TypeError(

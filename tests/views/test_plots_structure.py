@@ -332,6 +332,21 @@ def test_patch_outside_of_the_image(place):
         patch_columns(IMAGE, KERNEL, **place)
 
 
+class One:
+    """An integer with which arrays cannot be compared, as PyTorch's cannot."""
+
+    __array_ufunc__ = None
+
+    def __index__(self):
+        return 1
+
+
+def test_the_place_of_a_patch_may_be_any_integer():
+    columns = patch_columns(IMAGE, KERNEL, row=One(), column=One())
+    for name, column in patch_columns(IMAGE, KERNEL, row=1, column=1).items():
+        np.testing.assert_array_equal(columns[name], column)
+
+
 def test_patch_matrix_names_wrong_and_missing_parts(ax):
     columns = patch_columns(IMAGE, KERNEL, row=1, column=1)
     with pytest.raises(ValueError, match="holds 'pixel': use image, patch"):

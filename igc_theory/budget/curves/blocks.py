@@ -216,7 +216,7 @@ def width_gain_of_igcv3(
     Raises
     ------
     TypeError, ValueError
-        If an argument is not a positive quantity.
+        If an argument is not a positive quantity, or `channels` is empty.
 
     Examples
     --------
@@ -224,7 +224,9 @@ def width_gain_of_igcv3(
     >>> table["gain"].round(3).tolist(), table["limit"].round(3).tolist()
     ([1.365, 1.41], [1.414, 1.414])
     """
-    widths = np.atleast_1d(quantity("channels", channels)).astype(float)
+    widths = np.ravel(quantity("channels", channels)).astype(float)
+    if not widths.size:
+        raise ValueError("channels is empty: give at least one width")
     way_out = "give pairs of branches, such as [(2, 2)]"
     pairs = [two_of("groups", pair, way_out) for pair in listed("groups", groups, way_out)]
     t, S = positive_int("expansion", expansion, maximum=MOST_AREA), positive_int("S", no_window(S), maximum=MOST_AREA)

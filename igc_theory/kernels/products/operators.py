@@ -35,7 +35,7 @@ class CheckedOperator(LinearOperator):
     def dot(self, x: Any) -> Any:
         """Return the operator times a vector, a matrix or another operator; or scaled by a number."""
         if isinstance(x, LinearOperator):
-            return super().dot(x)
+            return super().dot(_operator("x", x, self.shape[1]))
         if isinstance(x, (int, float, complex, np.number, np.bool_)):
             return super().dot(numbers("x", x)[()])
         array = _operand("x", x, self.shape[1], columns=False, either=True)
@@ -43,8 +43,14 @@ class CheckedOperator(LinearOperator):
 
     def __matmul__(self, other: Any) -> Any:
         if isinstance(other, LinearOperator):
-            return super().__matmul__(other)
+            return self.dot(other)
         return self.dot(_operand("x", other, self.shape[1], columns=False, either=True))
+
+    def __add__(self, other: Any) -> Any:
+        return super().__add__(_operator("other", other, *self.shape) if isinstance(other, LinearOperator) else other)
+
+    def __rmul__(self, x: Any) -> Any:
+        return super().__rmul__(numbers("x", x)[()] if np.isscalar(x) else x)
 
     def _adjoint(self) -> LinearOperator:
         return _Adjoint(self, conjugate=False)
@@ -74,6 +80,14 @@ class _Adjoint(CheckedOperator):
 
     def _transpose(self) -> LinearOperator:
         return self._of if self._conjugate else super()._transpose()
+
+
+def _operator(name: str, other: LinearOperator, rows: int, columns: int | None = None) -> LinearOperator:
+    """Return another operator that has the rows, and the columns if they are given, that this one asks for."""
+    if other.shape[0] != rows or columns not in (None, other.shape[1]):
+        expected = f"({rows}, {columns or 'N'})"
+        raise ValueError(f"{name} has shape {other.shape}, but the operator takes {expected}: give one of that shape")
+    return other
 
 
 def _operand(name: str, x: ArrayLike, rows: int, *, columns: bool, either: bool = False) -> Array:

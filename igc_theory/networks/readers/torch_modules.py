@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
 from os import PathLike
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Union
 
 import numpy as np
 
@@ -21,7 +21,7 @@ from igc_theory.networks.description.graph import Graph
 from igc_theory.networks.description.layer_graph import LayerGraph
 from igc_theory.networks.readers.aten.tracer import Looks, Tracer, UnseenError
 from igc_theory.networks.readers.operators.layers import layer_graph
-from igc_theory.structure.arguments.kinds import kind_of, shown
+from igc_theory.structure.arguments.kinds import instance_of, kind_of, shown
 from igc_theory.structure.arguments.numbers import positive_int
 
 try:
@@ -34,6 +34,7 @@ except ImportError:  # the name is there without the extra, and says on use what
 __all__ = ["from_torch"]
 
 Sizes = tuple[int, ...]
+NumberType = Union[str, "np.dtype[Any]", "torch.dtype"]
 Inputs = tuple[tuple[Any, ...], dict[str, Any]]
 """What a module is called with: by place, and by name."""
 
@@ -42,7 +43,7 @@ def from_torch(
     module: nn.Module,
     input_shape: Sizes | Sequence[Sizes] | Mapping[str, Sizes],
     *,
-    dtype: str | Sequence[str] | Mapping[str, str] | None = None,
+    dtype: NumberType | Sequence[NumberType] | Mapping[str, NumberType] | None = None,
 ) -> LayerGraph:
     """Return any PyTorch module as a network, to count and to audit.
 
@@ -57,7 +58,7 @@ def from_torch(
     input_shape : tuple of int, or sequence or mapping of such
         Shape of what it reads without the batch, such as (channels, height, width). For several inputs a tuple of shapes, or a
         mapping from the names in the module's `forward`.
-    dtype : str, sequence or mapping of str, optional
+    dtype : str, torch.dtype or numpy.dtype, or sequence or mapping of such, optional
         Type of the numbers it reads, such as ``"int64"``; for several inputs a sequence or mapping of such. By default that of the
         real parameters, else of the complex ones, or for a module that refuses this ``"float32"`` or ``"int64"``.
 
@@ -71,7 +72,7 @@ def from_torch(
     ImportError
         If PyTorch is not installed; the sentence names the extra.
     TypeError
-        If `module` is not a torch.nn.Module.
+        If `module` is not a torch.nn.Module, or `dtype` of another kind than those above.
     ValueError
         If `input_shape` is not made of positive integers, or the module cannot read it, or has parameters without a shape yet.
 
@@ -110,9 +111,15 @@ def _module_of(value: Any) -> str:
 def _shapes(input_shape: Any) -> dict[str | int, Sizes]:
     """Return the shape of every input, by name or place."""
     if isinstance(input_shape, Mapping):
-        return {str(name): _sizes(f"input_shape[{name!r}]", shape) for name, shape in input_shape.items()}
+        if not input_shape:
+            raise ValueError(
+                "input_shape={} names no input: give the shape of each by its name in the module's forward"
+            )
+        return {str(name): _sizes(f"input_shape[{shown(name)}]", shape) for name, shape in input_shape.items()}
     if not isinstance(input_shape, (tuple, list)) or not input_shape:
-        raise ValueError(f"input_shape={input_shape!r} is not a shape: give sizes, such as (channels, height, width)")
+        raise ValueError(
+            f"input_shape={shown(input_shape)} is not a shape: give sizes, such as (channels, height, width)"
+        )
     if isinstance(input_shape[0], (tuple, list)):
         return {place: _sizes(f"input_shape[{place}]", shape) for place, shape in enumerate(input_shape)}
     return {0: _sizes("input_shape", input_shape)}
@@ -120,7 +127,7 @@ def _shapes(input_shape: Any) -> dict[str | int, Sizes]:
 
 def _sizes(name: str, shape: Any) -> Sizes:
     if not isinstance(shape, (tuple, list)):
-        raise ValueError(f"{name}={shape!r} is not a shape: give sizes, such as (channels, height, width)")
+        raise ValueError(f"{name}={shown(shape)} is not a shape: give sizes, such as (channels, height, width)")
     return tuple(positive_int(f"{name}[{k}]", size) for k, size in enumerate(shape))
 
 
@@ -158,7 +165,7 @@ def _graph(module: nn.Module, shapes: Mapping[str | int, Sizes], dtype: Any) -> 
 
 def _shown(values: Mapping[str | int, Any]) -> str:
     """Return what several inputs are given, or a single one."""
-    return repr(dict(values) if len(values) > 1 else next(iter(values.values())))
+    return shown(dict(values) if len(values) > 1 else next(iter(values.values())))
 
 
 def _types(module: nn.Module, shapes: Mapping[str | int, Sizes], dtype: Any) -> list[dict[str | int, str]]:
@@ -170,7 +177,7 @@ def _types(module: nn.Module, shapes: Mapping[str | int, Sizes], dtype: Any) -> 
     if isinstance(dtype, (tuple, list, Mapping)):
         inputs = ", ".join(map(repr, shapes)) if isinstance(dtype, Mapping) else len(shapes)
         raise ValueError(
-            f"dtype={dtype!r} does not fit the inputs of input_shape, which are {inputs}: "
+            f"dtype={shown(dtype)} does not fit the inputs of input_shape, which are {inputs}: "
             "give one type for each of them, or one for all"
         )
     return [dict.fromkeys(shapes, name) for name in ([_type(dtype)] if dtype is not None else _suggested(module))]
@@ -185,9 +192,10 @@ def _suggested(module: nn.Module) -> list[str]:
 
 
 def _type(dtype: Any) -> str:
-    name = str(dtype).removeprefix("torch.")
+    way_out = "give 'float32', 'int64', 'bool', …"
+    name = str(instance_of("dtype", dtype, (str, np.dtype, torch.dtype), way_out)).removeprefix("torch.")
     if not isinstance(getattr(torch, name, None), torch.dtype):
-        raise ValueError(f"dtype={dtype!r} is not a type of PyTorch's numbers: give 'float32', 'int64', 'bool', …")
+        raise ValueError(f"dtype={shown(dtype)} is not a type of PyTorch's numbers: {way_out}")
     return name
 
 

@@ -10,7 +10,8 @@ from types import SimpleNamespace
 
 from igc_theory.kernels.arrays import Array
 from igc_theory.kernels.products.product import Product
-from igc_theory.structure.arguments.kinds import choice_of, flag, kind_of
+from igc_theory.structure.arguments.kinds import choice_of, flag, instance_of
+from igc_theory.structure.arguments.numbers import positive_int
 from igc_theory.structure.arguments.sequences import pair_of
 from igc_theory.structure.branches import serial_factors
 from igc_theory.structure.chains import Chain
@@ -49,7 +50,8 @@ class Permute(nn.Module):
     def __init__(self, permutation: ChannelPermutation, axes: int = 2) -> None:
         _need_torch()
         super().__init__()
-        self.axes = axes
+        permutation = instance_of("permutation", permutation, ChannelPermutation, "give a ChannelPermutation")
+        self.axes = _axes_of(axes)
         self.register_buffer("indices", torch.tensor(permutation.indices))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -102,7 +104,7 @@ def to_torch(
     ImportError
         If PyTorch is not installed; the sentence names the extra.
     TypeError
-        If `operand` is neither a Chain nor a Product, or `bias` is not a bool.
+        If `operand` is neither a Chain nor a Product, `axes` is no integer, or `bias` is not a bool.
     ValueError
         If `axes`, `dilation` or `padding_mode` is none of those above, or a window or stride is higher than the sequences of
         ``axes=1``.
@@ -122,8 +124,7 @@ def to_torch(
     """
     _need_torch()
     chain, weights = _parts(operand)
-    if axes not in (1, 2) or isinstance(axes, bool):
-        raise ValueError(f"axes={axes!r} is not 1 or 2: use 2 for images (N, C, H, W), 1 for sequences (N, C, W)")
+    axes = _axes_of(axes)
     if axes == 1:
         _refuse_height(chain)
     bias, steps = flag("bias", bias), pair_of("dilation", dilation)
@@ -170,11 +171,15 @@ def _need_torch() -> None:
         raise ImportError("to_torch needs PyTorch: pip install torch")
 
 
+def _axes_of(axes: int) -> int:
+    way_out = "use 2 for images (N, C, H, W), 1 for sequences (N, C, W)"
+    return positive_int("axes", axes, maximum=2, way_out=way_out, beyond=way_out)
+
+
 def _parts(operand: Chain | Product) -> tuple[Chain, Sequence[Array | None]]:
     if isinstance(operand, Chain):
         return operand, [None] * len(operand.convolutions)
-    if not isinstance(operand, Product):
-        raise TypeError(f"operand={operand!r} is {kind_of(operand)}: give a Chain, or a Product to carry weights over")
+    operand = instance_of("operand", operand, Product, "give a Chain, or a Product to carry weights over")
     if operand.dtype.kind == "c":
         raise TypeError(f"operand={operand!r} has complex weights: PyTorch's layers are exported with real ones only")
     return operand.chain, operand.weights

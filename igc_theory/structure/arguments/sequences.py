@@ -30,7 +30,7 @@ MOST_ENTRIES = 2**20
 
 
 def listed(name: str, value: Any, way_out: str, *, empty: bool = False) -> list[Any]:
-    """Return the entries of an ordered iterable as a list; text, bytes, sets and mappings are refused, as is an endless one.
+    """Return the entries of an ordered iterable as a list; text, bytes, sets, mappings and tables are refused, or endless ones.
 
     Examples
     --------
@@ -41,7 +41,7 @@ def listed(name: str, value: Any, way_out: str, *, empty: bool = False) -> list[
     ...
     TypeError: widths={1, 8} is a set, not a sequence: give a list
     """
-    unordered = isinstance(value, (str, bytes, bytearray, memoryview, Mapping, Set, type))
+    unordered = isinstance(value, (str, bytes, bytearray, memoryview, Mapping, Set, type)) or _is_table(value)
     flat = not isinstance(value, np.ndarray) or (value.ndim > 0 and not isinstance(value, np.ma.MaskedArray))
     if unordered or not flat or not hasattr(value, "__iter__"):
         raise TypeError(f"{name}={shown(value)} is {kind_of(value)}, not a sequence: {way_out}")
@@ -54,6 +54,11 @@ def listed(name: str, value: Any, way_out: str, *, empty: bool = False) -> list[
     if not entries and not empty:
         raise ValueError(f"{name}={shown(value)} is empty: {way_out}")
     return entries
+
+
+def _is_table(value: Any) -> bool:
+    """Return whether iterating goes over names of columns, as over a pandas.DataFrame, and not over entries."""
+    return hasattr(value, "keys") and hasattr(value, "columns")
 
 
 def two_of(name: str, value: Any, way_out: str) -> tuple[Any, Any]:

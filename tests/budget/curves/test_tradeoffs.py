@@ -304,6 +304,7 @@ def test_width_gain_of_igcv3() -> None:
         (width_gain_of_igcv1, (1,), "most=1 leaves one point: give a number above 1"),
         (integer_optima, (1,), "most_channels=1"),
         (width_gain_of_igcv3, (0,), "channels=0"),
+        (width_gain_of_igcv3, ([],), "channels is empty: give at least one width"),
         (width_gain_of_igcv3, (8, 6, []), "groups="),
     ],
 )

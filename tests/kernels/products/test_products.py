@@ -416,6 +416,18 @@ RNG = np.random.default_rng(19)
             r"X has shape \(54, 1\), but the operator takes \(6,",
         ),
         (lambda: Product(CHAIN, WEIGHTS) @ np.array(["a"] * 54), TypeError, "x has dtype <U1"),
+        (
+            lambda: Product(CHAIN, WEIGHTS) @ Product(CHAIN, WEIGHTS),
+            ValueError,
+            r"x has shape \(6, 54\), but the operator takes \(54, N\): give one of that shape$",
+        ),
+        (
+            lambda: Product(CHAIN, WEIGHTS) - Product(CHAIN, WEIGHTS).H,
+            ValueError,
+            r"other has shape \(54, 6\), but the operator takes \(6, 54\): give one of that shape$",
+        ),
+        (lambda: "a" * Product(CHAIN, WEIGHTS), TypeError, "x='a' is a str: give real or complex numbers"),
+        (lambda: random_product(CHAIN, RNG, "9" * 5000), TypeError, "dtype='99.*is not a type to compute in"),
         (lambda: random_product(WEIGHTS, RNG), TypeError, "is a list: give a Chain"),
         (
             lambda: random_product(CHAIN, RNG, np.int8),

@@ -497,6 +497,9 @@ def test_no_weight_is_copied_while_it_runs():
     (nn.LazyLinear(4), ((3,),), "'weight', which has no shape before the first call: call the module once"),
     (conv(), ((3, 8, 8), "float23"), "dtype='float23' is not a type of PyTorch's numbers"),
     (conv(), ((),), r"input_shape=\(\) is not a shape"),
+    (conv(), ({},), "input_shape={} names no input: give the shape of each by its name in the module's forward"),
+    (conv(), ("3" * 5000,), r"^input_shape='3+\.\.\.3+' is not a shape"),
+    (conv(), ((3, 8, 8), "f" * 5000), r"^dtype='f+\.\.\.f+' is not a type"),
     (conv(), ({"image": (3, 8, 8)},), "Conv2d cannot be run with input_shape"),
     (conv(), ((3, 8, 8), "complex64"), r"input_shape=\(3, 8, 8\), dtype='complex64'.*the type of its numbers"),
     (conv(), ([(3, 8, 8)], ["float32", "int64"]), "does not fit the inputs of input_shape, which are 1: give one type"),
@@ -612,3 +615,12 @@ def test_operators_of_torchvision():
 def test_what_is_no_module_is_told_what_to_give(value, way_out):
     with pytest.raises(TypeError, match=way_out):
         from_torch(value, (3,))
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, np.dtype("float64"), "float64", "torch.float64"])
+def test_types_of_numbers_in_any_form(dtype):
+    assert (
+        from_torch(conv().double(), (3, 8, 8), dtype=dtype).multiply_adds == from_torch(conv(), (3, 8, 8)).multiply_adds
+    )
+    with pytest.raises(TypeError, match=r"dtype=5 is an int: give 'float32', 'int64', 'bool'"):
+        from_torch(conv(), (3, 8, 8), dtype=5)

@@ -46,6 +46,7 @@ from torch import nn
 
 from igc_theory.networks import from_torch, read_onnx, to_torch
 from igc_theory.networks.description.layers import Shuffle
+from igc_theory.networks.rewriting import torch_modules
 
 CHAINS = [
     regular(4, 6),
@@ -271,10 +272,17 @@ def test_what_is_no_chain_is_refused(arguments, error, sentence):
         to_torch(*arguments)
 
 
-@pytest.mark.parametrize("axes", [0, 3, True, "2"])
+@pytest.mark.parametrize("axes", [0, 3, True, "2", 2.0, np.ones(2), np.zeros(0), np.True_, "2" * 500], ids=str)
 def test_other_numbers_of_axes_are_refused(axes):
-    with pytest.raises(ValueError, match="is not 1 or 2: use 2 for images"):
-        to_torch(igcv1(2, 2), axes=axes)
+    for call in (to_torch, lambda _, axes: torch_modules.Permute(interleave(2, 2), axes)):
+        with pytest.raises((ValueError, TypeError), match=r"^axes=.{,120}: use 2 for images"):
+            call(igcv1(2, 2), axes=axes)
+
+
+def test_axes_may_be_any_integer_and_a_permutation_only_that():
+    assert to_torch(igcv1(2, 2, (1, 3)), axes=np.int8(1))(torch.zeros(1, 4, 8)).shape == (1, 4, 8)
+    with pytest.raises(TypeError, match=r"permutation=\[1, 0\] is a list: give a ChannelPermutation"):
+        torch_modules.Permute([1, 0])
 
 
 @pytest.mark.parametrize("chain", [igcv1(2, 2), Chain([GroupConv(2, 2, stride=(2, 1))])])

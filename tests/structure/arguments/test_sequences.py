@@ -14,8 +14,24 @@ def test_what_has_an_order_is_read(value):
     assert listed("widths", value, "give a list") == [1, 8]
 
 
+class DataFrame:
+    """A table like that of pandas: no Mapping, and iterating goes over the names of its columns."""
+
+    columns = (1, 8)
+
+    def keys(self):
+        return self.columns
+
+    def __iter__(self):
+        return iter(self.columns)
+
+
 @pytest.mark.parametrize(
-    "value", ["18", b"18", {1, 8}, {1: 8}, {1: 8}.keys(), 18, None, list, np.array(18), np.ma.masked_array([1, 8])]
+    "value",
+    [
+        *("18", b"18", {1, 8}, {1: 8}, {1: 8}.keys(), 18, None, list, np.array(18), np.ma.masked_array([1, 8])),
+        DataFrame(),
+    ],
 )
 def test_what_has_no_order_or_no_entries_is_refused(value):
     with pytest.raises(TypeError, match="not a sequence: give a list"):

@@ -53,8 +53,9 @@ def patch_columns(image: ArrayLike, kernel: ArrayLike, row: int, column: int) ->
     """
     responses = convolve(image, kernel, padding="valid")
     pixels, weights = np.asarray(image, float), np.asarray(kernel, float)
+    row, column = positive_int("row", row, minimum=0), positive_int("column", column, minimum=0)
     for name, at, end in (("row", row, responses.shape[1]), ("column", column, responses.shape[2])):
-        if positive_int(name, at, minimum=0) >= end:
+        if at >= end:
             raise ValueError(f"{name}={at} puts the patch outside of the image: use 0 … {end - 1}")
     channel, r, c = np.indices(pixels.shape).reshape(3, -1)
     height, width = weights.shape[2:]
