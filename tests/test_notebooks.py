@@ -16,6 +16,7 @@ import pytest
 import zmq
 from jupyter_client.provisioning import local_provisioner
 from jupyter_server.services.contents.filemanager import FileContentsManager
+from nbformat.sign import MemorySignatureStore, NotebookNotary
 from PIL import Image
 from traitlets.config import Config
 
@@ -426,7 +427,9 @@ def test_a_notebook_that_was_only_run_is_saved_as_it_is_stored(house, monkeypatc
     monkeypatch.setattr(builtins, "get_config", lambda: config, raising=False)
     runpy.run_path(str(stored.ROOT / "notebooks" / "jupyter_server_config.py"))
     path = house("6 * 7")
-    manager = FileContentsManager(root_dir=str(path.parent))
+    # By default a notary opens a database in the reader's home, which nothing closes.
+    notary = NotebookNotary(store_factory=MemorySignatureStore, secret=b"secret")
+    manager = FileContentsManager(root_dir=str(path.parent), notary=notary)
     manager.pre_save_hook = config.FileContentsManager.pre_save_hook
     before, model = path.read_bytes(), manager.get(path.name)
     cell = model["content"]["cells"][1]
