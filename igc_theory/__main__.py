@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -35,6 +36,10 @@ exit status:
 
 COMMANDS = (add_design, add_grade, add_audit, add_rewrite, add_measure)
 """What there is; each adds its parser to the sub-commands and names, by ``set_defaults(run=…)``, what answers it."""
+
+
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+"""Characters that a terminal obeys, but for tabs and ends of lines."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -122,7 +127,7 @@ def _answered(arguments: Sequence[str] | None) -> int:
         parser.error(f"give a COMMAND, one of {', '.join(commands.choices)}; --help says what each answers")
     try:
         for line in options.run(options):
-            print(line)
+            print(CONTROL.sub("?", line))  # names in a file may hold any
     except (ValueError, TypeError, ImportError) as error:
         flags = flags_of(commands.choices[options.command]) | getattr(options, "flags", {})
         raise ValueError(in_flags(str(error), flags) or type(error).__name__) from error

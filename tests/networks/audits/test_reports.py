@@ -399,3 +399,17 @@ def test_an_audit_says_what_it_is_in_one_line() -> None:
     found = audit(network("mobilenet_v1"), progress=False)
     assert repr(found).startswith("Audit of mobilenet_v1: ")
     assert len(repr(found)) < 150
+
+
+def test_names_of_a_file_give_a_terminal_no_orders(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    onnx = pytest.importorskip("onnx")
+    path = tmp_path / "model.onnx"
+    write_model(path)
+    model = onnx.load(path)
+    for node in model.graph.node:
+        node.name = "\x1b[31mred\x1b]0;title\x07\x9b"
+    onnx.save(model, path)
+    status, out, err = said(capsys, str(path), "--full")
+    assert (status, err) == (0, "")
+    assert "?[31mred?]0;title??" in out
+    assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", out)

@@ -825,6 +825,10 @@ def test_arrays_of_bodies_count_even_if_their_nodes_share_a_name(tmp_path: Path)
     ([N("Conv", ["x", "k"], ["y"], "odd", pads=[-9] * 4)], {"k": w(4, 4, 3, 3)}, "Conv 'odd'"),
     ([N("Conv", ["x", "k"], ["y"], "odd", strides=[2**62] * 2)], {"k": w(4, 4, 3, 3)}, "Conv 'odd' .* holds 4611686018427387904"),
     ([N("MatMul", ["x", "k"], ["y"], "odd")], {"k": w(5, 3)}, "MatMul 'odd' does not fit what it reads: 1×4×6×6, 5×3"),
+    ([N("Conv", ["x", "k"], ["y"], "odd")], {"k": w(8, 3, 1, 1)}, "Conv 'odd' reads 4 channels, but its kernel takes 3"),
+    ([N("Conv", ["x", "k"], ["y"], group=2)], {"k": w(8, 4, 1, 1)}, "Conv 'y' reads 4 channels, but its kernel takes 8"),
+    ([N("Conv", ["x", "k"], ["y"], group=2)], {"k": w(7, 2, 1, 1)}, "Conv 'y' has 2 groups, which do not share 7 channels"),
+    ([N("ConvTranspose", ["x", "k"], ["y"])], {"k": w(6, 3, 1, 1)}, "ConvTranspose 'y' reads 4 channels, but .* takes 6"),
 ])  # fmt: skip
 def test_what_does_not_fit_is_refused(
     tmp_path: Path, nodes: list[Any], constants: dict[str, Any], sentence: str

@@ -35,6 +35,7 @@ def convolution(walk: Walk, operation: Operation) -> None:
     if len(sizes) < 3 or written is None:
         walk.pass_over(operation, NO_SHAPE)
         return
+    _check_channels(walk, operation, sizes[1] * int(operation.attributes.get("group", 1)), sizes[0])
     products = prod(written) * prod(sizes[1:])
     bias = operation.reads(3 if operation.operator == "DeformConv" else 2)
     node, cost = _conv_node(walk, operation, sizes), _cost(walk, operation, products, bias)
@@ -42,6 +43,19 @@ def convolution(walk: Walk, operation: Operation) -> None:
     dilations = operation.attributes.get("dilations", ())
     if draft and len(dilations):
         draft.dilation = pair((dilations[0], dilations[-1]))
+
+
+def _check_channels(walk: Walk, operation: Operation, takes: int, shared: int) -> None:
+    """Refuse a kernel that takes other channels than there are, or whose groups do not share its channels evenly.
+
+    ONNX infers a shape all the same; no runtime computes it.
+    """
+    read, groups = walk.shapes.get(operation.inputs[0], ()), int(operation.attributes.get("group", 1))
+    named = f"{operation.operator} {operation.name or operation.outputs[0]!r}"
+    if groups < 1 or shared % groups:
+        raise ValueError(f"{named} has {groups} groups, which do not share {shared} channels: export it again")
+    if len(read) > 1 and read[1] != takes:
+        raise ValueError(f"{named} reads {read[1]} channels, but its kernel takes {takes}: export it again")
 
 
 def _computed(walk: Walk, operation: Operation) -> int:
@@ -108,6 +122,7 @@ def transposed_convolution(walk: Walk, operation: Operation) -> None:
         walk.pass_over(operation, NO_SHAPE)
         return
     groups, strides = int(operation.attributes.get("group", 1)), operation.attributes.get("strides", (1,))
+    _check_channels(walk, operation, sizes[0], sizes[0])
     word = "transposed" if groups == 1 else f"transposed {_word(groups, sizes[0] // groups)}"
     node = Operator(f"{word} {_window(sizes, strides)}")
     cost = _cost(walk, operation, prod(read) * prod(sizes[1:]), operation.reads(2))
