@@ -5,12 +5,22 @@ Operators are seen as the module calls them (a linear layer is one operator), be
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
 from igc_theory.networks.description.graph import Stored, words
+from igc_theory.networks.readers.aten.calls import (
+    address_of,
+    arguments_of,
+    mapped,
+    operands_in,
+    storage_of,
+    stored_entries,
+    tensors_in,
+    written_by,
+)
 from igc_theory.networks.readers.aten.record import Call, Operand, Record, dtype_name
 from igc_theory.networks.readers.aten.shapes import shape_alone
 from igc_theory.networks.readers.aten.vocabulary import is_known, translate
@@ -117,7 +127,7 @@ class Tracer(TorchDispatchMode):
 
     def end(self, place: str, attribute: str, former: Any) -> None:
         """Note it if the module has read, and then replaced, a tensor that it held in an attribute before it was called."""
-        if any(id(tensor) in self._read for tensor in _tensors(former)):
+        if any(id(tensor) in self._read for tensor in tensors_in(former)):
             self.record.notes[place] = ("state", KEPT.format(attribute))
 
     def _note_look(self) -> None:
@@ -128,7 +138,7 @@ class Tracer(TorchDispatchMode):
         if isinstance(func, torch._ops.HigherOrderOperator):
             return self._branch(func, args)
         kwargs, operator = kwargs or {}, func._schema.name.removeprefix("aten::")
-        read = _tensors((args, kwargs))
+        read = tensors_in((args, kwargs))
         self._read.update(map(id, read))
         if operator.startswith("prim::") or not any(map(self._depends, read)):
             return self._fold(func, args, kwargs)
@@ -160,22 +170,22 @@ class Tracer(TorchDispatchMode):
         """Run an operator on constants; remember how to run it again."""
         if func is torch.ops.aten.lift_fresh.default:  # an array that is made of Python's numbers
             self._remember(args[0], self._literal(args[0], frozenset()), depends=False)
-        written = _written(func, args, kwargs)
+        written = written_by(func, args, kwargs)
         for tensor in written:
-            if _address(tensor) in self._own:
+            if address_of(tensor) in self._own:
                 self._divert(tensor, tensor.device)
-        named = _mapped(self._operand, (args, kwargs))
-        current = _mapped(self._current, (args, kwargs))
+        named = mapped(self._operand, (args, kwargs))
+        current = mapped(self._current, (args, kwargs))
         result = func(*current[0], **current[1])
-        origins = frozenset[str]().union(*(self.record.origins(operand.name) for operand in _operands(named)))
+        origins = frozenset[str]().union(*(self.record.origins(operand.name) for operand in operands_in(named)))
         for tensor in written:
             self._write(tensor, self._literal(tensor, origins), depends=False)
-        known = {id(new): old for old, new in zip(_tensors((args, kwargs)), _tensors(current), strict=True)}
-        for index, tensor in enumerate(_tensors(result)):
+        known = {id(new): old for old, new in zip(tensors_in((args, kwargs)), tensors_in(current), strict=True)}
+        for index, tensor in enumerate(tensors_in(result)):
             if id(tensor) not in known and not written:
                 recipe = partial(self._again, func, named, index) if origins else lambda tensor=tensor: tensor
                 self._remember(tensor, self._constant(tensor, origins, recipe), depends=False)
-        return _mapped(lambda leaf: known.get(id(leaf), leaf), result)
+        return mapped(lambda leaf: known.get(id(leaf), leaf), result)
 
     def _again(self, func: Any, named: Any, index: int) -> Any:
         """Compute a constant once more, from the stored arrays that it comes from."""
@@ -183,9 +193,9 @@ class Tracer(TorchDispatchMode):
         def value(leaf: Any) -> Any:
             return self.record.values[leaf.name]() if isinstance(leaf, Operand) else leaf
 
-        args, kwargs = _mapped(value, named)
+        args, kwargs = mapped(value, named)
         with torch.no_grad():
-            return _tensors(func(*args, **kwargs))[index]
+            return tensors_in(func(*args, **kwargs))[index]
 
     def _constant(self, tensor: Any, origins: frozenset[str], value: Callable[[], Any]) -> str:
         return self.record.constant(tuple(tensor.shape), dtype_name(tensor), origins, value)
@@ -200,42 +210,46 @@ class Tracer(TorchDispatchMode):
         shape, dtype = tuple(tensor.shape), dtype_name(tensor)
         self.record.stored[name] = Stored(shape, dtype, trained)
         self.record.keep(name, shape, dtype, frozenset({name}), lambda: tensor)
-        memory = self._memory.setdefault(_address(tensor), _Memory(_storage(tensor), name, depends=False))
+        memory = self._memory.setdefault(address_of(tensor), _Memory(storage_of(tensor), name, depends=False))
         self._facts[tensor] = _Fact(name, memory.version)
 
     # --- what depends on the input ----------------------------------------------------------------------------------
 
     def _compute(self, operator: str, func: Any, args: Any, kwargs: Any) -> Any:
         """Run an operator on what depends on the input, and write it down."""
-        masks = [tensor for tensor in _tensors(args[1:2]) if tensor.dtype == torch.bool] if operator == "index" else []
+        masks = (
+            [tensor for tensor in tensors_in(args[1:2]) if tensor.dtype == torch.bool] if operator == "index" else []
+        )
         if operator in _LOOKS or any(map(self._depends, masks)):
             self._note_look()
-        named = _mapped(self._operand, (args, kwargs))
-        written = _written(func, args, kwargs)
+        named = mapped(self._operand, (args, kwargs))
+        written = written_by(func, args, kwargs)
         for tensor in written:
             if self._on_meta and not tensor.is_meta:
                 self._divert(tensor, torch.device("meta"))
-            elif not self._on_meta and _address(tensor) in self._own:
+            elif not self._on_meta and address_of(tensor) in self._own:
                 self._divert(tensor, tensor.device)
-        ready_args, ready = _mapped(self._ready, (args, kwargs))
+        ready_args, ready = mapped(self._ready, (args, kwargs))
         if self._on_meta and ready.get("device") is not None:
             ready["device"] = torch.device("meta")
         result = shape_alone(operator, ready_args) if self._on_meta and not ready.get("dtype") else None
         result = func(*ready_args, **ready) if result is None else result
-        known = {id(new): old for old, new in zip(_tensors((args, kwargs)), _tensors((ready_args, ready)), strict=True)}
-        fresh = [known.get(id(tensor), tensor) for tensor in written or _tensors(result)]
-        if written or not all(id(tensor) in known for tensor in _tensors(result)):
+        known = {
+            id(new): old for old, new in zip(tensors_in((args, kwargs)), tensors_in((ready_args, ready)), strict=True)
+        }
+        fresh = [known.get(id(tensor), tensor) for tensor in written or tensors_in(result)]
+        if written or not all(id(tensor) in known for tensor in tensors_in(result)):
             results = tuple(Operand(self.record.fresh(), tuple(tensor.shape)) for tensor in fresh)
             for operand, tensor in zip(results, fresh, strict=True):
                 (self._write if written else self._remember)(tensor, operand.name, depends=True)
-            translate(Call(operator, self._place(), _arguments(func, *named), results), self.record)
-        return _mapped(lambda leaf: known.get(id(leaf), leaf), result)
+            translate(Call(operator, self._place(), arguments_of(func, *named), results), self.record)
+        return mapped(lambda leaf: known.get(id(leaf), leaf), result)
 
     def _all_dependent(self, tensors: Any) -> Any:
         """Let what a cell reads depend on the input: as in a whole recurrent layer, a first state of zeros is multiplied, too."""
-        if not any(map(self._depends, _tensors(tensors))):
+        if not any(map(self._depends, tensors_in(tensors))):
             return tensors
-        return _mapped(lambda tensor: tensor if self._depends(tensor) else self._expanded(tensor), tensors)
+        return mapped(lambda tensor: tensor if self._depends(tensor) else self._expanded(tensor), tensors)
 
     def _expanded(self, tensor: Any) -> Any:
         """Return a constant as one that is made for the examples; it reads none of them, so that no channel comes from there."""
@@ -247,20 +261,20 @@ class Tracer(TorchDispatchMode):
     # --- tensors and their names ------------------------------------------------------------------------------------
 
     def _depends(self, tensor: Any) -> bool:
-        memory = self._memory.get(_address(tensor))
+        memory = self._memory.get(address_of(tensor))
         return memory is not None and memory.depends
 
     def _remember(self, tensor: Any, name: str, *, depends: bool) -> None:
         """Note the name of a tensor that an operator has returned."""
-        address = _address(tensor)
+        address = address_of(tensor)
         if depends and address not in self._memory:
-            self._memory[address] = _Memory(_storage(tensor), name, depends)
+            self._memory[address] = _Memory(storage_of(tensor), name, depends)
         memory = self._memory.get(address)
         self._facts[tensor] = _Fact(name, memory.version if memory else 0)
 
     def _write(self, tensor: Any, name: str, *, depends: bool) -> None:
         """Note that a tensor has been written to: others that show the same memory have changed with it."""
-        memory = self._memory.setdefault(_address(tensor), _Memory(_storage(tensor), name, depends))
+        memory = self._memory.setdefault(address_of(tensor), _Memory(storage_of(tensor), name, depends))
         memory.version, memory.name, memory.depends = memory.version + 1, name, memory.depends or depends
         self._facts[tensor] = _Fact(name, memory.version)
 
@@ -268,11 +282,11 @@ class Tracer(TorchDispatchMode):
         """Return a tensor's name and shape, and those of the arrays in packed quantized weights; anything else as it is."""
         if isinstance(leaf, torch.ScriptObject) and hasattr(leaf, "unpack"):
             if hash(leaf) not in self._packed:  # its address; PyTorch wraps it anew for each call
-                self._packed[hash(leaf)] = leaf, [self._held(array) for array in _tensors(leaf.unpack())]
+                self._packed[hash(leaf)] = leaf, [self._held(array) for array in tensors_in(leaf.unpack())]
             return self._packed[hash(leaf)][1]
         if not isinstance(leaf, torch.Tensor):
             return leaf
-        return Operand(self._name(leaf), tuple(leaf.shape), _entries(leaf))
+        return Operand(self._name(leaf), tuple(leaf.shape), stored_entries(leaf))
 
     def _held(self, array: Any) -> Operand:
         """Take an array of packed weights as numbers that the module holds."""
@@ -281,7 +295,7 @@ class Tracer(TorchDispatchMode):
         return Operand(name, tuple(numbers.shape))
 
     def _name(self, tensor: Any) -> str:
-        memory, fact = self._memory.get(_address(tensor)), self._facts.get(tensor)
+        memory, fact = self._memory.get(address_of(tensor)), self._facts.get(tensor)
         if fact is None and memory is None:  # an array that the module holds outside its parameters and buffers
             if self._on_meta and tensor.is_meta and not tensor.is_floating_point():
                 raise ValueError("a list of places has been made where there are no numbers, and lost its own")
@@ -305,16 +319,18 @@ class Tracer(TorchDispatchMode):
 
     def _divert(self, tensor: Any, device: Any) -> None:
         """Have a twin of a tensor's memory written to in its place."""
-        memory = self._memory.setdefault(_address(tensor), _Memory(_storage(tensor), self._name(tensor), depends=False))
+        memory = self._memory.setdefault(
+            address_of(tensor), _Memory(storage_of(tensor), self._name(tensor), depends=False)
+        )
         if memory.twin is None or memory.twin.device != device:
             whole = torch.empty(0, dtype=tensor.dtype, device=tensor.device).set_(memory.storage)
             memory.twin = torch.empty_like(whole, device=device) if device.type == "meta" else whole.clone()
-            self._memory[_address(memory.twin)] = memory
+            self._memory[address_of(memory.twin)] = memory
 
     def _current(self, leaf: Any) -> Any:
         """Return a tensor with the numbers that have been written to it."""
-        memory = self._memory.get(_address(leaf)) if isinstance(leaf, torch.Tensor) else None
-        if memory is None or memory.twin is None or _address(leaf) == _address(memory.twin):
+        memory = self._memory.get(address_of(leaf)) if isinstance(leaf, torch.Tensor) else None
+        if memory is None or memory.twin is None or address_of(leaf) == address_of(memory.twin):
             return leaf
         return torch.as_strided(memory.twin, leaf.size(), leaf.stride(), leaf.storage_offset())
 
@@ -340,62 +356,3 @@ class Looks(TorchFunctionMode):
         if getattr(func, "__name__", "") in _PAST_OPERATORS:
             self._trace.look(args[0])
         return func(*args, **(kwargs or {}))
-
-
-def _mapped(change: Callable[[Any], Any], tree: Any) -> Any:
-    """Return a tree of tuples, lists and dictionaries with every leaf changed."""
-    if isinstance(tree, (tuple, list)):
-        return type(tree)([_mapped(change, branch) for branch in tree])
-    if isinstance(tree, dict):
-        return {name: _mapped(change, branch) for name, branch in tree.items()}
-    return change(tree)
-
-
-def _leaves(tree: Any) -> Iterator[Any]:
-    if isinstance(tree, (tuple, list, dict)):
-        for branch in tree.values() if isinstance(tree, dict) else tree:
-            yield from _leaves(branch)
-    else:
-        yield tree
-
-
-def _tensors(tree: Any) -> list[Any]:
-    return [leaf for leaf in _leaves(tree) if isinstance(leaf, torch.Tensor)]
-
-
-def _operands(tree: Any) -> list[Operand]:
-    return [leaf for leaf in _leaves(tree) if isinstance(leaf, Operand)]
-
-
-def _storage(tensor: Any) -> Any:
-    """Return what a tensor shares with the views of it; itself where it has no strides."""
-    return tensor.untyped_storage() if tensor.layout == torch.strided else tensor
-
-
-def _address(tensor: Any) -> int:
-    return int(tensor.untyped_storage()._cdata) if tensor.layout == torch.strided else id(tensor)
-
-
-def _entries(tensor: Any) -> int | None:
-    """Return how many entries a sparse tensor stores; None of one that is not sparse."""
-    if tensor.layout == torch.sparse_coo:
-        return int(tensor._values().numel())
-    compressed = torch.sparse_csr, torch.sparse_csc, torch.sparse_bsr, torch.sparse_bsc
-    return int(tensor.values().numel()) if tensor.layout in compressed else None
-
-
-def _arguments(func: Any, args: Any, kwargs: Any) -> dict[str, Any]:
-    """Return the arguments of an operator by name, with those left out at their defaults."""
-    schema = func._schema.arguments
-    given = dict(zip((entry.name for entry in schema), args, strict=False))
-    defaults = {entry.name: entry.default_value for entry in schema if entry.has_default_value()}
-    return {**defaults, **given, **kwargs}
-
-
-def _written(func: Any, args: Any, kwargs: Any) -> list[Any]:
-    """Return the tensors that an operator writes to."""
-    if not func._schema.is_mutable:
-        return []
-    targets = [entry.name for entry in func._schema.arguments if entry.alias_info and entry.alias_info.is_write]
-    arguments = _arguments(func, args, kwargs)
-    return _tensors([arguments.get(name) for name in targets])
